@@ -1,0 +1,62 @@
+"""What every command-line program shares: exit status and error lines."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+from absl import app
+
+from ofa_tf.errors import InputError
+
+
+def run(main: Callable[[Sequence[str]], None]) -> None:
+    """Run `main` under absl, turning a user's error into one line and status 1.
+
+    `main` gets the arguments that are no flags. SIGTERM is treated like
+    Ctrl-C, so that open files are put in order before the program ends.
+
+    Raises:
+        SystemExit: 0 on success, 1 after a user's error or an operating-system
+            error such as a full disk, 2 for unknown flags, 130 when
+            interrupted.
+    """
+
+    def guarded(argv: Sequence[str]) -> None:
+        if len(argv) > 1:
+            _fail(f"Expected only flags (--name=value). Received: {' '.join(argv[1:])}. See --helpshort.", 2)
+        try:
+            main(argv)
+        except InputError as error:
+            _fail(str(error), 1)
+        except OSError as error:
+            place = f" ({error.filename})" if error.filename else ""
+            _fail(f"{error.strerror or error}{place}. Earlier results are intact.", 1)
+        except KeyboardInterrupt:
+            _fail("Interrupted. Earlier results are intact.", 130)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _raise_keyboard_interrupt)
+    app.run(guarded, flags_parser=_parse_flags)
+
+
+def _parse_flags(argv: Sequence[str]) -> list[str]:
+    from absl import flags
+
+    try:
+        return flags.FLAGS(list(argv))
+    except flags.Error as error:
+        _fail(f"{error} (see --helpshort)", 2)
+        raise  # not reached
+
+
+def _fail(message: str, status: int) -> None:
+    line = " ".join(message.split())
+    sys.stderr.write(f"error: {line}\n")
+    sys.stderr.flush()
+    raise SystemExit(status)
+
+
+def _raise_keyboard_interrupt(signum: int, frame: object) -> None:
+    del signum, frame
+    raise KeyboardInterrupt

@@ -1,0 +1,1 @@
+"""Measuring TFLite models: devices, latency tables and latency models."""

@@ -1,0 +1,1 @@
+"""From a Keras subnet to TFLite."""

@@ -1,0 +1,124 @@
+"""Files that are either complete or absent: atomic writes and checked JSON."""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ofa_tf.errors import InputError
+
+_PACKAGES = ("ofa_tf", "tensorflow", "keras", "ai-edge-litert")
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that decide what a result means.
+
+    Returns:
+        Package name -> version; "not installed" where there is none.
+    """
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path that becomes `path` when the block succeeds.
+
+    The temporary file or folder lies in a hidden folder beside `path`, keeps
+    the file's name (some writers read its suffix) and vanishes on failure, so
+    that a reader sees the old content or the new, never a part.
+
+    Args:
+        path: Where the finished file or folder shall be. A file already there
+            is replaced; a folder already there must be removed first.
+
+    Raises:
+        OSError: If the folder of `path` cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    try:
+        temporary = scratch / path.name
+        yield temporary
+        _flush_to_disk(temporary)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content` to `path`, completely or not at all.
+
+    Raises:
+        OSError: If the file cannot be written (disk full, read-only folder).
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: str | Path, kind: str, payload: Mapping[str, Any], version: int = 1) -> None:
+    """Write `payload` as JSON headed by its schema and package versions.
+
+    Args:
+        path: Target file.
+        kind: Kind of content, such as `"arch"`; the file gets
+            `"schema": "ofa_tf/<kind>/<version>"`.
+        payload: JSON-serialisable mapping.
+        version: Version of the schema.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    document = {"schema": f"ofa_tf/{kind}/{version}", "versions": versions(), **payload}
+    write_bytes(path, (json.dumps(document, indent=1) + "\n").encode())
+
+
+def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict[str, Any]:
+    """Read a JSON object, checking that it is of the expected kind.
+
+    Args:
+        path: File to read.
+        kind: Expected kind; a file without a `schema` entry is accepted, so
+            that a hand-written file works.
+        hint: What to do when the file is missing, appended to the message.
+
+    Raises:
+        InputError: If the file is missing, is not a JSON object or is of
+            another kind.
+    """
+    path = Path(path)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"Expected a file at {path}. Received: no such file. {hint}".strip()) from error
+    except IsADirectoryError as error:
+        raise InputError(f"Expected a JSON file. Received: the folder {path}. {hint}".strip()) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"Expected {path} to be a JSON file. Received: {error}. Write it again.") from error
+    if not isinstance(document, dict):
+        raise InputError(f"Expected {path} to hold a JSON object. Received: {type(document).__name__}.")
+    schema = document.get("schema")
+    if kind is not None and schema is not None and not str(schema).startswith(f"ofa_tf/{kind}/"):
+        raise InputError(
+            f"Expected {path} to have the schema 'ofa_tf/{kind}/...'. Received: {schema!r}. "
+            "Check that the right file was passed."
+        )
+    return document
+
+
+def _flush_to_disk(path: Path) -> None:
+    files = [path] if path.is_file() else [entry for entry in path.rglob("*") if entry.is_file()]
+    for file in files:
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())

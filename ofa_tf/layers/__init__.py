@@ -1,0 +1,1 @@
+"""Elastic layers: Keras layers whose size is a call argument."""

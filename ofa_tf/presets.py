@@ -1,0 +1,62 @@
+"""The named search spaces, as data."""
+
+from ofa_tf.errors import InputError
+from ofa_tf.search_space import SearchSpace, Stage, make_divisible
+
+_ACTIVATIONS = ("relu", "relu", "hard_swish", "hard_swish", "hard_swish")
+_SQUEEZE_EXCITE = (False, True, False, True, True)
+_WIDTHS = (24, 40, 80, 112, 160)
+
+
+def _mobilenet_v3(
+    name: str, width: float, strides: tuple[int, ...], image_sizes: tuple[int, ...], feature_scale: float = 1.0
+) -> SearchSpace:
+    stages = tuple(
+        Stage(make_divisible(channels * width), stride, activation, use_squeeze_excite)
+        for channels, stride, activation, use_squeeze_excite in zip(
+            _WIDTHS, strides, _ACTIVATIONS, _SQUEEZE_EXCITE, strict=True
+        )
+    )
+    return SearchSpace(
+        name=name,
+        image_sizes=image_sizes,
+        stem_width=make_divisible(16 * width),
+        stem_stride=2,
+        first_width=make_divisible(16 * width),
+        stages=stages,
+        feature_width=make_divisible(960 * width * feature_scale),
+        head_width=make_divisible(1280 * width * feature_scale),
+    )
+
+
+_IMAGENET_STRIDES = (2, 2, 2, 1, 2)
+_IMAGENET_SIZES = tuple(range(128, 225, 4))
+
+# `mobilenet_v3_tiny` is for images of 24-40 pixels (digits, CIFAR): the stages, block types and
+# choices of `mobilenet_v3_w1.0` at half its width. Two of the stages have a stride of 2 where the
+# ImageNet spaces have four, so that the last stage still sees 3x3 to 5x5 positions.
+_TINY_STRIDES = (1, 2, 1, 1, 2)
+_TINY_SIZES = (24, 28, 32, 36, 40)
+
+_SPACES = (
+    _mobilenet_v3("mobilenet_v3_w1.0", 1.0, _IMAGENET_STRIDES, _IMAGENET_SIZES),
+    _mobilenet_v3("mobilenet_v3_w1.2", 1.2, _IMAGENET_STRIDES, _IMAGENET_SIZES),
+    _mobilenet_v3("mobilenet_v3_tiny", 0.5, _TINY_STRIDES, _TINY_SIZES),
+)
+_BY_NAME = {space.name: space for space in _SPACES}
+
+
+def list_search_spaces() -> list[str]:
+    """Names of the search spaces that `get_search_space` knows."""
+    return list(_BY_NAME)
+
+
+def get_search_space(name: str) -> SearchSpace:
+    """Look up a search space by name.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    if name not in _BY_NAME:
+        raise InputError(f"Expected a search space, one of {list_search_spaces()}. Received: {name!r}.")
+    return _BY_NAME[name]

@@ -1,0 +1,1 @@
+"""Accuracy tables, predictors and the search for an arch under a budget."""

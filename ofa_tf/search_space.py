@@ -1,0 +1,502 @@
+"""`SearchSpace`: the stages and choices of a family of networks, as data.
+
+A subnet has two forms. `Arch` is the readable one that files and tools hand on.
+Its *genes* are the fast one: an int32 vector of choice indices (0 is the
+smallest choice), of which a population is an array, one row an arch:
+
+    [image size, depth of each stage, kernel size of each block, expand ratio of each block]
+
+Search, cost formulas and the supernet's graph work on genes.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ofa_tf.arch import Arch
+from ofa_tf.errors import InputError
+
+
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """Round a channel count to a multiple of `divisor`, never below 90% of it.
+
+    Reference: MobileNetV2, Sandler et al., CVPR 2018 (released code).
+    """
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A run of blocks of equal output width; the first one may have a stride.
+
+    Args:
+        width: Output channels.
+        stride: Stride of the first block.
+        activation: `"relu"`, `"relu6"` or `"hard_swish"`.
+        use_squeeze_excite: Whether the blocks have squeeze-and-excite.
+        depths: Choices for the number of blocks, ascending.
+        kernel_sizes: Choices for the depthwise kernel size, ascending.
+        expand_ratios: Choices for middle over input channels, ascending.
+    """
+
+    width: int
+    stride: int
+    activation: str
+    use_squeeze_excite: bool
+    depths: tuple[int, ...] = (2, 3, 4)
+    kernel_sizes: tuple[int, ...] = (3, 5, 7)
+    expand_ratios: tuple[float, ...] = (3, 4, 6)
+
+    def __post_init__(self) -> None:
+        for name in ("depths", "kernel_sizes", "expand_ratios"):
+            values = tuple(getattr(self, name))
+            if not values or list(values) != sorted(set(values)) or values[0] <= 0:
+                raise InputError(f"Expected `{name}` to be positive, distinct and ascending. Received: {values}.")
+            object.__setattr__(self, name, values)
+        if any(size % 2 == 0 for size in self.kernel_sizes):
+            raise InputError(f"Expected `kernel_sizes` to be odd. Received: kernel_sizes={self.kernel_sizes}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ElasticBlock:
+    """An inverted-bottleneck block with all its choices.
+
+    `middle_channels[i]` belongs to `expand_ratios[i]`; `squeeze_channels` is
+    empty where the block has no squeeze-and-excite.
+    """
+
+    name: str
+    stage: int
+    position: int
+    in_channels: int
+    out_channels: int
+    stride: int
+    activation: str
+    kernel_sizes: tuple[int, ...]
+    expand_ratios: tuple[float, ...]
+    middle_channels: tuple[int, ...]
+    squeeze_channels: tuple[int, ...]
+
+    @property
+    def has_residual(self) -> bool:
+        """Whether the input is added to the output."""
+        return self.stride == 1 and self.in_channels == self.out_channels
+
+
+@dataclasses.dataclass(frozen=True)
+class StaticBlock:
+    """An inverted-bottleneck block with its choices made.
+
+    `squeeze_channels` is 0 where the block has no squeeze-and-excite;
+    `middle_channels` equal to `in_channels` with `has_expand` false means that
+    the expanding convolution is left out.
+    """
+
+    name: str
+    in_channels: int
+    middle_channels: int
+    out_channels: int
+    kernel_size: int
+    stride: int
+    activation: str
+    squeeze_channels: int
+    has_residual: bool
+    has_expand: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSpace:
+    """A family of networks that share one set of weights.
+
+    Args:
+        name: Name under which archs refer to the space.
+        image_sizes: Choices for the input height and width, ascending, pixels.
+        stem_width: Channels of the 3x3 stem convolution.
+        stem_stride: Stride of the stem convolution.
+        first_width: Output channels of the fixed first block (kernel size 3,
+            no expansion, ReLU).
+        stages: The elastic stages.
+        feature_width: Channels of the last 1x1 convolution before pooling.
+        head_width: Channels of the 1x1 convolution after pooling.
+        batch_norm_epsilon: Added to the variance in batch normalization.
+        batch_norm_momentum: Share of the old running statistics kept in a step.
+
+    Raises:
+        InputError: If the choices are empty, not ascending or of different
+            number in different stages.
+
+    Reference: Once-for-All, section 3.2 (elastic depth, width, kernel size and
+    image size); the networks themselves: MobileNetV3, Howard et al., ICCV 2019.
+    """
+
+    name: str
+    image_sizes: tuple[int, ...]
+    stem_width: int
+    stem_stride: int
+    first_width: int
+    stages: tuple[Stage, ...]
+    feature_width: int
+    head_width: int
+    batch_norm_epsilon: float = 1e-5
+    batch_norm_momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        sizes = tuple(int(size) for size in self.image_sizes)
+        if not sizes or list(sizes) != sorted(set(sizes)) or sizes[0] <= 0:
+            raise InputError(f"Expected `image_sizes` to be positive, distinct and ascending. Received: {sizes}.")
+        if not self.stages:
+            raise InputError("Expected at least one stage. Received: stages=().")
+        object.__setattr__(self, "image_sizes", sizes)
+        object.__setattr__(self, "stages", tuple(self.stages))
+
+    # --- structure -------------------------------------------------------
+
+    @functools.cached_property
+    def blocks(self) -> tuple[ElasticBlock, ...]:
+        """All elastic blocks at full depth, in order."""
+        blocks = []
+        in_channels = self.first_width
+        for index, stage in enumerate(self.stages):
+            for position in range(stage.depths[-1]):
+                middle = tuple(make_divisible(round(in_channels * ratio)) for ratio in stage.expand_ratios)
+                squeeze = tuple(make_divisible(width // 4) for width in middle) if stage.use_squeeze_excite else ()
+                blocks.append(
+                    ElasticBlock(
+                        name=f"stage{index + 1}_block{position + 1}",
+                        stage=index,
+                        position=position,
+                        in_channels=in_channels,
+                        out_channels=stage.width,
+                        stride=stage.stride if position == 0 else 1,
+                        activation=stage.activation,
+                        kernel_sizes=stage.kernel_sizes,
+                        expand_ratios=stage.expand_ratios,
+                        middle_channels=middle,
+                        squeeze_channels=squeeze,
+                    )
+                )
+                in_channels = stage.width
+        return tuple(blocks)
+
+    @property
+    def first_block(self) -> StaticBlock:
+        """The fixed block between the stem and the first elastic stage."""
+        return StaticBlock(
+            name="first_block",
+            in_channels=self.stem_width,
+            middle_channels=self.stem_width,
+            out_channels=self.first_width,
+            kernel_size=3,
+            stride=1,
+            activation="relu",
+            squeeze_channels=0,
+            has_residual=self.stem_width == self.first_width,
+            has_expand=False,
+        )
+
+    def static_blocks(self, arch: Arch) -> tuple[StaticBlock, ...]:
+        """The blocks of one subnet, the fixed first block included.
+
+        Raises:
+            InputError: If `arch` is not of this space.
+        """
+        self.validate(arch)
+        chosen = [self.first_block]
+        for block, kernel_size, ratio in zip(self.blocks, arch.kernel_sizes, arch.expand_ratios, strict=True):
+            if block.position >= arch.depths[block.stage]:
+                continue
+            choice = block.expand_ratios.index(ratio)
+            chosen.append(
+                StaticBlock(
+                    name=block.name,
+                    in_channels=block.in_channels,
+                    middle_channels=block.middle_channels[choice],
+                    out_channels=block.out_channels,
+                    kernel_size=kernel_size,
+                    stride=block.stride,
+                    activation=block.activation,
+                    squeeze_channels=block.squeeze_channels[choice] if block.squeeze_channels else 0,
+                    has_residual=block.has_residual,
+                )
+            )
+        return tuple(chosen)
+
+    def count(self, include_image_sizes: bool = False) -> int:
+        """Number of different subnets, per image size unless told otherwise.
+
+        Subnets that differ only in the entries of skipped blocks count once.
+        """
+        total = len(self.image_sizes) if include_image_sizes else 1
+        for stage in self.stages:
+            per_block = len(stage.kernel_sizes) * len(stage.expand_ratios)
+            total *= sum(per_block**depth for depth in stage.depths)
+        return total
+
+    # --- genes -----------------------------------------------------------
+
+    @functools.cached_property
+    def gene_choices(self) -> tuple[tuple[float, ...], ...]:
+        """The ascending choices of each gene."""
+        choices: list[tuple[float, ...]] = [self.image_sizes]
+        choices += [stage.depths for stage in self.stages]
+        choices += [block.kernel_sizes for block in self.blocks]
+        choices += [block.expand_ratios for block in self.blocks]
+        return tuple(choices)
+
+    @property
+    def num_genes(self) -> int:
+        """Length of a gene vector."""
+        return len(self.gene_choices)
+
+    @functools.cached_property
+    def gene_counts(self) -> np.ndarray:
+        """Number of choices of each gene, shape `(num_genes,)`."""
+        return np.array([len(choices) for choices in self.gene_choices], np.int32)
+
+    @property
+    def image_size_gene(self) -> int:
+        """Index of the image size among the genes."""
+        return 0
+
+    @property
+    def depth_genes(self) -> slice:
+        """Where the depths, one per stage, lie in a gene vector."""
+        return slice(1, 1 + len(self.stages))
+
+    @property
+    def kernel_genes(self) -> slice:
+        """Where the kernel sizes, one per block, lie in a gene vector."""
+        start = self.depth_genes.stop
+        return slice(start, start + len(self.blocks))
+
+    @property
+    def expand_genes(self) -> slice:
+        """Where the expand ratios, one per block, lie in a gene vector."""
+        start = self.kernel_genes.stop
+        return slice(start, start + len(self.blocks))
+
+    def encode(self, archs: Arch | Iterable[Arch]) -> np.ndarray:
+        """Genes of one arch, shape `(num_genes,)`, or of many, `(n, num_genes)`, int32.
+
+        Raises:
+            InputError: If an arch is not of this space.
+        """
+        if isinstance(archs, Arch):
+            self.validate(archs)
+            values = (archs.image_size, *archs.depths, *archs.kernel_sizes, *archs.expand_ratios)
+            indices = [choices.index(value) for choices, value in zip(self.gene_choices, values, strict=True)]
+            return np.array(indices, np.int32)
+        rows = [self.encode(arch) for arch in archs]
+        return np.stack(rows) if rows else np.zeros((0, self.num_genes), np.int32)
+
+    def decode(self, genes: np.ndarray) -> Arch | list[Arch]:
+        """Reverse `encode`: an `Arch` for a vector, a list for an array of rows.
+
+        Raises:
+            InputError: If the shape is wrong or an index has no choice.
+        """
+        genes = self.check_genes(genes)
+        if genes.ndim == 2:
+            return [self.decode_one(row) for row in genes]
+        return self.decode_one(genes)
+
+    def decode_one(self, genes: np.ndarray) -> Arch:
+        """The `Arch` of one gene vector of shape `(num_genes,)`."""
+        genes = self.check_genes(genes)
+        if genes.ndim != 1:
+            raise InputError(f"Expected one gene vector. Received: an array of shape {genes.shape}.")
+        values = [choices[index] for choices, index in zip(self.gene_choices, genes, strict=True)]
+        return Arch(
+            space=self.name,
+            image_size=int(values[self.image_size_gene]),
+            depths=tuple(int(value) for value in values[self.depth_genes]),
+            kernel_sizes=tuple(int(value) for value in values[self.kernel_genes]),
+            expand_ratios=tuple(values[self.expand_genes]),
+        )
+
+    def check_genes(self, genes: np.ndarray) -> np.ndarray:
+        """Return `genes` as an array after checking its shape and range.
+
+        Raises:
+            InputError: If the last axis is not `num_genes` long or an index is
+                out of range.
+        """
+        genes = np.asarray(genes)
+        if genes.ndim not in (1, 2) or genes.shape[-1] != self.num_genes:
+            raise InputError(
+                f"Expected genes of shape ({self.num_genes},) or (n, {self.num_genes}) for {self.name}. "
+                f"Received: shape {genes.shape}."
+            )
+        if np.any(genes < 0) or np.any(genes >= self.gene_counts):
+            raise InputError(f"Expected each gene to be below its number of choices. Received: {genes.tolist()}.")
+        return genes
+
+    def active_blocks(self, genes: np.ndarray) -> np.ndarray:
+        """Which elastic blocks are not skipped: bool, `genes.shape[:-1] + (num_blocks,)`."""
+        genes = np.asarray(genes)
+        depth_genes = genes[..., self.depth_genes]
+        active = []
+        for block in self.blocks:
+            depths = np.array(self.stages[block.stage].depths)
+            active.append(depths[depth_genes[..., block.stage]] > block.position)
+        return np.stack(active, axis=-1)
+
+    def canonical_genes(self, genes: np.ndarray) -> np.ndarray:
+        """`genes` with the entries of skipped blocks set to 0."""
+        genes = np.array(genes)
+        active = self.active_blocks(genes)
+        genes[..., self.kernel_genes] *= active
+        genes[..., self.expand_genes] *= active
+        return genes
+
+    def canonical(self, arch: Arch) -> Arch:
+        """`arch` with the entries of skipped blocks set to the smallest choice.
+
+        Two archs are the same network if and only if their canonical forms are
+        equal.
+        """
+        return self.decode_one(self.canonical_genes(self.encode(arch)))
+
+    # --- drawing ---------------------------------------------------------
+
+    def smallest_indices(
+        self, kernel_sizes: int | None = None, depths: int | None = None, expand_ratios: int | None = None
+    ) -> np.ndarray:
+        """Lower bounds that keep only the largest choices of some kinds of genes.
+
+        Args:
+            kernel_sizes: How many of the largest kernel sizes to keep; `None`
+                keeps all. The others alike.
+            depths: How many of the largest depths to keep.
+            expand_ratios: How many of the largest expand ratios to keep.
+
+        Returns:
+            int32 array of shape `(num_genes,)`: the smallest index allowed.
+        """
+        lower = np.zeros(self.num_genes, np.int32)
+        kept = ((self.kernel_genes, kernel_sizes), (self.depth_genes, depths), (self.expand_genes, expand_ratios))
+        for genes, keep in kept:
+            if keep is not None:
+                lower[genes] = np.maximum(self.gene_counts[genes] - keep, 0)
+        return lower
+
+    def sample_genes(self, rng: np.random.Generator, num: int, lower: np.ndarray | None = None) -> np.ndarray:
+        """Draw genes independently and evenly: int32, shape `(num, num_genes)`.
+
+        Args:
+            rng: Source of randomness.
+            num: Number of archs.
+            lower: Smallest index allowed of each gene, see `smallest_indices`.
+        """
+        low = np.zeros(self.num_genes, np.int32) if lower is None else lower
+        return rng.integers(low, self.gene_counts, size=(num, self.num_genes), dtype=np.int32)
+
+    def sample(self, rng: np.random.Generator, lower: np.ndarray | None = None) -> Arch:
+        """Draw one arch, each choice independently and evenly."""
+        return self.decode_one(self.sample_genes(rng, 1, lower)[0])
+
+    def mutate(
+        self,
+        rng: np.random.Generator,
+        genes: np.ndarray,
+        probability: float = 0.1,
+        image_size_probability: float = 0.5,
+    ) -> np.ndarray:
+        """Redraw each gene with some probability; `genes` is `(n, num_genes)`.
+
+        Reference: Once-for-All, section 3.4 and its released search code
+        (10% per gene, 50% for the image size).
+        """
+        redrawn = self.sample_genes(rng, len(genes))
+        chance = np.full(self.num_genes, probability)
+        chance[self.image_size_gene] = image_size_probability
+        return np.where(rng.random(genes.shape) < chance, redrawn, genes)
+
+    def crossover(self, rng: np.random.Generator, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Take each gene from one of two parents; arrays of `(n, num_genes)`."""
+        return np.where(rng.random(first.shape) < 0.5, first, second)
+
+    def largest(self, image_size: int | None = None) -> Arch:
+        """The arch with the largest of every choice.
+
+        Args:
+            image_size: Pixels; the largest choice by default.
+
+        Raises:
+            InputError: If `image_size` is not a choice.
+        """
+        return self._extreme(self.gene_counts - 1, image_size)
+
+    def smallest(self, image_size: int | None = None) -> Arch:
+        """The arch with the smallest of every choice; see `largest`."""
+        return self._extreme(np.zeros(self.num_genes, np.int32), image_size)
+
+    def _extreme(self, genes: np.ndarray, image_size: int | None) -> Arch:
+        arch = self.decode_one(genes)
+        if image_size is None:
+            return arch
+        arch = dataclasses.replace(arch, image_size=image_size)
+        self.validate(arch)
+        return arch
+
+    # --- checking --------------------------------------------------------
+
+    def validate(self, arch: Arch) -> None:
+        """Check that every value of `arch` is among the choices.
+
+        Raises:
+            InputError: Naming the field, the value and the choices.
+        """
+        if arch.space != self.name:
+            raise InputError(
+                f"Expected an arch of the search space {self.name!r}. Received: one of {arch.space!r}. "
+                "Use the arch with the workdir it was searched for."
+            )
+        if arch.width_multipliers or arch.stem_depth is not None:
+            raise InputError(
+                f"Expected `width_multipliers` and `stem_depth` to be left out: {self.name} has none. "
+                f"Received: width_multipliers={arch.width_multipliers}, stem_depth={arch.stem_depth}."
+            )
+        _check_choices("image_size", [arch.image_size], [self.image_sizes])
+        _check_choices("depths", arch.depths, [stage.depths for stage in self.stages])
+        _check_choices("kernel_sizes", arch.kernel_sizes, [block.kernel_sizes for block in self.blocks])
+        _check_choices("expand_ratios", arch.expand_ratios, [block.expand_ratios for block in self.blocks])
+
+    def to_dict(self) -> dict:
+        """The space as JSON-serialisable data; `from_dict` reverses it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "SearchSpace":
+        """Rebuild a space from `to_dict`'s data."""
+        stages = tuple(Stage(**stage) for stage in values["stages"])
+        return cls(**{**values, "stages": stages})
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.image_sizes, self.stages, self.head_width))
+
+
+def out_size(size: np.ndarray | int, stride: int) -> np.ndarray | int:
+    """Height or width after a symmetrically padded convolution of any odd kernel size."""
+    return (size - 1) // stride + 1
+
+
+def _check_choices(name: str, values: Sequence[float], choices: Sequence[Sequence[float]]) -> None:
+    if len(values) != len(choices):
+        raise InputError(f"Expected `{name}` to have {len(choices)} entries. Received: {len(values)} ({name}={values}).")
+    for index, (value, allowed) in enumerate(zip(values, choices, strict=True)):
+        if value not in allowed:
+            shown = _shorten(allowed)
+            raise InputError(f"Expected `{name}[{index}]` to be one of {shown}. Received: {name}[{index}]={value}.")
+
+
+def _shorten(values: Sequence[float]) -> str:
+    if len(values) <= 6:
+        return str(list(values))
+    step = values[1] - values[0]
+    even = math.isclose(step * (len(values) - 1), values[-1] - values[0])
+    return f"{values[0]}, {values[1]}, ..., {values[-1]}" if even else str(list(values))

@@ -1,0 +1,1 @@
+"""Progressive shrinking: configuration, phases, loop, evaluation, checkpoints."""
