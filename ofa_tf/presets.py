@@ -34,8 +34,8 @@ _IMAGENET_SIZES = tuple(range(128, 225, 4))
 
 # `mobilenet_v3_tiny` is for images of 24-40 pixels (digits, CIFAR): the stages, block types and
 # choices of `mobilenet_v3_w1.0` at half its width. Two of the stages have a stride of 2 where the
-# ImageNet spaces have four, so that the last stage still sees 3x3 to 5x5 positions.
-_TINY_STRIDES = (1, 2, 1, 1, 2)
+# ImageNet spaces have four, so that the last three stages still see 3x3 to 5x5 positions.
+_TINY_STRIDES = (2, 2, 1, 1, 1)
 _TINY_SIZES = (24, 28, 32, 36, 40)
 
 _SPACES = (

@@ -487,7 +487,9 @@ def out_size(size: np.ndarray | int, stride: int) -> np.ndarray | int:
 
 def _check_choices(name: str, values: Sequence[float], choices: Sequence[Sequence[float]]) -> None:
     if len(values) != len(choices):
-        raise InputError(f"Expected `{name}` to have {len(choices)} entries. Received: {len(values)} ({name}={values}).")
+        raise InputError(
+            f"Expected `{name}` to have {len(choices)} entries. Received: {len(values)} ({name}={values})."
+        )
     for index, (value, allowed) in enumerate(zip(values, choices, strict=True)):
         if value not in allowed:
             shown = _shorten(allowed)

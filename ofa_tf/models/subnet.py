@@ -6,14 +6,10 @@ import keras
 
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
+from ofa_tf.layers.initializers import classifier_initializer, convolution_initializer
 from ofa_tf.search_space import SearchSpace, StaticBlock
 
 Tensor = Any
-
-
-def convolution_initializer() -> keras.initializers.Initializer:
-    """He initialization by fan-out, as the paper's training code uses it."""
-    return keras.initializers.VarianceScaling(scale=2.0, mode="fan_out", distribution="untruncated_normal")
 
 
 def build_subnet(space: SearchSpace, arch: Arch, num_classes: int, dropout_rate: float = 0.0) -> keras.Model:
@@ -81,8 +77,10 @@ def add_head(x: Tensor, space: SearchSpace, num_classes: int, dropout_rate: floa
     x = keras.layers.Flatten(name="flatten")(x)
     if dropout_rate:
         x = keras.layers.Dropout(dropout_rate, name="dropout")(x)
-    initializer = keras.initializers.RandomNormal(stddev=0.01)
-    return keras.layers.Dense(num_classes, kernel_initializer=initializer, name="classifier", dtype="float32")(x)
+    layer = keras.layers.Dense(
+        num_classes, kernel_initializer=classifier_initializer(), name="classifier", dtype="float32"
+    )
+    return layer(x)
 
 
 def _convolution(x: Tensor, filters: int, size: int, stride: int, name: str, use_bias: bool = False) -> Tensor:
@@ -106,15 +104,10 @@ def _depthwise(x: Tensor, size: int, stride: int, name: str) -> Tensor:
         stride,
         padding=padding,
         use_bias=False,
-        depthwise_initializer=depthwise_initializer(size),
+        depthwise_initializer=convolution_initializer(),
         name=name,
     )
     return layer(x)
-
-
-def depthwise_initializer(size: int) -> keras.initializers.Initializer:
-    """He initialization by fan-out of a depthwise kernel: one output channel each."""
-    return keras.initializers.RandomNormal(stddev=(2.0 / size**2) ** 0.5)
 
 
 def _pad(x: Tensor, size: int, stride: int, name: str) -> tuple[Tensor, str]:
@@ -143,5 +136,3 @@ def _squeeze_excite(x: Tensor, block: StaticBlock) -> Tensor:
     scale = _convolution(scale, block.middle_channels, 1, 1, f"{name}_expand", use_bias=True)
     scale = _activate(scale, "hard_sigmoid", f"{name}_hard_sigmoid")
     return keras.layers.Multiply(name=f"{name}_multiply")([x, scale])
-
-

@@ -1,0 +1,53 @@
+# Every target runs in .venv, which `make install` makes from the exact versions in constraints.txt.
+
+PYTHON ?= python3
+BIN = .venv/bin
+STAMP = .venv/.installed
+
+help: ## list the targets (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "make install PYTHON=python3.12 picks the Python (3.10 to 3.13) for a new .venv; now: $(PYTHON)."
+
+install: $(STAMP) ## make .venv with everything pinned; does nothing when it is up to date
+
+quickstart: $(STAMP) ## the whole pipeline on a small data set, into runs/quickstart
+	$(BIN)/python tools/quickstart.py --workdir=runs/quickstart
+
+test: $(STAMP) ## all tests, with coverage of ofa_tf (the required share stands in pyproject.toml)
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --durations=15
+
+test-fast: $(STAMP) ## the tests that take seconds, without coverage
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(STAMP) ## ruff (rules and formatting) and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP) ## training throughput on this machine
+	$(BIN)/python tools/bench_training.py
+
+clean: ## remove build output and caches; keeps .venv and runs/
+	rm -rf build dist ofa_tf.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find ofa_tf tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An existing .venv keeps its Python. One whose pip does not run (an interrupted install, a removed Python) is made anew.
+$(STAMP): setup.py pyproject.toml constraints.txt
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	    $(PYTHON) -c 'import sys' 2>/dev/null || { \
+	        echo "error: Expected PYTHON to run Python 3.10 to 3.13. Received: PYTHON=$(PYTHON)," \
+	            "which does not run. Try: make install PYTHON=python3.11" >&2; exit 1; }; \
+	    $(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
+	        echo "error: Expected PYTHON to be Python 3.10 to 3.13. Received: PYTHON=$(PYTHON)," \
+	            "which is $$($(PYTHON) --version 2>&1). Try: make install PYTHON=python3.11" >&2; exit 1; }; \
+	    echo "Making .venv with $$($(PYTHON) --version)"; \
+	    $(PYTHON) -m venv --clear .venv; \
+	fi
+	@echo "Installing the versions in constraints.txt into .venv (2.8 GB; a minute or two plus the download)"
+	@$(BIN)/python -m pip install -qq -c constraints.txt pip setuptools wheel
+	@$(BIN)/python -m pip install -qq -c constraints.txt --build-constraint constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+	@echo "Installed into .venv"
+
+.PHONY: help install quickstart test test-fast lint bench clean

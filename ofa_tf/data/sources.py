@@ -1,0 +1,49 @@
+"""`open_source`: from a data set's name, as given on a command line, to its images."""
+
+from ofa_tf.data.image_folder import FolderSource
+from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, ImageSource
+from ofa_tf.data.tfds_source import open_tfds
+from ofa_tf.errors import InputError
+
+_FOLDER_PREFIX = "folder:"
+
+
+def open_source(
+    name: str,
+    data_dir: str | None = None,
+    download: bool = False,
+    validation_fraction: float = 0.1,
+    cache_bytes: int = DEFAULT_CACHE_BYTES,
+) -> ImageSource:
+    """Open a data set.
+
+    Validation images are always held out of the training images, so that a
+    search that looks at them does not look at the test set.
+
+    Args:
+        name: `"digits"` (real, small, needs no network), `"folder:PATH"` (see
+            `FolderSource` for the layouts) or a name of tensorflow-datasets such
+            as `"cifar10"`, `"imagenet2012"` or `"name/config:1.0.0"`.
+        data_dir: Folder of tensorflow-datasets; its own default (environment
+            variable `TFDS_DATA_DIR`, else `~/tensorflow_datasets`) if `None`.
+        download: Whether to download and prepare a data set that is not
+            prepared. Without it nothing uses the network.
+        validation_fraction: Share of the training images held out.
+        cache_bytes: A split expected to take no more memory than this is kept
+            there, decoded.
+
+    Returns:
+        The source.
+
+    Raises:
+        InputError: If the name is unknown, the data set is not prepared, or it
+            does not have what training needs.
+    """
+    if not 0 < validation_fraction < 1:
+        raise InputError(
+            "Expected `validation_fraction` to be more than 0 and less than 1. "
+            f"Received: validation_fraction={validation_fraction}."
+        )
+    if name.startswith(_FOLDER_PREFIX):
+        return FolderSource(name[len(_FOLDER_PREFIX) :], validation_fraction, cache_bytes)
+    return open_tfds(name, data_dir, download, validation_fraction, cache_bytes)

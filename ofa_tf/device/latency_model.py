@@ -1,0 +1,206 @@
+"""`LatencyModel`: predicted latency of any arch of a search space."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ofa_tf.arch import Arch
+from ofa_tf.device.latency_table import LatencyTable
+from ofa_tf.device.pieces import HEAD, STEM, block_choices, block_key, input_sizes
+from ofa_tf.errors import InputError
+from ofa_tf.search_space import SearchSpace
+
+_HUBER = 0.03  # relative deviations beyond this weigh less and less in the fit
+_MIN_ARCHS_FOR_LINE = 4  # with fewer, only the slope is fitted
+
+
+class LatencyModel:
+    """Latency of an arch: a line through the sum of its pieces' latencies.
+
+    `latency = slope * (overhead + sum over stem, blocks and head) + intercept`.
+    Slope and intercept stand for what pieces measured alone miss, above all
+    caches; `calibrate` fits them on some whole networks.
+
+    Args:
+        space: The search space.
+        table: Latency table of the space. If it holds a calibration, its slope
+            and intercept are the defaults.
+        slope: Factor on the sum.
+        intercept_ms: Added to it, milliseconds.
+
+    Raises:
+        InputError: If the table is of another space.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        table: LatencyTable,
+        slope: float | None = None,
+        intercept_ms: float | None = None,
+    ) -> None:
+        if table.space != space:
+            raise InputError(
+                f"Expected a latency table of the search space {space.name!r}. Received: one of "
+                f"{table.space.name!r}. Build one with tools/build_latency_table.py."
+            )
+        fitted = table.calibration or {}
+        self.space = space
+        self.table = table
+        self.slope = float(fitted.get("slope", 1.0) if slope is None else slope)
+        self.intercept_ms = float(fitted.get("intercept_ms", 0.0) if intercept_ms is None else intercept_ms)
+        self._base, self._blocks = _lookup_tables(space, table)
+
+    def predict(self, archs: np.ndarray | Arch) -> np.ndarray | float:
+        """Predicted latency, milliseconds.
+
+        Args:
+            archs: Genes of shape `(n, num_genes)` or `(num_genes,)`, or one arch.
+
+        Returns:
+            float64 array of shape `(n,)`; a float for one arch or one gene vector.
+
+        Raises:
+            InputError: If the archs are not of the space, or an image size lies
+                outside the measured range.
+        """
+        genes = self.space.encode(archs) if isinstance(archs, Arch) else self.space.check_genes(archs)
+        rows = np.atleast_2d(genes)
+        latency_ms = self.slope * self._sum(rows) + self.intercept_ms
+        return float(latency_ms[0]) if genes.ndim == 1 else latency_ms
+
+    def calibrate(self, archs: Sequence[Arch], measured_ms: Sequence[float]) -> "LatencyModel":
+        """Fit slope and intercept on whole networks measured on the table's device.
+
+        The fit minimises relative deviations, robustly (Huber weights). Six to
+        ten archs of mixed size are enough.
+
+        Args:
+            archs: The networks.
+            measured_ms: Their measured latencies, milliseconds.
+
+        Returns:
+            A model with the fitted line; its `table` holds the calibration, so
+            `model.table.save(path)` keeps it.
+
+        Raises:
+            InputError: If there is no arch, the lengths differ or a latency is
+                not positive.
+        """
+        measured = _check_measured(archs, measured_ms)
+        sums = self._sum(self.space.encode(archs))
+        slope, intercept_ms = _fit_line(sums, measured)
+        fitted = LatencyModel(self.space, self.table, slope, intercept_ms)
+        calibration = {
+            "slope": slope,
+            "intercept_ms": intercept_ms,
+            "archs": [arch.to_dict() for arch in archs],
+            "measured_ms": [float(value) for value in measured],
+            "report": fitted.evaluate(archs, measured_ms),
+        }
+        return LatencyModel(self.space, dataclasses.replace(self.table, calibration=calibration))
+
+    def evaluate(self, archs: Sequence[Arch], measured_ms: Sequence[float]) -> dict[str, Any]:
+        """How well predictions agree with measurements, best of archs not calibrated on.
+
+        Returns:
+            `num_archs`, `mape` (mean absolute relative error), `bias` (mean
+            relative error), `within_5_percent`, `within_10_percent` and
+            `within_15_percent` (shares), `rank_correlation` (Spearman; `None`
+            for fewer than three archs).
+
+        Raises:
+            InputError: As for `calibrate`.
+        """
+        measured = _check_measured(archs, measured_ms)
+        predicted = np.atleast_1d(self.predict(self.space.encode(archs)))
+        relative = predicted / measured - 1
+        shares = {f"within_{limit}_percent": float(np.mean(np.abs(relative) <= limit / 100)) for limit in (5, 10, 15)}
+        return {
+            "num_archs": len(measured),
+            "mape": float(np.mean(np.abs(relative))),
+            "bias": float(np.mean(relative)),
+            **shares,
+            "rank_correlation": rank_correlation(predicted, measured),
+        }
+
+    def _sum(self, genes: np.ndarray) -> np.ndarray:
+        space = self.space
+        image = genes[:, space.image_size_gene]
+        base = self._base[image]
+        if np.isnan(base).any():
+            for index in np.unique(image):
+                self.table.check_image_size(space.image_sizes[index])
+        total = base.copy()
+        depth_genes = genes[:, space.depth_genes]
+        kernels, expands = genes[:, space.kernel_genes], genes[:, space.expand_genes]
+        for index, block in enumerate(space.blocks):
+            depths = np.array(space.stages[block.stage].depths)
+            active = depths > block.position
+            latency_ms = self._blocks[index][image, kernels[:, index], expands[:, index]]
+            total += latency_ms if active.all() else latency_ms * active[depth_genes[:, block.stage]]
+        return total
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Spearman's rank correlation; `None` for fewer than three values or all equal ones."""
+    if len(first) < 3:
+        return None
+    ranks = [_ranks(np.asarray(values, float)) for values in (first, second)]
+    if min(rank.std() for rank in ranks) == 0:
+        return None
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks, equal values sharing the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def _lookup_tables(space: SearchSpace, table: LatencyTable) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Latency of stem, head and overhead per image size; of each block per image size, kernel size, expand ratio.
+
+    NaN for image sizes outside the measured range.
+    """
+    base = np.full(len(space.image_sizes), np.nan)
+    blocks = [np.full((len(base), len(b.kernel_sizes), len(b.expand_ratios)), np.nan) for b in space.blocks]
+    choices = [(index, kernel, expand, block_key(block)) for index, kernel, expand, block in block_choices(space)]
+    for row, image_size in enumerate(space.image_sizes):
+        if not table.image_sizes[0] <= image_size <= table.image_sizes[-1]:
+            continue
+        sizes, head_size = input_sizes(space, image_size)
+        base[row] = table.overhead_ms + table.latency_ms(STEM, image_size) + table.latency_ms(HEAD, head_size)
+        for index, kernel, expand, key in choices:
+            blocks[index][row, kernel, expand] = table.latency_ms(key, sizes[index])
+    return base, blocks
+
+
+def _fit_line(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:
+    has_line = len(sums) >= _MIN_ARCHS_FOR_LINE and np.ptp(sums) > 0.05 * sums.mean()
+    features = np.stack([sums, np.ones_like(sums)], axis=1) if has_line else sums[:, np.newaxis]
+    features = features / measured[:, np.newaxis]
+    weights = np.ones_like(sums)
+    for _ in range(20):
+        root = np.sqrt(weights)
+        solution = np.linalg.lstsq(features * root[:, np.newaxis], root, rcond=None)[0]
+        deviation = np.abs(features @ solution - 1)
+        weights = _HUBER / np.maximum(deviation, _HUBER)
+    slope, intercept_ms = (*solution, 0.0)[:2]
+    if slope <= 0:  # noise beyond use for a line; a factor is safe
+        slope, intercept_ms = float(np.median(measured / sums)), 0.0
+    return float(slope), float(intercept_ms)
+
+
+def _check_measured(archs: Sequence[Arch], measured_ms: Sequence[float]) -> np.ndarray:
+    measured = np.asarray(measured_ms, float)
+    if not len(archs) or measured.shape != (len(archs),):
+        raise InputError(
+            f"Expected one measured latency for each of at least one arch. "
+            f"Received: {len(archs)} archs and latencies of shape {measured.shape}."
+        )
+    if not (np.isfinite(measured) & (measured > 0)).all():
+        raise InputError(f"Expected measured latencies to be positive. Received: {measured.tolist()}.")
+    return measured

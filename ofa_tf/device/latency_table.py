@@ -1,0 +1,216 @@
+"""`LatencyTable`: how long each piece of a search space takes on a device."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofa_tf import io
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Progress
+from ofa_tf.device.pieces import OVERHEAD, Piece, distinct_pieces, input_sizes
+from ofa_tf.errors import InputError
+from ofa_tf.search_space import SearchSpace
+
+_KIND = "latency_table"
+_HINT = "Write one with tools/build_latency_table.py."
+_MAX_IMAGE_SIZES = 5
+
+# A round runs about as many pieces as a network has, each once: a piece then finds its weights and
+# input in the caches as it does inside a network. Run several times in a row (warm), sums of pieces
+# come out a tenth too small; in rounds of a hundred (from main memory), a third too large.
+TABLE_SETTINGS = BenchmarkSettings(
+    warmup_runs=0, num_runs=1, rounds=30, min_time_s=8.0, max_loaded_models=24, measure_peak_ram=False
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class LatencyTable:
+    """Measured latencies of the pieces of a search space.
+
+    Args:
+        space: The search space.
+        num_classes: Number of classes of the head.
+        precision: `"float32"` or `"int8"`.
+        device: Facts about the device, from `Device.describe`, and the threads.
+        settings: The settings of the measurement, as data.
+        image_sizes: The measured image sizes, ascending, pixels.
+        overhead_ms: Latency of a network that does nothing.
+        entries: Key of the piece -> height and width of its input -> latency
+            less the overhead, milliseconds.
+        calibration: What `LatencyModel.calibrate` found on whole networks:
+            `slope`, `intercept_ms`, `archs`, `measured_ms` and `report`; or `None`.
+    """
+
+    space: SearchSpace
+    num_classes: int
+    precision: str
+    device: dict[str, Any]
+    settings: dict[str, Any]
+    image_sizes: tuple[int, ...]
+    overhead_ms: float
+    entries: Mapping[str, Mapping[int, float]]
+    calibration: dict[str, Any] | None = None
+
+    def latency_ms(self, key: str, input_size: int) -> float:
+        """Latency of a piece, interpolated between the measured input sizes.
+
+        Between two measured sizes latency is taken as linear in the number of
+        pixels, as the work is.
+
+        Raises:
+            InputError: If the piece is not in the table or the size is outside
+                the measured range.
+        """
+        measured = self.entries.get(key)
+        if measured is None:
+            raise InputError(f"Expected a piece of the latency table of {self.space.name}. Received: {key!r}. {_HINT}")
+        sizes = sorted(measured)
+        if not sizes[0] <= input_size <= sizes[-1]:
+            raise InputError(
+                f"Expected an input size of {key} in the measured range {sizes[0]}..{sizes[-1]}. "
+                f"Received: {input_size}. Build the latency table with more image sizes."
+            )
+        pixels = [size**2 for size in sizes]
+        return float(np.interp(input_size**2, pixels, [measured[size] for size in sizes]))
+
+    def check_image_size(self, image_size: int) -> None:
+        """Check that an image size is within the measured ones.
+
+        Raises:
+            InputError: If it is not.
+        """
+        if not self.image_sizes[0] <= image_size <= self.image_sizes[-1]:
+            raise InputError(
+                f"Expected an image size in the measured range {self.image_sizes[0]}..{self.image_sizes[-1]}. "
+                f"Received: {image_size}. Build the latency table with more image sizes."
+            )
+
+    def check_device(self, facts: Mapping[str, Any]) -> None:
+        """Check that facts of a measurement are those of this table's device.
+
+        Raises:
+            InputError: If device, processor, ABI, runtime or threads differ.
+        """
+        for name in ("device", "model", "abi", "runtime_sha256", "num_threads"):
+            if name in facts and facts[name] != self.device.get(name):
+                raise InputError(
+                    f"Expected a measurement on the latency table's device ({name}={self.device.get(name)!r}). "
+                    f"Received: {name}={facts[name]!r}. Build a latency table for this device."
+                )
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as JSON, atomically."""
+        payload = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        payload["space"] = self.space.to_dict()
+        payload["image_sizes"] = list(self.image_sizes)
+        payload["entries"] = {key: {str(size): ms for size, ms in row.items()} for key, row in self.entries.items()}
+        io.write_json(path, _KIND, payload)
+
+    @classmethod
+    def load(cls, path: str | Path, space: SearchSpace | None = None) -> "LatencyTable":
+        """Read a table.
+
+        Args:
+            path: The file.
+            space: Space that the table must be of; any by default.
+
+        Raises:
+            InputError: If the file is missing, is no latency table or is of
+                another space.
+        """
+        document = io.read_json(path, _KIND, hint=_HINT)
+        try:
+            values = {field.name: document[field.name] for field in dataclasses.fields(cls)}
+            values["space"] = SearchSpace.from_dict(values["space"])
+            values["image_sizes"] = tuple(values["image_sizes"])
+            rows = values["entries"].items()
+            values["entries"] = {key: {int(size): float(ms) for size, ms in row.items()} for key, row in rows}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"Expected {path} to be a complete latency table. Received: {error!r}. {_HINT}") from error
+        table = cls(**values)
+        if space is not None and table.space != space:
+            raise InputError(
+                f"Expected {path} to be a latency table of the search space {space.name!r}. "
+                f"Received: one of {table.space.name!r}{' as it was earlier' * (space.name == table.space.name)}. "
+                f"{_HINT}"
+            )
+        return table
+
+
+def build_latency_table(
+    space: SearchSpace,
+    device: Device,
+    convert_piece: Callable[[Piece], bytes],
+    num_classes: int,
+    precision: str = "float32",
+    settings: BenchmarkSettings = TABLE_SETTINGS,
+    image_sizes: Sequence[int] | None = None,
+    on_progress: Progress | None = None,
+) -> LatencyTable:
+    """Measure every piece of a search space on a device.
+
+    Args:
+        space: The search space.
+        device: Where to measure.
+        convert_piece: Gives the TFLite model of a piece with a flexible input
+            size, such as `ofa_tf.export.block_models.block_model_converter`.
+        num_classes: Number of classes that `convert_piece` builds the head for.
+        precision: Precision that `convert_piece` converts to; recorded.
+        settings: How to measure; each piece is run once a round, without
+            warm-up, whatever they say.
+        image_sizes: Image sizes to measure; all of the space, or five evenly
+            spread ones if it has more. Others are interpolated.
+        on_progress: Called with steps done and steps in all.
+
+    Raises:
+        InputError: If an image size is not of the space or a piece fails.
+    """
+    sizes = _image_sizes(space, image_sizes)
+    pieces = distinct_pieces(space, sizes)
+    report = on_progress or (lambda done, total: None)
+    models = [BenchmarkModel(OVERHEAD, convert_piece(Piece(OVERHEAD, 8)), (1, 1, 1, 8))]
+    labels: list[tuple[str, int]] = [(OVERHEAD, 1)]
+    for index, (piece, spatial) in enumerate(pieces):
+        content = convert_piece(piece)
+        for size in spatial:
+            models.append(BenchmarkModel(f"{piece.key}@{size}", content, (1, size, size, piece.in_channels)))
+            labels.append((piece.key, size))
+        report(index + 1, 2 * len(pieces))  # converting is the first half of the bar, measuring the second
+    settings = dataclasses.replace(settings, warmup_runs=0, num_runs=1, measure_peak_ram=False)
+    # Shuffled, so that the pieces of a round are as mixed as those of a network.
+    shuffled = np.random.default_rng(0).permutation(len(models))
+    measured = device.measure(
+        [models[index] for index in shuffled],
+        settings,
+        lambda done, total: report(len(pieces) + len(pieces) * done // total, 2 * len(pieces)),
+    )
+    measurements = [measured[position] for position in np.argsort(shuffled)]
+    failed = [measurement for measurement in measurements if measurement.latency_ms is None]
+    if failed:
+        raise InputError(
+            f"Expected all {len(models)} pieces of {space.name} to run on the device {device.id!r}. "
+            f"Received: {failed[0].model}: {failed[0].error} (and {len(failed) - 1} more failures)."
+        )
+    latencies = [measurement.latency_ms or 0.0 for measurement in measurements]
+    entries: dict[str, dict[int, float]] = {}
+    for (key, size), latency_ms in zip(labels[1:], latencies[1:], strict=True):
+        entries.setdefault(key, {})[size] = max(latency_ms - latencies[0], 0.0)
+    return LatencyTable(
+        space, num_classes, precision, measurements[0].device, settings.to_dict(), sizes, latencies[0], entries
+    )
+
+
+def _image_sizes(space: SearchSpace, image_sizes: Sequence[int] | None) -> tuple[int, ...]:
+    if image_sizes is None:
+        choices = space.image_sizes
+        if len(choices) <= _MAX_IMAGE_SIZES:
+            return choices
+        picked = np.linspace(0, len(choices) - 1, _MAX_IMAGE_SIZES).round().astype(int)
+        return tuple(choices[index] for index in picked)
+    sizes = tuple(sorted({int(size) for size in image_sizes}))
+    wrong = [size for size in sizes if size < 1 or min(input_sizes(space, size)[0]) < 1]
+    if not sizes or wrong:
+        raise InputError(f"Expected `image_sizes` to be positive. Received: {list(image_sizes)}.")
+    return sizes

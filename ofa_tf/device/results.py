@@ -1,0 +1,57 @@
+"""Benchmark results as a file."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ofa_tf import io
+from ofa_tf.device.device import BenchmarkSettings, Measurement
+from ofa_tf.errors import InputError
+
+KIND = "benchmark"
+
+
+def benchmark_document(
+    measurements: Sequence[Measurement], settings: BenchmarkSettings, notes: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Measurements as JSON-serialisable data.
+
+    The facts about the device, which all measurements share, appear once.
+
+    Args:
+        measurements: What was measured, all on one device.
+        settings: How.
+        notes: Further facts to keep, such as predictions.
+    """
+    rows = [dataclasses.asdict(measurement) for measurement in measurements]
+    device = rows[0]["device"] if rows else {}
+    for row in rows:
+        del row["device"]
+    document = {"device": device, "settings": settings.to_dict(), "measurements": rows}
+    return {**document, "notes": dict(notes)} if notes else document
+
+
+def save_benchmark(
+    path: str | Path,
+    measurements: Sequence[Measurement],
+    settings: BenchmarkSettings,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write measurements as JSON, atomically; see `benchmark_document`."""
+    io.write_json(path, KIND, benchmark_document(measurements, settings, notes))
+
+
+def load_benchmark(path: str | Path) -> list[Measurement]:
+    """Read the measurements of a file.
+
+    Raises:
+        InputError: If the file is missing or holds no measurements.
+    """
+    document = io.read_json(path, KIND, hint="Write one with tools/benchmark.py.")
+    try:
+        return [Measurement(**row, device=document["device"]) for row in document["measurements"]]
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"Expected {path} to hold measurements. Received: {error!r}. Write it again with tools/benchmark.py."
+        ) from error

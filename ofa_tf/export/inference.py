@@ -1,0 +1,147 @@
+"""`TFLiteModel`: running a TFLite model on arrays of images."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofa_tf.errors import InputError
+
+_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite file
+
+
+class TFLiteModel:
+    """A TFLite classifier as a function from normalised images to float logits.
+
+    Takes care of the interpreter, and of quantizing inputs and dequantizing
+    outputs, so that models of every quantization are used alike.
+
+    Args:
+        model: Content of a `.tflite` file, or its path.
+        num_threads: Threads of the interpreter.
+
+    Raises:
+        InputError: If the file is missing, damaged, not TFLite or not a model
+            of one image input and one output of shape `(1, classes)`.
+    """
+
+    def __init__(self, model: bytes | str | Path, num_threads: int = 1) -> None:
+        if num_threads < 1:
+            raise InputError(f"Expected `num_threads` to be at least 1. Received: num_threads={num_threads}.")
+        content, name = read_tflite(model)
+        self._interpreter = _create_interpreter(content, name, num_threads)
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0]["shape"]) != 4 or len(outputs[0]["shape"]) != 2:
+            shapes = [tuple(int(n) for n in tensor["shape"]) for tensor in (*inputs, *outputs)]
+            raise InputError(
+                f"Expected {name} to have one image input and one output of shape (1, classes). "
+                f"Received: tensors of shape {shapes}. Use a model written by tools/to_tflite.py."
+            )
+        self._input, self._output = inputs[0], outputs[0]
+
+    @property
+    def image_size(self) -> int:
+        """Input height and width, pixels."""
+        return int(self._input["shape"][1])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of logits."""
+        return int(self._output["shape"][1])
+
+    @property
+    def input_dtype(self) -> np.dtype:
+        """Type of the model's own input, such as int8."""
+        return np.dtype(self._input["dtype"])
+
+    @property
+    def output_dtype(self) -> np.dtype:
+        """Type of the model's own output, such as int8."""
+        return np.dtype(self._output["dtype"])
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Run the model on images, one by one.
+
+        Args:
+            images: Normalised images, float, shape `(n, image_size, image_size, 3)`.
+
+        Returns:
+            float32 logits of shape `(n, num_classes)`.
+
+        Raises:
+            InputError: If the images have another shape or are not float.
+        """
+        images = np.asarray(images)
+        expected = tuple(int(size) for size in self._input["shape"][1:])
+        if images.ndim != 4 or images.shape[1:] != expected or not np.issubdtype(images.dtype, np.floating):
+            raise InputError(
+                f"Expected `images` to be float and of shape (n, {', '.join(map(str, expected))}). "
+                f"Received: {images.dtype} of shape {images.shape}. Resize and normalise them first."
+            )
+        logits = np.empty((len(images), self.num_classes), np.float32)
+        for index in range(len(images)):
+            self._interpreter.set_tensor(self._input["index"], _quantize(images[index : index + 1], self._input))
+            self._interpreter.invoke()
+            logits[index] = _dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
+        return logits
+
+
+def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
+    """Content of a TFLite file and its name for messages.
+
+    Raises:
+        InputError: If the file is missing or does not begin as a TFLite file.
+    """
+    if isinstance(model, bytes):
+        content, name = model, "the model"
+    else:
+        name = str(model)
+        try:
+            content = Path(model).read_bytes()
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise InputError(
+                f"Expected a TFLite file at {name}. Received: {error.strerror}. Write one with tools/to_tflite.py."
+            ) from error
+    if content[4:8] != _IDENTIFIER:
+        raise InputError(
+            f"Expected {name} to be a TFLite file. Received: {len(content)} bytes beginning with {content[:8]!r}. "
+            "Write it again with tools/to_tflite.py."
+        )
+    return content, name
+
+
+def _create_interpreter(content: bytes, name: str, num_threads: int) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    from ofa_tf.export.native_log import withheld_stderr
+
+    try:
+        with withheld_stderr():
+            interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            f"Expected {name} to be a complete TFLite file that LiteRT can run. Received: {_one_line(error)}. "
+            "Write it again with tools/to_tflite.py."
+        ) from error
+    return interpreter
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    kind = np.dtype(tensor["dtype"])
+    if not np.issubdtype(kind, np.integer):
+        return values.astype(kind, copy=False)
+    scale, zero_point = tensor["quantization"]
+    limits = np.iinfo(kind)
+    return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(kind)
+
+
+def _dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    if not np.issubdtype(values.dtype, np.integer):
+        return values.astype(np.float32, copy=False)
+    scale, zero_point = tensor["quantization"]
+    return (values.astype(np.float32) - zero_point) * np.float32(scale)

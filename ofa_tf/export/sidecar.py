@@ -1,0 +1,106 @@
+"""A TFLite file and the JSON file beside it that says what it is."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ofa_tf import io
+from ofa_tf.arch import Arch
+from ofa_tf.errors import InputError
+
+_KIND = "tflite_model"
+
+
+def sidecar_path(model_path: str | Path) -> Path:
+    """Where the sidecar of a model lies: `M.tflite` -> `M.json`.
+
+    Raises:
+        InputError: If the name does not end in `.tflite`.
+    """
+    path = Path(model_path)
+    if path.suffix != ".tflite":
+        raise InputError(f"Expected the model's file name to end in .tflite. Received: {str(model_path)!r}.")
+    return path.with_suffix(".json")
+
+
+def save_tflite(
+    path: str | Path,
+    content: bytes,
+    arch: Arch,
+    quantization: str,
+    num_classes: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    class_names: Sequence[str] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a model and its sidecar: both or neither.
+
+    Args:
+        path: Target, ending in `.tflite`.
+        content: Content of the model file.
+        arch: The subnet.
+        quantization: How it was quantized, see `to_tflite`.
+        num_classes: Number of classes.
+        mean: Subtracted from pixel values, one per colour channel.
+        std: Pixel values are then divided by this, one per colour channel.
+        class_names: Names of the classes in the order of the logits.
+        facts: Further JSON-serialisable facts, such as `num_macs`, `num_params`
+            and `top1_accuracy`.
+
+    Returns:
+        Path of the sidecar.
+
+    Raises:
+        InputError: If the name does not end in `.tflite` or the number of class
+            names is wrong.
+        OSError: If a file cannot be written.
+    """
+    path, sidecar = Path(path), sidecar_path(path)
+    if class_names is not None and len(class_names) != num_classes:
+        raise InputError(
+            f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
+        )
+    payload: dict[str, Any] = {
+        "model": path.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": len(content),
+        "quantization": quantization,
+        "arch": arch.to_dict(),
+        "image_size": arch.image_size,
+        "num_classes": num_classes,
+        "class_names": list(class_names) if class_names is not None else None,
+        "normalization": {"mean": [float(value) for value in mean], "std": [float(value) for value in std]},
+        **(facts or {}),
+    }
+    # Both files are complete on disk before either gets its name; the sidecar gets its name first.
+    try:
+        with io.atomic_path(path) as new_model, io.atomic_path(sidecar) as new_sidecar:
+            new_model.write_bytes(content)
+            io.write_json(new_sidecar, _KIND, payload)
+    except OSError:
+        if not path.exists():
+            sidecar.unlink(missing_ok=True)
+        raise
+    return sidecar
+
+
+def load_sidecar(model_path: str | Path) -> dict[str, Any]:
+    """Read the sidecar of a model, checking that it belongs to the model.
+
+    Raises:
+        InputError: If there is none, or the model was changed since.
+    """
+    sidecar = sidecar_path(model_path)
+    document = io.read_json(sidecar, _KIND, hint="Write the model with tools/to_tflite.py.")
+    try:
+        sha256 = hashlib.sha256(Path(model_path).read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise InputError(f"Expected the model of {sidecar} at {model_path}. Received: no such file.") from error
+    if document.get("sha256") != sha256:
+        raise InputError(
+            f"Expected {model_path} to be the model that {sidecar} describes (sha256 {document.get('sha256')}). "
+            f"Received: sha256 {sha256}. Write both again with tools/to_tflite.py."
+        )
+    return document

@@ -1,0 +1,159 @@
+"""Keras subnet to TFLite: the conversion proper.
+
+The export of a subnet is a chain of steps, each of its own file:
+Keras model -> (lowering of the graph) -> conversion and quantization (here)
+-> (parity gate) -> model file with sidecar (`sidecar.py`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from ofa_tf.errors import InputError
+from ofa_tf.export.native_log import withheld_stderr
+
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
+_CALIBRATED = ("int8", "int16x8")
+
+
+def to_tflite(
+    subnet: keras.Model, quantization: str = "none", representative_images: Iterable[np.ndarray] | None = None
+) -> bytes:
+    """Convert a subnet to a TFLite model of batch 1.
+
+    Args:
+        subnet: Model of one fixed-size image input, as `build_subnet` and
+            `extract_subnet` make it.
+        quantization: One of
+            `"none"`: float32;
+            `"float16"`: float16 weights, float32 arithmetic;
+            `"dynamic"`: int8 weights, activations quantized as they come;
+            `"int8"`: int8 weights (per channel), activations, input and output;
+            `"int16x8"`: int8 weights, int16 activations, input and output;
+            operators without an int16 kernel (hard-swish) stay float32.
+        representative_images: Arrays of normalised images, each of shape
+            `(n, size, size, 3)` with any `n`; they set the ranges of the
+            activations. Needed by `"int8"` and `"int16x8"`, unused otherwise.
+            A hundred images that look like those of the application are enough.
+
+    Returns:
+        Content of the `.tflite` file.
+
+    Raises:
+        InputError: If `quantization` is unknown, or the representative images
+            are missing, empty or of another size than the subnet's.
+    """
+    if quantization not in QUANTIZATIONS:
+        raise InputError(
+            f"Expected `quantization` to be one of {list(QUANTIZATIONS)}. Received: quantization={quantization!r}."
+        )
+    shape = _input_shape(subnet)
+    images = None
+    if quantization in _CALIBRATED:
+        images = _ImageFeed(quantization, representative_images, shape[1:])
+    return convert(subnet, shape, quantization, images)
+
+
+def convert(
+    model: keras.Model,
+    input_shape: tuple[int | None, ...],
+    quantization: str = "none",
+    images: Callable[[], Iterator[list[np.ndarray]]] | None = None,
+) -> bytes:
+    """Convert any one-input model; `to_tflite` without the checks.
+
+    A concrete function goes straight to the converter's frozen-graph path,
+    which is several times faster than `TFLiteConverter.from_keras_model`.
+
+    Args:
+        model: Keras model.
+        input_shape: Shape with the batch; `None` entries can be resized later
+            by the interpreter.
+        quantization: See `to_tflite`.
+        images: Yields one-element lists of input arrays; called by the converter.
+    """
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec(input_shape, tf.float32, name="images")]
+    function = tf.function(lambda x: model(x, training=False), input_signature=signature, autograph=False)
+    with withheld_stderr():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
+        _configure(converter, tf, quantization, images)
+        return bytes(converter.convert())
+
+
+def _configure(converter: Any, tf: Any, quantization: str, images: Callable[[], Iterator[Any]] | None) -> None:
+    if quantization == "none":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    elif quantization in _CALIBRATED:
+        operators, kind = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8], tf.int8
+        if quantization == "int16x8":
+            # The plain builtins are for hard-swish, which has no int16 kernel and stays float.
+            operators = [
+                tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+                tf.lite.OpsSet.TFLITE_BUILTINS,
+            ]
+            kind = tf.int16
+        converter.representative_dataset = images
+        converter.target_spec.supported_ops = operators
+        converter.inference_input_type = converter.inference_output_type = kind
+
+
+def _input_shape(subnet: keras.Model) -> tuple[int, ...]:
+    inputs = getattr(subnet, "inputs", None)
+    shape = tuple(inputs[0].shape) if inputs and len(inputs) == 1 else None
+    if shape is None or len(shape) != 4 or None in shape[1:]:
+        raise InputError(
+            "Expected `subnet` to be a functional Keras model of one image input with a fixed size. "
+            f"Received: {type(subnet).__name__} with the input {shape}. Use extract_subnet or build_subnet."
+        )
+    return (1, *shape[1:])
+
+
+class _ImageFeed:
+    """Representative images, checked, to be fed one by one."""
+
+    def __init__(
+        self, quantization: str, batches: Iterable[np.ndarray] | None, image_shape: tuple[int | None, ...]
+    ) -> None:
+        self._image_shape = image_shape
+        self._rule = f"representative images of shape (n, {', '.join(str(size) for size in image_shape)})"
+        if batches is None:
+            raise InputError(
+                f"Expected {self._rule} for quantization={quantization!r}. Received: none. "
+                "Pass some normalised training images."
+            )
+        if isinstance(batches, np.ndarray) and batches.ndim == 4:
+            batches = [batches]
+        # Reading everything now gives a clear error before the slow conversion starts.
+        self._images = [image for batch in batches for image in self._check(batch)]
+        if not self._images:
+            raise InputError(
+                f"Expected {self._rule} for quantization={quantization!r}. Received: no image at all. "
+                "Pass some normalised training images."
+            )
+
+    def __call__(self) -> Iterator[list[np.ndarray]]:
+        for image in self._images:
+            yield [image[np.newaxis]]
+
+    def _check(self, batch: np.ndarray) -> np.ndarray:
+        batch = np.asarray(batch)
+        if batch.ndim != 4 or batch.shape[1:] != self._image_shape:
+            raise InputError(
+                f"Expected {self._rule}. Received: shape {batch.shape}. "
+                "Prepare the images at the subnet's image size, in batches."
+            )
+        if not np.issubdtype(batch.dtype, np.floating):
+            raise InputError(
+                f"Expected {self._rule}, normalised as for training (float32). Received: {batch.dtype}. "
+                "Subtract the mean and divide by the standard deviation first."
+            )
+        if not np.isfinite(batch).all():
+            raise InputError(f"Expected {self._rule} to be finite. Received: NaN or infinite values.")
+        return batch.astype(np.float32, copy=False)

@@ -1,0 +1,69 @@
+"""Supernets as files."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+
+from ofa_tf import io
+from ofa_tf.errors import InputError
+from ofa_tf.models.supernet import Supernet
+
+SUPERNET_FILE = "supernet.keras"
+
+
+def save_supernet(supernet: Supernet, workdir: str | Path) -> Path:
+    """Write `supernet.keras` into `workdir`, completely or not at all.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    path = Path(workdir) / SUPERNET_FILE
+    with io.atomic_path(path) as temporary:
+        supernet.save(temporary)
+    return path
+
+
+def load_supernet(workdir: str | Path) -> Supernet:
+    """Read the supernet that a finished phase, or an import, left in `workdir`.
+
+    Raises:
+        InputError: If there is none, or the file is damaged.
+    """
+    path = Path(workdir) / SUPERNET_FILE
+    if not path.is_file():
+        raise InputError(
+            f"Expected a trained supernet at {path}. Received: no such file. "
+            f"Train one: python train_main.py --flagfile=flags/quickstart.cfg --phase=all --workdir={workdir}"
+        )
+    check_archive(path)
+    supernet = keras.saving.load_model(path, compile=False)
+    if not isinstance(supernet, Supernet):
+        raise InputError(f"Expected {path} to hold a supernet. Received: a {type(supernet).__name__}.")
+    return supernet
+
+
+def check_archive(path: Path) -> None:
+    """Check every byte of a zip archive (`.keras`, `.npz`) against its checksums.
+
+    Raises:
+        InputError: If the file is truncated or altered.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        raise _damaged(path, str(error)) from error
+    if damaged is not None:
+        raise _damaged(path, f"wrong checksum of {damaged}")
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"Expected {path} to be a complete file. Received: a damaged one ({reason}). "
+        f"Delete {path.parent if path.parent.name.startswith('step_') else path} and run the phase again; "
+        "with --resume it continues from the checkpoint before."
+    )

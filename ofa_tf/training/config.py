@@ -1,0 +1,128 @@
+"""`TrainConfig`: everything that decides what a training run does."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ofa_tf import io
+from ofa_tf.errors import InputError
+from ofa_tf.presets import get_search_space
+from ofa_tf.training.phases import PHASE_NAMES
+
+CONFIG_FILE = "train_config.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class PhaseConfig:
+    """Settings of one phase.
+
+    Args:
+        epochs: Passes over the training images, warm-up included.
+        warmup_epochs: Epochs of linear rise of the learning rate; fractions
+            are allowed.
+        learning_rate: Peak learning rate, for the whole batch.
+        num_subnets: Subnets drawn in each step; their gradients are added up.
+    """
+
+    epochs: int
+    learning_rate: float
+    warmup_epochs: float = 0.0
+    num_subnets: int = 1
+
+    def __post_init__(self) -> None:
+        _check("epochs", self.epochs, self.epochs >= 1, "at least 1")
+        _check("learning_rate", self.learning_rate, self.learning_rate > 0, "positive")
+        _check("num_subnets", self.num_subnets, self.num_subnets >= 1, "at least 1")
+        _check(
+            "warmup_epochs", self.warmup_epochs, 0 <= self.warmup_epochs < self.epochs, f"from 0 to below {self.epochs}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """A training run. Flags make one (`ofa_tf.training.flags`), and so can a notebook.
+
+    Args:
+        workdir: Folder for everything the run makes.
+        phases: Phase name (`full`, `kernel`, `depth_1`, ...) -> its settings.
+        space: Name of the search space.
+        dataset: `digits`, the name of a TFDS data set, or `folder:PATH`.
+        data_dir: Where TFDS keeps prepared data sets; its default if `None`.
+        download: Whether TFDS may download and prepare the data set.
+        validation_fraction: Share of the training images held out for
+            validation and search.
+        augmentation: Name of an `ofa_tf.data.preprocessing.Augmentation`.
+        batch_size: Images in a step.
+        momentum: Of SGD with Nesterov momentum.
+        weight_decay: L2 penalty, not on batch normalization and biases.
+        label_smoothing: Share of the label spread over all classes.
+        dropout_rate: Dropout before the classifier.
+        distillation_weight: Weight of the loss against the teacher's
+            predictions, beside that against the labels.
+        num_calibration_images: Training images for BN calibration.
+        seed: Decides every random choice.
+
+    Raises:
+        InputError: If a value is out of range or a phase is unknown.
+
+    Reference: Once-for-All, section 4.1 and appendix B.
+    """
+
+    workdir: str
+    phases: dict[str, PhaseConfig]
+    space: str = "mobilenet_v3_tiny"
+    dataset: str = "digits"
+    data_dir: str | None = None
+    download: bool = False
+    validation_fraction: float = 0.1
+    augmentation: str = "crop"
+    batch_size: int = 64
+    momentum: float = 0.9
+    weight_decay: float = 3e-5
+    label_smoothing: float = 0.1
+    dropout_rate: float = 0.1
+    distillation_weight: float = 1.0
+    num_calibration_images: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        get_search_space(self.space)
+        if not self.workdir:
+            raise InputError("Expected `workdir` to be a folder. Received: nothing. Pass --workdir=DIR.")
+        unknown = sorted(set(self.phases) - set(PHASE_NAMES))
+        if unknown:
+            raise InputError(f"Expected `phases` to be among {list(PHASE_NAMES)}. Received: {unknown}.")
+        _check("batch_size", self.batch_size, self.batch_size >= 1, "at least 1")
+        _check("momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
+        _check("weight_decay", self.weight_decay, self.weight_decay >= 0, "at least 0")
+        _check("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
+        _check("dropout_rate", self.dropout_rate, 0 <= self.dropout_rate < 1, "in [0, 1)")
+        _check("distillation_weight", self.distillation_weight, self.distillation_weight >= 0, "at least 0")
+        _check("validation_fraction", self.validation_fraction, 0 < self.validation_fraction < 1, "in (0, 1)")
+        _check("num_calibration_images", self.num_calibration_images, self.num_calibration_images >= 1, "at least 1")
+        _check("seed", self.seed, self.seed >= 0, "at least 0")
+
+    def save(self) -> None:
+        """Write the configuration into the workdir, for the tools that come after."""
+        io.write_json(Path(self.workdir) / CONFIG_FILE, "train_config", dataclasses.asdict(self))
+
+    @classmethod
+    def load(cls, workdir: str | Path) -> "TrainConfig":
+        """Read what `save` wrote; `workdir` may have moved since.
+
+        Raises:
+            InputError: If there is no such file or it is not a configuration.
+        """
+        hint = f"Train first: python train_main.py --phase=all --workdir={workdir}"
+        document = io.read_json(Path(workdir) / CONFIG_FILE, "train_config", hint)
+        fields: dict[str, Any] = {field.name: document.get(field.name) for field in dataclasses.fields(cls)}
+        missing = sorted(name for name in fields if name not in document)
+        if missing:
+            raise InputError(f"Expected {workdir}/{CONFIG_FILE} to have the entries {missing}. Received: none of them.")
+        fields["phases"] = {name: PhaseConfig(**values) for name, values in fields["phases"].items()}
+        return cls(**{**fields, "workdir": str(workdir)})
+
+
+def _check(name: str, value: float, is_valid: bool, rule: str) -> None:
+    if not is_valid:
+        raise InputError(f"Expected `{name}` to be {rule}. Received: {name}={value}.")

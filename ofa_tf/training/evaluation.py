@@ -1,0 +1,105 @@
+"""Measured accuracy of subnets."""
+
+import tensorflow as tf
+
+from ofa_tf.arch import Arch
+from ofa_tf.data.image_source import ImageSource
+from ofa_tf.data.pipeline import Batches, calibration_batches, eval_batches
+from ofa_tf.data.preprocessing import get_augmentation
+from ofa_tf.models.calibration import BatchNormCalibrator
+from ofa_tf.models.supernet import Supernet
+
+_CALIBRATION_BATCH_SIZE = 128
+
+
+class Evaluator:
+    """Measures subnets of one supernet, each after its own BN calibration.
+
+    Keep one to measure many subnets: graphs are traced once.
+
+    Args:
+        supernet: Its running statistics are changed by each measurement.
+        source: Images.
+        augmentation: Name of the training augmentation, which decides how
+            images are cropped for evaluation.
+        num_calibration_images: Training images for BN calibration.
+        batch_size: Images evaluated at a time.
+        seed: Decides which images calibrate.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        source: ImageSource,
+        augmentation: str = "none",
+        num_calibration_images: int = 2000,
+        batch_size: int = 128,
+        seed: int = 0,
+    ) -> None:
+        self._supernet = supernet
+        self._source = source
+        self._crop_fraction = get_augmentation(augmentation).eval_crop_fraction
+        self._num_calibration_images = num_calibration_images
+        self._batch_size = batch_size
+        self._seed = seed
+        self._calibrate = BatchNormCalibrator(supernet)
+        signature = (
+            tf.TensorSpec((None, None, None, 3), tf.float32),
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((supernet.space.num_genes,), tf.int32),
+        )
+        self._count_correct = tf.function(self._forward, input_signature=signature)
+
+    def _forward(self, images: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor) -> tf.Tensor:
+        return count_correct(labels, self._supernet(images, genes, training=False))
+
+    def calibrate(self, arch: Arch) -> None:
+        """Set the supernet's running statistics for `arch`, at its image size."""
+        self._calibrate(self.calibration_batches(arch.image_size), arch)
+
+    def calibration_batches(self, image_size: int) -> Batches:
+        """The training images, unaugmented, that BN calibration uses."""
+        return calibration_batches(
+            self._source,
+            image_size=image_size,
+            batch_size=_CALIBRATION_BATCH_SIZE,
+            num_images=self._num_calibration_images,
+            seed=self._seed,
+            crop_fraction=self._crop_fraction,
+        )
+
+    def eval_batches(self, image_size: int, split: str) -> Batches:
+        """The images and labels of a split as evaluation sees them."""
+        return eval_batches(
+            self._source,
+            split,
+            image_size=image_size,
+            batch_size=self._batch_size,
+            crop_fraction=self._crop_fraction,
+        )
+
+    def top1(self, arch: Arch, split: str = "validation") -> float:
+        """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it.
+
+        Args:
+            arch: The subnet; its `image_size` is used.
+            split: `"train"`, `"validation"` or `"test"`.
+
+        Raises:
+            InputError: If `arch` is not of the space or there is no such split.
+
+        Reference: Once-for-All, section 3.3 and appendix B (BN statistics).
+        """
+        self.calibrate(arch)
+        genes = self._supernet.space.encode(arch)
+        num_correct = num_images = 0
+        for images, labels in self.eval_batches(arch.image_size, split):
+            num_correct += int(self._count_correct(images, labels, genes))
+            num_images += len(labels)
+        return num_correct / num_images
+
+
+def count_correct(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """How many rows of `logits` have their largest entry at the label: int32 scalar."""
+    predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return tf.reduce_sum(tf.cast(predicted == tf.cast(labels, tf.int32), tf.int32))

@@ -1,0 +1,82 @@
+"""The phases of progressive shrinking, as data."""
+
+import dataclasses
+
+import numpy as np
+
+from ofa_tf.errors import InputError
+from ofa_tf.search_space import SearchSpace
+
+PHASE_KINDS = ("full", "kernel", "depth", "width")
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """One phase, or one stage of it: which choices may be sampled.
+
+    Args:
+        kind: `"full"`, `"kernel"`, `"depth"` or `"width"`.
+        stage: Counted from 1; 1 for kinds that have one stage.
+        kernel_sizes: How many of the largest kernel sizes are sampled; `None`
+            for all. The others alike.
+        depths: How many of the largest depths are sampled.
+        expand_ratios: How many of the largest expand ratios are sampled.
+
+    Reference: Once-for-All, section 3.3 and appendix B.
+    """
+
+    kind: str
+    stage: int
+    kernel_sizes: int | None
+    depths: int | None
+    expand_ratios: int | None
+
+    @property
+    def name(self) -> str:
+        """Name in flags and folders, such as `full` or `depth_2`."""
+        return f"{self.kind}_{self.stage}" if self.kind in ("depth", "width") else self.kind
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether the full network's predictions are distilled."""
+        return self.kind != "full"
+
+    def smallest_indices(self, space: SearchSpace) -> np.ndarray:
+        """Lower bounds for `SearchSpace.sample_genes`."""
+        return space.smallest_indices(self.kernel_sizes, self.depths, self.expand_ratios)
+
+
+PHASES = (
+    Phase("full", 1, kernel_sizes=1, depths=1, expand_ratios=1),
+    Phase("kernel", 1, kernel_sizes=None, depths=1, expand_ratios=1),
+    Phase("depth", 1, kernel_sizes=None, depths=2, expand_ratios=1),
+    Phase("depth", 2, kernel_sizes=None, depths=None, expand_ratios=1),
+    Phase("width", 1, kernel_sizes=None, depths=None, expand_ratios=2),
+    Phase("width", 2, kernel_sizes=None, depths=None, expand_ratios=None),
+)
+PHASE_NAMES = tuple(phase.name for phase in PHASES)
+
+
+def select_phases(kind: str, stage: int | None = None) -> tuple[Phase, ...]:
+    """The phases that `--phase` and `--stage` stand for, in order.
+
+    Args:
+        kind: One of `PHASE_KINDS` or `"all"`.
+        stage: A stage of that kind; all its stages by default.
+
+    Raises:
+        InputError: If there is no such phase or stage.
+    """
+    if kind not in (*PHASE_KINDS, "all"):
+        raise InputError(f"Expected --phase to be one of {[*PHASE_KINDS, 'all']}. Received: --phase={kind}.")
+    chosen = tuple(phase for phase in PHASES if kind in (phase.kind, "all") and (stage is None or phase.stage == stage))
+    if not chosen or (kind == "all" and stage is not None):
+        stages = sorted(phase.stage for phase in PHASES if phase.kind == kind)
+        raise InputError(f"Expected --stage to be one of {stages} with --phase={kind}. Received: --stage={stage}.")
+    return chosen
+
+
+def previous_phase(phase: Phase) -> Phase | None:
+    """The phase whose checkpoint `phase` starts from; `None` for the first."""
+    index = PHASES.index(phase)
+    return PHASES[index - 1] if index else None

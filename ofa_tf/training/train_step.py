@@ -1,0 +1,131 @@
+"""The traced functions of a training step."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ofa_tf.models.supernet import Supernet, build_supernet
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.evaluation import count_correct
+from ofa_tf.training.losses import cross_entropy, make_targets
+
+
+class TrainStep:
+    """One optimizer step: teacher, n subnets with gradients added up, update.
+
+    Each function is traced once and then serves every subnet, image size and
+    phase; `num_traces` counts.
+
+    Args:
+        supernet: Trained in place.
+        config: Optimizer and loss settings.
+
+    Reference: Once-for-All, section 3.3 (Algorithm of progressive shrinking);
+    gradients of a step's subnets are summed, as in its released code.
+    """
+
+    def __init__(self, supernet: Supernet, config: TrainConfig) -> None:
+        self.supernet = supernet
+        self.optimizer = keras.optimizers.SGD(learning_rate=0.0, momentum=config.momentum, nesterov=True)
+        self.optimizer.build(supernet.trainable_variables)
+        self.num_traces = 0
+        self._config = config
+        self._teacher: Supernet | None = None
+        variables = supernet.trainable_variables
+        self._gradients = [tf.Variable(tf.zeros(v.shape), trainable=False, name="gradient") for v in variables]
+        images = tf.TensorSpec((None, None, None, 3), tf.float32)
+        targets = tf.TensorSpec((None, supernet.num_classes), tf.float32)
+        labels = tf.TensorSpec((None,), tf.int32)
+        genes = tf.TensorSpec((supernet.space.num_genes,), tf.int32)
+        self._accumulate = tf.function(
+            self._accumulate_gradients, input_signature=[images, targets, labels, genes, tf.TensorSpec((2,), tf.int32)]
+        )
+        self._apply = tf.function(self._apply_gradients, input_signature=[tf.TensorSpec((), tf.float32)])
+        self._predict = tf.function(self._teacher_logits, input_signature=[images])
+
+    @property
+    def teacher(self) -> Supernet:
+        """The full network whose predictions are distilled; built when first needed."""
+        if self._teacher is None:
+            self._teacher = build_supernet(self.supernet.space, self.supernet.num_classes)
+        return self._teacher
+
+    def reset_optimizer(self) -> None:
+        """Forget the momentum, as a new phase does."""
+        for variable in self.optimizer.variables:
+            variable.assign(tf.zeros(variable.shape, variable.dtype))
+
+    def __call__(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        genes: np.ndarray,
+        learning_rate: float,
+        dropout_seed: tuple[int, int],
+        use_teacher: bool,
+    ) -> tuple[float, float]:
+        """Take one step.
+
+        Args:
+            images: float32 `(batch, height, width, 3)`.
+            labels: int32 `(batch,)`.
+            genes: Subnets, int32 `(n, num_genes)`.
+            learning_rate: Of this step.
+            dropout_seed: Decides what is dropped.
+            use_teacher: Whether to distil the teacher's predictions.
+
+        Returns:
+            Loss and accuracy, means over the subnets.
+        """
+        config = self._config
+        teacher_logits = self._predict(images) if use_teacher else None
+        targets = make_targets(
+            labels,
+            self.supernet.num_classes,
+            config.label_smoothing,
+            teacher_logits,
+            config.distillation_weight if use_teacher else 0.0,
+        )
+        losses, correct = [], []
+        for index, row in enumerate(genes):
+            seed = tf.constant([dropout_seed[0], dropout_seed[1] * len(genes) + index], tf.int32)
+            loss, num_correct = self._accumulate(images, targets, labels, row, seed)
+            losses.append(loss)
+            correct.append(num_correct)
+        self._apply(tf.constant(learning_rate, tf.float32))
+        accuracy = float(np.mean([int(count) for count in correct])) / images.shape[0]
+        return float(np.mean([float(loss) for loss in losses])), accuracy
+
+    def _accumulate_gradients(
+        self, images: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor, dropout_seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self.num_traces += 1
+        state = self.supernet.dropout.seed_generator.state
+        state.assign(tf.cast(dropout_seed, state.dtype))
+        with tf.GradientTape() as tape:
+            logits = self.supernet(images, genes, training=True)
+            loss = cross_entropy(targets, logits)
+        gradients = tape.gradient(loss, [variable.value for variable in self.supernet.trainable_variables])
+        for total, gradient in zip(self._gradients, gradients, strict=True):
+            total.assign_add(gradient)
+        return loss, count_correct(labels, logits)
+
+    def _apply_gradients(self, learning_rate: tf.Tensor) -> None:
+        self.num_traces += 1
+        variables = self.supernet.trainable_variables
+        decay = self._config.weight_decay
+        # Biases and batch normalization's parameters are vectors; everything else decays.
+        decayed = [
+            total + decay * variable.value if len(variable.shape) > 1 and decay else total.value()
+            for total, variable in zip(self._gradients, variables, strict=True)
+        ]
+        self.optimizer.learning_rate.assign(learning_rate)
+        self.optimizer.apply(decayed, variables)
+        for total in self._gradients:
+            total.assign(tf.zeros_like(total))
+
+    def _teacher_logits(self, images: tf.Tensor) -> tf.Tensor:
+        self.num_traces += 1
+        largest = self.teacher.space.largest()
+        # The teacher normalises with the batch's statistics, as in the paper's code, and keeps its own.
+        return self.teacher(images, largest, training=True, momentum=1.0)

@@ -1,0 +1,232 @@
+"""Progressive shrinking: the loop over phases, epochs and steps."""
+
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from ofa_tf.arch import Arch
+from ofa_tf.data.image_source import ImageSource
+from ofa_tf.data.pipeline import steps_per_epoch, train_batches
+from ofa_tf.data.sources import open_source
+from ofa_tf.errors import InputError
+from ofa_tf.models.channel_sorting import sort_channels
+from ofa_tf.models.saving import save_supernet
+from ofa_tf.models.supernet import Supernet, build_supernet
+from ofa_tf.presets import get_search_space
+from ofa_tf.training.checkpoints import (
+    TrainState,
+    latest_checkpoint,
+    read_state,
+    restore_checkpoint,
+    save_checkpoint,
+)
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.training.interruption import Interruption
+from ofa_tf.training.phases import PHASES, Phase, previous_phase
+from ofa_tf.training.progress import progress_bar
+from ofa_tf.training.schedules import warmup_cosine
+from ofa_tf.training.train_step import TrainStep
+
+_CHECKPOINT_SECONDS = 600.0
+
+
+def train(config: TrainConfig, phases: tuple[Phase, ...], resume: bool = False) -> Supernet:
+    """Run phases one after the other, each from the checkpoint of the one before.
+
+    Args:
+        config: Settings.
+        phases: From `select_phases`.
+        resume: Skip finished phases and continue one that was interrupted.
+
+    Returns:
+        The supernet after the last phase, also written to the workdir.
+
+    Raises:
+        InputError: If an earlier phase is missing, a phase was already begun and
+            `resume` is false, a checkpoint is damaged or the data cannot be read.
+        KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
+    """
+    missing = [phase.name for phase in phases if phase.name not in config.phases]
+    if missing:
+        raise InputError(f"Expected settings for the phases {missing}. Received: none. Pass --{missing[0]}_epochs.")
+    _check_start(config, phases, resume)
+    source = open_source(config.dataset, config.data_dir, config.download, config.validation_fraction)
+    steps_per_epoch(source, config.batch_size)
+    config.save()
+    trainer = Trainer(config, source)
+    for phase in phases:
+        trainer.run_phase(phase, resume)
+    return trainer.supernet
+
+
+class Trainer:
+    """Holds the supernet and the traced functions that all phases share.
+
+    Args:
+        config: Settings.
+        source: Images.
+    """
+
+    def __init__(self, config: TrainConfig, source: ImageSource) -> None:
+        self.config = config
+        self.source = source
+        self.space = get_search_space(config.space)
+        self.supernet = build_supernet(self.space, source.num_classes, config.dropout_rate, config.seed)
+        self.train_step = TrainStep(self.supernet, config)
+        self.evaluator = Evaluator(
+            self.supernet, source, config.augmentation, config.num_calibration_images, seed=config.seed
+        )
+        self._num_epoch_steps = steps_per_epoch(source, config.batch_size)
+
+    def run_phase(self, phase: Phase, resume: bool) -> None:
+        """Train one phase to its end and leave its network in the workdir."""
+        state = self._begin(phase, resume)
+        settings = self.config.phases[phase.name]
+        log_folder = Path(self.config.workdir) / "logs" / phase.name
+        summaries = tf.summary.create_file_writer(str(log_folder))
+        num_steps = settings.epochs * self._num_epoch_steps
+        with Interruption() as interruption, summaries.as_default():
+            while state.num_steps < num_steps:
+                self._run_epoch(phase, state, interruption)
+                if state.num_steps < num_steps:
+                    self._save(phase, state)
+        if not state.is_finished:
+            state.is_finished = True
+            self._save(phase, state)
+        save_supernet(self.supernet, self.config.workdir)
+
+    def draw_subnets(self, phase: Phase, step: int) -> np.ndarray:
+        """Genes of the subnets of a step, `(n, num_genes)`, of one common image size.
+
+        A pure function of the seed, the phase and the step.
+        """
+        rng = np.random.default_rng([self.config.seed, PHASES.index(phase), step])
+        num_subnets = self.config.phases[phase.name].num_subnets
+        genes = self.space.sample_genes(rng, num_subnets, phase.smallest_indices(self.space))
+        genes[:, self.space.image_size_gene] = genes[0, self.space.image_size_gene]
+        return genes
+
+    def validation_archs(self, phase: Phase) -> dict[str, Arch]:
+        """The largest and the smallest subnet that the phase samples, by name."""
+        return {"largest": self.space.largest(), "smallest": self.space.decode_one(phase.smallest_indices(self.space))}
+
+    def _begin(self, phase: Phase, resume: bool) -> TrainState:
+        """Put weights and optimizer in the state the phase continues from."""
+        self.train_step.reset_optimizer()
+        first = latest_checkpoint(self.config.workdir, PHASES[0])
+        if phase.has_teacher and first is not None:
+            restore_checkpoint(first, self.train_step.teacher)
+        own = latest_checkpoint(self.config.workdir, phase)
+        if resume and own is not None:
+            return restore_checkpoint(own, self.supernet, self.train_step.optimizer)
+        previous = previous_phase(phase)
+        if previous is not None:
+            before = latest_checkpoint(self.config.workdir, previous)
+            if before is None:
+                raise InputError(_missing_phase(self.config, phase, previous))
+            restore_checkpoint(before, self.supernet)
+        if phase.kind == "width":
+            sort_channels(self.supernet, stage=phase.stage - 1)
+        return TrainState(phase.name)
+
+    def _run_epoch(self, phase: Phase, state: TrainState, interruption: Interruption) -> None:
+        """Train to the end of the current epoch and validate."""
+        settings, length = self.config.phases[phase.name], self._num_epoch_steps
+        epoch, start_step = divmod(state.num_steps, length)
+        num_steps = settings.epochs * length
+        genes = [self.draw_subnets(phase, epoch * length + step) for step in range(length)]
+        batches = train_batches(
+            self.source,
+            batch_size=self.config.batch_size,
+            epoch=epoch,
+            seed=zlib.crc32(f"{self.config.seed}/{phase.name}".encode()),
+            image_sizes=[self.space.image_sizes[rows[0, self.space.image_size_gene]] for rows in genes],
+            augmentation=self.config.augmentation,
+            start_step=start_step,
+        )
+        totals, last_save, began = np.zeros(2), time.monotonic(), time.monotonic()
+        title = f"{phase.name} {epoch + 1}/{settings.epochs}"
+        batch_size = self.config.batch_size
+        with progress_bar(length * batch_size, title, "img", start_step * batch_size) as bar:
+            for step, (images, labels) in enumerate(batches, start_step):
+                learning_rate = warmup_cosine(
+                    state.num_steps, settings.learning_rate, num_steps, round(settings.warmup_epochs * length)
+                )
+                seed = (self.config.seed, state.num_steps)
+                loss, accuracy = self.train_step(images, labels, genes[step], learning_rate, seed, phase.has_teacher)
+                if not np.isfinite(loss):
+                    raise InputError(_diverged(phase, state.num_steps, loss, settings.learning_rate))
+                state.num_steps += 1
+                totals += loss, accuracy
+                done = step + 1 - start_step
+                bar.set_postfix(loss=f"{totals[0] / done:.3f}", acc=f"{totals[1] / done:.1%}", refresh=False)
+                bar.update(batch_size)
+                if interruption.is_requested:
+                    self._stop(phase, state)
+                if time.monotonic() - last_save > _CHECKPOINT_SECONDS and step + 1 < length:
+                    self._save(phase, state)
+                    last_save = time.monotonic()
+            rate = (length - start_step) * batch_size / (time.monotonic() - began)
+            entry = {"epoch": epoch + 1, "images_per_second": round(rate, 1)}
+            entry |= {"loss": totals[0] / (length - start_step), "accuracy": totals[1] / (length - start_step)}
+            for name, arch in self.validation_archs(phase).items():
+                entry[f"{name}_top1"] = self.evaluator.top1(arch)
+            bar.set_postfix(
+                loss=f"{entry['loss']:.3f}",
+                acc=f"{entry['accuracy']:.1%}",
+                smallest=f"{entry['smallest_top1']:.1%}",
+                largest=f"{entry['largest_top1']:.1%}",
+            )
+        self._log(entry, learning_rate, state)
+
+    def _log(self, entry: dict[str, Any], learning_rate: float, state: TrainState) -> None:
+        state.history.append(entry)
+        for name, value in {**entry, "learning_rate": learning_rate}.items():
+            tf.summary.scalar(name, value, step=state.num_steps)
+
+    def _save(self, phase: Phase, state: TrainState) -> None:
+        save_checkpoint(self.config.workdir, phase, self.supernet, self.train_step.optimizer, state)
+
+    def _stop(self, phase: Phase, state: TrainState) -> None:
+        self._save(phase, state)
+        logging.warning(
+            "Stopped in phase %s after %d steps; the same command with --resume continues.", phase.name, state.num_steps
+        )
+        raise KeyboardInterrupt
+
+
+def _check_start(config: TrainConfig, phases: tuple[Phase, ...], resume: bool) -> None:
+    first = phases[0]
+    previous = previous_phase(first)
+    if previous is not None:
+        before = latest_checkpoint(config.workdir, previous)
+        if before is None or not read_state(before).is_finished:
+            raise InputError(_missing_phase(config, first, previous))
+    begun = [phase.name for phase in phases if latest_checkpoint(config.workdir, phase) is not None]
+    if begun and not resume:
+        raise InputError(
+            f"Expected no earlier run of the phases {[phase.name for phase in phases]} in {config.workdir}. "
+            f"Received: checkpoints of {begun}. Pass --resume to continue, or another --workdir."
+        )
+
+
+def _missing_phase(config: TrainConfig, phase: Phase, previous: Phase) -> str:
+    stage = f" --stage={previous.stage}" if previous.kind in ("depth", "width") else ""
+    return (
+        f"Expected a finished phase {previous.name} in {config.workdir} before phase {phase.name}. Received: none. "
+        f"Run first: python train_main.py --phase={previous.kind}{stage} --workdir={config.workdir} (with the same "
+        "flagfile)."
+    )
+
+
+def _diverged(phase: Phase, step: int, loss: float, learning_rate: float) -> str:
+    return (
+        f"Expected a finite loss. Received: loss={loss} in step {step} of phase {phase.name}. Lower "
+        f"--{phase.name}_learning_rate={learning_rate} or lengthen --{phase.name}_warmup_epochs, then --resume."
+    )

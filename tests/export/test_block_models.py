@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from ofa_tf.device.pieces import HEAD, OVERHEAD, STEM, Piece, block_choices, block_key
+from ofa_tf.errors import InputError
+from ofa_tf.export.block_models import block_model_converter, build_piece
+from ofa_tf.export.tflite import convert
+from ofa_tf.presets import get_search_space
+
+SPACE = get_search_space("mobilenet_v3_tiny")
+
+
+def _run(model: bytes, values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Output, and number of parts that XNNPACK took over."""
+    interpreter = Interpreter(model_content=model)
+    tensor = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(tensor, values.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(tensor, values)
+    interpreter.invoke()
+    operators = [operator["op_name"] for operator in interpreter._get_ops_details()]
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"]), operators.count("DELEGATE")
+
+
+def _piece(block: int, kernel: int) -> Piece:
+    chosen = next(found for *place, found in block_choices(SPACE) if place == [block, kernel, 0])
+    return Piece(block_key(chosen), chosen.in_channels, chosen)
+
+
+@pytest.mark.parametrize("piece", [_piece(4, 1), _piece(5, 0), Piece(STEM, 3), Piece(HEAD, 80)], ids=lambda p: p.key)
+def test_resized_piece_equals_piece_of_fixed_size(piece: Piece) -> None:
+    model = build_piece(piece, SPACE, num_classes=10)
+    flexible = convert(model, (1, None, None, piece.in_channels))
+    for size in (6, 9):
+        values = np.random.default_rng(size).standard_normal((1, size, size, piece.in_channels), dtype=np.float32)
+        fixed = convert(model, (1, size, size, piece.in_channels))
+        resized_output, resized_parts = _run(flexible, values)
+        fixed_output, fixed_parts = _run(fixed, values)
+        np.testing.assert_array_equal(resized_output, fixed_output)
+        assert resized_parts == fixed_parts == 1
+        np.testing.assert_allclose(resized_output, np.asarray(model(values)), rtol=1e-3, atol=1e-4)
+
+
+def test_int8_piece_takes_int8_at_any_size() -> None:
+    piece = _piece(4, 1)
+    model = block_model_converter(SPACE, 10, "int8")(piece)
+    output, parts = _run(model, np.zeros((1, 11, 11, piece.in_channels), np.int8))
+    assert (output.dtype, output.shape[:3], parts) == (np.int8, (1, 6, 6), 1)
+
+
+def test_overhead_piece_does_next_to_nothing() -> None:
+    model = build_piece(Piece(OVERHEAD, 8), SPACE, 10)
+    assert isinstance(model, keras.Model)
+    assert model.count_params() == 0
+
+
+def test_unknown_precision_and_piece_are_named() -> None:
+    with pytest.raises(InputError, match=r"'float32', 'int8'.*Received: precision='int4'"):
+        block_model_converter(SPACE, 10, "int4")
+    with pytest.raises(InputError, match=r"num_classes=0"):
+        block_model_converter(SPACE, 0)
+    with pytest.raises(InputError, match=r"Received: 'tail'"):
+        build_piece(Piece("tail", 3), SPACE, 10)

@@ -1,0 +1,73 @@
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ofa_tf.arch import Arch
+from ofa_tf.errors import InputError
+from ofa_tf.export.sidecar import load_sidecar, save_tflite
+
+CONTENT = b"\x1c\0\0\0TFL3 and so on"
+
+
+def _save(path: Path, arch: Arch, **changes: object) -> Path:
+    values: dict = {
+        "content": CONTENT,
+        "arch": arch,
+        "quantization": "int8",
+        "num_classes": 2,
+        "mean": (0.5, 0.5, 0.5),
+        "std": (0.25, 0.25, 0.25),
+        "class_names": ["cat", "dog"],
+        "facts": {"num_macs": 123},
+    }
+    return save_tflite(path, **{**values, **changes})
+
+
+def test_sidecar_says_what_the_model_is(arch: Arch, tmp_path: Path) -> None:
+    sidecar = _save(tmp_path / "m.tflite", arch)
+    assert (tmp_path / "m.tflite").read_bytes() == CONTENT
+    document = json.loads(sidecar.read_text())
+    assert document["schema"] == "ofa_tf/tflite_model/1"
+    assert document["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+    assert document["size_bytes"] == len(CONTENT)
+    assert Arch.from_dict(document["arch"]) == arch
+    assert document["normalization"] == {"mean": [0.5] * 3, "std": [0.25] * 3}
+    assert (document["class_names"], document["num_macs"]) == (["cat", "dog"], 123)
+    assert load_sidecar(tmp_path / "m.tflite") == document
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "m.tflite"]
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_neither_file_appears_if_one_cannot_be_put_in_place(
+    failing: int, arch: Arch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, calls = os.replace, []
+
+    def fail_once(source: Path, target: Path) -> None:
+        if Path(target).parent == tmp_path:
+            calls.append(target)
+            if len(calls) == failing:
+                raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_once)
+    with pytest.raises(OSError, match="No space left"):
+        _save(tmp_path / "m.tflite", arch)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_changed_since_is_noticed(arch: Arch, tmp_path: Path) -> None:
+    _save(tmp_path / "m.tflite", arch)
+    (tmp_path / "m.tflite").write_bytes(CONTENT + b"!")
+    with pytest.raises(InputError, match=rf"Received: sha256 {hashlib.sha256(CONTENT + b'!').hexdigest()}"):
+        load_sidecar(tmp_path / "m.tflite")
+
+
+def test_wrong_name_and_wrong_number_of_classes_are_refused(arch: Arch, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"end in \.tflite. Received: .*m\.lite"):
+        _save(tmp_path / "m.lite", arch)
+    with pytest.raises(InputError, match=r"2 entries, one per class. Received: 1"):
+        _save(tmp_path / "m.tflite", arch, class_names=["cat"])

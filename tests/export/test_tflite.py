@@ -1,0 +1,89 @@
+import keras
+import numpy as np
+import pytest
+
+from ofa_tf.errors import InputError
+from ofa_tf.export.inference import TFLiteModel
+from ofa_tf.export.tflite import to_tflite
+
+
+def _relative_error(model: bytes, subnet: keras.Model, images: np.ndarray) -> float:
+    expected = np.asarray(subnet(images, training=False))
+    return float(np.abs(TFLiteModel(model).predict(images) - expected).max() / np.abs(expected).max())
+
+
+def test_float_model_computes_what_the_keras_subnet_computes(
+    float_model: bytes, subnet: keras.Model, images: np.ndarray
+) -> None:
+    assert _relative_error(float_model, subnet, images) < 1e-4
+
+
+def test_model_has_batch_one_and_the_subnets_sizes(float_model: bytes) -> None:
+    model = TFLiteModel(float_model)
+    assert (model.image_size, model.num_classes) == (24, 10)
+    assert model.input_dtype == model.output_dtype == np.float32
+
+
+@pytest.mark.parametrize(("quantization", "largest_share"), [("float16", 0.55), ("dynamic", 0.4)])
+def test_weight_quantization_shrinks_the_file_and_keeps_float_inputs(
+    quantization: str, largest_share: float, float_model: bytes, subnet: keras.Model, images: np.ndarray
+) -> None:
+    model = to_tflite(subnet, quantization)
+    assert len(model) < largest_share * len(float_model)
+    assert TFLiteModel(model).input_dtype == np.float32
+    assert _relative_error(model, subnet, images) < 0.1
+
+
+def test_int8_model_is_int8_from_input_to_output(subnet: keras.Model, images: np.ndarray) -> None:
+    model = to_tflite(subnet, "int8", iter([images[:5], images[5:]]))
+    assert TFLiteModel(model).input_dtype == TFLiteModel(model).output_dtype == np.int8
+    assert _relative_error(model, subnet, images) < 0.25
+
+
+def test_int8_weights_are_quantized_per_channel(subnet: keras.Model, images: np.ndarray) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=to_tflite(subnet, "int8", [images[:2]]))
+    scales = [len(tensor["quantization_parameters"]["scales"]) for tensor in interpreter.get_tensor_details()]
+    assert max(scales) >= 480  # one scale for each channel of the last convolution
+
+
+def test_int16x8_model_has_int16_input_and_output(subnet: keras.Model, images: np.ndarray) -> None:
+    model = to_tflite(subnet, "int16x8", [images])
+    assert TFLiteModel(model).input_dtype == TFLiteModel(model).output_dtype == np.int16
+    assert _relative_error(model, subnet, images) < 0.05
+
+
+def test_the_converters_messages_stay_off_stderr(subnet: keras.Model, capfd: pytest.CaptureFixture[str]) -> None:
+    to_tflite(subnet, "dynamic")
+    assert capfd.readouterr().err == ""
+
+
+def test_unknown_quantization_is_named(subnet: keras.Model) -> None:
+    with pytest.raises(InputError, match=r"Expected `quantization` to be one of .*int16x8.*Received: .*'int4'"):
+        to_tflite(subnet, "int4")
+
+
+@pytest.mark.parametrize(
+    ("images", "received"),
+    [
+        (None, r"Received: none\. Pass some"),
+        ([], r"Received: no image at all"),
+        ([np.zeros((0, 24, 24, 3), np.float32)], r"Received: no image at all"),
+        ([np.zeros((2, 32, 32, 3), np.float32)], r"\(n, 24, 24, 3\)\. Received: shape \(2, 32, 32, 3\)"),
+        ([np.zeros((24, 24, 3), np.float32)], r"Received: shape \(24, 24, 3\)"),
+        ([np.zeros((2, 24, 24, 3), np.uint8)], r"Received: uint8"),
+        ([np.full((1, 24, 24, 3), np.nan, np.float32)], r"Received: NaN"),
+    ],
+)
+def test_unusable_representative_images_are_refused(
+    images: list[np.ndarray] | None, received: str, subnet: keras.Model
+) -> None:
+    with pytest.raises(InputError, match=received):
+        to_tflite(subnet, "int8", images)
+
+
+def test_a_model_without_a_fixed_input_size_is_refused() -> None:
+    inputs = keras.Input((None, None, 3))
+    with pytest.raises(InputError, match=r"fixed size. Received: Functional with the input \(None, None, None, 3\)"):
+        to_tflite(keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs)))

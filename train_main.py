@@ -1,0 +1,34 @@
+"""Trains a once-for-all network by progressive shrinking.
+
+Example:
+    python train_main.py --flagfile=flags/quickstart.cfg --phase=all --workdir=runs/mine
+
+Phases in order: full, kernel, depth (stages 1, 2), width (stages 1, 2). Each starts
+from the checkpoint of the one before; --phase=all runs them all, --resume continues
+after an interruption.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ofa_tf import cli
+from ofa_tf.training.flags import config_from_flags, define_flags
+from ofa_tf.training.phases import select_phases
+
+define_flags()
+_PHASE = flags.DEFINE_string("phase", "all", "full, kernel, depth, width or all.")
+_STAGE = flags.DEFINE_integer("stage", None, "Stage of phase depth or width, from 1; all its stages by default.")
+_RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and continue an interrupted one.")
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    config, phases = config_from_flags(), select_phases(_PHASE.value, _STAGE.value)
+    from ofa_tf.training.trainer import train  # loads TensorFlow, which flag errors need not wait for
+
+    train(config, phases, _RESUME.value)
+
+
+if __name__ == "__main__":
+    cli.run(main)
