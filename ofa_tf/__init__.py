@@ -1,3 +1,70 @@
-"""Once-for-All supernets in Keras, down to quantized TFLite models on phones."""
+"""Once-for-All supernets in Keras, down to quantized TFLite models on phones.
+
+Importing this is cheap: TensorFlow is loaded when a name that needs it is first
+used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ofa_tf.arch import Arch
+    from ofa_tf.cost import num_macs, num_params
+    from ofa_tf.errors import InputError
+    from ofa_tf.export.tflite import to_tflite
+    from ofa_tf.models.calibration import calibrate_batch_norm
+    from ofa_tf.models.channel_sorting import sort_channels
+    from ofa_tf.models.extraction import extract_subnet
+    from ofa_tf.models.saving import load_supernet, save_supernet
+    from ofa_tf.models.subnet import build_subnet
+    from ofa_tf.models.supernet import build_supernet
+    from ofa_tf.presets import get_search_space, list_search_spaces
+    from ofa_tf.search_space import SearchSpace
+
+_HOMES = {
+    "Arch": "arch",
+    "InputError": "errors",
+    "SearchSpace": "search_space",
+    "build_subnet": "models.subnet",
+    "build_supernet": "models.supernet",
+    "calibrate_batch_norm": "models.calibration",
+    "extract_subnet": "models.extraction",
+    "get_search_space": "presets",
+    "list_search_spaces": "presets",
+    "load_supernet": "models.saving",
+    "num_macs": "cost",
+    "num_params": "cost",
+    "save_supernet": "models.saving",
+    "sort_channels": "models.channel_sorting",
+    "to_tflite": "export.tflite",
+}
+
+__all__ = [
+    "Arch",
+    "InputError",
+    "SearchSpace",
+    "build_subnet",
+    "build_supernet",
+    "calibrate_batch_norm",
+    "extract_subnet",
+    "get_search_space",
+    "list_search_spaces",
+    "load_supernet",
+    "num_macs",
+    "num_params",
+    "save_supernet",
+    "sort_channels",
+    "to_tflite",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ofa_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"ofa_tf.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import numbers
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -116,8 +118,8 @@ class Arch:
 
 
 def _number(name: str, value: Any, kind: type, minimum: int) -> Any:
-    is_number = isinstance(value, int | float) or hasattr(value, "dtype")
-    if isinstance(value, bool) or not is_number or value != kind(value) or value < minimum:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)  # NumPy's scalars are `Real`, too
+    if not is_number or not minimum <= value < math.inf or (kind is int and value != int(value)):
         rule = "a whole number" if kind is int else "a number"
         raise InputError(f"Expected `{name}` to be {rule} of at least {minimum}. Received: {name}={value!r}.")
     whole = int(value)

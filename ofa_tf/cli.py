@@ -17,7 +17,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     Ctrl-C, so that open files are put in order before the program ends.
 
     Raises:
-        SystemExit: 0 on success, 1 after a user's error or an operating-system
+        SystemExit: 0 on success and after help, 1 after a user's error or an operating-system
             error such as a full disk, 2 for unknown flags, 130 when
             interrupted.
     """
@@ -46,8 +46,10 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(list(argv))
     except flags.Error as error:
-        _fail(f"{error} (see --helpshort)", 2)
+        _fail(f"{str(error).removeprefix('ERROR:: ')} (see --helpshort)", 2)
         raise  # not reached
+    except SystemExit:  # a help flag: absl ends it with status 1, as if it were a mistake to ask
+        raise SystemExit(0) from None
 
 
 def _fail(message: str, status: int) -> None:

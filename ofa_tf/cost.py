@@ -1,11 +1,12 @@
 """MACs, parameters and memory of subnets, from formulas; one arch or a million.
 
-Each function takes an `Arch`, a list of them or an array of genes, and returns a
-number for one arch and an array for many. NumPy only.
+Each function takes an `Arch` and returns an int, or takes a sequence of archs or
+an array of genes, `(n, num_genes)`, and returns an int64 array `(n,)`. NumPy only.
 """
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class _Block:
     out_pixels: np.ndarray
 
 
-def num_macs(space: SearchSpace, archs: Archs, num_classes: int) -> int | np.ndarray:
+def num_macs(space: SearchSpace, archs: Archs, num_classes: int) -> Any:
     """Multiply-accumulates of one image: convolutions and linear layers.
 
     Args:
@@ -54,7 +55,7 @@ def num_macs(space: SearchSpace, archs: Archs, num_classes: int) -> int | np.nda
     return _for_each(space, archs, count)
 
 
-def num_params(space: SearchSpace, archs: Archs, num_classes: int) -> int | np.ndarray:
+def num_params(space: SearchSpace, archs: Archs, num_classes: int) -> Any:
     """Trainable parameters: weights, biases and BN scales and offsets (no BN statistics).
 
     Args as for `num_macs`.
@@ -75,9 +76,7 @@ def num_params(space: SearchSpace, archs: Archs, num_classes: int) -> int | np.n
     return _for_each(space, archs, count)
 
 
-def estimate_size_bytes(
-    space: SearchSpace, archs: Archs, num_classes: int, bytes_per_weight: float = 4
-) -> int | np.ndarray:
+def estimate_size_bytes(space: SearchSpace, archs: Archs, num_classes: int, bytes_per_weight: float = 4) -> Any:
     """Estimated size of the model file: the weights; the graph adds some 20-60 kB.
 
     Args:
@@ -87,10 +86,12 @@ def estimate_size_bytes(
         bytes_per_weight: 4 for float32, 2 for float16, 1 for int8.
     """
     parameters = num_params(space, archs, num_classes)
-    return np.asarray(parameters * bytes_per_weight).astype(np.int64)[()]
+    if isinstance(parameters, int):
+        return int(parameters * bytes_per_weight)
+    return (parameters * bytes_per_weight).astype(np.int64)
 
 
-def estimate_peak_ram_bytes(space: SearchSpace, archs: Archs, bytes_per_value: int = 4) -> int | np.ndarray:
+def estimate_peak_ram_bytes(space: SearchSpace, archs: Archs, bytes_per_value: int = 4) -> Any:
     """Estimated peak memory of the activations of one image.
 
     The largest sum of one operator's input and output and, within a residual
@@ -120,7 +121,7 @@ def estimate_peak_ram_bytes(space: SearchSpace, archs: Archs, bytes_per_value: i
     return _for_each(space, archs, count)
 
 
-def _for_each(space: SearchSpace, archs: Archs, count: Callable[[np.ndarray], np.ndarray]) -> int | np.ndarray:
+def _for_each(space: SearchSpace, archs: Archs, count: Callable[[np.ndarray], np.ndarray]) -> Any:
     genes = archs if isinstance(archs, np.ndarray) else space.encode(archs)
     if genes.ndim == 1:
         return int(count(genes[None])[0])

@@ -8,9 +8,7 @@ _SQUEEZE_EXCITE = (False, True, False, True, True)
 _WIDTHS = (24, 40, 80, 112, 160)
 
 
-def _mobilenet_v3(
-    name: str, width: float, strides: tuple[int, ...], image_sizes: tuple[int, ...], feature_scale: float = 1.0
-) -> SearchSpace:
+def _mobilenet_v3(name: str, width: float, strides: tuple[int, ...], image_sizes: tuple[int, ...]) -> SearchSpace:
     stages = tuple(
         Stage(make_divisible(channels * width), stride, activation, use_squeeze_excite)
         for channels, stride, activation, use_squeeze_excite in zip(
@@ -24,8 +22,8 @@ def _mobilenet_v3(
         stem_stride=2,
         first_width=make_divisible(16 * width),
         stages=stages,
-        feature_width=make_divisible(960 * width * feature_scale),
-        head_width=make_divisible(1280 * width * feature_scale),
+        feature_width=make_divisible(960 * width),
+        head_width=make_divisible(1280 * width),
     )
 
 
@@ -38,12 +36,22 @@ _IMAGENET_SIZES = tuple(range(128, 225, 4))
 _TINY_STRIDES = (2, 2, 1, 1, 1)
 _TINY_SIZES = (24, 28, 32, 36, 40)
 
-_SPACES = (
-    _mobilenet_v3("mobilenet_v3_w1.0", 1.0, _IMAGENET_STRIDES, _IMAGENET_SIZES),
-    _mobilenet_v3("mobilenet_v3_w1.2", 1.2, _IMAGENET_STRIDES, _IMAGENET_SIZES),
-    _mobilenet_v3("mobilenet_v3_tiny", 0.5, _TINY_STRIDES, _TINY_SIZES),
-)
-_BY_NAME = {space.name: space for space in _SPACES}
+_BY_NAME: dict[str, SearchSpace] = {}
+
+
+def register_search_space(space: SearchSpace) -> SearchSpace:
+    """Make a search space known by its name, so that configurations can refer to it.
+
+    Returns:
+        The space.
+
+    Raises:
+        InputError: If another space has the name already.
+    """
+    if _BY_NAME.get(space.name, space) != space:
+        raise InputError(f"Expected the name of a search space to be new. Received: {space.name!r}, which is taken.")
+    _BY_NAME[space.name] = space
+    return space
 
 
 def list_search_spaces() -> list[str]:
@@ -60,3 +68,8 @@ def get_search_space(name: str) -> SearchSpace:
     if name not in _BY_NAME:
         raise InputError(f"Expected a search space, one of {list_search_spaces()}. Received: {name!r}.")
     return _BY_NAME[name]
+
+
+register_search_space(_mobilenet_v3("mobilenet_v3_w1.0", 1.0, _IMAGENET_STRIDES, _IMAGENET_SIZES))
+register_search_space(_mobilenet_v3("mobilenet_v3_w1.2", 1.2, _IMAGENET_STRIDES, _IMAGENET_SIZES))
+register_search_space(_mobilenet_v3("mobilenet_v3_tiny", 0.5, _TINY_STRIDES, _TINY_SIZES))

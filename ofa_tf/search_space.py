@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -126,8 +127,8 @@ class SearchSpace:
         batch_norm_momentum: Share of the old running statistics kept in a step.
 
     Raises:
-        InputError: If the choices are empty, not ascending or of different
-            number in different stages.
+        InputError: If there is no stage, or the image sizes are empty or not
+            ascending.
 
     Reference: Once-for-All, section 3.2 (elastic depth, width, kernel size and
     image size); the networks themselves: MobileNetV3, Howard et al., ICCV 2019.
@@ -286,37 +287,37 @@ class SearchSpace:
             InputError: If an arch is not of this space.
         """
         if isinstance(archs, Arch):
-            self.validate(archs)
-            values = (archs.image_size, *archs.depths, *archs.kernel_sizes, *archs.expand_ratios)
-            indices = [choices.index(value) for choices, value in zip(self.gene_choices, values, strict=True)]
-            return np.array(indices, np.int32)
-        rows = [self.encode(arch) for arch in archs]
+            return self._encode_one(archs)
+        rows = [self._encode_one(arch) for arch in archs]
         return np.stack(rows) if rows else np.zeros((0, self.num_genes), np.int32)
 
-    def decode(self, genes: np.ndarray) -> Arch | list[Arch]:
-        """Reverse `encode`: an `Arch` for a vector, a list for an array of rows.
+    def _encode_one(self, arch: Arch) -> np.ndarray:
+        self.validate(arch)
+        values = (arch.image_size, *arch.depths, *arch.kernel_sizes, *arch.expand_ratios)
+        indices = [choices.index(value) for choices, value in zip(self.gene_choices, values, strict=True)]
+        return np.array(indices, np.int32)
+
+    def decode(self, genes: np.ndarray) -> list[Arch]:
+        """Reverse `encode` for an array of rows, `(n, num_genes)`.
 
         Raises:
             InputError: If the shape is wrong or an index has no choice.
         """
         genes = self.check_genes(genes)
-        if genes.ndim == 2:
-            return [self.decode_one(row) for row in genes]
-        return self.decode_one(genes)
+        if genes.ndim != 2:
+            raise InputError(f"Expected genes of shape (n, {self.num_genes}). Received: shape {genes.shape}.")
+        return [self._decode_row(row) for row in genes]
 
     def decode_one(self, genes: np.ndarray) -> Arch:
-        """The `Arch` of one gene vector of shape `(num_genes,)`."""
+        """Reverse `encode` for one gene vector, `(num_genes,)`.
+
+        Raises:
+            InputError: If the shape is wrong or an index has no choice.
+        """
         genes = self.check_genes(genes)
         if genes.ndim != 1:
-            raise InputError(f"Expected one gene vector. Received: an array of shape {genes.shape}.")
-        values = [choices[index] for choices, index in zip(self.gene_choices, genes, strict=True)]
-        return Arch(
-            space=self.name,
-            image_size=int(values[self.image_size_gene]),
-            depths=tuple(int(value) for value in values[self.depth_genes]),
-            kernel_sizes=tuple(int(value) for value in values[self.kernel_genes]),
-            expand_ratios=tuple(values[self.expand_genes]),
-        )
+            raise InputError(f"Expected genes of shape ({self.num_genes},). Received: shape {genes.shape}.")
+        return self._decode_row(genes)
 
     def check_genes(self, genes: np.ndarray) -> np.ndarray:
         """Return `genes` as an array after checking its shape and range.
@@ -331,8 +332,15 @@ class SearchSpace:
                 f"Expected genes of shape ({self.num_genes},) or (n, {self.num_genes}) for {self.name}. "
                 f"Received: shape {genes.shape}."
             )
-        if np.any(genes < 0) or np.any(genes >= self.gene_counts):
-            raise InputError(f"Expected each gene to be below its number of choices. Received: {genes.tolist()}.")
+        if genes.dtype.kind not in "iu":
+            raise InputError(f"Expected genes to be whole numbers. Received: an array of dtype {genes.dtype}.")
+        wrong = np.argwhere((genes < 0) | (genes >= self.gene_counts))
+        if len(wrong):
+            index = int(wrong[0][-1])
+            raise InputError(
+                f"Expected gene {index} to be from 0 to {self.gene_counts[index] - 1}. "
+                f"Received: {genes[tuple(wrong[0])]}."
+            )
         return genes
 
     def active_blocks(self, genes: np.ndarray) -> np.ndarray:
@@ -435,6 +443,16 @@ class SearchSpace:
         """The arch with the smallest of every choice; see `largest`."""
         return self._extreme(np.zeros(self.num_genes, np.int32), image_size)
 
+    def _decode_row(self, genes: np.ndarray) -> Arch:
+        values = [choices[index] for choices, index in zip(self.gene_choices, genes, strict=True)]
+        return Arch(
+            space=self.name,
+            image_size=int(values[self.image_size_gene]),
+            depths=tuple(int(value) for value in values[self.depth_genes]),
+            kernel_sizes=tuple(int(value) for value in values[self.kernel_genes]),
+            expand_ratios=tuple(values[self.expand_genes]),
+        )
+
     def _extreme(self, genes: np.ndarray, image_size: int | None) -> Arch:
         arch = self.decode_one(genes)
         if image_size is None:
@@ -451,6 +469,8 @@ class SearchSpace:
         Raises:
             InputError: Naming the field, the value and the choices.
         """
+        if not isinstance(arch, Arch):
+            raise InputError(f"Expected an `Arch`. Received: {arch!r}. Arch.from_dict makes one.")
         if arch.space != self.name:
             raise InputError(
                 f"Expected an arch of the search space {self.name!r}. Received: one of {arch.space!r}. "
@@ -480,7 +500,7 @@ class SearchSpace:
         return hash((self.name, self.image_sizes, self.stages, self.head_width))
 
 
-def out_size(size: np.ndarray | int, stride: int) -> np.ndarray | int:
+def out_size(size: Any, stride: int) -> Any:
     """Height or width after a symmetrically padded convolution of any odd kernel size."""
     return (size - 1) // stride + 1
 

@@ -14,6 +14,7 @@ Imports LiteRT but never TensorFlow: it starts in a fraction of a second.
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -161,7 +162,8 @@ def _try_model(index: int, model: dict[str, Any], settings: dict[str, Any], even
         answer = stream.read()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status != 0 or not answer:
-        event(event="failed", model=index, error=f"the process that ran it ended with status {status}")
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        event(event="failed", model=index, error=f"the process that loaded it {how}")
         return None
     peak_ram_bytes = json.loads(answer)
     return None if peak_ram_bytes is None else {"peak_ram_bytes": peak_ram_bytes}

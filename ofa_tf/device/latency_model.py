@@ -12,7 +12,7 @@ from ofa_tf.device.pieces import HEAD, STEM, block_choices, block_key, input_siz
 from ofa_tf.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
-_HUBER = 0.03  # relative deviations beyond this weigh less and less in the fit
+_SPREAD = 0.03  # usual relative deviation; larger ones weigh less and less in the fit
 _MIN_ARCHS_FOR_LINE = 4  # with fewer, only the slope is fitted
 
 
@@ -74,7 +74,7 @@ class LatencyModel:
     def calibrate(self, archs: Sequence[Arch], measured_ms: Sequence[float]) -> "LatencyModel":
         """Fit slope and intercept on whole networks measured on the table's device.
 
-        The fit minimises relative deviations, robustly (Huber weights). Six to
+        The fit minimises relative deviations, robustly (Cauchy weights). Six to
         ten archs of mixed size are enough.
 
         Args:
@@ -183,11 +183,11 @@ def _fit_line(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:
     features = np.stack([sums, np.ones_like(sums)], axis=1) if has_line else sums[:, np.newaxis]
     features = features / measured[:, np.newaxis]
     weights = np.ones_like(sums)
-    for _ in range(20):
+    for _ in range(30):
         root = np.sqrt(weights)
         solution = np.linalg.lstsq(features * root[:, np.newaxis], root, rcond=None)[0]
         deviation = np.abs(features @ solution - 1)
-        weights = _HUBER / np.maximum(deviation, _HUBER)
+        weights = 1 / (1 + (deviation / _SPREAD) ** 2)
     slope, intercept_ms = (*solution, 0.0)[:2]
     if slope <= 0:  # noise beyond use for a line; a factor is safe
         slope, intercept_ms = float(np.median(measured / sums)), 0.0

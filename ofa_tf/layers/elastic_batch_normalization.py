@@ -99,5 +99,6 @@ class ElasticBatchNormalization(keras.layers.Layer):
 def _update(running: keras.Variable, batch: tf.Tensor, momentum: tf.Tensor) -> None:
     old = tf.convert_to_tensor(running)
     channels = num_channels(batch)
-    new = old[:channels] * momentum + tf.stop_gradient(batch) * (1 - momentum)
+    kept = tf.math.multiply_no_nan(old[:channels], momentum)  # a momentum of 0 forgets even NaN and infinity
+    new = kept + tf.stop_gradient(batch) * (1 - momentum)
     running.assign(tf.concat([new, old[channels:]], axis=0))

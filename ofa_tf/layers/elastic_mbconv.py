@@ -13,6 +13,7 @@ from ofa_tf.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.layers.elastic_depthwise_conv2d import ElasticDepthwiseConv2D
 from ofa_tf.layers.elastic_squeeze_excite import ElasticSqueezeExcite
 from ofa_tf.layers.initializers import fork
+from ofa_tf.layers.slicing import check_at_most
 
 
 @keras.saving.register_keras_serializable(package="ofa_tf")
@@ -118,6 +119,8 @@ class ElasticMBConv(keras.layers.Layer):
         training: bool = False,
         momentum: Any = None,
     ) -> tf.Tensor:
+        if self.middle_channels is not None:
+            check_at_most("middle_channels", middle_channels, self.middle_channels)
         normalization = {"training": training, "momentum": momentum}
         x = inputs
         if self.middle_channels is not None:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ofa_tf.layers.activations import get_activation
 from ofa_tf.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.layers.initializers import fork
-from ofa_tf.layers.slicing import num_channels
+from ofa_tf.layers.slicing import check_at_most, num_channels
 
 
 @keras.saving.register_keras_serializable(package="ofa_tf")
@@ -34,6 +34,9 @@ class ElasticSqueezeExcite(keras.layers.Layer):
     Output shape:
         Same as the input.
 
+    Raises:
+        ValueError: If `squeeze_channels` is an int above the largest number.
+
     Reference: MobileNetV3, Howard et al., ICCV 2019, section 5.3.
     """
 
@@ -55,6 +58,7 @@ class ElasticSqueezeExcite(keras.layers.Layer):
         self.expand_conv.build((None, 1, 1, self.squeeze_channels))
 
     def call(self, inputs: tf.Tensor, squeeze_channels: Any = None) -> tf.Tensor:
+        check_at_most("squeeze_channels", squeeze_channels, self.squeeze_channels)
         scale = tf.reduce_mean(inputs, axis=(1, 2), keepdims=True)
         scale = tf.nn.relu(self.reduce_conv(scale, filters=squeeze_channels))
         scale = self._hard_sigmoid(self.expand_conv(scale, filters=num_channels(inputs)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from ofa_tf.errors import InputError
@@ -59,11 +60,11 @@ def _permute_normalization(layer: ElasticBatchNormalization, order: np.ndarray) 
         _permute(variable, order, axis=-1)
 
 
-def _permute(variable: object, order: np.ndarray, axis: int) -> None:
+def _permute(variable: keras.Variable, order: np.ndarray, axis: int) -> None:
     variable.assign(np.take(as_numpy(variable), order, axis=axis))
 
 
-def _l1_norm(variable: object, axis: int) -> np.ndarray:
+def _l1_norm(variable: keras.Variable, axis: int) -> np.ndarray:
     values = np.abs(as_numpy(variable))
     axis %= values.ndim
     return values.sum(axis=tuple(other for other in range(values.ndim) if other != axis))

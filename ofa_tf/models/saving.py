@@ -40,7 +40,11 @@ def load_supernet(workdir: str | Path) -> Supernet:
             f"Train one: python train_main.py --flagfile=flags/quickstart.cfg --phase=all --workdir={workdir}"
         )
     check_archive(path)
-    supernet = keras.saving.load_model(path, compile=False)
+    try:
+        supernet = keras.saving.load_model(path, compile=False)
+    except (KeyError, TypeError, ValueError) as error:  # a sound archive, but not of a model that this program knows
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"Expected {path} to hold a supernet. Received: another archive ({reason}).") from error
     if not isinstance(supernet, Supernet):
         raise InputError(f"Expected {path} to hold a supernet. Received: a {type(supernet).__name__}.")
     return supernet

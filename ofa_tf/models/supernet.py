@@ -88,7 +88,10 @@ class Supernet(keras.Model):
         self._hard_swish = get_activation("hard_swish")
 
         space, initializer = self.space, convolution_initializer(seed)
-        self._normalization = {"epsilon": space.batch_norm_epsilon, "momentum": space.batch_norm_momentum}
+        self._normalization: dict[str, Any] = {
+            "epsilon": space.batch_norm_epsilon,
+            "momentum": space.batch_norm_momentum,
+        }
 
         def convolution(filters: int, size: int, strides: int, name: str) -> ElasticConv2D:
             return ElasticConv2D(filters, size, strides, kernel_initializer=fork(initializer, name), name=name)
@@ -135,7 +138,7 @@ class Supernet(keras.Model):
 
     def build(self, input_shape: tuple = (None, None, None, 3)) -> None:
         shape = tuple(input_shape)
-        chain = [self.stem_conv, self.stem_bn, self.first_block, *self.blocks]
+        chain: list[keras.layers.Layer] = [self.stem_conv, self.stem_bn, self.first_block, *self.blocks]
         chain += [self.feature_conv, self.feature_bn, self.head_conv]
         for layer in chain:
             layer.build(shape)

@@ -55,15 +55,15 @@ class Evaluator:
 
     def calibrate(self, arch: Arch) -> None:
         """Set the supernet's running statistics for `arch`, at its image size."""
-        self._calibrate(self.calibration_batches(arch.image_size), arch)
+        self._calibrate(self.training_images(arch.image_size, self._num_calibration_images), arch)
 
-    def calibration_batches(self, image_size: int) -> Batches:
-        """The training images, unaugmented, that BN calibration uses."""
+    def training_images(self, image_size: int, num_images: int) -> Batches:
+        """A fixed sample of training images, unaugmented, normalised, in batches."""
         return calibration_batches(
             self._source,
             image_size=image_size,
             batch_size=_CALIBRATION_BATCH_SIZE,
-            num_images=self._num_calibration_images,
+            num_images=num_images,
             seed=self._seed,
             crop_fraction=self._crop_fraction,
         )

@@ -18,6 +18,7 @@ from ofa_tf.models.channel_sorting import sort_channels
 from ofa_tf.models.saving import save_supernet
 from ofa_tf.models.supernet import Supernet, build_supernet
 from ofa_tf.presets import get_search_space
+from ofa_tf.progress import progress_bar
 from ofa_tf.training.checkpoints import (
     TrainState,
     latest_checkpoint,
@@ -29,7 +30,6 @@ from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
 from ofa_tf.training.interruption import Interruption
 from ofa_tf.training.phases import PHASES, Phase, previous_phase
-from ofa_tf.training.progress import progress_bar
 from ofa_tf.training.schedules import warmup_cosine
 from ofa_tf.training.train_step import TrainStep
 

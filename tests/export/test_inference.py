@@ -35,12 +35,12 @@ def test_foreign_and_missing_files_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "received"),
+    ("wrong", "received"),
     [
         (np.zeros((1, 32, 32, 3), np.float32), r"float32 of shape \(1, 32, 32, 3\)"),
         (np.zeros((1, 24, 24, 3), np.uint8), r"uint8 of shape \(1, 24, 24, 3\)"),
     ],
 )
-def test_wrong_images_are_refused(float_model: bytes, images: np.ndarray, received: str) -> None:
+def test_wrong_images_are_refused(float_model: bytes, wrong: np.ndarray, received: str) -> None:
     with pytest.raises(InputError, match=rf"\(n, 24, 24, 3\)\. Received: {received}"):
-        TFLiteModel(float_model).predict(images)
+        TFLiteModel(float_model).predict(wrong)

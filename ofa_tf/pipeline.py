@@ -1,0 +1,195 @@
+"""The steps after training, each from what lies in a workdir to what it adds there."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofa_tf.arch import Arch
+from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
+from ofa_tf.device.latency_model import LatencyModel
+from ofa_tf.device.latency_table import TABLE_SETTINGS, build_latency_table
+from ofa_tf.errors import InputError
+from ofa_tf.export.block_models import block_model_converter
+from ofa_tf.export.ship import ship
+from ofa_tf.export.tflite import to_tflite
+from ofa_tf.models.extraction import extract_subnet
+from ofa_tf.models.subnet import build_subnet
+from ofa_tf.progress import on_progress, progress_bar
+from ofa_tf.search.accuracy_predictor import AccuracyPredictor
+from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.find import Found, find_arch, make_constraints
+from ofa_tf.workdir import Workdir
+
+_SEARCH_SPLIT = "validation"
+_SECONDS_BETWEEN_WRITES = 15.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Upper limits of a search; `None` for no limit."""
+
+    latency_ms: float | None = None
+    macs: float | None = None
+    size_bytes: float | None = None
+    peak_ram_bytes: float | None = None
+
+
+def measure_accuracies(workdir: Workdir, num_archs: int, seed: int = 0) -> AccuracyTable:
+    """Measure a sample of subnets on the validation images; continues a table begun before."""
+    space, path = workdir.space, workdir.accuracy_table_path
+    archs = sample_archs(space, num_archs, seed)
+    known = AccuracyTable.load(path, space) if path.exists() else None
+    last_write = time.monotonic()
+    with progress_bar(len(archs), "accuracy table", "subnet") as bar:
+
+        def on_measured(table: AccuracyTable) -> None:
+            nonlocal last_write
+            bar.set_postfix(top1=f"{table.top1[-1]:.1%}", refresh=False)
+            bar.update()
+            if time.monotonic() - last_write > _SECONDS_BETWEEN_WRITES:
+                table.save(path)
+                last_write = time.monotonic()
+
+        table = build_accuracy_table(
+            space,
+            archs,
+            lambda arch: workdir.evaluator.top1(arch, _SEARCH_SPLIT),
+            _SEARCH_SPLIT,
+            workdir.network_id,
+            known,
+            on_measured,
+        )
+    table.save(path)
+    return table
+
+
+def measure_latencies(
+    workdir: Workdir,
+    device: Device,
+    precision: str = "float32",
+    num_threads: int = 1,
+    num_networks: int = 16,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Build a device's latency table, calibrate its model on whole networks, check it on others.
+
+    Args:
+        workdir: Gets the table.
+        device: Where to measure.
+        precision: `"float32"` or `"int8"`.
+        num_threads: Threads of the interpreter.
+        num_networks: Random whole networks; one half calibrates, the other checks.
+        seed: Decides which networks.
+
+    Returns:
+        The report on the other half, see `LatencyModel.evaluate`.
+    """
+    if num_networks < 4:
+        raise InputError(f"Expected `num_networks` to be at least 4. Received: num_networks={num_networks}.")
+    space, num_classes = workdir.space, workdir.supernet.num_classes
+    converter = block_model_converter(space, num_classes, precision)
+    settings = dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads)
+    with progress_bar(1, f"latency table of {device.id}", "step") as bar:
+        table = build_latency_table(
+            space, device, converter, num_classes, precision, settings, on_progress=on_progress(bar)
+        )
+    archs = sample_archs(space, 2, seed)
+    archs += space.decode(space.sample_genes(np.random.default_rng(seed), num_networks - len(archs)))
+    models = []
+    with progress_bar(len(archs), f"networks on {device.id}", "network") as bar:
+        for index, arch in enumerate(archs):
+            subnet = build_subnet(space, arch, num_classes)
+            models.append(BenchmarkModel(str(index), _convert(subnet, precision)))
+            bar.update()
+        measurements = device.measure(models, BenchmarkSettings(num_threads=num_threads, measure_peak_ram=False))
+    failed = [measurement.error for measurement in measurements if measurement.latency_ms is None]
+    if failed:
+        raise InputError(f"Expected whole networks to run on {device.id}. Received: {failed[0]}.")
+    latencies = [measurement.latency_ms or 0.0 for measurement in measurements]
+    model = LatencyModel(space, table).calibrate(archs[::2], latencies[::2])
+    report = model.evaluate(archs[1::2], latencies[1::2])
+    calibration = {**(model.table.calibration or {}), "held_out_report": report}
+    dataclasses.replace(model.table, calibration=calibration).save(workdir.latency_table_path(device.id, precision))
+    return report
+
+
+def search_under(
+    workdir: Workdir,
+    limits: Limits,
+    device_id: str = "host",
+    precision: str = "float32",
+    settings: EvolutionSettings | None = None,
+    num_finalists: int = 5,
+    seed: int = 0,
+) -> Found:
+    """Find the best arch under limits, from the workdir's tables.
+
+    Raises:
+        InputError: If a table is missing, no limit is given, or not even the
+            smallest subnet is within them.
+    """
+    predict_latency_ms = None
+    if limits.latency_ms is not None:
+        predict_latency_ms = workdir.latency_model(device_id, precision).predict
+    constraints = make_constraints(
+        workdir.space,
+        workdir.supernet.num_classes,
+        predict_latency_ms,
+        limits.latency_ms,
+        limits.macs,
+        limits.size_bytes,
+        limits.peak_ram_bytes,
+        precision,
+    )
+    table = AccuracyTable.load(workdir.accuracy_table_path, workdir.space)
+    if table.network != workdir.network_id:
+        raise InputError(
+            f"Expected {workdir.accuracy_table_path} to be of the supernet in {workdir.path}. Received: one of an "
+            "earlier supernet. Build it again with tools/build_accuracy_table.py."
+        )
+
+    def measure(arch: Arch) -> float:
+        return workdir.evaluator.top1(arch, _SEARCH_SPLIT)
+
+    with progress_bar(1, "search", "generation") as bar:
+        return find_arch(
+            workdir.space,
+            AccuracyPredictor.fit(table),
+            constraints,
+            seed,
+            settings,
+            measure if num_finalists else None,
+            num_finalists,
+            on_progress(bar),
+        )
+
+
+def ship_subnet(
+    workdir: Workdir, arch: Arch, quantization: str, path: str | Path, num_representative_images: int = 200
+) -> dict[str, Any]:
+    """Calibrate, cut out, convert, check on the test images and write; see `ship`."""
+    workdir.evaluator.calibrate(arch)
+    subnet = extract_subnet(workdir.supernet, arch)
+    return ship(
+        subnet,
+        workdir.space,
+        arch,
+        path,
+        quantization,
+        workdir.evaluator.training_images(arch.image_size, num_representative_images),
+        workdir.evaluator.eval_batches(arch.image_size, "test"),
+        workdir.source.class_names,
+        (IMAGE_MEAN, IMAGE_STD),
+    )
+
+
+def _convert(subnet: Any, precision: str) -> bytes:
+    if precision == "float32":
+        return to_tflite(subnet)
+    shape = (2, *subnet.input_shape[1:])
+    return to_tflite(subnet, precision, [np.random.default_rng(0).standard_normal(shape, dtype=np.float32)])

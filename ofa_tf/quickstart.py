@@ -1,0 +1,164 @@
+"""The whole way, from an untrained supernet to measured int8 models, in one call."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofa_tf import cost, io
+from ofa_tf.arch import Arch
+from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
+from ofa_tf.device.results import save_benchmark
+from ofa_tf.export.ship import ship
+from ofa_tf.models.extraction import extract_subnet
+from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
+from ofa_tf.training.baseline import train_baseline
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.phases import PHASES
+from ofa_tf.training.trainer import train
+from ofa_tf.workdir import Workdir
+
+_NUM_REPRESENTATIVE_IMAGES = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class QuickstartSettings:
+    """Sizes of the steps after training.
+
+    Args:
+        num_archs: Subnets whose accuracy is measured.
+        num_networks: Whole networks that calibrate and check the latency model.
+        budget_fractions: Where the latency budgets lie between the smallest
+            (0) and the largest (1) subnet's predicted latency.
+    """
+
+    num_archs: int = 60
+    num_networks: int = 16
+    budget_fractions: tuple[float, ...] = (0.1, 0.25, 0.5)
+
+
+def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSettings | None = None) -> dict[str, Any]:
+    """Train, measure, search, ship and benchmark; everything lands in the workdir.
+
+    Steps that an earlier, interrupted call finished are not done again where
+    they can be continued (training phases, accuracy table).
+
+    Args:
+        config: Training settings.
+        device: Where latencies are measured.
+        settings: Sizes of the other steps.
+
+    Returns:
+        The summary, as written to `summary.json`: `rows`, `seconds` of each
+        step, and reports on the predictors.
+    """
+    settings = settings or QuickstartSettings()
+    seconds: dict[str, float] = {}
+
+    with _timed(seconds, "train"):
+        train(config, PHASES, resume=True)
+    workdir = Workdir(config.workdir)
+    with _timed(seconds, "accuracy_table"):
+        measure_accuracies(workdir, settings.num_archs, config.seed)
+    with _timed(seconds, "latency_table"):
+        latency_report = measure_latencies(workdir, device, num_networks=settings.num_networks, seed=config.seed)
+    with _timed(seconds, "search"):
+        candidates = _find_candidates(workdir, device, settings, config.seed)
+    with _timed(seconds, "plain_keras_net"):
+        plain_arch = _plain_arch(workdir)
+        num_epochs = sum(phase.epochs for phase in config.phases.values())
+        plain = train_baseline(config, workdir.source, workdir.space, plain_arch, num_epochs)
+    with _timed(seconds, "export"):
+        networks = []
+        for name, (arch, budget_ms) in candidates.items():
+            workdir.evaluator.calibrate(arch)
+            networks.append(_Network(name, arch, budget_ms, extract_subnet(workdir.supernet, arch)))
+        networks.append(_Network("plain_keras", plain_arch, None, plain))
+        rows = [_ship_row(workdir, network, device) for network in networks]
+    with _timed(seconds, "benchmark"):
+        _measure_rows(workdir, device, rows)
+    summary = {"rows": rows, "seconds": seconds, "latency_model": latency_report, "device": device.describe()}
+    io.write_json(workdir.path / "summary.json", "summary", summary)
+    return summary
+
+
+@dataclasses.dataclass(frozen=True)
+class _Network:
+    name: str
+    arch: Arch
+    budget_ms: float | None
+    model: Any
+
+
+def _find_candidates(
+    workdir: Workdir, device: Device, settings: QuickstartSettings, seed: int
+) -> dict[str, tuple[Arch, float | None]]:
+    """Arch and latency budget of the found subnets and of the largest one, by name."""
+    space, model = workdir.space, workdir.latency_model(device.id)
+    smallest_ms, largest_ms = (float(model.predict(arch)) for arch in (space.smallest(), space.largest()))
+    candidates: dict[str, tuple[Arch, float | None]] = {}
+    for index, fraction in enumerate(settings.budget_fractions):
+        budget_ms = float(np.ceil(1000 * (smallest_ms + fraction * (largest_ms - smallest_ms))) / 1000)
+        found = search_under(workdir, Limits(latency_ms=budget_ms), device.id, seed=seed)
+        name = f"found_{index + 1}"
+        found.arch.save(workdir.path / "archs" / f"{name}.json", dataclasses.asdict(found) | {"arch": None})
+        candidates[name] = (found.arch, budget_ms)
+    candidates["largest"] = (space.largest(), None)
+    return candidates
+
+
+def _plain_arch(workdir: Workdir) -> Arch:
+    """The middle of every choice: about what MobileNetV3-Large is in the ImageNet space."""
+    space = workdir.space
+    return space.decode_one((space.gene_counts - 1) // 2)
+
+
+def _ship_row(workdir: Workdir, network: _Network, device: Device) -> dict[str, Any]:
+    arch, space, evaluator = network.arch, workdir.space, workdir.evaluator
+    row: dict[str, Any] = {
+        "name": network.name,
+        "arch": arch.to_dict(),
+        "image_size": arch.image_size,
+        "budget_ms": network.budget_ms,
+        "predicted_latency_ms": workdir.latency_model(device.id).predict(arch),
+        "num_macs": cost.num_macs(space, arch, workdir.supernet.num_classes),
+        "num_params": cost.num_params(space, arch, workdir.supernet.num_classes),
+    }
+    for quantization, prefix, suffix in (("none", "", "float"), ("int8", "int8_", "int8")):
+        shipped = ship(
+            network.model,
+            space,
+            arch,
+            workdir.path / "models" / f"{network.name}_{suffix}.tflite",
+            quantization,
+            evaluator.training_images(arch.image_size, _NUM_REPRESENTATIVE_IMAGES),
+            evaluator.eval_batches(arch.image_size, "test"),
+            workdir.source.class_names,
+            (IMAGE_MEAN, IMAGE_STD),
+        )
+        row[f"{prefix}size_bytes"] = shipped["size_bytes"]
+        row[f"{suffix}_top1"] = shipped["top1"]
+        row[f"tflite_{suffix}"] = shipped["path"]
+    return row
+
+
+def _measure_rows(workdir: Workdir, device: Device, rows: list[dict[str, Any]]) -> None:
+    keys = [(row, key) for row in rows for key in ("float", "int8")]
+    models = [BenchmarkModel(f"{row['name']}_{key}", Path(row[f"tflite_{key}"])) for row, key in keys]
+    settings = BenchmarkSettings(rounds=30, min_time_s=5.0)
+    measurements = device.measure(models, settings)
+    for (row, key), measurement in zip(keys, measurements, strict=True):
+        row["latency_ms" if key == "float" else "int8_latency_ms"] = measurement.latency_ms
+    save_benchmark(workdir.path / "benchmark.json", measurements, settings)
+
+
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start = time.monotonic()
+    yield
+    seconds[step] = round(time.monotonic() - start, 1)

@@ -1,0 +1,115 @@
+"""From constraints to one arch: evolution on predictions, then a measured final."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ofa_tf import cost
+from ofa_tf.arch import Arch
+from ofa_tf.errors import InputError
+from ofa_tf.search.accuracy_predictor import AccuracyPredictor
+from ofa_tf.search.constraints import Constraint
+from ofa_tf.search.evolution import EvolutionSettings, evolve
+from ofa_tf.search_space import SearchSpace
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The result of a search.
+
+    Args:
+        arch: The subnet, in canonical form.
+        predicted_top1: What the accuracy predictor said.
+        measured_top1: Measured on the split that `measure` uses; `None` if it
+            was not measured.
+        costs: What the constraints limit: name -> the arch's value.
+        limits: Name -> the limit.
+    """
+
+    arch: Arch
+    predicted_top1: float
+    measured_top1: float | None
+    costs: dict[str, float]
+    limits: dict[str, float]
+
+
+def find_arch(
+    space: SearchSpace,
+    predictor: AccuracyPredictor,
+    constraints: Sequence[Constraint],
+    seed: int = 0,
+    settings: EvolutionSettings | None = None,
+    measure: Callable[[Arch], float] | None = None,
+    num_finalists: int = 5,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Found:
+    """Find the most accurate arch within constraints.
+
+    Args:
+        space: Search space.
+        predictor: Predicts accuracies during the evolution.
+        constraints: Upper limits.
+        seed: Decides every random choice.
+        settings: Size and length of the evolution.
+        measure: Arch -> measured accuracy. If given, the finalists are measured
+            and the best one wins: predictions of the winners of a search are
+            the ones that are too high.
+        num_finalists: How many of the best archs are measured.
+        on_progress: Called with generations done and their number.
+
+    Raises:
+        InputError: If not even the smallest subnet meets the constraints.
+
+    Reference: Once-for-All, section 3.4.
+    """
+    genes, scores = evolve(space, predictor.predict, constraints, np.random.default_rng(seed), settings, on_progress)
+    winner, measured_top1 = 0, None
+    if measure is not None:
+        finals = [measure(arch) for arch in space.decode(genes[:num_finalists])]
+        winner = int(np.argmax(finals))
+        measured_top1 = finals[winner]
+    row = genes[winner][None]
+    return Found(
+        arch=space.decode_one(genes[winner]),
+        predicted_top1=float(scores[winner]),
+        measured_top1=measured_top1,
+        costs={constraint.name: float(constraint.measure(row)[0]) for constraint in constraints},
+        limits={constraint.name: constraint.limit for constraint in constraints},
+    )
+
+
+def make_constraints(
+    space: SearchSpace,
+    num_classes: int,
+    predict_latency_ms: Callable[[np.ndarray], Any] | None = None,
+    max_latency_ms: float | None = None,
+    max_macs: float | None = None,
+    max_size_bytes: float | None = None,
+    max_peak_ram_bytes: float | None = None,
+    precision: str = "float32",
+) -> list[Constraint]:
+    """Constraints from limits that may be `None`.
+
+    Raises:
+        InputError: If no limit is given, or one of latency without a latency
+            model.
+    """
+    num_bytes = 1 if precision == "int8" else 4
+    limits: list[tuple[str, float | None, Callable[[np.ndarray], Any] | None]] = [
+        ("latency_ms", max_latency_ms, predict_latency_ms),
+        ("macs", max_macs, lambda genes: cost.num_macs(space, genes, num_classes)),
+        ("size_bytes", max_size_bytes, lambda genes: cost.estimate_size_bytes(space, genes, num_classes, num_bytes)),
+        ("peak_ram_bytes", max_peak_ram_bytes, lambda genes: cost.estimate_peak_ram_bytes(space, genes, num_bytes)),
+    ]
+    constraints = []
+    for name, limit, measure in limits:
+        if limit is None:
+            continue
+        if measure is None:
+            raise InputError(f"Expected a latency model with --max_{name}={limit:g}. Received: none.")
+        constraints.append(Constraint(name, limit, measure))
+    if not constraints:
+        raise InputError("Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag.")
+    return constraints

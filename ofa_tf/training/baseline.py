@@ -1,0 +1,76 @@
+"""The thing a user would otherwise do: one plain Keras network, trained from scratch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from ofa_tf.arch import Arch
+from ofa_tf.data.image_source import ImageSource
+from ofa_tf.data.pipeline import steps_per_epoch, train_batches
+from ofa_tf.models.subnet import build_subnet
+from ofa_tf.progress import progress_bar
+from ofa_tf.search_space import SearchSpace
+from ofa_tf.training.config import TrainConfig
+
+
+def train_baseline(
+    config: TrainConfig, source: ImageSource, space: SearchSpace, arch: Arch, num_epochs: int
+) -> keras.Model:
+    """Train a plain Keras MobileNetV3-like network with `Model.fit`.
+
+    Same images, augmentation, batch size, optimizer and label smoothing as the
+    supernet's phase `full`, but no weight sharing, no elastic image size and no
+    teacher.
+
+    Args:
+        config: Settings.
+        source: Images.
+        space: Search space of `arch`.
+        arch: The network; its image size is used throughout.
+        num_epochs: Epochs of training.
+    """
+    length = steps_per_epoch(source, config.batch_size)
+    settings = config.phases["full"]
+    num_warmup_steps = round(settings.warmup_epochs * length)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if num_warmup_steps else settings.learning_rate,
+        decay_steps=num_epochs * length - num_warmup_steps,
+        warmup_target=settings.learning_rate if num_warmup_steps else None,
+        warmup_steps=num_warmup_steps,
+    )
+    model = build_subnet(space, arch, source.num_classes, config.dropout_rate)
+    model.compile(
+        optimizer=keras.optimizers.SGD(schedule, momentum=config.momentum, nesterov=True),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
+        metrics=["accuracy"],
+    )
+
+    def batches() -> Iterator[tuple[Any, Any]]:
+        for epoch in range(num_epochs):
+            for images, labels in train_batches(
+                source,
+                batch_size=config.batch_size,
+                epoch=epoch,
+                seed=config.seed,
+                image_sizes=[arch.image_size] * length,
+                augmentation=config.augmentation,
+            ):
+                yield images, keras.ops.one_hot(labels, source.num_classes)
+
+    with progress_bar(num_epochs * length * config.batch_size, "plain Keras net", "img") as bar:
+        model.fit(batches(), steps_per_epoch=length, epochs=num_epochs, verbose=0, callbacks=[_Progress(bar, config)])
+    return model
+
+
+class _Progress(keras.callbacks.Callback):
+    def __init__(self, bar: Any, config: TrainConfig) -> None:
+        super().__init__()
+        self._bar = bar
+        self._batch_size = config.batch_size
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        del batch
+        logs = logs or {}
+        self._bar.set_postfix(loss=f"{logs['loss']:.3f}", acc=f"{logs['accuracy']:.1%}", refresh=False)
+        self._bar.update(self._batch_size)

@@ -1,0 +1,122 @@
+"""`Workdir`: the folder of one training run, as the tools after training see it."""
+
+import functools
+import hashlib
+from pathlib import Path
+
+from ofa_tf.arch import Arch
+from ofa_tf.data.image_source import ImageSource
+from ofa_tf.data.sources import open_source
+from ofa_tf.device.latency_model import LatencyModel
+from ofa_tf.device.latency_table import LatencyTable
+from ofa_tf.errors import InputError
+from ofa_tf.models.saving import SUPERNET_FILE, load_supernet
+from ofa_tf.models.supernet import Supernet
+from ofa_tf.search_space import SearchSpace
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.evaluation import Evaluator
+
+
+class Workdir:
+    """What a finished training run left, loaded when first needed.
+
+    Args:
+        path: The run's `--workdir`.
+
+    Raises:
+        InputError: (on access) If something is missing or damaged; the message
+            says which command makes it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @functools.cached_property
+    def config(self) -> TrainConfig:
+        """The run's configuration."""
+        return TrainConfig.load(self.path)
+
+    @functools.cached_property
+    def supernet(self) -> Supernet:
+        """The supernet of the last finished phase."""
+        return load_supernet(self.path)
+
+    @property
+    def space(self) -> SearchSpace:
+        """The supernet's search space."""
+        return self.supernet.space
+
+    @functools.cached_property
+    def source(self) -> ImageSource:
+        """The data set the supernet was trained on."""
+        config = self.config
+        source = open_source(config.dataset, config.data_dir, validation_fraction=config.validation_fraction)
+        if source.num_classes != self.supernet.num_classes:
+            raise InputError(
+                f"Expected the data set {source.name!r} to have the supernet's {self.supernet.num_classes} classes. "
+                f"Received: {source.num_classes}. It changed after the training; train again in another --workdir."
+            )
+        return source
+
+    @functools.cached_property
+    def evaluator(self) -> Evaluator:
+        """Measures subnets on the run's data set."""
+        config = self.config
+        return Evaluator(
+            self.supernet, self.source, config.augmentation, config.num_calibration_images, seed=config.seed
+        )
+
+    @functools.cached_property
+    def network_id(self) -> str:
+        """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
+        self.supernet  # noqa: B018 -- checks that the file is there and whole
+        return hashlib.sha256((self.path / SUPERNET_FILE).read_bytes()).hexdigest()
+
+    @property
+    def accuracy_table_path(self) -> Path:
+        """Where the accuracy table lies."""
+        return self.path / "accuracy_table.json"
+
+    def latency_table_path(self, device_id: str, precision: str) -> Path:
+        """Where the latency table of a device lies."""
+        name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in device_id)
+        return self.path / "latency_tables" / f"{name}_{precision}.json"
+
+    def latency_model(self, device_id: str, precision: str = "float32") -> LatencyModel:
+        """The latency model of a device, from its table."""
+        path = self.latency_table_path(device_id, precision)
+        return LatencyModel(self.space, LatencyTable.load(path, self.space))
+
+    def parse_archs(self, text: str, seed: int = 0) -> dict[str, Arch]:
+        """Archs that `--arch` stands for, by name.
+
+        Args:
+            text: Path of an arch JSON file, `min`, `max` or `random:N`.
+            seed: Decides the random ones.
+
+        Raises:
+            InputError: If it is none of these.
+        """
+        if text == "min":
+            return {"min": self.space.smallest()}
+        if text == "max":
+            return {"max": self.space.largest()}
+        if text.startswith("random:"):
+            return {f"random_{index}": arch for index, arch in enumerate(_draw(self.space, text, seed))}
+        if not Path(text).is_file():
+            raise InputError(
+                f"Expected --arch to be an arch JSON file, min, max or random:N. Received: --arch={text}. "
+                "Find an arch with tools/search.py."
+            )
+        arch = Arch.load(text)
+        self.space.validate(arch)
+        return {Path(text).stem: arch}
+
+
+def _draw(space: SearchSpace, text: str, seed: int) -> list[Arch]:
+    import numpy as np
+
+    number = text.removeprefix("random:")
+    if not number.isdigit() or int(number) < 1:
+        raise InputError(f"Expected --arch=random:N with a whole number N. Received: --arch={text}.")
+    return space.decode(space.sample_genes(np.random.default_rng(seed), int(number)))

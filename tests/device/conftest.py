@@ -1,0 +1,69 @@
+"""A real small model, converted once, and a latency table made of a formula."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.device.latency_table import LatencyTable, build_latency_table
+from ofa_tf.presets import get_search_space
+from ofa_tf.search_space import SearchSpace
+
+
+class FormulaDevice:
+    """Measures nothing: a latency follows from the name and the input size of a model."""
+
+    id = "formula"
+
+    def __init__(self, failing: str = "") -> None:
+        self.failing = failing
+        self.models: list[BenchmarkModel] = []
+        self.settings: BenchmarkSettings | None = None
+
+    def describe(self) -> dict[str, Any]:
+        return {"device": self.id, "abi": "paper"}
+
+    def measure(
+        self, models: Sequence[BenchmarkModel], settings: BenchmarkSettings, on_progress: Progress | None = None
+    ) -> list[Measurement]:
+        self.models, self.settings = list(models), settings
+        if on_progress is not None:
+            on_progress(1, 1)
+        device = {**self.describe(), "num_threads": settings.num_threads}
+        return [self._measure(model, device) for model in models]
+
+    def _measure(self, model: BenchmarkModel, device: dict[str, Any]) -> Measurement:
+        if self.failing and model.name.startswith(self.failing):
+            return Measurement(model.name, None, device=device, error="it broke")
+        return Measurement(
+            model.name, 0.25 + self.piece_ms(model.name.split("@")[0], model.input_shape[1]), device=device
+        )
+
+    @staticmethod
+    def piece_ms(key: str, size: int) -> float:
+        """Linear in the number of pixels, and different for each piece."""
+        return 0.0 if key == "overhead" else (1 + sum(map(ord, key)) % 97) * 1e-3 + 1e-5 * len(key) * size**2
+
+
+@pytest.fixture
+def space() -> SearchSpace:
+    return get_search_space("mobilenet_v3_tiny")
+
+
+@pytest.fixture
+def formula_device() -> FormulaDevice:
+    return FormulaDevice()
+
+
+@pytest.fixture
+def table(space: SearchSpace, formula_device: FormulaDevice) -> LatencyTable:
+    return build_latency_table(space, formula_device, lambda piece: b"", num_classes=10)
+
+
+@pytest.fixture(scope="session")
+def small_model() -> bytes:
+    from ofa_tf.device.pieces import OVERHEAD, Piece
+    from ofa_tf.export.block_models import block_model_converter
+
+    return block_model_converter(get_search_space("mobilenet_v3_tiny"), 10)(Piece(OVERHEAD, 8))

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from ofa_tf.device.device import BenchmarkSettings, Measurement, get_device
+from ofa_tf.device.results import load_benchmark, save_benchmark
+from ofa_tf.errors import InputError
+
+
+def test_host_is_available() -> None:
+    assert get_device("host").id == "host"
+
+
+@pytest.mark.parametrize("device_id", ["adb", "adb:0123"])
+def test_phones_are_not_available_yet(device_id: str) -> None:
+    with pytest.raises(InputError, match=rf"only the host is available so far. Received: '{device_id}'"):
+        get_device(device_id)
+
+
+@pytest.mark.parametrize("device_id", ["", "phone", "adb:", "Host"])
+def test_other_ids_are_refused(device_id: str) -> None:
+    with pytest.raises(InputError, match=rf"'host', 'adb' or 'adb:SERIAL'. Received: '{device_id}'"):
+        get_device(device_id)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("num_threads", 0), ("num_runs", 0), ("rounds", 1.5), ("warmup_runs", -1), ("rounds", True)]
+)
+def test_settings_below_their_minimum_are_refused(name: str, value: object) -> None:
+    with pytest.raises(InputError, match=rf"`{name}` to be a whole number of at least \d. Received: {value}"):
+        BenchmarkSettings(**{name: value})
+
+
+def test_time_limit_must_allow_for_the_measurement() -> None:
+    with pytest.raises(InputError, match=r"above `min_time_s`, 1 seconds. Received: 0.5"):
+        BenchmarkSettings(time_limit_s=0.5)
+    with pytest.raises(InputError, match=r"`min_time_s` to be at least 0 seconds. Received: -1"):
+        BenchmarkSettings(min_time_s=-1)
+
+
+def test_measurements_survive_the_file(tmp_path: Path) -> None:
+    device = {"device": "host", "num_threads": 1}
+    found = [Measurement("a", 1.5, 1.4, 1.9, 10, 2, 4096, 1, device), Measurement("b", None, device=device, error="no")]
+    save_benchmark(tmp_path / "b.json", found, BenchmarkSettings(), {"predicted_ms": 1.6})
+    assert load_benchmark(tmp_path / "b.json") == found
+    assert (tmp_path / "b.json").read_text().count('"num_threads"') == 2  # of the device and of the settings
+
+
+def test_other_files_are_no_measurements(tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text("{}")
+    with pytest.raises(InputError, match=r"b\.json to hold measurements. Received: KeyError\('measurements'\)"):
+        load_benchmark(tmp_path / "b.json")

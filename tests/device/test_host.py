@@ -1,0 +1,128 @@
+"""The host device with its real measuring process."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings
+from ofa_tf.device.host import HostDevice
+from ofa_tf.errors import InputError
+
+QUICK = BenchmarkSettings(warmup_runs=1, num_runs=3, rounds=4, min_time_s=0)
+SHAPE = (1, 4, 4, 8)
+
+# A measuring process in which a model of height 13 takes the whole process down.
+DEADLY_13 = """
+import os, signal
+from ai_edge_litert import interpreter
+from ofa_tf.device import host_runner
+resize = interpreter.Interpreter.resize_tensor_input
+def deadly_resize(self, index, shape):
+    if shape[1] == 13:
+        os.kill(os.getpid(), signal.SIGKILL)
+    resize(self, index, shape)
+interpreter.Interpreter.resize_tensor_input = deadly_resize
+host_runner.main()
+"""
+
+
+def _command(tmp_path: Path, program: str) -> list[str]:
+    path = tmp_path / "runner.py"
+    path.write_text(program)
+    return [sys.executable, str(path)]
+
+
+def test_models_are_measured_in_order_with_all_facts(small_model: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "on_disk.tflite"
+    path.write_bytes(small_model)
+    steps: list[tuple[int, int]] = []
+    models = [BenchmarkModel("large", small_model, (1, 64, 64, 8)), BenchmarkModel("small", path, SHAPE)]
+    found = HostDevice().measure(models, QUICK, lambda done, total: steps.append((done, total)))
+    assert [measurement.model for measurement in found] == ["large", "small"]
+    for measurement in found:
+        assert measurement.error is None
+        assert measurement.latency_p5_ms <= measurement.latency_ms <= measurement.latency_p95_ms
+        assert 0 < measurement.num_runs <= 12
+        assert measurement.num_runs + measurement.num_disturbed_runs == 12
+        assert measurement.peak_ram_bytes > 0
+        assert measurement.num_partitions == 1
+        assert measurement.device["num_threads"] == 1
+        assert set(measurement.device) >= {"model", "abi", "os_build", "runtime", "runtime_sha256", "delegate"}
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_many_models_are_measured_group_by_group(small_model: bytes) -> None:
+    settings = BenchmarkSettings(
+        warmup_runs=0, num_runs=1, rounds=6, min_time_s=0, max_loaded_models=2, measure_peak_ram=False
+    )
+    models = [BenchmarkModel(f"m{size}", small_model, (1, size, size, 8)) for size in range(4, 9)]
+    found = HostDevice().measure(models, settings)
+    assert [measurement.num_runs + measurement.num_disturbed_runs for measurement in found] == [6] * 5
+    assert [measurement.peak_ram_bytes for measurement in found] == [None] * 5
+
+
+@pytest.mark.parametrize("measure_peak_ram", [True, False])
+def test_a_corrupt_model_is_recorded_and_the_others_go_on(small_model: bytes, measure_peak_ram: bool) -> None:
+    settings = BenchmarkSettings(num_runs=2, rounds=2, min_time_s=0, measure_peak_ram=measure_peak_ram)
+    models = [
+        BenchmarkModel("good", small_model, SHAPE),
+        BenchmarkModel("cut off", small_model[: len(small_model) // 2], SHAPE),
+        BenchmarkModel("missing", Path("/nowhere/m.tflite")),
+        BenchmarkModel("also good", small_model, SHAPE),
+    ]
+    good, cut, missing, also_good = HostDevice().measure(models, settings)
+    assert good.latency_ms > 0
+    assert also_good.latency_ms > 0
+    assert cut.latency_ms is None
+    assert "flatbuffer" in cut.error.lower()
+    assert "/nowhere/m.tflite" in missing.error
+
+
+@pytest.mark.parametrize("measure_peak_ram", [True, False])
+def test_a_model_that_kills_the_process_is_recorded_and_the_others_go_on(
+    small_model: bytes, measure_peak_ram: bool, tmp_path: Path
+) -> None:
+    settings = BenchmarkSettings(num_runs=2, rounds=2, min_time_s=0, measure_peak_ram=measure_peak_ram)
+    models = [BenchmarkModel(str(size), small_model, (1, size, size, 8)) for size in (5, 13, 6)]
+    found = HostDevice(_command(tmp_path, DEADLY_13)).measure(models, settings)
+    assert [measurement.latency_ms is not None for measurement in found] == [True, False, True]
+    assert "SIGKILL" in found[1].error
+
+
+def test_a_process_that_is_always_killed_is_a_clear_error(small_model: bytes, tmp_path: Path) -> None:
+    device = HostDevice(_command(tmp_path, "import os; os.kill(os.getpid(), 9)"))
+    with pytest.raises(InputError, match=r"Received: the measuring process was killed by SIGKILL \(perhaps out of mem"):
+        device.measure([BenchmarkModel("good", small_model, SHAPE)], QUICK)
+
+
+def test_a_process_that_fails_says_why(small_model: bytes, tmp_path: Path) -> None:
+    device = HostDevice(_command(tmp_path, "raise SystemExit('no such library')"))
+    with pytest.raises(InputError, match=r"ended with status 1: no such library"):
+        device.measure([BenchmarkModel("good", small_model, SHAPE)], QUICK)
+    with pytest.raises(InputError, match=r"process to start. Received: .*No such file"):
+        HostDevice(["/nowhere/python"]).measure([BenchmarkModel("good", small_model, SHAPE)], QUICK)
+
+
+def test_the_time_limit_ends_a_process_that_hangs(small_model: bytes, tmp_path: Path) -> None:
+    device = HostDevice(_command(tmp_path, "import time; time.sleep(600)"))
+    settings = BenchmarkSettings(min_time_s=0, time_limit_s=1.5)
+    start = time.monotonic()
+    with pytest.raises(InputError, match=r"Received: the time limit of 1\.5 s was reached"):
+        device.measure([BenchmarkModel("good", small_model, SHAPE)], settings)
+    assert time.monotonic() - start < 60
+
+
+def test_the_measuring_process_does_not_load_tensorflow(small_model: bytes, tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom ofa_tf.device import host_runner\nhost_runner.main()\n"
+        "loaded = {'tensorflow', 'keras'} & set(sys.modules)\n"
+        f"open({str(tmp_path / 'loaded')!r}, 'w').write(repr(sorted(loaded)))\n"
+    )
+    HostDevice(_command(tmp_path, program)).measure([BenchmarkModel("good", small_model, SHAPE)], QUICK)
+    assert (tmp_path / "loaded").read_text() == "[]"
+
+
+def test_nothing_to_measure_gives_nothing() -> None:
+    assert HostDevice().measure([], QUICK) == []

@@ -1,0 +1,103 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ofa_tf.arch import Arch
+from ofa_tf.device.latency_model import LatencyModel, rank_correlation
+from ofa_tf.device.latency_table import LatencyTable, build_latency_table
+from ofa_tf.device.pieces import HEAD, STEM, block_key
+from ofa_tf.errors import InputError
+from ofa_tf.presets import get_search_space
+from ofa_tf.search_space import SearchSpace, out_size
+
+
+def _slow_sum(space: SearchSpace, table: LatencyTable, arch: Arch) -> float:
+    """The obvious way: walk through the network, adding up."""
+    total = table.overhead_ms + table.latency_ms(STEM, arch.image_size)
+    size = out_size(arch.image_size, space.stem_stride)
+    for block in space.static_blocks(arch)[1:]:
+        total += table.latency_ms(block_key(block), size)
+        size = out_size(size, block.stride)
+    return total + table.latency_ms(HEAD, size)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3_tiny", "mobilenet_v3_w1.0"])
+def test_prediction_is_the_sum_over_the_blocks(name: str, formula_device: Any) -> None:
+    space = get_search_space(name)
+    table = build_latency_table(space, formula_device, lambda piece: b"", 10)
+    genes = space.sample_genes(np.random.default_rng(0), 40)
+    model = LatencyModel(space, table, slope=1.25, intercept_ms=0.5)
+    expected = [1.25 * _slow_sum(space, table, arch) + 0.5 for arch in space.decode(genes)]
+    np.testing.assert_allclose(model.predict(genes), expected, rtol=1e-12)
+    assert model.predict(space.decode_one(genes[0])) == pytest.approx(expected[0])
+    assert isinstance(model.predict(genes[0]), float)
+
+
+def test_entries_of_skipped_blocks_do_not_matter(space: SearchSpace, table: LatencyTable) -> None:
+    genes = np.zeros((2, space.num_genes), np.int32)
+    genes[1, space.kernel_genes.start + 3] = 2  # the fourth block of a stage of depth 2
+    first, second = LatencyModel(space, table).predict(genes)
+    assert first == second
+
+
+def test_calibration_finds_the_line_despite_an_outlier(space: SearchSpace, table: LatencyTable) -> None:
+    archs = [space.sample(np.random.default_rng(seed)) for seed in range(9)]
+    plain = LatencyModel(space, table)
+    measured = [1.3 * plain.predict(arch) + 0.2 for arch in archs]
+    measured[4] *= 1.5
+    fitted = plain.calibrate(archs, measured)
+    assert fitted.slope == pytest.approx(1.3, rel=0.03)
+    report = fitted.evaluate(archs[:4] + archs[5:], measured[:4] + measured[5:])
+    assert report["mape"] < 0.02
+    assert report["within_5_percent"] == 1
+    assert report["rank_correlation"] == pytest.approx(1)
+
+
+def test_few_archs_give_a_factor_only(space: SearchSpace, table: LatencyTable) -> None:
+    arch = space.largest()
+    plain = LatencyModel(space, table)
+    fitted = plain.calibrate([arch], [2 * plain.predict(arch)])
+    assert (fitted.slope, fitted.intercept_ms) == (pytest.approx(2), 0)
+
+
+def test_calibration_survives_the_file(space: SearchSpace, table: LatencyTable, tmp_path: Path) -> None:
+    archs = [space.smallest(24), space.largest(40)]
+    fitted = LatencyModel(space, table).calibrate(archs, [0.5, 4.0])
+    fitted.table.save(tmp_path / "t.json")
+    loaded = LatencyTable.load(tmp_path / "t.json", space)
+    assert LatencyModel(space, loaded).predict(archs[0]) == fitted.predict(archs[0])
+    assert [Arch.from_dict(arch) for arch in loaded.calibration["archs"]] == archs
+    assert loaded.calibration["measured_ms"] == [0.5, 4.0]
+    assert loaded.calibration["report"]["num_archs"] == 2
+
+
+def test_unusable_measurements_are_refused(space: SearchSpace, table: LatencyTable) -> None:
+    model = LatencyModel(space, table)
+    with pytest.raises(InputError, match=r"Received: 1 archs and latencies of shape \(2,\)"):
+        model.calibrate([space.smallest()], [1, 2])
+    with pytest.raises(InputError, match=r"Received: 0 archs"):
+        model.evaluate([], [])
+    with pytest.raises(InputError, match=r"to be positive. Received: \[0\.0\]"):
+        model.calibrate([space.smallest()], [0])
+
+
+def test_table_of_another_space_is_refused(table: LatencyTable) -> None:
+    with pytest.raises(InputError, match=r"'mobilenet_v3_w1\.0'. Received: one of 'mobilenet_v3_tiny'"):
+        LatencyModel(get_search_space("mobilenet_v3_w1.0"), table)
+
+
+def test_image_size_outside_the_measured_range_is_refused(space: SearchSpace, formula_device: Any) -> None:
+    table = build_latency_table(space, formula_device, lambda piece: b"", 10, image_sizes=[28, 36])
+    model = LatencyModel(space, table)
+    assert model.predict(space.largest(32)) > 0
+    with pytest.raises(InputError, match=r"measured range 28\.\.36. Received: 40"):
+        model.predict(space.largest(40))
+
+
+def test_rank_correlation_shares_ranks_of_equal_values() -> None:
+    assert rank_correlation(np.array([1, 2, 2, 3]), np.array([1, 2, 3, 4])) == pytest.approx(0.9486833)
+    assert rank_correlation(np.array([3, 2, 1]), np.array([1, 2, 3])) == pytest.approx(-1)
+    assert rank_correlation(np.array([1, 2]), np.array([1, 2])) is None
+    assert rank_correlation(np.array([1, 1, 1]), np.array([1, 2, 3])) is None

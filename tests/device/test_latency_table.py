@@ -1,0 +1,104 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ofa_tf.device.latency_table import LatencyTable, build_latency_table
+from ofa_tf.device.pieces import HEAD, STEM, block_key, distinct_pieces, input_sizes
+from ofa_tf.errors import InputError
+from ofa_tf.presets import get_search_space
+from ofa_tf.search_space import SearchSpace
+
+W10 = get_search_space("mobilenet_v3_w1.0")
+
+
+def test_every_block_of_a_random_subnet_is_a_piece(space: SearchSpace) -> None:
+    pieces = {piece.key: sizes for piece, sizes in distinct_pieces(space, space.image_sizes)}
+    assert len(pieces) == 2 + 5 * 2 * 9  # five stages, first and other blocks, nine choices
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        arch = space.sample(rng)
+        assert {block_key(block) for block in space.static_blocks(arch)[1:]} <= set(pieces)
+
+
+def test_input_sizes_follow_the_strides() -> None:
+    sizes, head = input_sizes(W10, 132)
+    assert sizes == [66] + [33] * 4 + [17] * 4 + [9] * 8 + [5] * 3
+    assert head == 5
+
+
+def test_overhead_is_taken_off_every_entry(table: LatencyTable, formula_device: Any) -> None:
+    assert table.overhead_ms == 0.25
+    for key, row in table.entries.items():
+        for size, latency_ms in row.items():
+            assert latency_ms == pytest.approx(formula_device.piece_ms(key, size))
+    assert sorted(table.entries[STEM]) == [24, 28, 32, 36, 40]
+    assert sorted(table.entries[HEAD]) == [3, 4, 5]
+
+
+def test_pieces_are_measured_one_run_a_round_and_once_per_size(table: LatencyTable, formula_device: Any) -> None:
+    assert (formula_device.settings.warmup_runs, formula_device.settings.num_runs) == (0, 1)
+    names = [model.name for model in formula_device.models]
+    assert len(names) == len(set(names)) == 1 + sum(len(row) for row in table.entries.values())
+
+
+def test_few_of_many_image_sizes_are_measured_and_the_others_interpolated(formula_device: Any) -> None:
+    table = build_latency_table(W10, formula_device, lambda piece: b"", 10)
+    assert table.image_sizes == (128, 152, 176, 200, 224)
+    for size in (130, 164, 220):
+        assert table.latency_ms(STEM, size) == pytest.approx(formula_device.piece_ms(STEM, size))
+
+
+def test_progress_reaches_its_end(space: SearchSpace, formula_device: Any) -> None:
+    steps: list[tuple[int, int]] = []
+    build_latency_table(
+        space, formula_device, lambda piece: b"", 10, on_progress=lambda done, total: steps.append((done, total))
+    )
+    assert steps == sorted(steps)
+    assert steps[-1] == (184, 184)
+
+
+def test_a_failing_piece_is_named(space: SearchSpace, formula_device: Any) -> None:
+    formula_device.failing = "head"
+    with pytest.raises(InputError, match=r"device 'formula'. Received: head@\d: it broke"):
+        build_latency_table(space, formula_device, lambda piece: b"", 10)
+
+
+def test_sizes_outside_the_measured_range_are_refused(space: SearchSpace, formula_device: Any) -> None:
+    table = build_latency_table(space, formula_device, lambda piece: b"", 10, image_sizes=[36, 28])
+    assert table.image_sizes == (28, 36)
+    with pytest.raises(InputError, match=r"measured range 28\.\.36. Received: 40"):
+        table.check_image_size(40)
+    with pytest.raises(InputError, match=r"input size of stem in the measured range 28\.\.36. Received: 24"):
+        table.latency_ms(STEM, 24)
+    with pytest.raises(InputError, match=r"latency table of mobilenet_v3_tiny. Received: 'k9'"):
+        table.latency_ms("k9", 24)
+    with pytest.raises(InputError, match=r"Received: \[0\]"):
+        build_latency_table(space, formula_device, lambda piece: b"", 10, image_sizes=[0])
+
+
+def test_table_survives_the_file(table: LatencyTable, space: SearchSpace, tmp_path: Path) -> None:
+    table = dataclasses.replace(table, calibration={"slope": 1.1, "intercept_ms": 0.2})
+    table.save(tmp_path / "t.json")
+    assert LatencyTable.load(tmp_path / "t.json", space) == table
+
+
+def test_table_of_another_space_or_device_is_refused(table: LatencyTable, space: SearchSpace, tmp_path: Path) -> None:
+    table.save(tmp_path / "t.json")
+    with pytest.raises(InputError, match=r"'mobilenet_v3_w1\.0'. Received: one of 'mobilenet_v3_tiny'\."):
+        LatencyTable.load(tmp_path / "t.json", W10)
+    with pytest.raises(InputError, match=r"Received: one of 'mobilenet_v3_tiny' as it was earlier"):
+        LatencyTable.load(tmp_path / "t.json", dataclasses.replace(space, stem_stride=1))
+    table.check_device({"device": "formula", "num_threads": 1, "os_build": "newer"})
+    with pytest.raises(InputError, match=r"\(num_threads=1\). Received: num_threads=4"):
+        table.check_device({"device": "formula", "num_threads": 4})
+
+
+def test_incomplete_and_missing_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text('{"schema": "ofa_tf/latency_table/1"}')
+    with pytest.raises(InputError, match=r"t\.json to be a complete latency table. Received: KeyError\('space'\)"):
+        LatencyTable.load(tmp_path / "t.json")
+    with pytest.raises(InputError, match=r"no such file. Write one with tools/build_latency_table\.py"):
+        LatencyTable.load(tmp_path / "none.json")

@@ -1,0 +1,53 @@
+import numpy as np
+
+from ofa_tf.device.robust import ModelRuns, summarize_runs
+
+
+def _interleaved(slowdown: np.ndarray, usual_ns: tuple[float, ...]) -> list[ModelRuns]:
+    """Rounds of one run of each model, on a machine that is `slowdown[i]` times slower at run i."""
+    num = len(usual_ns)
+    rng = np.random.default_rng(0)
+    noise = 1 + 0.01 * rng.standard_normal(len(slowdown))
+    order = [np.arange(start, len(slowdown), num) for start in range(num)]
+    return [
+        ModelRuns(at, usual * (slowdown * noise)[at], np.zeros(len(at), bool))
+        for at, usual in zip(order, usual_ns, strict=True)
+    ]
+
+
+def test_quiet_runs_give_the_plain_median() -> None:
+    models = _interleaved(np.ones(300), (1e6, 5e6, 2e7))
+    for summary, model in zip(summarize_runs(models), models, strict=True):
+        assert summary.median_ms == np.median(model.wall_ns) / 1e6
+        assert summary.num_disturbed_runs == 0
+
+
+def test_slow_spells_of_the_machine_do_not_count() -> None:
+    slowdown = np.ones(300)
+    slowdown[60:240] = 1.4
+    for summary, usual_ms in zip(summarize_runs(_interleaved(slowdown, (1e6, 5e6, 2e7))), (1, 5, 20), strict=True):
+        assert abs(summary.median_ms / usual_ms - 1) < 0.02
+        assert 50 <= summary.num_disturbed_runs <= 65
+
+
+def test_slow_runs_of_one_model_are_its_own() -> None:
+    models = _interleaved(np.ones(300), (1e6, 5e6, 2e7))
+    models[1].wall_ns[::3] *= 2
+    assert summarize_runs(models)[1].p95_ms > 9
+
+
+def test_interrupted_runs_do_not_count() -> None:
+    wall_ns = np.array([1e6] * 6 + [4e6] * 30)
+    summary = summarize_runs([ModelRuns(np.arange(36), wall_ns, wall_ns > 2e6)])[0]
+    assert (summary.median_ms, summary.num_runs, summary.num_disturbed_runs) == (1.0, 6, 30)
+
+
+def test_the_fastest_runs_count_if_all_were_interrupted() -> None:
+    wall_ns = np.linspace(1e6, 3e6, 50)
+    summary = summarize_runs([ModelRuns(np.arange(50), wall_ns, np.ones(50, bool))])[0]
+    assert summary.num_runs == 10
+    assert summary.median_ms < 1.3
+
+
+def test_a_single_run_is_its_own_median() -> None:
+    assert summarize_runs([ModelRuns(np.array([0]), np.array([2e6]), np.array([False]))])[0].median_ms == 2.0

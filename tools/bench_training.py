@@ -1,0 +1,45 @@
+"""Training throughput on this machine: forward, backward and update, float32.
+
+Example:
+    python tools/bench_training.py --num_threads=2
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ofa_tf import cli
+
+_SPACE = flags.DEFINE_string("space", "mobilenet_v3_w1.0", "Search space.")
+_SHAPES = flags.DEFINE_list("shapes", ["16x224", "64x32"], "Batch sizes and image sizes.")
+_NUM_THREADS = flags.DEFINE_integer("num_threads", 2, "Threads within an operator.")
+_ROUNDS = flags.DEFINE_integer("rounds", 8, "Turns over all ways.")
+_STEPS = flags.DEFINE_integer("steps", 4, "Steps of each way in a turn.")
+_EAGER = flags.DEFINE_boolean("eager", True, "Whether to measure eager execution too.")
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    import tensorflow as tf
+
+    from ofa_tf.training.throughput import measure_throughput
+
+    tf.config.threading.set_intra_op_parallelism_threads(_NUM_THREADS.value)
+    print(f"{_SPACE.value}, 1,000 classes, float32, {_NUM_THREADS.value} threads, TensorFlow {tf.__version__}")
+    for shape in _SHAPES.value:
+        batch_size, image_size = map(int, shape.split("x"))
+        results = list(
+            measure_throughput(_SPACE.value, batch_size, image_size, _ROUNDS.value, _STEPS.value, _EAGER.value)
+        )
+        reference = next(result for result in results if result.name == "supernet, largest arch")
+        for result in results:
+            ratio = result.images_per_second / reference.images_per_second
+            print(
+                f"batch {batch_size} x {image_size}: {result.name:32s} {result.images_per_second:7.1f} images/s, "
+                f"{ratio:4.2f}x the largest arch; first step {result.first_step_seconds:.0f} s",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,37 @@
+"""Measures the accuracy of a sample of subnets, for the accuracy predictor.
+
+Continues a table that was begun for the same supernet.
+
+Example:
+    python tools/build_accuracy_table.py --workdir=runs/quickstart --num_archs=100
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ofa_tf import cli
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
+_NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.")
+_SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.")
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    from ofa_tf.pipeline import measure_accuracies
+    from ofa_tf.search.accuracy_predictor import AccuracyPredictor
+    from ofa_tf.workdir import Workdir
+
+    workdir = Workdir(_WORKDIR.value)
+    table = measure_accuracies(workdir, _NUM_ARCHS.value, _SEED.value)
+    print(f"{len(table.top1)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {table.split}")
+    report = AccuracyPredictor.fit(table).report
+    print(
+        f"accuracy predictor, cross-validated: RMSE {report['rmse']:.2%}, rank corr. {report['rank_correlation']:.2f}"
+    )
+    print(f"written to {workdir.accuracy_table_path}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

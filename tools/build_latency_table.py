@@ -1,0 +1,37 @@
+"""Measures the pieces of a search space on a device, for the latency model.
+
+Example:
+    python tools/build_latency_table.py --workdir=runs/quickstart --device=host
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ofa_tf import cli
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
+_DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
+_PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the models.")
+_NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.")
+_NUM_NETWORKS = flags.DEFINE_integer("num_networks", 16, "Whole networks measured to calibrate and check the model.")
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    from ofa_tf.device.device import get_device
+    from ofa_tf.pipeline import measure_latencies
+    from ofa_tf.workdir import Workdir
+
+    workdir = Workdir(_WORKDIR.value)
+    device = get_device(_DEVICE.value)
+    report = measure_latencies(workdir, device, _PRECISION.value, _NUM_THREADS.value, _NUM_NETWORKS.value)
+    print(
+        f"latency model on {report['num_archs']} other networks: mean error {report['mape']:.1%}, "
+        f"within 10% {report['within_10_percent']:.0%}, rank correlation {report['rank_correlation']}"
+    )
+    print(f"written to {workdir.latency_table_path(device.id, _PRECISION.value)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,35 @@
+"""Measures the top-1 accuracy of subnets, each after BN calibration.
+
+Example:
+    python tools/evaluate.py --workdir=runs/quickstart --arch=random:3 --split=test
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ofa_tf import cli, io
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
+_ARCH = flags.DEFINE_string("arch", "max", "An arch JSON file, max, min or random:N.")
+_SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Images to measure on.")
+_SEED = flags.DEFINE_integer("seed", 0, "Decides the random archs.")
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    from ofa_tf.workdir import Workdir
+
+    workdir = Workdir(_WORKDIR.value)
+    results = []
+    for name, arch in workdir.parse_archs(_ARCH.value, _SEED.value).items():
+        top1 = workdir.evaluator.top1(arch, _SPLIT.value)
+        results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
+        print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)
+    if _OUTPUT.value:
+        io.write_json(_OUTPUT.value, "evaluation", {"split": _SPLIT.value, "results": results})
+
+
+if __name__ == "__main__":
+    cli.run(main)

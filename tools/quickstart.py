@@ -1,0 +1,34 @@
+"""Trains a once-for-all network, picks subnets for this machine and ships them as int8 TFLite.
+
+Example:
+    python tools/quickstart.py --flagfile=flags/quickstart.cfg --workdir=runs/quickstart
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ofa_tf import cli
+from ofa_tf.training.flags import config_from_flags, define_flags
+
+define_flags()
+_DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
+_NUM_ARCHS = flags.DEFINE_integer("num_archs", 60, "Subnets whose accuracy is measured.")
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    config = config_from_flags()
+    from ofa_tf.device.device import get_device
+    from ofa_tf.quickstart import QuickstartSettings, run_quickstart
+    from ofa_tf.report.summary import format_table
+
+    device = get_device(_DEVICE.value)
+    summary = run_quickstart(config, device, QuickstartSettings(num_archs=_NUM_ARCHS.value))
+    print(format_table(summary["rows"]))
+    print("seconds:", ", ".join(f"{step} {value:.0f}" for step, value in summary["seconds"].items()))
+    print(f"written to {config.workdir}/summary.json")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,58 @@
+"""Finds the most accurate subnet within limits, without training.
+
+Needs an accuracy table and, for --max_latency_ms, a latency table of the device.
+
+Example:
+    python tools/search.py --workdir=runs/quickstart --device=host --max_latency_ms=0.5 --output=arch.json
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ofa_tf import cli
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
+_DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
+_PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the shipped model.")
+_LATENCY = flags.DEFINE_float("max_latency_ms", None, "Largest predicted latency, milliseconds.")
+_MACS = flags.DEFINE_float("max_macs", None, "Largest number of multiply-accumulates.")
+_SIZE = flags.DEFINE_float("max_size_bytes", None, "Largest estimated size of the weights.")
+_PEAK_RAM = flags.DEFINE_float("max_peak_ram_bytes", None, "Largest estimated memory of the activations.")
+_GENERATIONS = flags.DEFINE_integer("num_generations", 500, "Generations of the evolution.")
+_POPULATION = flags.DEFINE_integer("population_size", 100, "Size of its population.")
+_FINALISTS = flags.DEFINE_integer("num_finalists", 5, "Best archs whose accuracy is measured; 0 to trust predictions.")
+_SEED = flags.DEFINE_integer("seed", 0, "Decides every random choice.")
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", required=True)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    from ofa_tf.pipeline import Limits, search_under
+    from ofa_tf.search.evolution import EvolutionSettings
+    from ofa_tf.workdir import Workdir
+
+    limits = Limits(_LATENCY.value, _MACS.value, _SIZE.value, _PEAK_RAM.value)
+    settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
+    workdir = Workdir(_WORKDIR.value)
+    found = search_under(workdir, limits, _DEVICE.value, _PRECISION.value, settings, _FINALISTS.value, _SEED.value)
+    found.arch.save(
+        _OUTPUT.value,
+        {
+            "predicted_top1": found.predicted_top1,
+            "measured_validation_top1": found.measured_top1,
+            "costs": found.costs,
+            "limits": found.limits,
+            "device": _DEVICE.value,
+            "precision": _PRECISION.value,
+        },
+    )
+    measured = "" if found.measured_top1 is None else f", measured {found.measured_top1:.2%}"
+    print(f"validation top-1: predicted {found.predicted_top1:.2%}{measured}")
+    for name, value in found.costs.items():
+        print(f"{name}: {value:g} (limit {found.limits[name]:g})")
+    print(f"written to {_OUTPUT.value}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

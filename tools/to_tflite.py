@@ -1,0 +1,43 @@
+"""Cuts out a subnet and writes it as a TFLite model with a JSON sidecar.
+
+Example:
+    python tools/to_tflite.py --workdir=runs/quickstart --arch=arch.json --quantization=int8 --output=model.tflite
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ofa_tf import cli
+from ofa_tf.errors import InputError
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
+_ARCH = flags.DEFINE_string("arch", None, "An arch JSON file, max or min.", required=True)
+_QUANTIZATION = flags.DEFINE_enum(
+    "quantization",
+    "none",
+    ["none", "float16", "dynamic", "int8", "int16x8"],
+    "Quantization (quantization-aware training is not available yet).",
+)
+_NUM_IMAGES = flags.DEFINE_integer("num_representative_images", 200, "Training images that set the int8 ranges.")
+_OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite.", required=True)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    from ofa_tf.export.sidecar import sidecar_path
+    from ofa_tf.pipeline import ship_subnet
+    from ofa_tf.workdir import Workdir
+
+    sidecar = sidecar_path(_OUTPUT.value)
+    workdir = Workdir(_WORKDIR.value)
+    archs = workdir.parse_archs(_ARCH.value)
+    if len(archs) != 1:
+        raise InputError(f"Expected --arch to be one arch. Received: --arch={_ARCH.value}.")
+    (arch,) = archs.values()
+    shipped = ship_subnet(workdir, arch, _QUANTIZATION.value, _OUTPUT.value, _NUM_IMAGES.value)
+    print(f"{_OUTPUT.value}: {shipped['size_bytes']:,} bytes, test top-1 {shipped['top1']:.2%}; facts in {sidecar}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
