@@ -70,8 +70,11 @@ class ElasticConv2D(keras.layers.Layer):
         check_at_most("filters", filters, self.filters)
         kernel = first_channels(self.kernel, num_channels(inputs), axis=-2)
         kernel = first_channels(kernel, filters)
-        inputs, padding = pad_symmetrically(inputs, self.kernel_size, self.strides)
-        outputs = tf.nn.conv2d(inputs, kernel, self.strides, padding)
+        if self.kernel_size == self.strides == 1:
+            outputs = _pointwise(inputs, kernel[0, 0])
+        else:
+            inputs, padding = pad_symmetrically(inputs, self.kernel_size, self.strides)
+            outputs = tf.nn.conv2d(inputs, kernel, self.strides, padding)
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, first_channels(self.bias, filters))
         return outputs
@@ -95,3 +98,12 @@ class ElasticConv2D(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
         return {**super().get_config(), **config}
+
+
+def _pointwise(inputs: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """A 1x1 convolution as a matrix product, which is faster in the backward pass."""
+    outputs = tf.reshape(inputs, (-1, num_channels(inputs))) @ matrix
+    shape = tf.concat([tf.shape(inputs)[:-1], tf.shape(matrix)[-1:]], axis=0)
+    outputs = tf.reshape(outputs, shape)
+    outputs.set_shape((*inputs.shape[:-1], matrix.shape[-1]))
+    return outputs

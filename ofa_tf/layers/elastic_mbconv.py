@@ -47,6 +47,11 @@ class ElasticMBConv(keras.layers.Layer):
     Output shape:
         `(batch, ceil(height / strides), ceil(width / strides), out_channels)`
 
+    Raises:
+        ValueError: If the block has a residual connection and a stride or other
+            output than input channels, or a call argument is an int that is not
+            a choice.
+
     Reference: MobileNetV3, Howard et al., ICCV 2019, figure 4; elasticity:
     Once-for-All, section 3.3.
     """

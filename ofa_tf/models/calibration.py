@@ -28,7 +28,7 @@ class BatchNormCalibrator:
             tf.TensorSpec((supernet.space.num_genes,), tf.int32),
             tf.TensorSpec((), tf.float32),
         )
-        self._update = tf.function(self._forward, input_signature=signature)
+        self._update = tf.function(self._forward, input_signature=signature, autograph=False)
 
     def _forward(self, images: tf.Tensor, genes: tf.Tensor, momentum: tf.Tensor) -> None:
         self._supernet(images, genes, training=True, momentum=momentum)

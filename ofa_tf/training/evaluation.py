@@ -48,7 +48,7 @@ class Evaluator:
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((supernet.space.num_genes,), tf.int32),
         )
-        self._count_correct = tf.function(self._forward, input_signature=signature)
+        self._count_correct = tf.function(self._forward, input_signature=signature, autograph=False)
 
     def _forward(self, images: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor) -> tf.Tensor:
         return count_correct(labels, self._supernet(images, genes, training=False))

@@ -101,7 +101,7 @@ def _plain_step(space: SearchSpace, images: tf.Tensor, labels: tf.Tensor) -> Cal
     optimizer = keras.optimizers.SGD(1e-4, momentum=0.9, nesterov=True)
     optimizer.build(model.trainable_variables)
 
-    @tf.function
+    @tf.function(autograph=False)
     def train() -> tf.Tensor:
         with tf.GradientTape() as tape:
             logits = model(images, training=True)

@@ -1,5 +1,7 @@
 """The traced functions of a training step."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -37,11 +39,14 @@ class TrainStep:
         targets = tf.TensorSpec((None, supernet.num_classes), tf.float32)
         labels = tf.TensorSpec((None,), tf.int32)
         genes = tf.TensorSpec((supernet.space.num_genes,), tf.int32)
-        self._accumulate = tf.function(
-            self._accumulate_gradients, input_signature=[images, targets, labels, genes, tf.TensorSpec((2,), tf.int32)]
-        )
-        self._apply = tf.function(self._apply_gradients, input_signature=[tf.TensorSpec((), tf.float32)])
-        self._predict = tf.function(self._teacher_logits, input_signature=[images])
+        scalar, seed = tf.TensorSpec((), tf.float32), tf.TensorSpec((2,), tf.int32)
+
+        def trace_once(function: Callable, *signature: tf.TensorSpec) -> Callable:
+            return tf.function(function, input_signature=signature, autograph=False)
+
+        self._accumulate = trace_once(self._accumulate_gradients, images, targets, labels, genes, seed)
+        self._apply = trace_once(self._apply_gradients, scalar)
+        self._predict = trace_once(self._teacher_logits, images)
 
     @property
     def teacher(self) -> Supernet:
@@ -100,8 +105,9 @@ class TrainStep:
         self, images: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor, dropout_seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         self.num_traces += 1
-        state = self.supernet.dropout.seed_generator.state
-        state.assign(tf.cast(dropout_seed, state.dtype))
+        if self.supernet.dropout_rate:
+            state = self.supernet.dropout.seed_generator.state
+            state.assign(tf.cast(dropout_seed, state.dtype))
         with tf.GradientTape() as tape:
             logits = self.supernet(images, genes, training=True)
             loss = cross_entropy(targets, logits)

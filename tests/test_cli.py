@@ -1,0 +1,137 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROGRAM = '''\
+"""Adds one.
+
+Example: program.py --number=3
+"""
+
+import sys
+import time
+
+from absl import flags
+
+from ofa_tf import cli
+from ofa_tf.errors import InputError
+
+_NUMBER = flags.DEFINE_integer("number", None, "What to add to.", required=True)
+_DO = flags.DEFINE_enum("do", "add", ["add", "refuse", "open", "fill", "fail", "wait", "exit"], "What else to do.")
+
+
+def wait():
+    print("waiting", flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        print("tidied", flush=True)
+
+
+def main(argv):
+    if _DO.value == "refuse":
+        raise InputError("Expected `number` to be small.\\n  Received: number=3.   Take less.")
+    if _DO.value == "open":
+        open("/no/such/file")
+    if _DO.value == "fill":
+        raise OSError("No room. In any way")
+    if _DO.value == "fail":
+        {}["missing"]
+    if _DO.value == "wait":
+        wait()
+    if _DO.value == "exit":
+        sys.exit(7)
+    print(_NUMBER.value + 1)
+
+
+if __name__ == "__main__":
+    cli.run(main)
+'''
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cli") / "program.py"
+    path.write_text(PROGRAM)
+    return path
+
+
+def start(program: Path, *args: str) -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(program), *args]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(program: Path, *args: str) -> tuple[int, str, str]:
+    process = start(program, *args)
+    stdout, stderr = process.communicate(timeout=60)
+    return process.returncode, stdout, stderr
+
+
+def test_success_ends_with_status_0_and_silence_on_stderr(program: Path) -> None:
+    assert run(program, "--number=3") == (0, "4\n", "")
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "error"),
+    [
+        # A user's mistake or a failing machine: one line, however the message was broken.
+        (["--do=refuse"], 1, "Expected `number` to be small. Received: number=3. Take less."),
+        (["--do=open"], 1, "No such file or directory (/no/such/file). Earlier results are intact."),
+        (["--do=fill"], 1, "No room. In any way. Earlier results are intact."),
+        # Wrong command lines.
+        (["--numbre=3"], 2, "Unknown command line flag 'numbre'. Did you mean: number ? (see --helpshort)"),
+        (["--number=three"], 2, "flag --number=three: invalid literal for int() with base 10: 'three' (see --helpshort)"),
+        (["--do=sing"], 2, "flag --do=sing: value should be one of <add|refuse|open|fill|fail|wait|exit> (see --helpshort)"),
+        (["3", "4"], 2, "Expected only flags (--name=value). Received: 3 4. See --helpshort."),
+        (["--flagfile=/no/such.cfg"], 2, "Unable to open flagfile: [Errno 2] No such file or directory: '/no/such.cfg' (see --helpshort)"),
+    ],
+)  # fmt: skip
+def test_error_is_one_line_with_its_status(program: Path, args: list[str], status: int, error: str) -> None:
+    assert run(program, "--number=3", *args) == (status, "", f"error: {error}\n")
+
+
+def test_missing_flag_is_named(program: Path) -> None:
+    status, stdout, stderr = run(program)
+
+    assert (status, stdout) == (2, "")
+    assert re.fullmatch(r"error: .*--number.*\(see --helpshort\)\n", stderr)
+
+
+@pytest.mark.parametrize("flag", ["--helpshort", "--help"])
+def test_asking_for_help_is_no_error(program: Path, flag: str) -> None:
+    status, stdout, stderr = run(program, flag)
+
+    assert (status, stderr) == (0, "")
+    assert "Example: program.py --number=3" in stdout
+    assert "--number: What to add to." in stdout
+
+
+def test_defect_keeps_its_traceback(program: Path) -> None:
+    status, _, stderr = run(program, "--number=3", "--do=fail")
+
+    assert status == 1
+    assert stderr.startswith("Traceback (most recent call last):")
+    assert stderr.endswith("KeyError: 'missing'\n")
+
+
+def test_status_that_a_program_chose_is_kept(program: Path) -> None:
+    assert run(program, "--number=3", "--do=exit") == (7, "", "")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_program_tidies_up_and_ends_with_status_130(program: Path, sent: signal.Signals) -> None:
+    process = start(program, "--number=3", "--do=wait")
+    assert process.stdout.readline() == "waiting\n"
+
+    process.send_signal(sent)
+    stdout, stderr = process.communicate(timeout=60)
+
+    assert (process.returncode, stdout) == (130, "tidied\n")
+    assert stderr == "error: Interrupted. Earlier results are intact.\n"

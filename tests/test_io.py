@@ -1,0 +1,212 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from ofa_tf import io
+from ofa_tf.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+
+
+def start(script: str, *args: object) -> subprocess.Popen:
+    """Run a Python script in a process of its own."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, args)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+# --- complete or absent --------------------------------------------------
+
+
+def test_written_file_appears_complete_with_its_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file.bin"
+
+    io.write_bytes(path, b"content")
+
+    assert path.read_bytes() == b"content"
+    assert os.listdir(path.parent) == ["file.bin"]
+
+
+def test_target_changes_only_when_the_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_text("old")
+
+    with io.atomic_path(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.name == "model.keras"  # some writers look at the suffix
+        assert temporary.parent.parent == tmp_path  # or the renaming would not be atomic
+
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["model.keras"]
+
+
+def test_a_folder_is_published_as_a_whole(tmp_path: Path) -> None:
+    with io.atomic_path(tmp_path / "step_5") as temporary:
+        temporary.mkdir()
+        (temporary / "weights").write_text("w")
+        assert not (tmp_path / "step_5").exists()
+
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["step_5", "step_5/weights"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_failure_in_the_block_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with io.atomic_path(path) as temporary:
+            temporary.write_text("ha")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_value_that_json_does_not_know_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_text("{}")
+
+    with pytest.raises(TypeError, match="set is not JSON serializable"):
+        io.write_json(path, "arch", {"values": {1, 2}})
+    assert path.read_text() == "{}"
+    assert os.listdir(tmp_path) == ["file.json"]
+
+
+def test_full_disk_leaves_the_old_file_and_no_scraps(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    path.write_text("old")
+    script = """
+        import resource, sys
+        from ofa_tf import cli, io
+
+        def main(argv):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+            io.write_bytes(PATH, b"x" * 100_000)
+
+        PATH = sys.argv.pop()
+        cli.run(main)
+    """
+
+    process = start(script, path)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert re.fullmatch(r"error: File too large.*\. Earlier results are intact\.\n", stderr)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.bin"]
+
+
+def test_process_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    script = """
+        import sys, time
+        from ofa_tf import io
+
+        with io.atomic_path(sys.argv[1]) as temporary:
+            with temporary.open("w") as stream:
+                stream.write("ha")
+                stream.flush()
+                print("half written", flush=True)
+                time.sleep(60)
+    """
+
+    process = start(script, path)
+    assert process.stdout.readline() == "half written\n"
+    process.kill()
+    process.communicate(timeout=60)
+
+    assert process.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    io.write_bytes(path, b"new")  # what the killed process left behind is in nobody's way
+    assert path.read_text() == "new"
+
+
+def test_readers_see_a_whole_file_while_another_process_writes_and_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    script = """
+        import itertools, sys
+        from ofa_tf import io
+
+        for number in itertools.count():
+            io.write_json(sys.argv[1], "numbers", {"values": [number] * 20_000})
+            if number == 0:
+                print("started", flush=True)
+    """
+
+    process = start(script, path)
+    assert process.stdout.readline() == "started\n"
+    seen = set()
+    while len(seen) < 10:
+        values = io.read_json(path, "numbers")["values"]
+        assert len(values) == 20_000
+        assert len(set(values)) == 1
+        seen.add(values[0])
+    process.kill()
+    process.communicate(timeout=60)
+
+    values = io.read_json(path, "numbers")["values"]
+    assert values == [values[0]] * 20_000
+
+
+# --- JSON ----------------------------------------------------------------
+
+
+def test_json_is_headed_by_schema_and_versions(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+
+    io.write_json(path, "latency_table", {"value": 3}, version=2)
+
+    document = json.loads(path.read_text())
+    assert list(document) == ["schema", "versions", "value"]
+    assert document["schema"] == "ofa_tf/latency_table/2"
+    assert set(document["versions"]) == {"ofa_tf", "tensorflow", "keras", "ai-edge-litert"}
+    assert io.read_json(path, "latency_table") == io.read_json(path) == document
+
+
+def test_package_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(io, "_PACKAGES", ("keras", "surely-not-a-package"))
+    assert io.versions()["surely-not-a-package"] == "not installed"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "Expected {path} to be a JSON file. Received: Expecting value: line 1 column 1 (char 0)."),
+        (b'{"a": 1', "Received: Expecting ',' delimiter: line 1 column 8 (char 7). Write it again."),
+        (b"\xff\xfe", "Expected {path} to be a JSON file. Received: 'utf-8' codec can't decode byte 0xff"),
+        (b"[1]", "Expected {path} to hold a JSON object. Received: list."),
+        (b"null", "Expected {path} to hold a JSON object. Received: NoneType."),
+        (
+            b'{"schema": "ofa_tf/arch/1"}',
+            "Expected {path} to have the schema 'ofa_tf/measurement/...'. Received: 'ofa_tf/arch/1'. Check that",
+        ),
+        (b'{"schema": "ofa_tf/measurements/1"}', "Received: 'ofa_tf/measurements/1'."),
+        (b'{"schema": 3}', "Received: 3."),
+    ],
+)
+def test_file_that_is_not_the_expected_json_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "file.json"
+    path.write_bytes(content)
+
+    with pytest.raises(InputError, match=re.escape(message.format(path=path))):
+        io.read_json(path, "measurement")
+
+
+def test_missing_file_and_folder_are_refused_with_the_hint(tmp_path: Path) -> None:
+    path = tmp_path / "none.json"
+    with pytest.raises(InputError, match=f"^Expected a file at {re.escape(str(path))}. Received: no such file. Do x.$"):
+        io.read_json(path, hint="Do x.")
+    with pytest.raises(InputError, match=f"^Expected a JSON file. Received: the folder {re.escape(str(tmp_path))}. Do"):
+        io.read_json(tmp_path, hint="Do x.")
