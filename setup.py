@@ -33,11 +33,13 @@ REQUIREMENTS = [
     "keras>=3.12",
     "numpy>=2.2",
     "scikit-learn>=1.7",
+    "scipy>=1.15",
     "setuptools",  # tensorflow-model-optimization imports distutils, which Python 3.12 and later lack.
     "tensorboard>=2.21",  # `tf.summary` needs it, and TensorFlow no longer brings it.
     "tensorflow>=2.21",
     "tensorflow-datasets>=4.9.10",
     "tensorflow-model-optimization>=0.8.1",
+    "tqdm>=4.67",
     "tf_keras>=2.21",  # Keras 2, the only Keras that quantization-aware training works on.
 ]
 TEST_REQUIREMENTS = [

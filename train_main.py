@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.training.flags import config_from_flags, define_flags
 from ofa_tf.training.phases import select_phases
 
@@ -25,6 +26,7 @@ _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and contin
 def main(argv: Sequence[str]) -> None:
     del argv
     config, phases = config_from_flags(), select_phases(_PHASE.value, _STAGE.value)
+    configure_tensorflow()
     from ofa_tf.training.trainer import train  # loads TensorFlow, which flag errors need not wait for
 
     train(config, phases, _RESUME.value)

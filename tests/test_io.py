@@ -91,8 +91,12 @@ def test_full_disk_leaves_the_old_file_and_no_scraps(tmp_path: Path) -> None:
         from ofa_tf import cli, io
 
         def main(argv):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-            io.write_bytes(PATH, b"x" * 100_000)
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+            try:
+                io.write_bytes(PATH, b"x" * 100_000)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
         PATH = sys.argv.pop()
         cli.run(main)

@@ -1,7 +1,10 @@
+import dataclasses
+
 import pytest
 
+from ofa_tf import presets
 from ofa_tf.errors import InputError
-from ofa_tf.presets import get_search_space, list_search_spaces
+from ofa_tf.presets import get_search_space, list_search_spaces, register_search_space
 
 
 @pytest.mark.parametrize(
@@ -65,3 +68,16 @@ def test_names_are_listed_and_found() -> None:
 def test_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"one of \['mobilenet_v3_w1\.0', .*\]\. Received: 'mobilenet_v9'"):
         get_search_space("mobilenet_v9")
+
+
+def test_own_space_is_found_by_its_name_which_must_be_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presets, "_BY_NAME", dict(presets._BY_NAME))
+    own = dataclasses.replace(get_search_space("mobilenet_v3_tiny"), name="own")
+
+    assert register_search_space(own) is own
+    assert get_search_space("own") is own
+    register_search_space(own)  # again, as when a module is imported twice
+
+    with pytest.raises(InputError, match=r"to be new\. Received: 'own', which is taken\."):
+        register_search_space(dataclasses.replace(own, head_width=8))
+    assert get_search_space("own") is own

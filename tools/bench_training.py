@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.runtime import configure_tensorflow
 
 _SPACE = flags.DEFINE_string("space", "mobilenet_v3_w1.0", "Search space.")
 _SHAPES = flags.DEFINE_list("shapes", ["16x224", "64x32"], "Batch sizes and image sizes.")
@@ -20,6 +21,7 @@ _EAGER = flags.DEFINE_boolean("eager", True, "Whether to measure eager execution
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    configure_tensorflow()
     import tensorflow as tf
 
     from ofa_tf.training.throughput import measure_throughput

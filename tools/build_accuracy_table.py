@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.runtime import configure_tensorflow
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.")
@@ -19,6 +20,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.")
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    configure_tensorflow()
     from ofa_tf.pipeline import measure_accuracies
     from ofa_tf.search.accuracy_predictor import AccuracyPredictor
     from ofa_tf.workdir import Workdir

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.runtime import configure_tensorflow
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
@@ -19,6 +20,7 @@ _NUM_NETWORKS = flags.DEFINE_integer("num_networks", 16, "Whole networks measure
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    configure_tensorflow()
     from ofa_tf.device.device import get_device
     from ofa_tf.pipeline import measure_latencies
     from ofa_tf.workdir import Workdir

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli, io
+from ofa_tf.runtime import configure_tensorflow
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _ARCH = flags.DEFINE_string("arch", "max", "An arch JSON file, max, min or random:N.")
@@ -19,6 +20,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    configure_tensorflow()
     from ofa_tf.workdir import Workdir
 
     workdir = Workdir(_WORKDIR.value)

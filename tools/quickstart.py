@@ -9,22 +9,25 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.training.flags import config_from_flags, define_flags
 
 define_flags()
 _DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 60, "Subnets whose accuracy is measured.")
+_NUM_NETWORKS = flags.DEFINE_integer("num_networks", 16, "Whole networks that calibrate and check latencies.")
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
     config = config_from_flags()
+    configure_tensorflow()
     from ofa_tf.device.device import get_device
     from ofa_tf.quickstart import QuickstartSettings, run_quickstart
     from ofa_tf.report.summary import format_table
 
     device = get_device(_DEVICE.value)
-    summary = run_quickstart(config, device, QuickstartSettings(num_archs=_NUM_ARCHS.value))
+    summary = run_quickstart(config, device, QuickstartSettings(_NUM_ARCHS.value, _NUM_NETWORKS.value))
     print(format_table(summary["rows"]))
     print("seconds:", ", ".join(f"{step} {value:.0f}" for step, value in summary["seconds"].items()))
     print(f"written to {config.workdir}/summary.json")

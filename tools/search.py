@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.runtime import configure_tensorflow
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
@@ -28,6 +29,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", require
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    configure_tensorflow()
     from ofa_tf.pipeline import Limits, search_under
     from ofa_tf.search.evolution import EvolutionSettings
     from ofa_tf.workdir import Workdir

@@ -10,6 +10,7 @@ from absl import flags
 
 from ofa_tf import cli
 from ofa_tf.errors import InputError
+from ofa_tf.runtime import configure_tensorflow
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _ARCH = flags.DEFINE_string("arch", None, "An arch JSON file, max or min.", required=True)
@@ -25,6 +26,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite.
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    configure_tensorflow()
     from ofa_tf.export.sidecar import sidecar_path
     from ofa_tf.pipeline import ship_subnet
     from ofa_tf.workdir import Workdir

@@ -26,13 +26,14 @@ def sort_channels(supernet: Supernet, stage: int = 0) -> None:
             the s largest-but-one expand ratios keep stay ahead of the others.
 
     Raises:
-        InputError: If `stage` is not below the number of expand ratios.
+        InputError: If `stage` is not below every block's number of expand ratios.
 
     Reference: Once-for-All, section 3.3, figure 4, and its released code.
     """
+    last = min(len(block.middle_channels) for block in supernet.space.blocks) - 1
+    if not 0 <= stage <= last:
+        raise InputError(f"Expected `stage` to be from 0 to {last}. Received: stage={stage}.")
     for block, layer in zip(supernet.space.blocks, supernet.blocks, strict=True):
-        if not 0 <= stage < len(block.middle_channels):
-            raise InputError(f"Expected `stage` to be below {len(block.middle_channels)}. Received: stage={stage}.")
         kept = block.middle_channels[::-1][: stage + 1]
         order = _descending(_l1_norm(layer.project_conv.kernel, axis=-2), boundaries=kept)
         _reorder_middle(layer, order)

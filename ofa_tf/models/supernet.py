@@ -147,6 +147,8 @@ class Supernet(keras.Model):
         self.built = True
 
     def __call__(self, images: Any, arch: Any, training: bool = False, momentum: Any = None) -> tf.Tensor:
+        if isinstance(arch, Arch):
+            self.space.validate(arch)  # Keras would wrap the message up in another
         # Keras takes only tensors as positional arguments.
         return super().__call__(images, arch=arch, training=training, momentum=momentum)
 

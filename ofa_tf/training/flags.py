@@ -17,37 +17,53 @@ _PHASE_DEFAULTS = {
 }
 
 
-def define_flags() -> None:
-    """Define the flags of `TrainConfig`. Call once, before flags are parsed."""
-    flags.DEFINE_string("workdir", "runs/default", "Folder for everything the run makes.")
-    flags.DEFINE_string("space", "mobilenet_v3_tiny", "Name of the search space.")
-    flags.DEFINE_string("dataset", "digits", "digits, a name of tensorflow-datasets, or folder:PATH.")
-    flags.DEFINE_string("data_dir", None, "Where tensorflow-datasets keeps prepared data sets.")
-    flags.DEFINE_boolean("download", False, "Let tensorflow-datasets download and prepare the data set.")
-    flags.DEFINE_float("validation_fraction", 0.2, "Share of the training images held out for validation and search.")
-    flags.DEFINE_string("augmentation", "crop", "none, crop or imagenet.")
-    flags.DEFINE_integer("batch_size", 64, "Images in a step.")
-    flags.DEFINE_float("momentum", 0.9, "Nesterov momentum.")
-    flags.DEFINE_float("weight_decay", 3e-5, "L2 penalty, not on batch normalization and biases.")
-    flags.DEFINE_float("label_smoothing", 0.1, "Share of the label spread over all classes.")
-    flags.DEFINE_float("dropout_rate", 0.1, "Dropout before the classifier.")
-    flags.DEFINE_float("distillation_weight", 1.0, "Weight of the loss against the full network's predictions.")
-    flags.DEFINE_integer("num_calibration_images", 512, "Training images for BN calibration.")
-    flags.DEFINE_integer("seed", 0, "Decides every random choice.")
+def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define the flags of `TrainConfig` among `values`. Call once, before they are parsed."""
+    flags.DEFINE_string("workdir", "runs/default", "Folder for everything the run makes.", flag_values=values)
+    flags.DEFINE_string("space", "mobilenet_v3_tiny", "Name of the search space.", flag_values=values)
+    flags.DEFINE_string(
+        "dataset", "digits", "digits, a name of tensorflow-datasets, or folder:PATH.", flag_values=values
+    )
+    flags.DEFINE_string("data_dir", None, "Where tensorflow-datasets keeps prepared data sets.", flag_values=values)
+    flags.DEFINE_boolean(
+        "download", False, "Let tensorflow-datasets download and prepare the data set.", flag_values=values
+    )
+    flags.DEFINE_float(
+        "validation_fraction",
+        0.2,
+        "Share of the training images held out for validation and search.",
+        flag_values=values,
+    )
+    flags.DEFINE_string("augmentation", "crop", "none, crop or imagenet.", flag_values=values)
+    flags.DEFINE_integer("batch_size", 64, "Images in a step.", flag_values=values)
+    flags.DEFINE_float("momentum", 0.9, "Nesterov momentum.", flag_values=values)
+    flags.DEFINE_float("weight_decay", 3e-5, "L2 penalty, not on batch normalization and biases.", flag_values=values)
+    flags.DEFINE_float("label_smoothing", 0.1, "Share of the label spread over all classes.", flag_values=values)
+    flags.DEFINE_float("dropout_rate", 0.1, "Dropout before the classifier.", flag_values=values)
+    flags.DEFINE_float(
+        "distillation_weight", 1.0, "Weight of the loss against the full network's predictions.", flag_values=values
+    )
+    flags.DEFINE_integer("num_calibration_images", 512, "Training images for BN calibration.", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Decides every random choice.", flag_values=values)
     for name, (epochs, learning_rate, warmup_epochs, num_subnets) in _PHASE_DEFAULTS.items():
-        flags.DEFINE_integer(f"{name}_epochs", epochs, f"Epochs of phase {name}, warm-up included.")
-        flags.DEFINE_float(f"{name}_learning_rate", learning_rate, f"Peak learning rate of phase {name}.")
-        flags.DEFINE_float(f"{name}_warmup_epochs", warmup_epochs, f"Epochs in which phase {name}'s rate rises.")
-        flags.DEFINE_integer(f"{name}_num_subnets", num_subnets, f"Subnets in a step of phase {name}.")
+        flags.DEFINE_integer(f"{name}_epochs", epochs, f"Epochs of phase {name}, warm-up included.", flag_values=values)
+        flags.DEFINE_float(
+            f"{name}_learning_rate", learning_rate, f"Peak learning rate of phase {name}.", flag_values=values
+        )
+        flags.DEFINE_float(
+            f"{name}_warmup_epochs", warmup_epochs, f"Epochs in which phase {name}'s rate rises.", flag_values=values
+        )
+        flags.DEFINE_integer(
+            f"{name}_num_subnets", num_subnets, f"Subnets in a step of phase {name}.", flag_values=values
+        )
 
 
-def config_from_flags() -> TrainConfig:
+def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
     """The configuration that the parsed flags stand for.
 
     Raises:
         InputError: If a value is out of range.
     """
-    values = flags.FLAGS
     phases = {
         name: PhaseConfig(
             epochs=values[f"{name}_epochs"].value,

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from ofa_tf.arch import Arch
+from ofa_tf.cost import estimate_peak_ram_bytes, estimate_size_bytes, num_macs
+from ofa_tf.errors import InputError
+from ofa_tf.search.accuracy_predictor import AccuracyPredictor
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.find import find_arch, make_constraints
+from tests.support.spaces import MICRO
+
+_FAST = EvolutionSettings(population_size=20, num_generations=20)
+
+
+@pytest.fixture(scope="module")
+def predictor() -> AccuracyPredictor:
+    genes = MICRO.sample_genes(np.random.default_rng(0), 60)
+    top1 = 0.5 + 0.01 * MICRO.canonical_genes(genes).sum(axis=1)
+    return AccuracyPredictor.fit(AccuracyTable(MICRO, genes, top1, "validation", "net"))
+
+
+def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: AccuracyPredictor) -> None:
+    finals: list[Arch] = []
+
+    def measure(arch: Arch) -> float:
+        finals.append(arch)
+        return 0.1 * len(finals)
+
+    limit = float(np.median(num_macs(MICRO, MICRO.sample_genes(np.random.default_rng(1), 99), 10)))
+    constraints = make_constraints(MICRO, 10, max_macs=limit)
+    found = find_arch(MICRO, predictor, constraints, 0, _FAST, measure, num_finalists=3)
+    assert len(set(finals)) == 3
+    assert (found.arch, found.measured_top1) == (finals[-1], pytest.approx(0.3))
+    assert found.costs == {"macs": num_macs(MICRO, found.arch, 10)}
+    assert found.costs["macs"] <= found.limits["macs"] == limit
+    assert found.arch == MICRO.canonical(found.arch)
+
+
+def test_without_a_final_the_best_prediction_wins(predictor: AccuracyPredictor) -> None:
+    found = find_arch(MICRO, predictor, make_constraints(MICRO, 10, max_macs=1e12), 0, _FAST)
+    assert found.arch == MICRO.canonical(MICRO.largest())
+    assert found.measured_top1 is None
+
+
+def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
+    middle = MICRO.decode_one((MICRO.gene_counts - 1) // 2)
+    limits = {
+        "max_latency_ms": 2.0,
+        "max_macs": num_macs(MICRO, middle, 10),
+        "max_size_bytes": estimate_size_bytes(MICRO, middle, 10, 1),
+        "max_peak_ram_bytes": estimate_peak_ram_bytes(MICRO, middle, 1),
+    }
+    constraints = make_constraints(
+        MICRO, 10, lambda genes: 1 + genes[:, 0] / 2, precision="int8", **{k: float(v) for k, v in limits.items()}
+    )
+    found = find_arch(MICRO, predictor, constraints, 0, _FAST)
+    assert set(found.costs) == {"latency_ms", "macs", "size_bytes", "peak_ram_bytes"}
+    assert all(found.costs[name] <= found.limits[name] for name in found.costs)
+
+
+def test_a_search_without_any_limit_is_refused() -> None:
+    with pytest.raises(InputError, match=r"Expected at least one limit. Received: none. Pass --max_latency_ms=X"):
+        make_constraints(MICRO, 10)
+
+
+def test_a_latency_limit_without_a_latency_model_is_refused() -> None:
+    with pytest.raises(InputError, match=r"Expected a latency model with --max_latency_ms=3. Received: none"):
+        make_constraints(MICRO, 10, max_latency_ms=3.0)

@@ -1,0 +1,20 @@
+"""Search spaces small enough for tests."""
+
+from ofa_tf.presets import register_search_space
+from ofa_tf.search_space import SearchSpace, Stage
+
+MICRO = register_search_space(
+    SearchSpace(
+        name="micro",
+        image_sizes=(16, 20),
+        stem_width=8,
+        stem_stride=2,
+        first_width=8,
+        stages=(
+            Stage(8, 1, "relu", False, (1, 2), (3, 5), (2, 3)),
+            Stage(16, 2, "hard_swish", True, (1, 2), (3, 5), (2, 3)),
+        ),
+        feature_width=32,
+        head_width=32,
+    )
+)

@@ -1,0 +1,50 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.images import write_class_folders
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Runs one of the project's programs as a user would."""
+
+    def run_program(program: str, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess:
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+        command = [sys.executable, program, *arguments]
+        return subprocess.run(
+            command, cwd=_ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    return run_program
+
+
+@pytest.fixture(scope="session")
+def quickstart(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workdir of a whole quickstart on generated images, one epoch a phase."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    photos = write_class_folders(folder / "photos", {"ant": 40, "bee": 40})
+    phases = ("full", "kernel", "depth_1", "depth_2", "width_1", "width_2")
+    result = run(
+        "tools/quickstart.py",
+        f"--workdir={folder / 'run'}",
+        f"--dataset=folder:{photos}",
+        "--batch_size=16",
+        "--num_calibration_images=32",
+        "--num_archs=12",
+        "--num_networks=4",
+        "--full_warmup_epochs=0",
+        *(f"--{phase}_epochs=1" for phase in phases),
+        *(f"--{phase}_num_subnets=1" for phase in phases),
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    (folder / "run" / "stdout.txt").write_text(result.stdout)
+    return folder / "run"

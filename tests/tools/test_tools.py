@@ -1,0 +1,156 @@
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ofa_tf.arch import Arch
+from ofa_tf.device.results import load_benchmark
+from ofa_tf.export.sidecar import load_sidecar
+from ofa_tf.presets import get_search_space
+from ofa_tf.search.accuracy_table import AccuracyTable
+from tests.tools.conftest import Run
+
+pytestmark = pytest.mark.slow
+
+
+def _error_line(result: subprocess.CompletedProcess) -> str:
+    """The one line that a user's error leaves, after checking that it is one."""
+    assert result.returncode == 1, result.stderr[-2000:]
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def found(run: Run, quickstart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("found") / "arch.json"
+    result = run("tools/search.py", f"--workdir={quickstart}", "--max_macs=6e6", f"--output={output}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    return output
+
+
+def test_search_writes_an_arch_within_its_limit(found: Path) -> None:
+    document = json.loads(found.read_text())
+    assert document["schema"] == "ofa_tf/arch/1"
+    assert document["notes"]["costs"]["macs"] <= 6e6
+    get_search_space("mobilenet_v3_tiny").validate(Arch.load(found))
+
+
+def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found: Path, tmp_path: Path) -> None:
+    model, measured = tmp_path / "my model.tflite", tmp_path / "benchmark.json"
+    options = (f"--workdir={quickstart}", f"--arch={found}", "--quantization=int8", f"--output={model}")
+    result = run("tools/to_tflite.py", *options)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert load_sidecar(model)["arch"] == Arch.load(found).to_dict()
+    assert f"{model.stat().st_size:,} bytes" in result.stdout
+
+    result = run("tools/benchmark.py", f"--model={model}", "--device=host", f"--output={measured}", "--rounds=3")
+    assert result.returncode == 0, result.stderr[-2000:]
+    (measurement,) = load_benchmark(measured)
+    assert measurement.latency_ms is not None
+    assert f"{measurement.latency_ms:.3f} ms" in result.stdout
+
+
+def test_evaluate_prints_and_writes_the_accuracy_of_each_arch(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    output = tmp_path / "evaluation.json"
+    result = run("tools/evaluate.py", f"--workdir={quickstart}", "--arch=random:2", f"--output={output}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    results = json.loads(output.read_text())["results"]
+    assert len(results) == 2
+    for entry in results:
+        assert f"{entry['name']}: top-1 {entry['top1']:.2%} on test" in result.stdout
+
+
+def test_an_accuracy_table_is_continued(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(quickstart, copy)
+    space = get_search_space("mobilenet_v3_tiny")
+    before = AccuracyTable.load(copy / "accuracy_table.json", space)
+    result = run("tools/build_accuracy_table.py", f"--workdir={copy}", "--num_archs=14")
+    assert result.returncode == 0, result.stderr[-2000:]
+    after = AccuracyTable.load(copy / "accuracy_table.json", space)
+    assert len(after.top1) == 14
+    assert after.genes[:12].tolist() == before.genes.tolist()
+    assert after.top1[:12].tolist() == before.top1.tolist()
+
+
+def test_an_infeasible_budget_names_the_smallest_possible(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    output = tmp_path / "arch.json"
+    options = (f"--workdir={quickstart}", "--max_latency_ms=0.001", f"--output={output}")
+    line = _error_line(run("tools/search.py", *options))
+    assert "Expected --max_latency_ms to be at least 0." in line
+    assert "Received: --max_latency_ms=0.001" in line
+    assert not output.exists()
+
+
+def test_a_search_without_the_device_s_latency_table_says_how_to_build_it(
+    run: Run, quickstart: Path, tmp_path: Path
+) -> None:
+    options = (f"--workdir={quickstart}", "--device=adb:X1", "--max_latency_ms=9", f"--output={tmp_path / 'a.json'}")
+    line = _error_line(run("tools/search.py", *options))
+    assert "latency_tables/adb_X1_float32.json. Received: no such file" in line
+    assert "tools/build_latency_table.py" in line
+
+
+def test_an_arch_of_another_space_is_refused(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    arch = tmp_path / "arch.json"
+    get_search_space("mobilenet_v3_w1.0").largest().save(arch)
+    output = tmp_path / "m.tflite"
+    options = (f"--workdir={quickstart}", f"--arch={arch}", f"--output={output}")
+    line = _error_line(run("tools/to_tflite.py", *options))
+    assert "Expected an arch of the search space 'mobilenet_v3_tiny'. Received: one of 'mobilenet_v3_w1.0'" in line
+    assert not output.exists()
+
+
+def test_a_corrupt_supernet_is_named(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(quickstart, copy)
+    network = copy / "supernet.keras"
+    content = bytearray(network.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    network.write_bytes(bytes(content))
+    line = _error_line(run("tools/evaluate.py", f"--workdir={copy}", "--arch=min"))
+    assert f"Expected {network} to be a complete file. Received: a damaged one" in line
+
+
+def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    good = quickstart / "models" / "found_1_int8.tflite"
+    bad = tmp_path / "bad.tflite"
+    bad.write_bytes(good.read_bytes()[:1000])
+    result = run("tools/benchmark.py", f"--model={bad},{good}", "--device=host", "--rounds=2")
+    assert f"failures of {bad}" in _error_line(result)
+    assert f"{good}: " in result.stdout  # the other one is measured all the same
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "message"),
+    [
+        ("train_main.py", ["--phase=width"], "Run first: python train_main.py --phase=depth --stage=2"),
+        ("train_main.py", ["--phase=wide"], "Expected --phase to be one of"),
+        ("train_main.py", ["--dataset=cifar11"], "Received: 'cifar11'"),
+        ("train_main.py", ["--dataset=folder:/no/such/folder"], "/no/such/folder"),
+        ("train_main.py", ["--batch_size=0"], "Received: batch_size=0"),
+        ("tools/evaluate.py", [], "Train one: python train_main.py"),
+        ("tools/benchmark.py", ["--model=m.tflite", "--device=adb"], "adb"),
+        ("tools/benchmark.py", ["--model=m.tflite", "--device=moon"], "Received: 'moon'"),
+    ],
+)
+def test_a_user_s_error_is_one_clear_line(
+    run: Run, tmp_path: Path, program: str, arguments: list[str], message: str
+) -> None:
+    workdir = [f"--workdir={tmp_path / 'w'}"] if "benchmark" not in program else []
+    assert message in _error_line(run(program, *workdir, *arguments))
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("program", sorted(path.name for path in Path("tools").glob("*.py")))
+def test_every_tool_explains_itself_with_an_example_and_refuses_unknown_flags(run: Run, program: str) -> None:
+    shown = run(f"tools/{program}", "--helpshort")
+    assert f"python tools/{program}" in shown.stdout
+    unknown = run(f"tools/{program}", "--no_such_flag=1")
+    assert unknown.returncode == 2
+    assert "no_such_flag" in unknown.stderr
+    assert "Traceback" not in unknown.stderr

@@ -1,0 +1,79 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+from absl import flags
+
+from ofa_tf.errors import InputError
+from ofa_tf.training.config import PhaseConfig, TrainConfig
+from ofa_tf.training.flags import config_from_flags, define_flags
+
+_FULL = {"full": PhaseConfig(epochs=1, learning_rate=0.1)}
+
+
+def test_a_saved_configuration_loads_equal_even_after_the_workdir_moved(tmp_path: Path) -> None:
+    config = TrainConfig(workdir=str(tmp_path / "a"), phases=_FULL, seed=7)
+    config.save()
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert TrainConfig.load(tmp_path / "b") == dataclasses.replace(config, workdir=str(tmp_path / "b"))
+
+
+def test_loading_from_an_empty_workdir_says_how_to_train(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"no such file. Train first: python train_main.py .*--workdir={tmp_path}"):
+        TrainConfig.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("batch_size", 0, "Expected `batch_size` to be at least 1. Received: batch_size=0"),
+        ("momentum", 1.0, r"Expected `momentum` to be in \[0, 1\). Received: momentum=1.0"),
+        ("weight_decay", -1, "Received: weight_decay=-1"),
+        ("label_smoothing", 1.5, "Received: label_smoothing=1.5"),
+        ("dropout_rate", -0.1, "Received: dropout_rate=-0.1"),
+        ("distillation_weight", -2, "Received: distillation_weight=-2"),
+        ("validation_fraction", 1.0, "Received: validation_fraction=1.0"),
+        ("num_calibration_images", 0, "Received: num_calibration_images=0"),
+        ("seed", -1, "Received: seed=-1"),
+        ("space", "mobilenet_v9", "Received: 'mobilenet_v9'"),
+        ("workdir", "", "Pass --workdir=DIR"),
+        ("phases", {"fool": PhaseConfig(1, 0.1)}, r"Received: \['fool'\]"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(name: str, value: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TrainConfig(**{"workdir": "w", "phases": _FULL, name: value})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 0}, "Expected `epochs` to be at least 1. Received: epochs=0"),
+        ({"learning_rate": 0.0}, "Expected `learning_rate` to be positive. Received: learning_rate=0.0"),
+        ({"num_subnets": 0}, "Received: num_subnets=0"),
+        ({"warmup_epochs": 3}, "Expected `warmup_epochs` to be from 0 to below 3. Received: warmup_epochs=3"),
+    ],
+)
+def test_a_phase_setting_out_of_range_is_refused(values: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        PhaseConfig(**{"epochs": 3, "learning_rate": 0.1, **values})
+
+
+def test_flags_make_the_configuration_and_the_quickstart_recipe_is_the_default() -> None:
+    parsed = {}
+    for name, arguments in {"default": [], "recipe": ["--flagfile=flags/quickstart.cfg"]}.items():
+        values = flags.FlagValues()
+        define_flags(values)
+        values(["train_main.py", "--workdir=w", *arguments])
+        parsed[name] = config_from_flags(values)
+    assert parsed["default"] == parsed["recipe"]
+    assert parsed["default"].phases["depth_2"].num_subnets == 2
+
+
+def test_a_flag_reaches_the_phase_it_names() -> None:
+    values = flags.FlagValues()
+    define_flags(values)
+    values(["train_main.py", "--width_1_epochs=9", "--width_1_warmup_epochs=0.5", "--seed=4"])
+    config = config_from_flags(values)
+    assert (config.phases["width_1"].epochs, config.phases["width_1"].warmup_epochs, config.seed) == (9, 0.5, 4)
+    assert config.phases["width_2"].epochs != 9

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from ofa_tf.errors import InputError
+from ofa_tf.presets import get_search_space
+from ofa_tf.training.phases import PHASES, previous_phase, select_phases
+
+
+def test_phases_shrink_one_dimension_after_the_other() -> None:
+    space = get_search_space("mobilenet_v3_tiny")
+    sampled = {}
+    for phase in PHASES:
+        lower = phase.smallest_indices(space)
+        first_genes = (space.depth_genes.start, space.kernel_genes.start, space.expand_genes.start)
+        sampled[phase.name] = [space.gene_choices[gene][lower[gene] :] for gene in first_genes]
+    assert sampled == {
+        "full": [(4,), (7,), (6,)],
+        "kernel": [(4,), (3, 5, 7), (6,)],
+        "depth_1": [(3, 4), (3, 5, 7), (6,)],
+        "depth_2": [(2, 3, 4), (3, 5, 7), (6,)],
+        "width_1": [(2, 3, 4), (3, 5, 7), (4, 6)],
+        "width_2": [(2, 3, 4), (3, 5, 7), (3, 4, 6)],
+    }
+
+
+def test_every_phase_samples_all_image_sizes() -> None:
+    space = get_search_space("mobilenet_v3_tiny")
+    assert all(phase.smallest_indices(space)[space.image_size_gene] == 0 for phase in PHASES)
+
+
+def test_the_full_phase_samples_the_largest_network_only() -> None:
+    space = get_search_space("mobilenet_v3_w1.0")
+    genes = space.sample_genes(np.random.default_rng(0), 20, PHASES[0].smallest_indices(space))
+    assert {space.decode_one(row) for row in genes} <= {space.largest(size) for size in space.image_sizes}
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "names"),
+    [
+        ("all", None, ["full", "kernel", "depth_1", "depth_2", "width_1", "width_2"]),
+        ("depth", None, ["depth_1", "depth_2"]),
+        ("width", 2, ["width_2"]),
+        ("full", 1, ["full"]),
+    ],
+)
+def test_phase_and_stage_select_phases_in_order(kind: str, stage: int | None, names: list[str]) -> None:
+    assert [phase.name for phase in select_phases(kind, stage)] == names
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "message"),
+    [
+        ("widht", None, "Expected --phase to be one of .*'width', 'all'.*Received: --phase=widht"),
+        ("width", 3, r"Expected --stage to be one of \[1, 2\] with --phase=width. Received: --stage=3"),
+        ("all", 1, "Received: --stage=1"),
+    ],
+)
+def test_an_unknown_phase_or_stage_is_refused_with_the_valid_ones(kind: str, stage: int | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        select_phases(kind, stage)
+
+
+def test_each_phase_follows_the_one_before() -> None:
+    assert [getattr(previous_phase(phase), "name", None) for phase in PHASES] == [
+        None,
+        *("full", "kernel", "depth_1", "depth_2", "width_1"),
+    ]

@@ -1,0 +1,195 @@
+import dataclasses
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ofa_tf.data.image_source import ImageSource
+from ofa_tf.errors import InputError
+from ofa_tf.models.saving import load_supernet
+from ofa_tf.training.checkpoints import latest_checkpoint, read_state
+from ofa_tf.training.config import PhaseConfig, TrainConfig
+from ofa_tf.training.phases import PHASES, select_phases
+from ofa_tf.training.trainer import Trainer, train
+from tests.support.spaces import MICRO
+
+logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+@pytest.fixture(scope="module")
+def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+    """A run of all phases in one process."""
+    phases = {phase.name: PhaseConfig(epochs=2, learning_rate=0.02, num_subnets=2) for phase in PHASES}
+    config = TrainConfig(
+        workdir=str(tmp_path_factory.mktemp("finished")),
+        phases=phases,
+        space=MICRO.name,
+        dataset=f"folder:{photos}",
+        batch_size=16,
+        num_calibration_images=32,
+    )
+    train(config, select_phases("all"))
+    return config
+
+
+def test_all_phases_leave_finished_checkpoints_and_the_network(finished: TrainConfig) -> None:
+    for phase in PHASES:
+        checkpoint = latest_checkpoint(finished.workdir, phase)
+        assert checkpoint is not None
+        state = read_state(checkpoint)
+        assert state.is_finished
+        assert [entry["epoch"] for entry in state.history] == [1, 2]
+        assert all(0 <= entry["smallest_top1"] <= 1 and 0 <= entry["largest_top1"] <= 1 for entry in state.history)
+    assert load_supernet(finished.workdir).space == MICRO
+    assert TrainConfig.load(finished.workdir) == finished
+
+
+def test_all_phases_write_tensorboard_logs(finished: TrainConfig) -> None:
+    for phase in PHASES:
+        assert list((Path(finished.workdir) / "logs" / phase.name).glob("events.*"))
+
+
+def test_a_finished_run_is_left_as_it_is_when_resumed(finished: TrainConfig) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (Path(finished.workdir) / "checkpoints").rglob("*")}
+    train(finished, select_phases("all"), resume=True)
+    assert before == {path: path.stat().st_mtime_ns for path in (Path(finished.workdir) / "checkpoints").rglob("*")}
+
+
+def test_a_run_that_was_begun_is_not_overwritten_without_resume(finished: TrainConfig) -> None:
+    with pytest.raises(InputError, match=r"Received: checkpoints of \['kernel'\]. Pass --resume to continue"):
+        train(finished, select_phases("kernel"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "command"),
+    [
+        ("width", None, "--phase=depth --stage=2"),
+        ("kernel", None, "--phase=full"),
+        ("depth", 2, "--phase=depth --stage=1"),
+    ],
+)
+def test_a_phase_without_the_one_before_names_the_command_to_run_first(
+    config: TrainConfig, kind: str, stage: int | None, command: str
+) -> None:
+    with pytest.raises(InputError, match=f"Received: none. Run first: python train_main.py {command} "):
+        train(config, select_phases(kind, stage))
+    assert not Path(config.workdir).exists()
+
+
+def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(finished: TrainConfig, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", finished.workdir, copy], check=True)
+    checkpoint = latest_checkpoint(copy, PHASES[0])
+    assert checkpoint is not None
+    network = checkpoint / "supernet.keras"
+    network.write_bytes(network.read_bytes()[:-2000])
+    kernel = copy / "checkpoints" / "kernel"
+    subprocess.run(["rm", "-r", kernel], check=True)
+    with pytest.raises(InputError, match=f"Expected {network} to be a complete file. Received: a damaged one"):
+        train(dataclasses.replace(finished, workdir=str(copy)), select_phases("kernel"))
+    assert not kernel.exists()
+
+
+def test_a_checkpoint_of_another_number_of_classes_is_refused(
+    finished: TrainConfig, photos: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "photos"
+    subprocess.run(["cp", "-r", photos, other], check=True)
+    subprocess.run(["cp", "-r", other / "ant", other / "dog"], check=True)
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", finished.workdir, copy], check=True)
+    subprocess.run(["rm", "-r", copy / "checkpoints" / "width_2"], check=True)
+    with pytest.raises(InputError, match=r"'micro' with 4 classes. Received: weights of another network"):
+        train(dataclasses.replace(finished, workdir=str(copy), dataset=f"folder:{other}"), select_phases("width", 2))
+
+
+def test_a_learning_rate_that_diverges_is_reported(config: TrainConfig) -> None:
+    settings = dataclasses.replace(config.phases["full"], learning_rate=1e20)
+    with pytest.raises(
+        InputError, match=r"Received: loss=\S+ in step \d+ of phase full. Lower --full_learning_rate=1e\+20"
+    ):
+        train(dataclasses.replace(config, phases={**config.phases, "full": settings}), select_phases("full"))
+
+
+def test_missing_settings_of_a_phase_are_reported(config: TrainConfig) -> None:
+    with pytest.raises(InputError, match=r"Expected settings for the phases \['kernel'\]"):
+        train(dataclasses.replace(config, phases={"full": config.phases["full"]}), select_phases("kernel"))
+
+
+def test_subnets_are_drawn_from_the_phase_by_seed_and_step_alone(config: TrainConfig, source: ImageSource) -> None:
+    trainer, again = Trainer(config, source), Trainer(config, source)
+    for phase in PHASES:
+        drawn = [trainer.draw_subnets(phase, step) for step in range(30)]
+        assert all(np.array_equal(drawn[step], again.draw_subnets(phase, step)) for step in (29, 3))
+        genes = np.concatenate(drawn)
+        assert (genes >= phase.smallest_indices(MICRO)).all()
+        assert len(np.unique([rows[:, 0] for rows in drawn])) == len(MICRO.image_sizes)
+        assert all(len(set(rows[:, 0])) == 1 for rows in drawn)  # one image size a step
+    other = Trainer(dataclasses.replace(config, seed=99), source)
+    assert not np.array_equal(drawn[0], other.draw_subnets(PHASES[-1], 0))
+
+
+_RUN = textwrap.dedent(
+    """
+    import json, sys
+    from tests.support.spaces import MICRO
+    from ofa_tf import cli
+    from ofa_tf.training.config import PhaseConfig, TrainConfig
+    from ofa_tf.training.phases import select_phases
+    from ofa_tf.training.trainer import train
+    workdir, dataset = sys.argv.pop(), sys.argv.pop()
+    phases = {"full": PhaseConfig(epochs=60, learning_rate=0.01)}
+    config = TrainConfig(workdir=workdir, dataset=dataset, phases=phases, space=MICRO.name, batch_size=16,
+                         num_calibration_images=32)
+    cli.run(lambda argv: train(config, select_phases("full"), resume=True) and None)
+    """
+)
+
+
+def _start(photos: Path, workdir: Path) -> subprocess.Popen:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [sys.executable, "-c", _RUN, f"folder:{photos}", str(workdir)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def _wait_for_checkpoint(workdir: Path, process: subprocess.Popen, after: str = "") -> str:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        checkpoint = latest_checkpoint(workdir, PHASES[0])
+        if checkpoint is not None and checkpoint.name > after:
+            return checkpoint.name
+        time.sleep(0.05)
+    raise AssertionError(f"no checkpoint after {after!r}; the process said: {process.communicate()[1][-2000:]}")
+
+
+@pytest.mark.slow
+def test_killed_and_interrupted_runs_lose_nothing_that_was_saved_and_resume(photos: Path, tmp_path: Path) -> None:
+    workdir = tmp_path / "run"
+    process = _start(photos, workdir)
+    first = _wait_for_checkpoint(workdir, process)
+    process.kill()
+    process.communicate()
+    saved = latest_checkpoint(workdir, PHASES[0])
+    assert saved is not None
+    steps_saved = read_state(saved).num_steps  # complete and readable, whatever the moment of the kill
+
+    process = _start(photos, workdir)
+    _wait_for_checkpoint(workdir, process, after=saved.name)
+    process.send_signal(signal.SIGTERM)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130, message[-2000:]
+    assert "error: Interrupted. Earlier results are intact." in message
+    assert "the same command with --resume continues" in message
+    stopped = latest_checkpoint(workdir, PHASES[0])
+    assert stopped is not None
+    assert first <= saved.name < stopped.name
+    history = read_state(stopped).history
+    assert [entry["epoch"] for entry in history] == list(range(1, len(history) + 1))  # no epoch lost or done twice
+    assert read_state(stopped).num_steps > steps_saved
