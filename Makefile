@@ -12,7 +12,7 @@ help: ## list the targets (the default)
 install: $(STAMP) ## make .venv with everything pinned; does nothing when it is up to date
 
 quickstart: $(STAMP) ## the whole pipeline on a small data set, into runs/quickstart
-	$(BIN)/python tools/quickstart.py --workdir=runs/quickstart
+	$(BIN)/python tools/quickstart.py --flagfile=flags/quickstart.cfg --workdir=runs/quickstart
 
 test: $(STAMP) ## all tests, with coverage of ofa_tf (the required share stands in pyproject.toml)
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --durations=15

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from absl import app
+from absl import app, flags, logging
 
 from ofa_tf.errors import InputError
 
@@ -25,6 +25,8 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     def guarded(argv: Sequence[str]) -> None:
         if len(argv) > 1:
             _fail(f"Expected only flags (--name=value). Received: {' '.join(argv[1:])}. See --helpshort.", 2)
+        if not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.ERROR)  # tensorflow-datasets reports every read
         try:
             main(argv)
         except InputError as error:
@@ -32,8 +34,8 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
             _fail(f"{error.strerror or error}{place}. Earlier results are intact.", 1)
-        except KeyboardInterrupt:
-            _fail("Interrupted. Earlier results are intact.", 130)
+        except KeyboardInterrupt as error:
+            _fail(f"Interrupted. {error or 'Earlier results are intact.'}", 130)
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _raise_keyboard_interrupt)
@@ -41,8 +43,6 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:
-    from absl import flags
-
     try:
         return flags.FLAGS(list(argv))
     except flags.Error as error:

@@ -14,8 +14,8 @@ from ofa_tf.training.flags import config_from_flags, define_flags
 
 define_flags()
 _DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
-_NUM_ARCHS = flags.DEFINE_integer("num_archs", 60, "Subnets whose accuracy is measured.")
-_NUM_NETWORKS = flags.DEFINE_integer("num_networks", 16, "Whole networks that calibrate and check latencies.")
+_NUM_ARCHS = flags.DEFINE_integer("num_archs", 50, "Subnets whose accuracy is measured.")
+_NUM_NETWORKS = flags.DEFINE_integer("num_networks", 12, "Whole networks that calibrate and check latencies.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -30,6 +30,7 @@ def main(argv: Sequence[str]) -> None:
     summary = run_quickstart(config, device, QuickstartSettings(_NUM_ARCHS.value, _NUM_NETWORKS.value))
     print(format_table(summary["rows"]))
     print("seconds:", ", ".join(f"{step} {value:.0f}" for step, value in summary["seconds"].items()))
+    print(f"peak memory of this process: {summary['peak_ram_bytes'] / 1e9:.1f} GB")
     print(f"written to {config.workdir}/summary.json")
 
 

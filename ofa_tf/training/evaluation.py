@@ -1,15 +1,19 @@
 """Measured accuracy of subnets."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import tensorflow as tf
 
 from ofa_tf.arch import Arch
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.pipeline import Batches, calibration_batches, eval_batches
+from ofa_tf.data.pipeline import calibration_batches, eval_batches
 from ofa_tf.data.preprocessing import get_augmentation
 from ofa_tf.models.calibration import BatchNormCalibrator
 from ofa_tf.models.supernet import Supernet
 
 _CALIBRATION_BATCH_SIZE = 128
+_MAX_KEPT_PIXELS = 2_000_000  # of one split at one image size; 24 MB
 
 
 class Evaluator:
@@ -42,6 +46,7 @@ class Evaluator:
         self._num_calibration_images = num_calibration_images
         self._batch_size = batch_size
         self._seed = seed
+        self._kept: dict[tuple, list[Any]] = {}
         self._calibrate = BatchNormCalibrator(supernet)
         signature = (
             tf.TensorSpec((None, None, None, 3), tf.float32),
@@ -57,9 +62,9 @@ class Evaluator:
         """Set the supernet's running statistics for `arch`, at its image size."""
         self._calibrate(self.training_images(arch.image_size, self._num_calibration_images), arch)
 
-    def training_images(self, image_size: int, num_images: int) -> Batches:
+    def training_images(self, image_size: int, num_images: int) -> Iterable[tf.Tensor]:
         """A fixed sample of training images, unaugmented, normalised, in batches."""
-        return calibration_batches(
+        batches = calibration_batches(
             self._source,
             image_size=image_size,
             batch_size=_CALIBRATION_BATCH_SIZE,
@@ -67,16 +72,24 @@ class Evaluator:
             seed=self._seed,
             crop_fraction=self._crop_fraction,
         )
+        return self._keep(("training", image_size, num_images), batches, num_images * image_size**2)
 
-    def eval_batches(self, image_size: int, split: str) -> Batches:
+    def eval_batches(self, image_size: int, split: str) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
         """The images and labels of a split as evaluation sees them."""
-        return eval_batches(
+        batches = eval_batches(
             self._source,
             split,
             image_size=image_size,
             batch_size=self._batch_size,
             crop_fraction=self._crop_fraction,
         )
+        return self._keep((split, image_size), batches, self._source.num_examples(split) * image_size**2)
+
+    def _keep(self, key: tuple, batches: Iterable[Any], num_pixels: int) -> Iterable[Any]:
+        """The batches, in memory if they are few: many subnets are measured on the same ones."""
+        if key not in self._kept and num_pixels <= _MAX_KEPT_PIXELS:
+            self._kept[key] = list(batches)
+        return self._kept.get(key, batches)
 
     def top1(self, arch: Arch, split: str = "validation") -> float:
         """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it.

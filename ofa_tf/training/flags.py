@@ -8,12 +8,12 @@ from ofa_tf.training.phases import PHASE_NAMES
 # Epochs, learning rate, warm-up epochs and subnets a step; a recipe for a small data set such as
 # the digits. flags/ has the recipes for others.
 _PHASE_DEFAULTS = {
-    "full": (20, 0.05, 2.0, 1),
-    "kernel": (5, 0.03, 0.0, 1),
-    "depth_1": (3, 0.02, 0.0, 2),
-    "depth_2": (4, 0.02, 0.0, 2),
-    "width_1": (3, 0.02, 0.0, 4),
-    "width_2": (5, 0.02, 0.0, 4),
+    "full": (15, 0.1, 1.0, 1),
+    "kernel": (4, 0.04, 0.5, 1),
+    "depth_1": (3, 0.03, 0.5, 2),
+    "depth_2": (4, 0.03, 0.5, 2),
+    "width_1": (3, 0.03, 0.5, 4),
+    "width_2": (5, 0.03, 0.5, 4),
 }
 
 
@@ -35,7 +35,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
         flag_values=values,
     )
     flags.DEFINE_string("augmentation", "crop", "none, crop or imagenet.", flag_values=values)
-    flags.DEFINE_integer("batch_size", 64, "Images in a step.", flag_values=values)
+    flags.DEFINE_integer("batch_size", 32, "Images in a step.", flag_values=values)
     flags.DEFINE_float("momentum", 0.9, "Nesterov momentum.", flag_values=values)
     flags.DEFINE_float("weight_decay", 3e-5, "L2 penalty, not on batch normalization and biases.", flag_values=values)
     flags.DEFINE_float("label_smoothing", 0.1, "Share of the label spread over all classes.", flag_values=values)
@@ -43,7 +43,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     flags.DEFINE_float(
         "distillation_weight", 1.0, "Weight of the loss against the full network's predictions.", flag_values=values
     )
-    flags.DEFINE_integer("num_calibration_images", 512, "Training images for BN calibration.", flag_values=values)
+    flags.DEFINE_integer("num_calibration_images", 384, "Training images for BN calibration.", flag_values=values)
     flags.DEFINE_integer("seed", 0, "Decides every random choice.", flag_values=values)
     for name, (epochs, learning_rate, warmup_epochs, num_subnets) in _PHASE_DEFAULTS.items():
         flags.DEFINE_integer(f"{name}_epochs", epochs, f"Epochs of phase {name}, warm-up included.", flag_values=values)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
 from ofa_tf.arch import Arch
 from ofa_tf.data.image_source import ImageSource
@@ -195,10 +194,9 @@ class Trainer:
 
     def _stop(self, phase: Phase, state: TrainState) -> None:
         self._save(phase, state)
-        logging.warning(
-            "Stopped in phase %s after %d steps; the same command with --resume continues.", phase.name, state.num_steps
+        raise KeyboardInterrupt(
+            f"Phase {phase.name} is saved after {state.num_steps} steps; the same command with --resume continues."
         )
-        raise KeyboardInterrupt
 
 
 def _check_start(config: TrainConfig, phases: tuple[Phase, ...], resume: bool) -> None:

@@ -1,6 +1,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from ofa_tf.device.results import load_benchmark
 from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.presets import get_search_space
 from ofa_tf.search.accuracy_table import AccuracyTable
-from tests.tools.conftest import Run
 
 pytestmark = pytest.mark.slow
+
+Run = Callable[..., subprocess.CompletedProcess]
 
 
 def _error_line(result: subprocess.CompletedProcess) -> str:

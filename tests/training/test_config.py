@@ -7,6 +7,7 @@ from absl import flags
 from ofa_tf.errors import InputError
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.flags import config_from_flags, define_flags
+from ofa_tf.training.phases import PHASE_NAMES
 
 _FULL = {"full": PhaseConfig(epochs=1, learning_rate=0.1)}
 
@@ -77,3 +78,12 @@ def test_a_flag_reaches_the_phase_it_names() -> None:
     config = config_from_flags(values)
     assert (config.phases["width_1"].epochs, config.phases["width_1"].warmup_epochs, config.seed) == (9, 0.5, 4)
     assert config.phases["width_2"].epochs != 9
+
+
+@pytest.mark.parametrize("path", sorted(Path("flags").glob("*.cfg")), ids=lambda path: path.stem)
+def test_every_flagfile_makes_a_configuration_and_names_its_command(path: Path) -> None:
+    values = flags.FlagValues()
+    define_flags(values)
+    values(["train_main.py", f"--flagfile={path}"])
+    assert set(config_from_flags(values).phases) == set(PHASE_NAMES)
+    assert f"--flagfile={path}" in path.read_text().splitlines()[0]

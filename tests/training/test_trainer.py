@@ -185,7 +185,7 @@ def test_killed_and_interrupted_runs_lose_nothing_that_was_saved_and_resume(phot
     process.send_signal(signal.SIGTERM)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130, message[-2000:]
-    assert "error: Interrupted. Earlier results are intact." in message
+    assert "error: Interrupted. Phase full is saved after" in message
     assert "the same command with --resume continues" in message
     stopped = latest_checkpoint(workdir, PHASES[0])
     assert stopped is not None
