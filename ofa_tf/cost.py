@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.arch import Arch
-from ofa_tf.search_space import SearchSpace, out_size
+from ofa_tf.blocks import out_size
+from ofa_tf.search_space import SearchSpace
 
 Archs = Arch | Sequence[Arch] | np.ndarray
 

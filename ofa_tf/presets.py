@@ -1,7 +1,8 @@
 """The named search spaces, as data."""
 
+from ofa_tf.blocks import Stage, make_divisible
 from ofa_tf.errors import InputError
-from ofa_tf.search_space import SearchSpace, Stage, make_divisible
+from ofa_tf.search_space import SearchSpace
 
 _ACTIVATIONS = ("relu", "relu", "hard_swish", "hard_swish", "hard_swish")
 _SQUEEZE_EXCITE = (False, True, False, True, True)

@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Iterator
 
-from ofa_tf.search_space import SearchSpace, StaticBlock, out_size
+from ofa_tf.blocks import StaticBlock, out_size
+from ofa_tf.search_space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)

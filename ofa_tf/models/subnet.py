@@ -5,9 +5,10 @@ from typing import Any
 import keras
 
 from ofa_tf.arch import Arch
+from ofa_tf.blocks import StaticBlock
 from ofa_tf.errors import InputError
 from ofa_tf.layers.initializers import classifier_initializer, convolution_initializer
-from ofa_tf.search_space import SearchSpace, StaticBlock
+from ofa_tf.search_space import SearchSpace
 
 Tensor = Any
 

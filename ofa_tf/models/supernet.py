@@ -7,13 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.arch import Arch
+from ofa_tf.blocks import ElasticBlock
 from ofa_tf.errors import InputError
 from ofa_tf.layers.activations import get_activation
 from ofa_tf.layers.elastic_batch_normalization import ElasticBatchNormalization
 from ofa_tf.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.layers.elastic_mbconv import ElasticMBConv
 from ofa_tf.layers.initializers import classifier_initializer, convolution_initializer, fork
-from ofa_tf.search_space import ElasticBlock, SearchSpace
+from ofa_tf.search_space import SearchSpace
 
 
 def build_supernet(

@@ -1,6 +1,5 @@
 import shlex
 import socket
-import time
 
 import numpy as np
 import pytest
@@ -101,10 +100,8 @@ def test_data_set_stored_in_order_is_refused(tfds_dir):
 
 
 def test_data_set_that_is_not_prepared_says_where_it_looked_and_what_to_do(tmp_path):
-    start = time.perf_counter()
     with pytest.raises(InputError) as caught:
         open_source("cifar10", data_dir=str(tmp_path))
-    assert time.perf_counter() - start < 10
     message = str(caught.value)
     assert f"Expected the data set 'cifar10' to be prepared in {tmp_path}/cifar10/" in message
     assert "Received: no data set there." in message

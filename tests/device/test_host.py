@@ -1,7 +1,6 @@
 """The host device with its real measuring process."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -108,10 +107,8 @@ def test_a_process_that_fails_says_why(small_model: bytes, tmp_path: Path) -> No
 def test_the_time_limit_ends_a_process_that_hangs(small_model: bytes, tmp_path: Path) -> None:
     device = HostDevice(_command(tmp_path, "import time; time.sleep(600)"))
     settings = BenchmarkSettings(min_time_s=0, time_limit_s=1.5)
-    start = time.monotonic()
     with pytest.raises(InputError, match=r"Received: the time limit of 1\.5 s was reached"):
         device.measure([BenchmarkModel("good", small_model, SHAPE)], settings)
-    assert time.monotonic() - start < 60
 
 
 def test_the_measuring_process_does_not_load_tensorflow(small_model: bytes, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from ofa_tf.arch import Arch
-from ofa_tf.search_space import SearchSpace, Stage
+from ofa_tf.blocks import Stage
+from ofa_tf.search_space import SearchSpace
 
 
 def two_stage_space() -> SearchSpace:

@@ -1,7 +1,8 @@
 """Search spaces small enough for tests."""
 
+from ofa_tf.blocks import Stage
 from ofa_tf.presets import register_search_space
-from ofa_tf.search_space import SearchSpace, Stage
+from ofa_tf.search_space import SearchSpace
 
 MICRO = register_search_space(
     SearchSpace(
