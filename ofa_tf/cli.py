@@ -26,7 +26,9 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         if len(argv) > 1:
             _fail(f"Expected only flags (--name=value). Received: {' '.join(argv[1:])}. See --helpshort.", 2)
         if not flags.FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.ERROR)  # tensorflow-datasets reports every read
+            logging.set_verbosity(logging.WARNING)  # tensorflow-datasets reports every read
+        # It also warns of its own use of its own deprecated names.
+        logging.get_absl_logger().addFilter(lambda record: "FeatureConnector.dtype" not in record.getMessage())
         try:
             main(argv)
         except InputError as error:
@@ -34,8 +36,14 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
             _fail(f"{error.strerror or error}{place}. Earlier results are intact.", 1)
+        except Exception as error:
+            if not type(error).__module__.startswith("tensorflow.python.framework.errors"):
+                raise
+            _fail(
+                f"{str(error).splitlines()[0]}. Earlier results are intact.", 1
+            )  # such as a full disk, from TensorFlow
         except KeyboardInterrupt as error:
-            _fail(f"Interrupted. {error or 'Earlier results are intact.'}", 130)
+            _fail(f"Interrupted. {str(error) or 'Earlier results are intact.'}", 130)
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _raise_keyboard_interrupt)

@@ -78,10 +78,31 @@ def write_json(path: str | Path, kind: str, payload: Mapping[str, Any], version:
         version: Version of the schema.
 
     Raises:
+        InputError: If there is a file of another kind already.
         OSError: If the file cannot be written.
     """
+    check_replaceable(path, kind)
     document = {"schema": f"ofa_tf/{kind}/{version}", "versions": versions(), **payload}
     write_bytes(path, (json.dumps(document, indent=1) + "\n").encode())
+
+
+def check_replaceable(path: str | Path, kind: str) -> None:
+    """Check that writing a JSON file of a kind does not replace a JSON object of another.
+
+    An arch and the sidecar of a model would otherwise easily meet under one name.
+
+    Raises:
+        InputError: If there is such an object.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if isinstance(document, dict) and not str(document.get("schema")).startswith(f"ofa_tf/{kind}/"):
+        raise InputError(
+            f"Expected {path} to be free, or an older file of the kind {kind!r}. Received: another JSON file. "
+            "Choose another name, or move that file away."
+        )
 
 
 def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict[str, Any]:

@@ -98,15 +98,17 @@ def measure_latencies(
         table = build_latency_table(
             space, device, converter, num_classes, precision, settings, on_progress=on_progress(bar)
         )
-    archs = sample_archs(space, 2, seed)
+    archs = [space.smallest(), space.largest()]
     archs += space.decode(space.sample_genes(np.random.default_rng(seed), num_networks - len(archs)))
     models = []
-    with progress_bar(len(archs), f"networks on {device.id}", "network") as bar:
+    with progress_bar(len(archs), "converting networks", "network") as bar:
         for index, arch in enumerate(archs):
             subnet = build_subnet(space, arch, num_classes)
             models.append(BenchmarkModel(str(index), _convert(subnet, precision)))
             bar.update()
-        measurements = device.measure(models, BenchmarkSettings(num_threads=num_threads, measure_peak_ram=False))
+    with progress_bar(1, f"networks on {device.id}", "step") as bar:
+        settings = BenchmarkSettings(num_threads=num_threads, measure_peak_ram=False)
+        measurements = device.measure(models, settings, on_progress(bar))
     failed = [measurement.error for measurement in measurements if measurement.latency_ms is None]
     if failed:
         raise InputError(f"Expected whole networks to run on {device.id}. Received: {failed[0]}.")

@@ -15,9 +15,11 @@ from ofa_tf.arch import Arch
 from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.device.results import save_benchmark
+from ofa_tf.errors import InputError
 from ofa_tf.export.ship import ship
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
+from ofa_tf.progress import on_progress, progress_bar
 from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
@@ -81,7 +83,11 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
             workdir.evaluator.calibrate(arch)
             networks.append(_Network(name, arch, budget_ms, extract_subnet(workdir.supernet, arch)))
         networks.append(_Network("plain_keras", plain_arch, None, plain))
-        rows = [_ship_row(workdir, network, device) for network in networks]
+        with progress_bar(len(networks), "export", "network") as bar:
+            rows = []
+            for network in networks:
+                rows.append(_ship_row(workdir, network, device))
+                bar.update()
     with _timed(seconds, "benchmark"):
         _measure_rows(workdir, device, rows)
     summary = {
@@ -164,7 +170,11 @@ def _measure_rows(workdir: Workdir, device: Device, rows: list[dict[str, Any]]) 
     keys = [(row, key) for row in rows for key in ("float", "int8")]
     models = [BenchmarkModel(f"{row['name']}_{key}", Path(row[f"tflite_{key}"])) for row, key in keys]
     settings = BenchmarkSettings(rounds=30, min_time_s=5.0)
-    measurements = device.measure(models, settings)
+    with progress_bar(1, f"benchmark on {device.id}", "step") as bar:
+        measurements = device.measure(models, settings, on_progress(bar))
+    failed = [f"{measurement.model}: {measurement.error}" for measurement in measurements if measurement.error]
+    if failed:
+        raise InputError(f"Expected all models to run on {device.id}. Received: {'; '.join(failed)}.")
     for (row, key), measurement in zip(keys, measurements, strict=True):
         row["latency_ms" if key == "float" else "int8_latency_ms"] = measurement.latency_ms
     save_benchmark(workdir.path / "benchmark.json", measurements, settings)

@@ -75,11 +75,11 @@ def test_failure_in_the_block_leaves_the_old_file_and_nothing_else(tmp_path: Pat
 
 def test_value_that_json_does_not_know_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
-    path.write_text("{}")
+    path.write_text("old")
 
     with pytest.raises(TypeError, match="set is not JSON serializable"):
         io.write_json(path, "arch", {"values": {1, 2}})
-    assert path.read_text() == "{}"
+    assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file.json"]
 
 
@@ -214,3 +214,14 @@ def test_missing_file_and_folder_are_refused_with_the_hint(tmp_path: Path) -> No
         io.read_json(path, hint="Do x.")
     with pytest.raises(InputError, match=f"^Expected a JSON file. Received: the folder {re.escape(str(tmp_path))}. Do"):
         io.read_json(tmp_path, hint="Do x.")
+
+
+def test_a_json_file_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "phone.json"
+    io.write_json(path, "arch", {"a": 1})
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"older file of the kind 'tflite_model'. Received: another JSON file. Choose"):
+        io.write_json(path, "tflite_model", {"a": 2})
+    assert path.read_bytes() == before
+    io.write_json(path, "arch", {"a": 2})
+    assert io.read_json(path, "arch")["a"] == 2

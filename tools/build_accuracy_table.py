@@ -15,7 +15,7 @@ from ofa_tf.runtime import configure_tensorflow
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.")
-_SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.")
+_SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
     print(f"{len(table.top1)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {table.split}")
     report = AccuracyPredictor.fit(table).report
     print(
-        f"accuracy predictor, cross-validated: RMSE {report['rmse']:.2%}, rank corr. {report['rank_correlation']:.2f}"
+        f"accuracy predictor, cross-validated: RMSE {report['rmse']:.2%}, rank correlation {report['rank_correlation']}"
     )
     print(f"written to {workdir.accuracy_table_path}")
 

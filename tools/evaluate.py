@@ -14,7 +14,7 @@ from ofa_tf.runtime import configure_tensorflow
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _ARCH = flags.DEFINE_string("arch", "max", "An arch JSON file, max, min or random:N.")
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Images to measure on.")
-_SEED = flags.DEFINE_integer("seed", 0, "Decides the random archs.")
+_SEED = flags.DEFINE_integer("seed", 0, "Decides the random archs.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 
 

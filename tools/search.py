@@ -22,8 +22,10 @@ _SIZE = flags.DEFINE_float("max_size_bytes", None, "Largest estimated size of th
 _PEAK_RAM = flags.DEFINE_float("max_peak_ram_bytes", None, "Largest estimated memory of the activations.")
 _GENERATIONS = flags.DEFINE_integer("num_generations", 500, "Generations of the evolution.")
 _POPULATION = flags.DEFINE_integer("population_size", 100, "Size of its population.")
-_FINALISTS = flags.DEFINE_integer("num_finalists", 5, "Best archs whose accuracy is measured; 0 to trust predictions.")
-_SEED = flags.DEFINE_integer("seed", 0, "Decides every random choice.")
+_FINALISTS = flags.DEFINE_integer(
+    "num_finalists", 5, "Best archs that are measured; 0: trust predictions.", lower_bound=0
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Decides every random choice.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", required=True)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf import cli
+from ofa_tf import cli, io
 from ofa_tf.errors import InputError
 from ofa_tf.runtime import configure_tensorflow
 
@@ -32,6 +32,7 @@ def main(argv: Sequence[str]) -> None:
     from ofa_tf.workdir import Workdir
 
     sidecar = sidecar_path(_OUTPUT.value)
+    io.check_replaceable(sidecar, "tflite_model")  # now rather than after the work
     workdir = Workdir(_WORKDIR.value)
     archs = workdir.parse_archs(_ARCH.value)
     if len(archs) != 1:

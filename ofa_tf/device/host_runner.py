@@ -12,6 +12,7 @@ are no events between the runs of a round: their reader would disturb the runs.
 Imports LiteRT but never TensorFlow: it starts in a fraction of a second.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -185,6 +186,7 @@ def main() -> None:
         events.write(json.dumps(fields) + "\n")
         events.flush()
 
+    importlib.import_module("ai_edge_litert.interpreter")  # before the forks, whose memory is a model's alone
     run_job(json.load(sys.stdin), event)
 
 

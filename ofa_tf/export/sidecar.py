@@ -62,6 +62,7 @@ def save_tflite(
         raise InputError(
             f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
         )
+    io.check_replaceable(sidecar, _KIND)
     payload: dict[str, Any] = {
         "model": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),

@@ -78,7 +78,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
         )
         if training:
             # The op estimates the population's variance; the running one is the sample's, as in Keras.
-            count = tf.cast(tf.size(inputs) // tf.maximum(channels, 1), tf.float32)
+            count = tf.cast(tf.size(inputs, tf.int64) // tf.cast(tf.maximum(channels, 1), tf.int64), tf.float32)
             momentum = tf.cast(self.momentum if momentum is None else momentum, tf.float32)
             _update(self.moving_mean, mean, momentum)
             _update(self.moving_variance, variance * (count - 1) / count, momentum)

@@ -51,20 +51,22 @@ class AccuracyTable:
             archs = [Arch.from_dict(entry["arch"]) for entry in document["entries"]]
             top1 = np.array([entry["top1"] for entry in document["entries"]], float)
             split, network = document["split"], document["network"]
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"Expected {path} to be an accuracy table. Received: one without {error}.") from error
         return cls(space, space.encode(archs), top1, split, network)
 
 
 def sample_archs(space: SearchSpace, num_archs: int, seed: int) -> list[Arch]:
-    """Archs worth measuring: the largest and smallest at each image size, then random ones.
+    """Archs worth measuring: the largest and smallest at the ends of the image sizes, then random ones.
 
     Raises:
         InputError: If `num_archs` is below 1.
     """
     if num_archs < 1:
         raise InputError(f"Expected `num_archs` to be at least 1. Received: num_archs={num_archs}.")
-    ends = [arch(size) for size in space.image_sizes for arch in (space.largest, space.smallest)]
+    ends = [
+        arch(size) for size in (space.image_sizes[0], space.image_sizes[-1]) for arch in (space.largest, space.smallest)
+    ]
     genes = space.sample_genes(np.random.default_rng(seed), max(0, num_archs - len(ends)))
     return [*ends, *space.decode(space.canonical_genes(genes))][:num_archs]
 

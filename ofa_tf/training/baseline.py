@@ -19,9 +19,9 @@ def train_baseline(
 ) -> keras.Model:
     """Train a plain Keras MobileNetV3-like network with `Model.fit`.
 
-    Same images, augmentation, batch size, optimizer and label smoothing as the
-    supernet's phase `full`, but no weight sharing, no elastic image size and no
-    teacher.
+    Same images, augmentation, batch size, learning rates, momentum and label
+    smoothing as the supernet's phase `full`, but no weight sharing, no elastic
+    image size, no teacher and no weight decay.
 
     Args:
         config: Settings.

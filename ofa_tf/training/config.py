@@ -100,7 +100,7 @@ class TrainConfig:
         _check("distillation_weight", self.distillation_weight, self.distillation_weight >= 0, "at least 0")
         _check("validation_fraction", self.validation_fraction, 0 < self.validation_fraction < 1, "in (0, 1)")
         _check("num_calibration_images", self.num_calibration_images, self.num_calibration_images >= 1, "at least 1")
-        _check("seed", self.seed, self.seed >= 0, "at least 0")
+        _check("seed", self.seed, 0 <= self.seed < 2**31, "from 0 to below 2**31")
 
     def save(self) -> None:
         """Write the configuration into the workdir, for the tools that come after."""

@@ -70,7 +70,9 @@ def select_phases(kind: str, stage: int | None = None) -> tuple[Phase, ...]:
     if kind not in (*PHASE_KINDS, "all"):
         raise InputError(f"Expected --phase to be one of {[*PHASE_KINDS, 'all']}. Received: --phase={kind}.")
     chosen = tuple(phase for phase in PHASES if kind in (phase.kind, "all") and (stage is None or phase.stage == stage))
-    if not chosen or (kind == "all" and stage is not None):
+    if kind == "all" and stage is not None:
+        raise InputError(f"Expected no --stage with --phase=all. Received: --stage={stage}. Name one phase.")
+    if not chosen:
         stages = sorted(phase.stage for phase in PHASES if phase.kind == kind)
         raise InputError(f"Expected --stage to be one of {stages} with --phase={kind}. Received: --stage={stage}.")
     return chosen

@@ -15,6 +15,8 @@ from ofa_tf.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.train_step import TrainStep
 
+REFERENCES = ("largest subnet, plain Keras", "supernet, largest arch")
+
 _NUM_CLASSES = 1000
 
 

@@ -1,5 +1,6 @@
 """Progressive shrinking: the loop over phases, epochs and steps."""
 
+import dataclasses
 import time
 import zlib
 from pathlib import Path
@@ -15,7 +16,7 @@ from ofa_tf.data.sources import open_source
 from ofa_tf.errors import InputError
 from ofa_tf.models.channel_sorting import sort_channels
 from ofa_tf.models.saving import save_supernet
-from ofa_tf.models.supernet import Supernet, build_supernet
+from ofa_tf.models.supernet import build_supernet
 from ofa_tf.presets import get_search_space
 from ofa_tf.progress import progress_bar
 from ofa_tf.training.checkpoints import (
@@ -25,7 +26,7 @@ from ofa_tf.training.checkpoints import (
     restore_checkpoint,
     save_checkpoint,
 )
-from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.config import CONFIG_FILE, TrainConfig
 from ofa_tf.training.evaluation import Evaluator
 from ofa_tf.training.interruption import Interruption
 from ofa_tf.training.phases import PHASES, Phase, previous_phase
@@ -35,33 +36,36 @@ from ofa_tf.training.train_step import TrainStep
 _CHECKPOINT_SECONDS = 600.0
 
 
-def train(config: TrainConfig, phases: tuple[Phase, ...], resume: bool = False) -> Supernet:
+def train(config: TrainConfig, phases: tuple[Phase, ...], resume: bool = False) -> None:
     """Run phases one after the other, each from the checkpoint of the one before.
+
+    The network after each phase lies in the workdir, see `load_supernet`.
 
     Args:
         config: Settings.
         phases: From `select_phases`.
         resume: Skip finished phases and continue one that was interrupted.
 
-    Returns:
-        The supernet after the last phase, also written to the workdir.
-
     Raises:
         InputError: If an earlier phase is missing, a phase was already begun and
-            `resume` is false, a checkpoint is damaged or the data cannot be read.
+            `resume` is false, settings differ from those of the phases already
+            trained, a checkpoint is damaged or the data cannot be read.
         KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
     """
     missing = [phase.name for phase in phases if phase.name not in config.phases]
     if missing:
         raise InputError(f"Expected settings for the phases {missing}. Received: none. Pass --{missing[0]}_epochs.")
+    _check_settings(config)
     _check_start(config, phases, resume)
+    unfinished = [phase for phase in phases if not _is_finished(config, phase)]
+    if not unfinished:
+        return
     source = open_source(config.dataset, config.data_dir, config.download, config.validation_fraction)
     steps_per_epoch(source, config.batch_size)
     config.save()
     trainer = Trainer(config, source)
-    for phase in phases:
+    for phase in unfinished:
         trainer.run_phase(phase, resume)
-    return trainer.supernet
 
 
 class Trainer:
@@ -95,10 +99,14 @@ class Trainer:
                 self._run_epoch(phase, state, interruption)
                 if state.num_steps < num_steps:
                     self._save(phase, state)
-        if not state.is_finished:
+                    if interruption.is_requested:
+                        raise KeyboardInterrupt(_saved(phase, state))
+            # The checkpoint comes last: it says that the phase is done and its network in the workdir.
+            save_supernet(self.supernet, self.config.workdir)
             state.is_finished = True
             self._save(phase, state)
-        save_supernet(self.supernet, self.config.workdir)
+            if interruption.is_requested:
+                raise KeyboardInterrupt(_saved(phase, state))
 
     def draw_subnets(self, phase: Phase, step: int) -> np.ndarray:
         """Genes of the subnets of a step, `(n, num_genes)`, of one common image size.
@@ -113,7 +121,9 @@ class Trainer:
 
     def validation_archs(self, phase: Phase) -> dict[str, Arch]:
         """The largest and the smallest subnet that the phase samples, by name."""
-        return {"largest": self.space.largest(), "smallest": self.space.decode_one(phase.smallest_indices(self.space))}
+        smallest = self.space.decode_one(phase.smallest_indices(self.space))
+        # The largest comes last: its running statistics are the ones that are saved.
+        return {"smallest": smallest, "largest": self.space.largest()}
 
     def _begin(self, phase: Phase, resume: bool) -> TrainState:
         """Put weights and optimizer in the state the phase continues from."""
@@ -166,8 +176,9 @@ class Trainer:
                 done = step + 1 - start_step
                 bar.set_postfix(loss=f"{totals[0] / done:.3f}", acc=f"{totals[1] / done:.1%}", refresh=False)
                 bar.update(batch_size)
-                if interruption.is_requested:
-                    self._stop(phase, state)
+                if interruption.is_requested and step + 1 < length:
+                    self._save(phase, state)
+                    raise KeyboardInterrupt(_saved(phase, state))
                 if time.monotonic() - last_save > _CHECKPOINT_SECONDS and step + 1 < length:
                     self._save(phase, state)
                     last_save = time.monotonic()
@@ -192,20 +203,41 @@ class Trainer:
     def _save(self, phase: Phase, state: TrainState) -> None:
         save_checkpoint(self.config.workdir, phase, self.supernet, self.train_step.optimizer, state)
 
-    def _stop(self, phase: Phase, state: TrainState) -> None:
-        self._save(phase, state)
-        raise KeyboardInterrupt(
-            f"Phase {phase.name} is saved after {state.num_steps} steps; the same command with --resume continues."
+
+def _is_finished(config: TrainConfig, phase: Phase) -> bool:
+    checkpoint = latest_checkpoint(config.workdir, phase)
+    return checkpoint is not None and read_state(checkpoint).is_finished
+
+
+def _check_settings(config: TrainConfig) -> None:
+    """Check that a workdir's phases are all trained with the same settings, learning rates aside."""
+    if not (Path(config.workdir) / CONFIG_FILE).exists():
+        return
+    old = TrainConfig.load(config.workdir)
+    free = ("workdir", "data_dir", "download", "phases")
+    names = [field.name for field in dataclasses.fields(config) if field.name not in free]
+    changed = [(name, getattr(old, name), getattr(config, name)) for name in names]
+    for phase in PHASES:
+        if latest_checkpoint(config.workdir, phase) is None or not {phase.name} <= {*old.phases} & {*config.phases}:
+            continue
+        before, now = old.phases[phase.name], config.phases[phase.name]
+        for name in ("epochs", "num_subnets"):
+            changed.append((f"{phase.name}_{name}", getattr(before, name), getattr(now, name)))
+    shown = [f"--{name}={now} (was {before})" for name, before, now in changed if now != before]
+    if shown:
+        raise InputError(
+            f"Expected the settings that the phases in {config.workdir} were trained with. Received: "
+            f"{', '.join(shown)}. Use the earlier settings, or another --workdir."
         )
 
 
 def _check_start(config: TrainConfig, phases: tuple[Phase, ...], resume: bool) -> None:
     first = phases[0]
     previous = previous_phase(first)
-    if previous is not None:
-        before = latest_checkpoint(config.workdir, previous)
-        if before is None or not read_state(before).is_finished:
-            raise InputError(_missing_phase(config, first, previous))
+    if previous is not None and not _is_finished(config, previous):
+        raise InputError(_missing_phase(config, first, previous))
+    if any(phase.has_teacher for phase in phases) and PHASES[0] not in phases and not _is_finished(config, PHASES[0]):
+        raise InputError(_missing_phase(config, first, PHASES[0]))
     begun = [phase.name for phase in phases if latest_checkpoint(config.workdir, phase) is not None]
     if begun and not resume:
         raise InputError(
@@ -221,6 +253,10 @@ def _missing_phase(config: TrainConfig, phase: Phase, previous: Phase) -> str:
         f"Run first: python train_main.py --phase={previous.kind}{stage} --workdir={config.workdir} (with the same "
         "flagfile)."
     )
+
+
+def _saved(phase: Phase, state: TrainState) -> str:
+    return f"Phase {phase.name} is saved after {state.num_steps} steps; the same command continues (train_main.py: with --resume)."
 
 
 def _diverged(phase: Phase, step: int, loss: float, learning_rate: float) -> str:

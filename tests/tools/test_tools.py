@@ -14,6 +14,8 @@ from ofa_tf.search.accuracy_table import AccuracyTable
 
 pytestmark = pytest.mark.slow
 
+_TOOLS = sorted(path.name for path in (Path(__file__).parents[2] / "tools").glob("*.py"))
+
 Run = Callable[..., subprocess.CompletedProcess]
 
 
@@ -148,7 +150,7 @@ def test_a_user_s_error_is_one_clear_line(
     assert not (tmp_path / "w").exists()
 
 
-@pytest.mark.parametrize("program", sorted(path.name for path in Path("tools").glob("*.py")))
+@pytest.mark.parametrize("program", _TOOLS)
 def test_every_tool_explains_itself_with_an_example_and_refuses_unknown_flags(run: Run, program: str) -> None:
     shown = run(f"tools/{program}", "--helpshort")
     assert f"python tools/{program}" in shown.stdout

@@ -1,6 +1,7 @@
 import dataclasses
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,9 +58,10 @@ def test_all_phases_write_tensorboard_logs(finished: TrainConfig) -> None:
 
 
 def test_a_finished_run_is_left_as_it_is_when_resumed(finished: TrainConfig) -> None:
-    before = {path: path.stat().st_mtime_ns for path in (Path(finished.workdir) / "checkpoints").rglob("*")}
+    before = {path: path.stat().st_mtime_ns for path in Path(finished.workdir).rglob("*.*")}
     train(finished, select_phases("all"), resume=True)
-    assert before == {path: path.stat().st_mtime_ns for path in (Path(finished.workdir) / "checkpoints").rglob("*")}
+    train(finished, select_phases("full"), resume=True)
+    assert before == {path: path.stat().st_mtime_ns for path in Path(finished.workdir).rglob("*.*")}
 
 
 def test_a_run_that_was_begun_is_not_overwritten_without_resume(finished: TrainConfig) -> None:
@@ -106,8 +108,32 @@ def test_a_checkpoint_of_another_number_of_classes_is_refused(
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", finished.workdir, copy], check=True)
     subprocess.run(["rm", "-r", copy / "checkpoints" / "width_2"], check=True)
+    changed = dataclasses.replace(finished, workdir=str(copy), dataset=f"folder:{other}")
+    changed.save()
     with pytest.raises(InputError, match=r"'micro' with 4 classes. Received: weights of another network"):
-        train(dataclasses.replace(finished, workdir=str(copy), dataset=f"folder:{other}"), select_phases("width", 2))
+        train(changed, select_phases("width", 2))
+
+
+def test_settings_that_differ_from_those_of_the_trained_phases_are_refused(finished: TrainConfig) -> None:
+    longer = {**finished.phases, "kernel": dataclasses.replace(finished.phases["kernel"], epochs=9)}
+    before = (Path(finished.workdir) / "train_config.json").read_bytes()
+    for changed, shown in (
+        ({"batch_size": 8}, "--batch_size=8 (was 16)"),
+        ({"phases": longer}, "--kernel_epochs=9 (was 2)"),
+    ):
+        with pytest.raises(InputError, match=re.escape(f"Received: {shown}. Use the earlier settings")):
+            train(dataclasses.replace(finished, **changed), select_phases("all"), resume=True)
+    assert (Path(finished.workdir) / "train_config.json").read_bytes() == before
+
+
+def test_a_phase_with_a_teacher_needs_the_full_phase_s_checkpoint(finished: TrainConfig, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", finished.workdir, copy], check=True)
+    subprocess.run(["rm", "-r", copy / "checkpoints" / "full", copy / "checkpoints" / "width_2"], check=True)
+    with pytest.raises(
+        InputError, match=r"Expected a finished phase full .*Run first: python train_main.py --phase=full "
+    ):
+        train(dataclasses.replace(finished, workdir=str(copy)), select_phases("width", 2))
 
 
 def test_a_learning_rate_that_diverges_is_reported(config: TrainConfig) -> None:
@@ -186,10 +212,19 @@ def test_killed_and_interrupted_runs_lose_nothing_that_was_saved_and_resume(phot
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130, message[-2000:]
     assert "error: Interrupted. Phase full is saved after" in message
-    assert "the same command with --resume continues" in message
+    assert "the same command continues (train_main.py: with --resume)" in message
     stopped = latest_checkpoint(workdir, PHASES[0])
     assert stopped is not None
     assert first <= saved.name < stopped.name
     history = read_state(stopped).history
     assert [entry["epoch"] for entry in history] == list(range(1, len(history) + 1))  # no epoch lost or done twice
     assert read_state(stopped).num_steps > steps_saved
+
+    process = _start(photos, workdir)
+    _, message = process.communicate(timeout=300)
+    assert process.returncode == 0, message[-2000:]
+    finished = latest_checkpoint(workdir, PHASES[0])
+    assert finished is not None
+    state = read_state(finished)
+    assert state.is_finished
+    assert [entry["epoch"] for entry in state.history] == list(range(1, 61))
