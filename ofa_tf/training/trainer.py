@@ -256,7 +256,8 @@ def _missing_phase(config: TrainConfig, phase: Phase, previous: Phase) -> str:
 
 
 def _saved(phase: Phase, state: TrainState) -> str:
-    return f"Phase {phase.name} is saved after {state.num_steps} steps; the same command continues (train_main.py: with --resume)."
+    how = "the same command continues (train_main.py: with --resume)"
+    return f"Phase {phase.name} is saved after {state.num_steps} steps; {how}."
 
 
 def _diverged(phase: Phase, step: int, loss: float, learning_rate: float) -> str:
