@@ -87,21 +87,22 @@ def write_json(path: str | Path, kind: str, payload: Mapping[str, Any], version:
 
 
 def check_replaceable(path: str | Path, kind: str) -> None:
-    """Check that writing a JSON file of a kind does not replace a JSON object of another.
+    """Check that writing a JSON file of a kind does not replace one of another kind.
 
     An arch and the sidecar of a model would otherwise easily meet under one name.
 
     Raises:
-        InputError: If there is such an object.
+        InputError: If there is a file with another schema.
     """
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
-    if isinstance(document, dict) and not str(document.get("schema")).startswith(f"ofa_tf/{kind}/"):
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema is not None and not str(schema).startswith(f"ofa_tf/{kind}/"):
         raise InputError(
-            f"Expected {path} to be free, or an older file of the kind {kind!r}. Received: another JSON file. "
-            "Choose another name, or move that file away."
+            f"Expected {path} to be free, or an older file of the kind {kind!r}. "
+            f"Received: one with the schema {schema!r}. Choose another name, or move that file away."
         )
 
 

@@ -220,7 +220,10 @@ def test_a_json_file_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "phone.json"
     io.write_json(path, "arch", {"a": 1})
     before = path.read_bytes()
-    with pytest.raises(InputError, match=r"older file of the kind 'tflite_model'. Received: another JSON file. Choose"):
+    with pytest.raises(
+        InputError,
+        match=r"older file of the kind 'tflite_model'. Received: one with the schema 'ofa_tf/arch/1'. Choose",
+    ):
         io.write_json(path, "tflite_model", {"a": 2})
     assert path.read_bytes() == before
     io.write_json(path, "arch", {"a": 2})
