@@ -18,7 +18,7 @@ _QUANTIZATION = flags.DEFINE_enum(
     "quantization",
     "none",
     ["none", "float16", "dynamic", "int8", "int16x8"],
-    "Quantization (quantization-aware training is not available yet).",
+    "Quantization. No quantization-aware training yet; int16x8 may lose much accuracy, look at what is printed.",
 )
 _NUM_IMAGES = flags.DEFINE_integer("num_representative_images", 200, "Training images that set the int8 ranges.")
 _OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite.", required=True)
