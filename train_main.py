@@ -26,7 +26,7 @@ _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and contin
 def main(argv: Sequence[str]) -> None:
     del argv
     config, phases = config_from_flags(), select_phases(_PHASE.value, _STAGE.value)
-    configure_tensorflow()
+    configure_tensorflow(flags.FLAGS.intra_op_threads)
     from ofa_tf.training.trainer import train  # loads TensorFlow, which flag errors need not wait for
 
     train(config, phases, _RESUME.value)

@@ -1,17 +1,20 @@
 """Files that are either complete or absent: atomic writes and checked JSON."""
 
 import contextlib
+import glob
 import importlib.metadata
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ofa_tf.errors import InputError
 
+_SECONDS_TO_LEFTOVER = 86400  # no file takes a day to write
 _PACKAGES = ("ofa_tf", "tensorflow", "keras", "ai-edge-litert")
 
 
@@ -36,7 +39,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     The temporary file or folder lies in a hidden folder beside `path`, keeps
     the file's name (some writers read its suffix) and vanishes on failure, so
-    that a reader sees the old content or the new, never a part.
+    that a reader sees the old content or the new, never a part. What a killed
+    program left is removed when the same path is written again a day later.
 
     Args:
         path: Where the finished file or folder shall be. A file already there
@@ -47,12 +51,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
         temporary = scratch / path.name
         yield temporary
         _flush_to_disk(temporary)
         os.replace(temporary, path)
+        _flush_folder(path.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -137,6 +143,26 @@ def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict
             "Check that the right file was passed."
         )
     return document
+
+
+def _remove_leftovers(path: Path) -> None:
+    for scratch in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with contextlib.suppress(OSError):  # gone already, or not ours
+            if time.time() - scratch.stat().st_mtime > _SECONDS_TO_LEFTOVER:
+                shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _flush_folder(path: Path) -> None:
+    """Make a renaming last through a power cut; nothing where folders cannot be opened."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        with contextlib.suppress(OSError):  # some file systems cannot
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ofa_tf.arch import Arch
 from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, get_device
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import TABLE_SETTINGS, build_latency_table
 from ofa_tf.errors import InputError
@@ -132,12 +132,16 @@ def search_under(
     """Find the best arch under limits, from the workdir's tables.
 
     Raises:
-        InputError: If a table is missing, no limit is given, or not even the
-            smallest subnet is within them.
+        InputError: If a table is missing, that of the host is of another computer
+            or runtime, no limit is given, or not even the smallest subnet is
+            within them.
     """
     predict_latency_ms = None
     if limits.latency_ms is not None:
-        predict_latency_ms = workdir.latency_model(device_id, precision).predict
+        latency_model = workdir.latency_model(device_id, precision)
+        if device_id == "host":  # a phone need not be at hand
+            latency_model.table.check_device(get_device(device_id).describe())
+        predict_latency_ms = latency_model.predict
     constraints = make_constraints(
         workdir.space,
         workdir.supernet.num_classes,

@@ -65,8 +65,8 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
     seconds: dict[str, float] = {}
 
     with _timed(seconds, "train"):
-        train(config, PHASES, resume=True)
-    workdir = Workdir(config.workdir)
+        evaluator = train(config, PHASES, resume=True)
+    workdir = Workdir(config.workdir, evaluator)
     with _timed(seconds, "accuracy_table"):
         measure_accuracies(workdir, settings.num_archs, config.seed)
     with _timed(seconds, "latency_table"):

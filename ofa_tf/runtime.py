@@ -2,17 +2,36 @@
 
 import os
 
+from ofa_tf.errors import InputError
+from ofa_tf.native_log import withheld_stderr
 
-def configure_tensorflow() -> None:
+
+def configure_tensorflow(intra_op_threads: int = 0) -> None:
     """Set TensorFlow up for training supernets on a CPU. Call before it is imported.
 
     oneDNN's kernels are turned on, which TensorFlow does by itself only on some
     processors. Its graph optimizer is turned off: on the graph of a supernet,
     which has a branch for every choice, it takes as long as tracing and speeds
     nothing up. Both are measured in BUILD_NOTES.md.
+
+    Args:
+        intra_op_threads: Threads that share one operation; 0 for as many as there
+            are cores. Where operations are small, splitting them costs more
+            than it saves: operations that do not wait for each other, of which a
+            backward pass has many, then make better use of the cores.
+
+    Raises:
+        InputError: If `intra_op_threads` is negative.
     """
+    if intra_op_threads < 0:
+        raise InputError(
+            f"Expected --intra_op_threads to be at least 0. Received: --intra_op_threads={intra_op_threads}."
+        )
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
+    with withheld_stderr():  # a dozen lines on oneDNN and on CUDA drivers that are not there
+        import tensorflow as tf
 
+        tf.config.list_physical_devices()
+    tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

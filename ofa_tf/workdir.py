@@ -22,14 +22,18 @@ class Workdir:
 
     Args:
         path: The run's `--workdir`.
+        evaluator: One of the run's supernet, if the training has just ended in
+            this process: loading and tracing are saved.
 
     Raises:
         InputError: (on access) If something is missing or damaged; the message
             says which command makes it.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, evaluator: Evaluator | None = None) -> None:
         self.path = Path(path)
+        if evaluator is not None:
+            self.evaluator, self.supernet, self.source = evaluator, evaluator.supernet, evaluator.source
 
     @functools.cached_property
     def config(self) -> TrainConfig:

@@ -137,6 +137,24 @@ def test_process_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> Non
     assert path.read_text() == "new"
 
 
+def test_what_a_killed_process_left_is_removed_when_the_path_is_written_a_day_later(tmp_path: Path) -> None:
+    path = tmp_path / "step[1]"
+    folders = {name: tmp_path / f".{name}.abc.tmp" for name in ("step[1]", "step[1]_new", "step1")}
+    fresh = tmp_path / ".step[1].xyz.tmp"
+    for folder in (*folders.values(), fresh):
+        folder.mkdir()
+        (folder / "part").write_text("half")
+    for folder in folders.values():
+        os.utime(folder, (0, 0))
+
+    io.write_bytes(path, b"new")
+
+    assert not folders["step[1]"].exists()
+    assert fresh.exists()  # perhaps another process is writing it
+    assert folders["step[1]_new"].exists()  # of other files
+    assert folders["step1"].exists()
+
+
 def test_readers_see_a_whole_file_while_another_process_writes_and_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     script = """

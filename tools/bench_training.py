@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.errors import InputError
 from ofa_tf.runtime import configure_tensorflow
 
 _SPACE = flags.DEFINE_string("space", "mobilenet_v3_w1.0", "Search space.")
@@ -21,15 +22,14 @@ _EAGER = flags.DEFINE_boolean("eager", True, "Whether to measure eager execution
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    configure_tensorflow()
+    shapes = [_parse(shape) for shape in _SHAPES.value]
+    configure_tensorflow(_NUM_THREADS.value)
     import tensorflow as tf
 
     from ofa_tf.training.throughput import REFERENCES, measure_throughput
 
-    tf.config.threading.set_intra_op_parallelism_threads(_NUM_THREADS.value)
     print(f"{_SPACE.value}, 1,000 classes, float32, {_NUM_THREADS.value} threads, TensorFlow {tf.__version__}")
-    for shape in _SHAPES.value:
-        batch_size, image_size = map(int, shape.split("x"))
+    for batch_size, image_size in shapes:
         results = list(
             measure_throughput(_SPACE.value, batch_size, image_size, _ROUNDS.value, _STEPS.value, _EAGER.value)
         )
@@ -42,6 +42,13 @@ def main(argv: Sequence[str]) -> None:
                 f"first step {result.first_step_seconds:.0f} s",
                 flush=True,
             )
+
+
+def _parse(shape: str) -> tuple[int, int]:
+    numbers = shape.split("x")
+    if len(numbers) != 2 or not all(number.isdigit() and int(number) > 0 for number in numbers):
+        raise InputError(f"Expected --shapes to be like 16x224 (images x pixels). Received: --shapes={shape}.")
+    return int(numbers[0]), int(numbers[1])
 
 
 if __name__ == "__main__":

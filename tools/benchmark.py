@@ -20,6 +20,7 @@ _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interprete
 _WARMUP_RUNS = flags.DEFINE_integer("warmup_runs", 2, "Runs before the measured ones of a round.")
 _NUM_RUNS = flags.DEFINE_integer("num_runs", 10, "Measured runs of a round.")
 _ROUNDS = flags.DEFINE_integer("rounds", 10, "Rounds over all models, at least.")
+_TIME_LIMIT = flags.DEFINE_float("time_limit_s", 600.0, "Limit for all models together, seconds.")
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 
 
@@ -29,7 +30,13 @@ def main(argv: Sequence[str]) -> None:
     from ofa_tf.device.results import save_benchmark
     from ofa_tf.progress import on_progress, progress_bar
 
-    settings = BenchmarkSettings(_NUM_THREADS.value, _WARMUP_RUNS.value, _NUM_RUNS.value, _ROUNDS.value)
+    settings = BenchmarkSettings(
+        num_threads=_NUM_THREADS.value,
+        warmup_runs=_WARMUP_RUNS.value,
+        num_runs=_NUM_RUNS.value,
+        rounds=_ROUNDS.value,
+        time_limit_s=_TIME_LIMIT.value,
+    )
     device = get_device(_DEVICE.value)
     models = [BenchmarkModel(path, Path(path)) for path in _MODEL.value]
     with progress_bar(1, f"benchmark on {device.id}", "step") as bar:

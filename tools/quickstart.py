@@ -21,7 +21,7 @@ _NUM_NETWORKS = flags.DEFINE_integer("num_networks", 12, "Whole networks that ca
 def main(argv: Sequence[str]) -> None:
     del argv
     config = config_from_flags()
-    configure_tensorflow()
+    configure_tensorflow(flags.FLAGS.intra_op_threads)
     from ofa_tf.device.device import get_device
     from ofa_tf.quickstart import QuickstartSettings, run_quickstart
     from ofa_tf.report.summary import format_table

@@ -113,7 +113,7 @@ def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
 def _create_interpreter(content: bytes, name: str, num_threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    from ofa_tf.export.native_log import withheld_stderr
+    from ofa_tf.native_log import withheld_stderr
 
     try:
         with withheld_stderr():

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from ofa_tf.errors import InputError
-from ofa_tf.export.native_log import withheld_stderr
+from ofa_tf.native_log import withheld_stderr
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
 _CALIBRATED = ("int8", "int16x8")

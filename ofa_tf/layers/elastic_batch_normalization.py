@@ -76,10 +76,12 @@ class ElasticBatchNormalization(keras.layers.Layer):
             epsilon=self.epsilon,
             is_training=training,
         )
-        if training:
+        momentum = self.momentum if momentum is None else momentum
+        is_kept = isinstance(momentum, (int, float)) and momentum == 1  # a teacher's statistics: no update to trace
+        if training and not is_kept:
             # The op estimates the population's variance; the running one is the sample's, as in Keras.
             count = tf.cast(tf.size(inputs, tf.int64) // tf.cast(tf.maximum(channels, 1), tf.int64), tf.float32)
-            momentum = tf.cast(self.momentum if momentum is None else momentum, tf.float32)
+            momentum = tf.cast(momentum, tf.float32)
             _update(self.moving_mean, mean, momentum)
             _update(self.moving_variance, variance * (count - 1) / count, momentum)
         return outputs

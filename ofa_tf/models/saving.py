@@ -1,7 +1,9 @@
 """Supernets as files."""
 
+import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -50,6 +52,15 @@ def load_supernet(workdir: str | Path) -> Supernet:
     return supernet
 
 
+def read_config(path: Path) -> dict[str, Any]:
+    """What a `.keras` file says of its model, `get_config`'s data; empty if that cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return dict(json.loads(archive.read("config.json"))["config"])
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
 def check_archive(path: Path) -> None:
     """Check every byte of a zip archive (`.keras`, `.npz`) against its checksums.
 
@@ -66,8 +77,19 @@ def check_archive(path: Path) -> None:
 
 
 def _damaged(path: Path, reason: str) -> InputError:
-    return InputError(
-        f"Expected {path} to be a complete file. Received: a damaged one ({reason}). "
-        f"Delete {path.parent if path.parent.name.startswith('step_') else path} and run the phase again; "
-        "with --resume it continues from the checkpoint before."
+    return InputError(f"Expected {path} to be a complete file. Received: a damaged one ({reason}). {_remedy(path)}")
+
+
+def _remedy(path: Path) -> str:
+    folder = path.parent
+    if folder.name.endswith("_finished"):
+        return (
+            f"Delete {folder.parent} and the folders of later phases beside it, and train them again with --resume; "
+            "or put the file back from a copy."
+        )
+    if folder.name.startswith("step_"):
+        return f"Delete {folder}; with --resume the phase continues from the checkpoint before."
+    return (
+        f"Put the file back from a copy, such as {SUPERNET_FILE} in the newest folder under {folder / 'checkpoints'}, "
+        "or train again."
     )

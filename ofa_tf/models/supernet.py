@@ -45,6 +45,8 @@ class Supernet(keras.Model):
         num_classes: Number of classes.
         dropout_rate: Dropout before the classifier.
         seed: Makes the initial weights reproducible.
+        dtype: Dtype policy of all layers, such as `"mixed_bfloat16"`; the logits
+            are float32 under any.
 
     Call arguments:
         images: Normalised float images of any size.
@@ -92,10 +94,14 @@ class Supernet(keras.Model):
         self._normalization: dict[str, Any] = {
             "epsilon": space.batch_norm_epsilon,
             "momentum": space.batch_norm_momentum,
+            "dtype": self.dtype_policy,
         }
 
         def convolution(filters: int, size: int, strides: int, name: str) -> ElasticConv2D:
-            return ElasticConv2D(filters, size, strides, kernel_initializer=fork(initializer, name), name=name)
+            kernel_initializer = fork(initializer, name)
+            return ElasticConv2D(
+                filters, size, strides, kernel_initializer=kernel_initializer, name=name, dtype=self.dtype_policy
+            )
 
         self.stem_conv = convolution(space.stem_width, 3, space.stem_stride, "stem_conv")
         self.stem_bn = ElasticBatchNormalization(name="stem_bn", **self._normalization)
@@ -115,7 +121,7 @@ class Supernet(keras.Model):
         self.feature_conv = convolution(space.feature_width, 1, 1, "feature_conv")
         self.feature_bn = ElasticBatchNormalization(name="feature_bn", **self._normalization)
         self.head_conv = convolution(space.head_width, 1, 1, "head_conv")
-        self.dropout = keras.layers.Dropout(dropout_rate, seed=seed, name="dropout")
+        self.dropout = keras.layers.Dropout(dropout_rate, seed=seed, name="dropout", dtype=self.dtype_policy)
         self.classifier = keras.layers.Dense(
             num_classes,
             kernel_initializer=fork(classifier_initializer(seed), "classifier"),

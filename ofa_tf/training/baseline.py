@@ -19,9 +19,10 @@ def train_baseline(
 ) -> keras.Model:
     """Train a plain Keras MobileNetV3-like network with `Model.fit`.
 
-    Same images, augmentation, batch size, learning rates, momentum and label
-    smoothing as the supernet's phase `full`, but no weight sharing, no elastic
-    image size, no teacher and no weight decay.
+    Same images, augmentation, batch size, learning rates, momentum, weight decay
+    and label smoothing as the supernet's phase `full`, but no weight sharing, no
+    elastic image size and no teacher. Sets Keras's global random seed, as a
+    script of one's own would.
 
     Args:
         config: Settings.
@@ -39,9 +40,14 @@ def train_baseline(
         warmup_target=settings.learning_rate if num_warmup_steps else None,
         warmup_steps=num_warmup_steps,
     )
+    keras.utils.set_random_seed(config.seed)
     model = build_subnet(space, arch, source.num_classes, config.dropout_rate)
+    optimizer = keras.optimizers.SGD(
+        schedule, momentum=config.momentum, nesterov=True, weight_decay=config.weight_decay
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     model.compile(
-        optimizer=keras.optimizers.SGD(schedule, momentum=config.momentum, nesterov=True),
+        optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
         metrics=["accuracy"],
     )

@@ -7,6 +7,7 @@ behind it after the last step), with the supernet, the optimizer's state and
 """
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from ofa_tf import io
 from ofa_tf.errors import InputError
-from ofa_tf.models.saving import SUPERNET_FILE, check_archive, save_supernet
+from ofa_tf.models.saving import SUPERNET_FILE, check_archive, read_config, save_supernet
 from ofa_tf.models.supernet import Supernet
 from ofa_tf.training.phases import Phase
 
@@ -101,18 +102,23 @@ def restore_checkpoint(
     network, values = checkpoint / SUPERNET_FILE, checkpoint / _OPTIMIZER_FILE
     check_archive(network)
     check_archive(values)
-    try:
-        supernet.load_weights(network)
-    except ValueError as error:
+    saved = read_config(network)
+    if (saved.get("space"), saved.get("num_classes")) != (_as_json(supernet.space.to_dict()), supernet.num_classes):
         raise InputError(
             f"Expected {network} to fit the search space {supernet.space.name!r} with {supernet.num_classes} classes. "
             "Received: weights of another network. Use another --workdir, or the settings it was trained with."
-        ) from error
+        )
+    supernet.load_weights(network)
     if optimizer is not None:
         with np.load(values) as arrays:
             for index, variable in enumerate(optimizer.variables):
                 variable.assign(arrays[str(index)])
     return state
+
+
+def _as_json(value: Any) -> Any:
+    """`value` as it comes back from a JSON file: tuples are lists."""
+    return json.loads(json.dumps(value))
 
 
 def _list(folder: Path) -> list[Path]:

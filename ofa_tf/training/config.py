@@ -12,6 +12,11 @@ from ofa_tf.training.phases import PHASE_NAMES
 CONFIG_FILE = "train_config.json"
 
 
+def _check(name: str, value: float, is_valid: bool, rule: str) -> None:
+    if not is_valid:
+        raise InputError(f"Expected `{name}` to be {rule}. Received: {name}={value}.")
+
+
 @dataclasses.dataclass(frozen=True)
 class PhaseConfig:
     """Settings of one phase.
@@ -38,13 +43,25 @@ class PhaseConfig:
         )
 
 
+# A recipe for a small data set such as the digits, like the defaults below; flags/ has others.
+DEFAULT_PHASES = {
+    "full": PhaseConfig(epochs=20, learning_rate=0.2, warmup_epochs=1.0),
+    "kernel": PhaseConfig(epochs=4, learning_rate=0.06, warmup_epochs=0.5),
+    "depth_1": PhaseConfig(epochs=3, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
+    "depth_2": PhaseConfig(epochs=4, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
+    "width_1": PhaseConfig(epochs=3, learning_rate=0.04, warmup_epochs=0.5, num_subnets=4),
+    "width_2": PhaseConfig(epochs=5, learning_rate=0.04, warmup_epochs=0.5, num_subnets=4),
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """A training run. Flags make one (`ofa_tf.training.flags`), and so can a notebook.
 
     Args:
         workdir: Folder for everything the run makes.
-        phases: Phase name (`full`, `kernel`, `depth_1`, ...) -> its settings.
+        phases: Phase name (`full`, `kernel`, `depth_1`, ...) -> its settings;
+            those of a recipe for small data sets by default.
         space: Name of the search space.
         dataset: `digits`, the name of a TFDS data set, or `folder:PATH`.
         data_dir: Where TFDS keeps prepared data sets; its default if `None`.
@@ -69,12 +86,12 @@ class TrainConfig:
     """
 
     workdir: str
-    phases: dict[str, PhaseConfig]
+    phases: dict[str, PhaseConfig] = dataclasses.field(default_factory=lambda: dict(DEFAULT_PHASES))
     space: str = "mobilenet_v3_tiny"
     dataset: str = "digits"
     data_dir: str | None = None
     download: bool = False
-    validation_fraction: float = 0.1
+    validation_fraction: float = 0.2
     augmentation: str = "crop"
     batch_size: int = 64
     momentum: float = 0.9
@@ -82,7 +99,7 @@ class TrainConfig:
     label_smoothing: float = 0.1
     dropout_rate: float = 0.1
     distillation_weight: float = 1.0
-    num_calibration_images: int = 2000
+    num_calibration_images: int = 384
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -119,10 +136,11 @@ class TrainConfig:
         missing = sorted(name for name in fields if name not in document)
         if missing:
             raise InputError(f"Expected {workdir}/{CONFIG_FILE} to have the entries {missing}. Received: none of them.")
-        fields["phases"] = {name: PhaseConfig(**values) for name, values in fields["phases"].items()}
-        return cls(**{**fields, "workdir": str(workdir)})
-
-
-def _check(name: str, value: float, is_valid: bool, rule: str) -> None:
-    if not is_valid:
-        raise InputError(f"Expected `{name}` to be {rule}. Received: {name}={value}.")
+        try:
+            fields["phases"] = {name: PhaseConfig(**values) for name, values in fields["phases"].items()}
+            return cls(**{**fields, "workdir": str(workdir)})
+        except (AttributeError, TypeError) as error:
+            raise InputError(
+                f"Expected {workdir}/{CONFIG_FILE} to be as it was written. Received: {error}. Undo the change, or "
+                "train in another --workdir."
+            ) from error

@@ -19,7 +19,8 @@ _MAX_KEPT_PIXELS = 2_000_000  # of one split at one image size; 24 MB
 class Evaluator:
     """Measures subnets of one supernet, each after its own BN calibration.
 
-    Keep one to measure many subnets: graphs are traced once.
+    Keep one to measure many subnets: graphs are traced once. `supernet` and
+    `source` are what it was made with.
 
     Args:
         supernet: Its running statistics are changed by each measurement.
@@ -40,8 +41,8 @@ class Evaluator:
         batch_size: int = 128,
         seed: int = 0,
     ) -> None:
-        self._supernet = supernet
-        self._source = source
+        self.supernet = supernet
+        self.source = source
         self._crop_fraction = get_augmentation(augmentation).eval_crop_fraction
         self._num_calibration_images = num_calibration_images
         self._batch_size = batch_size
@@ -56,7 +57,7 @@ class Evaluator:
         self._count_correct = tf.function(self._forward, input_signature=signature, autograph=False)
 
     def _forward(self, images: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor) -> tf.Tensor:
-        return count_correct(labels, self._supernet(images, genes, training=False))
+        return count_correct(labels, self.supernet(images, genes, training=False))
 
     def calibrate(self, arch: Arch) -> None:
         """Set the supernet's running statistics for `arch`, at its image size."""
@@ -65,7 +66,7 @@ class Evaluator:
     def training_images(self, image_size: int, num_images: int) -> Iterable[tf.Tensor]:
         """A fixed sample of training images, unaugmented, normalised, in batches."""
         batches = calibration_batches(
-            self._source,
+            self.source,
             image_size=image_size,
             batch_size=_CALIBRATION_BATCH_SIZE,
             num_images=num_images,
@@ -77,13 +78,13 @@ class Evaluator:
     def eval_batches(self, image_size: int, split: str) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
         """The images and labels of a split as evaluation sees them."""
         batches = eval_batches(
-            self._source,
+            self.source,
             split,
             image_size=image_size,
             batch_size=self._batch_size,
             crop_fraction=self._crop_fraction,
         )
-        return self._keep((split, image_size), batches, self._source.num_examples(split) * image_size**2)
+        return self._keep((split, image_size), batches, self.source.num_examples(split) * image_size**2)
 
     def _keep(self, key: tuple, batches: Iterable[Any], num_pixels: int) -> Iterable[Any]:
         """The batches, in memory if they are few: many subnets are measured on the same ones."""
@@ -104,7 +105,7 @@ class Evaluator:
         Reference: Once-for-All, section 3.3 and appendix B (BN statistics).
         """
         self.calibrate(arch)
-        genes = self._supernet.space.encode(arch)
+        genes = self.supernet.space.encode(arch)
         num_correct = num_images = 0
         for images, labels in self.eval_batches(arch.image_size, split):
             num_correct += int(self._count_correct(images, labels, genes))

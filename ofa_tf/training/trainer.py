@@ -36,7 +36,7 @@ from ofa_tf.training.train_step import TrainStep
 _CHECKPOINT_SECONDS = 600.0
 
 
-def train(config: TrainConfig, phases: tuple[Phase, ...], resume: bool = False) -> None:
+def train(config: TrainConfig, phases: tuple[Phase, ...], resume: bool = False) -> Evaluator | None:
     """Run phases one after the other, each from the checkpoint of the one before.
 
     The network after each phase lies in the workdir, see `load_supernet`.
@@ -45,6 +45,10 @@ def train(config: TrainConfig, phases: tuple[Phase, ...], resume: bool = False) 
         config: Settings.
         phases: From `select_phases`.
         resume: Skip finished phases and continue one that was interrupted.
+
+    Returns:
+        An evaluator of the network after the last phase, traced and ready; `None`
+        if all phases were finished before.
 
     Raises:
         InputError: If an earlier phase is missing, a phase was already begun and
@@ -59,13 +63,14 @@ def train(config: TrainConfig, phases: tuple[Phase, ...], resume: bool = False) 
     _check_start(config, phases, resume)
     unfinished = [phase for phase in phases if not _is_finished(config, phase)]
     if not unfinished:
-        return
+        return None
     source = open_source(config.dataset, config.data_dir, config.download, config.validation_fraction)
     steps_per_epoch(source, config.batch_size)
     config.save()
     trainer = Trainer(config, source)
     for phase in unfinished:
         trainer.run_phase(phase, resume)
+    return trainer.evaluator
 
 
 class Trainer:

@@ -98,6 +98,7 @@ def test_damaged_supernet_is_refused(saved: Path, tmp_path: Path) -> None:
     content = (saved / SUPERNET_FILE).read_bytes()
     path = tmp_path / SUPERNET_FILE
     expected = re.escape(f"Expected {path} to be a complete file. Received: a damaged one (")
+    remedy = f"Put the file back from a copy, .*{re.escape(str(tmp_path / 'checkpoints'))}"
     flipped = bytearray(content)
     flipped[len(content) // 2] ^= 0xFF
 
@@ -108,7 +109,7 @@ def test_damaged_supernet_is_refused(saved: Path, tmp_path: Path) -> None:
         (bytes(flipped), "wrong checksum of model.weights.h5"),
     ):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match=rf"^{expected}{reason}\)\. Delete .* and run the phase again;"):
+        with pytest.raises(InputError, match=rf"^{expected}{reason}\)\. {remedy}"):
             load_supernet(tmp_path)
 
 
@@ -116,7 +117,18 @@ def test_damaged_checkpoint_is_to_be_deleted_with_its_folder(tmp_path: Path) -> 
     path = tmp_path / "step_00000500" / "state.npz"
     path.parent.mkdir()
     path.write_bytes(b"PK")
-    with pytest.raises(InputError, match=rf"Delete {re.escape(str(path.parent))} and run the phase again"):
+    with pytest.raises(
+        InputError,
+        match=rf"Delete {re.escape(str(path.parent))}; with --resume the phase continues from the checkpoint before",
+    ):
+        check_archive(path)
+
+
+def test_a_damaged_checkpoint_of_a_finished_phase_takes_later_phases_along(tmp_path: Path) -> None:
+    path = tmp_path / "kernel" / "step_00000500_finished" / "state.npz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"PK")
+    with pytest.raises(InputError, match=rf"Delete {re.escape(str(tmp_path / 'kernel'))} and the folders of later"):
         check_archive(path)
 
 

@@ -160,20 +160,29 @@ def test_dropout_is_active_in_training_only(space: SearchSpace) -> None:
     assert np.abs(training[0] - training[1]).max() > 1e-3
 
 
-def test_logits_are_float32_under_mixed_precision(space: SearchSpace, shared_supernet: Supernet) -> None:
-    batch, arch = images(), space.largest(24)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        supernet = build_supernet(space, 7)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    supernet.set_weights(shared_supernet.get_weights())
+def test_a_supernet_in_mixed_precision_computes_and_trains_like_one_in_float32(
+    space: SearchSpace, shared_supernet: Supernet
+) -> None:
+    mixed = Supernet(space, 7, dtype="mixed_bfloat16")
+    mixed.build()
+    mixed.set_weights(shared_supernet.get_weights())
+    batch, genes = images(), space.encode(space.smallest(24))
 
-    logits = supernet(batch, arch)
+    @tf.function(autograph=False)
+    def logits_and_gradient(supernet: Supernet, genes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            logits = supernet(batch, genes)
+            loss = tf.reduce_mean(logits**2)
+        return logits, tape.gradient(loss, supernet.blocks[0].depthwise_conv.kernel.value)
 
+    logits, gradient = logits_and_gradient(mixed, tf.constant(genes))
+    expected_logits, expected_gradient = logits_and_gradient(shared_supernet, tf.constant(genes))
+
+    assert {layer.compute_dtype for layer in (mixed.stem_conv, *mixed.blocks, mixed.head_conv)} == {"bfloat16"}
+    assert {weight.dtype for weight in mixed.trainable_weights} == {"float32"}
     assert logits.dtype == tf.float32
-    assert {weight.dtype for weight in supernet.trainable_weights} == {"float32"}
-    assert_close(logits, shared_supernet(batch, arch), 0.1)
+    assert_close(logits, expected_logits, 0.1)
+    assert_close(gradient, expected_gradient, 0.1)
 
 
 def test_config_survives_json(space: SearchSpace) -> None:

@@ -24,6 +24,18 @@ def test_loading_from_an_empty_workdir_says_how_to_train(tmp_path: Path) -> None
         TrainConfig.load(tmp_path)
 
 
+def test_a_configuration_that_was_changed_by_hand_is_named(tmp_path: Path) -> None:
+    TrainConfig(workdir=str(tmp_path), phases=_FULL).save()
+    path = tmp_path / "train_config.json"
+    for old, new in (('"epochs": 1', '"epochen": 1'), ('"phases": {', '"phases": "full", "rest": {')):
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        with pytest.raises(InputError, match=f"Expected {path} to be as it was written. Received: .*another --workdir"):
+            TrainConfig.load(tmp_path)
+        path.write_text(text)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

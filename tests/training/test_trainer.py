@@ -15,10 +15,12 @@ import pytest
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.errors import InputError
 from ofa_tf.models.saving import load_supernet
-from ofa_tf.training.checkpoints import latest_checkpoint, read_state
+from ofa_tf.models.supernet import build_supernet
+from ofa_tf.training.checkpoints import latest_checkpoint, read_state, restore_checkpoint
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASES, select_phases
 from ofa_tf.training.trainer import Trainer, train
+from ofa_tf.workdir import Workdir
 from tests.support.spaces import MICRO
 
 logging.getLogger("absl").setLevel(logging.ERROR)
@@ -112,6 +114,28 @@ def test_a_checkpoint_of_another_number_of_classes_is_refused(
     changed.save()
     with pytest.raises(InputError, match=r"'micro' with 4 classes. Received: weights of another network"):
         train(changed, select_phases("width", 2))
+
+
+def test_weights_of_another_network_leave_a_supernet_as_it_was(finished: TrainConfig) -> None:
+    checkpoint = latest_checkpoint(finished.workdir, PHASES[0])
+    assert checkpoint is not None
+    other = build_supernet(MICRO, num_classes=5, seed=1)
+    before = other.get_weights()
+    with pytest.raises(InputError, match=r"'micro' with 5 classes. Received: weights of another network"):
+        restore_checkpoint(checkpoint, other)
+    for old, new in zip(before, other.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_evaluator_of_a_training_measures_like_one_of_the_files_it_left(config: TrainConfig) -> None:
+    short = dataclasses.replace(config, phases={"full": PhaseConfig(epochs=1, learning_rate=0.02)})
+    evaluator = train(short, select_phases("full"))
+    assert evaluator is not None
+    live, loaded = Workdir(config.workdir, evaluator), Workdir(config.workdir)
+    arch = MICRO.smallest()
+    assert live.evaluator.top1(arch, "test") == loaded.evaluator.top1(arch, "test")
+    assert live.network_id == loaded.network_id
+    assert loaded.supernet is not live.supernet
 
 
 def test_settings_that_differ_from_those_of_the_trained_phases_are_refused(finished: TrainConfig) -> None:
