@@ -23,6 +23,7 @@ from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import Found, find_arch, make_constraints
+from ofa_tf.search_space import SearchSpace
 from ofa_tf.workdir import Workdir
 
 _SEARCH_SPLIT = "validation"
@@ -83,7 +84,8 @@ def measure_latencies(
         device: Where to measure.
         precision: `"float32"` or `"int8"`.
         num_threads: Threads of the interpreter.
-        num_networks: Random whole networks; one half calibrates, the other checks.
+        num_networks: Whole networks of all sizes; one half calibrates, the other
+            checks.
         seed: Decides which networks.
 
     Returns:
@@ -98,8 +100,7 @@ def measure_latencies(
         table = build_latency_table(
             space, device, converter, num_classes, precision, settings, on_progress=on_progress(bar)
         )
-    archs = [space.smallest(), space.largest()]
-    archs += space.decode(space.sample_genes(np.random.default_rng(seed), num_networks - len(archs)))
+    archs = _networks_of_all_sizes(space, num_networks, np.random.default_rng(seed))
     models = []
     with progress_bar(len(archs), "converting networks", "network") as bar:
         for index, arch in enumerate(archs):
@@ -192,6 +193,19 @@ def ship_subnet(
         workdir.source.class_names,
         (IMAGE_MEAN, IMAGE_STD),
     )
+
+
+def _networks_of_all_sizes(space: SearchSpace, num: int, rng: np.random.Generator) -> list[Arch]:
+    """The smallest, the largest and random archs between them; even positions hold both ends.
+
+    Evenly drawn archs are all of middling size. Here each has a probability of
+    its own for a gene to be the smallest choice rather than a random one.
+    """
+    genes = space.sample_genes(rng, num)
+    share = np.linspace(0, 1, num + 2)[1:-1, np.newaxis]  # of genes that are random
+    genes *= rng.random(genes.shape) < rng.permutation(share)
+    genes[0], genes[2] = space.encode(space.smallest()), space.encode(space.largest())
+    return space.decode(space.canonical_genes(genes))
 
 
 def _convert(subnet: Any, precision: str) -> bytes:

@@ -20,13 +20,14 @@ from ofa_tf.export.ship import ship
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
 from ofa_tf.progress import on_progress, progress_bar
+from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
 from ofa_tf.training.trainer import train
 from ofa_tf.workdir import Workdir
 
-_NUM_REPRESENTATIVE_IMAGES = 200
+_NUM_REPRESENTATIVE_IMAGES = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,13 +37,15 @@ class QuickstartSettings:
     Args:
         num_archs: Subnets whose accuracy is measured.
         num_networks: Whole networks that calibrate and check the latency model.
+        num_generations: Length of each search.
         budget_fractions: Where the latency budgets lie between the smallest
             (0) and the largest (1) subnet's predicted latency, on a logarithmic
             scale.
     """
 
-    num_archs: int = 50
-    num_networks: int = 12
+    num_archs: int = 40
+    num_networks: int = 10
+    num_generations: int = 200
     budget_fractions: tuple[float, ...] = (0.2, 0.4, 0.6)
 
 
@@ -115,10 +118,11 @@ def _find_candidates(
     """Arch and latency budget of the found subnets and of the largest one, by name."""
     space, model = workdir.space, workdir.latency_model(device.id)
     smallest_ms, largest_ms = (float(model.predict(arch)) for arch in (space.smallest(), space.largest()))
+    evolution = EvolutionSettings(num_generations=settings.num_generations)
     candidates: dict[str, tuple[Arch, float | None]] = {}
     for index, fraction in enumerate(settings.budget_fractions):
         budget_ms = float(np.ceil(1000 * smallest_ms * (largest_ms / smallest_ms) ** fraction) / 1000)
-        found = search_under(workdir, Limits(latency_ms=budget_ms), device.id, seed=seed)
+        found = search_under(workdir, Limits(latency_ms=budget_ms), device.id, settings=evolution, seed=seed)
         name = f"found_{index + 1}"
         found.arch.save(workdir.path / "archs" / f"{name}.json", dataclasses.asdict(found) | {"arch": None})
         candidates[name] = (found.arch, budget_ms)

@@ -17,8 +17,8 @@ _ARCH = flags.DEFINE_string("arch", None, "An arch JSON file, max or min.", requ
 _QUANTIZATION = flags.DEFINE_enum(
     "quantization",
     "none",
-    ["none", "float16", "dynamic", "int8", "int16x8"],
-    "Quantization. No quantization-aware training yet; int16x8 may lose much accuracy, look at what is printed.",
+    ["none", "float16", "dynamic", "int8"],
+    "Quantization after training (quantization-aware training and int16x8 are not done yet).",
 )
 _NUM_IMAGES = flags.DEFINE_integer("num_representative_images", 200, "Training images that set the int8 ranges.")
 _OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite.", required=True)

@@ -14,8 +14,7 @@ import numpy as np
 from ofa_tf.errors import InputError
 from ofa_tf.native_log import withheld_stderr
 
-QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
-_CALIBRATED = ("int8", "int16x8")
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
 
 def to_tflite(
@@ -30,12 +29,10 @@ def to_tflite(
             `"none"`: float32;
             `"float16"`: float16 weights, float32 arithmetic;
             `"dynamic"`: int8 weights, activations quantized as they come;
-            `"int8"`: int8 weights (per channel), activations, input and output;
-            `"int16x8"`: int8 weights, int16 activations, input and output;
-            operators without an int16 kernel (hard-swish) stay float32.
+            `"int8"`: int8 weights (per channel), activations, input and output.
         representative_images: Arrays of normalised images, each of shape
             `(n, size, size, 3)` with any `n`; they set the ranges of the
-            activations. Needed by `"int8"` and `"int16x8"`, unused otherwise.
+            activations. Needed by `"int8"`, unused otherwise.
             A hundred images that look like those of the application are enough.
 
     Returns:
@@ -51,7 +48,7 @@ def to_tflite(
         )
     shape = _input_shape(subnet)
     images = None
-    if quantization in _CALIBRATED:
+    if quantization == "int8":
         images = _ImageFeed(quantization, representative_images, shape[1:])
     return convert(subnet, shape, quantization, images)
 
@@ -90,18 +87,10 @@ def _configure(converter: Any, tf: Any, quantization: str, images: Callable[[], 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    elif quantization in _CALIBRATED:
-        operators, kind = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8], tf.int8
-        if quantization == "int16x8":
-            # The plain builtins are for hard-swish, which has no int16 kernel and stays float.
-            operators = [
-                tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-                tf.lite.OpsSet.TFLITE_BUILTINS,
-            ]
-            kind = tf.int16
+    elif quantization == "int8":
         converter.representative_dataset = images
-        converter.target_spec.supported_ops = operators
-        converter.inference_input_type = converter.inference_output_type = kind
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
 
 
 def _input_shape(subnet: keras.Model) -> tuple[int, ...]:

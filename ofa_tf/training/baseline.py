@@ -46,6 +46,7 @@ def train_baseline(
         schedule, momentum=config.momentum, nesterov=True, weight_decay=config.weight_decay
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimizer.build(model.trainable_variables)  # otherwise the training function is traced twice
     model.compile(
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),

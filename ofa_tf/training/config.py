@@ -45,12 +45,12 @@ class PhaseConfig:
 
 # A recipe for a small data set such as the digits, like the defaults below; flags/ has others.
 DEFAULT_PHASES = {
-    "full": PhaseConfig(epochs=20, learning_rate=0.2, warmup_epochs=1.0),
-    "kernel": PhaseConfig(epochs=4, learning_rate=0.06, warmup_epochs=0.5),
-    "depth_1": PhaseConfig(epochs=3, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
-    "depth_2": PhaseConfig(epochs=4, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
-    "width_1": PhaseConfig(epochs=3, learning_rate=0.04, warmup_epochs=0.5, num_subnets=4),
-    "width_2": PhaseConfig(epochs=5, learning_rate=0.04, warmup_epochs=0.5, num_subnets=4),
+    "full": PhaseConfig(epochs=12, learning_rate=0.1, warmup_epochs=1.0),
+    "kernel": PhaseConfig(epochs=3, learning_rate=0.04, warmup_epochs=0.5),
+    "depth_1": PhaseConfig(epochs=2, learning_rate=0.03, warmup_epochs=0.5, num_subnets=2),
+    "depth_2": PhaseConfig(epochs=3, learning_rate=0.03, warmup_epochs=0.5, num_subnets=2),
+    "width_1": PhaseConfig(epochs=2, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
+    "width_2": PhaseConfig(epochs=6, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
 }
 
 
@@ -76,6 +76,11 @@ class TrainConfig:
         dropout_rate: Dropout before the classifier.
         distillation_weight: Weight of the loss against the teacher's
             predictions, beside that against the labels.
+        sandwich_rule: Whether, in steps of several subnets, the first one is the
+            smallest that the phase samples. It gets small subnets going when
+            there are few steps (Yu and Huang, "Universally Slimmable Networks
+            and Improved Training Techniques", ICCV 2019, section 3.3); the paper
+            of Once-for-All does without.
         num_calibration_images: Training images for BN calibration.
         seed: Decides every random choice.
 
@@ -93,13 +98,14 @@ class TrainConfig:
     download: bool = False
     validation_fraction: float = 0.2
     augmentation: str = "crop"
-    batch_size: int = 64
+    batch_size: int = 32
     momentum: float = 0.9
     weight_decay: float = 3e-5
     label_smoothing: float = 0.1
     dropout_rate: float = 0.1
     distillation_weight: float = 1.0
-    num_calibration_images: int = 384
+    sandwich_rule: bool = True
+    num_calibration_images: int = 256
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ _HELP = {
     "label_smoothing": "Share of the label spread over all classes.",
     "dropout_rate": "Dropout before the classifier.",
     "distillation_weight": "Weight of the loss against the full network's predictions.",
+    "sandwich_rule": "Let the first of several subnets of a step be the smallest one.",
     "num_calibration_images": "Training images for BN calibration.",
     "seed": "Decides every random choice.",
 }

@@ -109,7 +109,8 @@ class TrainStep:
             state = self.supernet.dropout.seed_generator.state
             state.assign(tf.cast(dropout_seed, state.dtype))
         with tf.GradientTape() as tape:
-            logits = self.supernet(images, genes, training=True)
+            # Running statistics are left alone: calibration sets them before anyone looks at them.
+            logits = self.supernet(images, genes, training=True, momentum=1.0)
             loss = cross_entropy(targets, logits)
         gradients = tape.gradient(loss, [variable.value for variable in self.supernet.trainable_variables])
         for total, gradient in zip(self._gradients, gradients, strict=True):

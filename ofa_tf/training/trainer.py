@@ -1,6 +1,7 @@
 """Progressive shrinking: the loop over phases, epochs and steps."""
 
 import dataclasses
+import math
 import time
 import zlib
 from pathlib import Path
@@ -33,7 +34,8 @@ from ofa_tf.training.phases import PHASES, Phase, previous_phase
 from ofa_tf.training.schedules import warmup_cosine
 from ofa_tf.training.train_step import TrainStep
 
-_CHECKPOINT_SECONDS = 600.0
+_SECONDS_WITHIN_EPOCH = 600.0  # between checkpoints; more often only at the end of an epoch
+_MAX_SAVING_SHARE = 0.05  # of the time, for checkpoints at the end of an epoch
 
 
 def train(config: TrainConfig, phases: tuple[Phase, ...], resume: bool = False) -> Evaluator | None:
@@ -91,6 +93,10 @@ class Trainer:
             self.supernet, source, config.augmentation, config.num_calibration_images, seed=config.seed
         )
         self._num_epoch_steps = steps_per_epoch(source, config.batch_size)
+        self._has_teacher = False
+        self._loaded: Phase | None = None  # whose weights the supernet holds
+        self._last_save = -math.inf  # monotonic time, seconds
+        self._save_seconds = 0.0
 
     def run_phase(self, phase: Phase, resume: bool) -> None:
         """Train one phase to its end and leave its network in the workdir."""
@@ -103,13 +109,16 @@ class Trainer:
             while state.num_steps < num_steps:
                 self._run_epoch(phase, state, interruption)
                 if state.num_steps < num_steps:
-                    self._save(phase, state)
+                    is_due = time.monotonic() - self._last_save > self._save_seconds / _MAX_SAVING_SHARE
+                    if is_due or interruption.is_requested:
+                        self._save(phase, state)
                     if interruption.is_requested:
                         raise KeyboardInterrupt(_saved(phase, state))
             # The checkpoint comes last: it says that the phase is done and its network in the workdir.
             save_supernet(self.supernet, self.config.workdir)
             state.is_finished = True
             self._save(phase, state)
+            self._loaded = phase
             if interruption.is_requested:
                 raise KeyboardInterrupt(_saved(phase, state))
 
@@ -120,8 +129,12 @@ class Trainer:
         """
         rng = np.random.default_rng([self.config.seed, PHASES.index(phase), step])
         num_subnets = self.config.phases[phase.name].num_subnets
-        genes = self.space.sample_genes(rng, num_subnets, phase.smallest_indices(self.space))
-        genes[:, self.space.image_size_gene] = genes[0, self.space.image_size_gene]
+        smallest = phase.smallest_indices(self.space)
+        genes = self.space.sample_genes(rng, num_subnets, smallest)
+        image_size = genes[0, self.space.image_size_gene]
+        if self.config.sandwich_rule and num_subnets > 1:
+            genes[0] = smallest
+        genes[:, self.space.image_size_gene] = image_size
         return genes
 
     def validation_archs(self, phase: Phase) -> dict[str, Arch]:
@@ -134,13 +147,14 @@ class Trainer:
         """Put weights and optimizer in the state the phase continues from."""
         self.train_step.reset_optimizer()
         first = latest_checkpoint(self.config.workdir, PHASES[0])
-        if phase.has_teacher and first is not None:
+        if phase.has_teacher and first is not None and not self._has_teacher:
             restore_checkpoint(first, self.train_step.teacher)
+            self._has_teacher = True
         own = latest_checkpoint(self.config.workdir, phase)
         if resume and own is not None:
             return restore_checkpoint(own, self.supernet, self.train_step.optimizer)
         previous = previous_phase(phase)
-        if previous is not None:
+        if previous is not None and previous != self._loaded:
             before = latest_checkpoint(self.config.workdir, previous)
             if before is None:
                 raise InputError(_missing_phase(self.config, phase, previous))
@@ -164,7 +178,7 @@ class Trainer:
             augmentation=self.config.augmentation,
             start_step=start_step,
         )
-        totals, last_save, began = np.zeros(2), time.monotonic(), time.monotonic()
+        totals, began = np.zeros(2), time.monotonic()
         title = f"{phase.name} {epoch + 1}/{settings.epochs}"
         batch_size = self.config.batch_size
         with progress_bar(length * batch_size, title, "img", start_step * batch_size) as bar:
@@ -184,9 +198,8 @@ class Trainer:
                 if interruption.is_requested and step + 1 < length:
                     self._save(phase, state)
                     raise KeyboardInterrupt(_saved(phase, state))
-                if time.monotonic() - last_save > _CHECKPOINT_SECONDS and step + 1 < length:
+                if time.monotonic() - max(began, self._last_save) > _SECONDS_WITHIN_EPOCH and step + 1 < length:
                     self._save(phase, state)
-                    last_save = time.monotonic()
             rate = (length - start_step) * batch_size / (time.monotonic() - began)
             entry = {"epoch": epoch + 1, "images_per_second": round(rate, 1)}
             entry |= {"loss": totals[0] / (length - start_step), "accuracy": totals[1] / (length - start_step)}
@@ -206,7 +219,10 @@ class Trainer:
             tf.summary.scalar(name, value, step=state.num_steps)
 
     def _save(self, phase: Phase, state: TrainState) -> None:
+        start = time.monotonic()
         save_checkpoint(self.config.workdir, phase, self.supernet, self.train_step.optimizer, state)
+        self._last_save = time.monotonic()
+        self._save_seconds = self._last_save - start
 
 
 def _is_finished(config: TrainConfig, phase: Phase) -> bool:

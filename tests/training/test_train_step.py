@@ -82,6 +82,16 @@ def test_the_teacher_is_not_changed_by_a_step(step: TrainStep) -> None:
         np.testing.assert_array_equal(old, new)
 
 
+def test_a_step_leaves_the_running_statistics_to_calibration(step: TrainStep) -> None:
+    before = [variable.numpy() for variable in step.supernet.non_trainable_variables if "moving" in variable.path]
+    assert before
+    images, labels = _batch(16)
+    step(images, labels, MICRO.encode(MICRO.largest())[None], _RATE, (0, 0), use_teacher=False)
+    after = [variable.numpy() for variable in step.supernet.non_trainable_variables if "moving" in variable.path]
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 def test_blocks_that_are_skipped_get_no_gradient(step: TrainStep) -> None:
     images, labels = _batch(16)
     genes = MICRO.encode(MICRO.smallest())[None]

@@ -173,6 +173,22 @@ def test_missing_settings_of_a_phase_are_reported(config: TrainConfig) -> None:
         train(dataclasses.replace(config, phases={"full": config.phases["full"]}), select_phases("kernel"))
 
 
+def test_the_sandwich_rule_makes_the_first_of_several_subnets_the_smallest(
+    config: TrainConfig, source: ImageSource
+) -> None:
+    one = dataclasses.replace(config.phases["depth_1"], num_subnets=1)
+    phases = {**config.phases, "depth_1": one}
+    with_rule = Trainer(dataclasses.replace(config, phases=phases, sandwich_rule=True), source)
+    without = Trainer(dataclasses.replace(config, phases=phases, sandwich_rule=False), source)
+    for phase in PHASES:
+        for step in range(8):
+            rows, free = with_rule.draw_subnets(phase, step), without.draw_subnets(phase, step)
+            smallest = phase.smallest_indices(MICRO)[1:]  # all but the image size
+            np.testing.assert_array_equal(rows[0, 1:], free[0, 1:] if phase.name == "depth_1" else smallest)
+            np.testing.assert_array_equal(rows[1:], free[1:])
+            np.testing.assert_array_equal(rows[:, 0], free[:, 0])
+
+
 def test_subnets_are_drawn_from_the_phase_by_seed_and_step_alone(config: TrainConfig, source: ImageSource) -> None:
     trainer, again = Trainer(config, source), Trainer(config, source)
     for phase in PHASES:
