@@ -108,7 +108,7 @@ def measure_latencies(
             models.append(BenchmarkModel(str(index), _convert(subnet, precision)))
             bar.update()
     with progress_bar(1, f"networks on {device.id}", "step") as bar:
-        settings = BenchmarkSettings(num_threads=num_threads, measure_peak_ram=False)
+        settings = BenchmarkSettings(num_threads=num_threads, rounds=20, min_time_s=6.0, measure_peak_ram=False)
         measurements = device.measure(models, settings, on_progress(bar))
     failed = [measurement.error for measurement in measurements if measurement.latency_ms is None]
     if failed:

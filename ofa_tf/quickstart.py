@@ -38,14 +38,16 @@ class QuickstartSettings:
         num_archs: Subnets whose accuracy is measured.
         num_networks: Whole networks that calibrate and check the latency model.
         num_generations: Length of each search.
+        num_finalists: Archs that are measured at the end of each search.
         budget_fractions: Where the latency budgets lie between the smallest
             (0) and the largest (1) subnet's predicted latency, on a logarithmic
             scale.
     """
 
-    num_archs: int = 40
-    num_networks: int = 10
+    num_archs: int = 32
+    num_networks: int = 8
     num_generations: int = 200
+    num_finalists: int = 3
     budget_fractions: tuple[float, ...] = (0.2, 0.4, 0.6)
 
 
@@ -122,7 +124,14 @@ def _find_candidates(
     candidates: dict[str, tuple[Arch, float | None]] = {}
     for index, fraction in enumerate(settings.budget_fractions):
         budget_ms = float(np.ceil(1000 * smallest_ms * (largest_ms / smallest_ms) ** fraction) / 1000)
-        found = search_under(workdir, Limits(latency_ms=budget_ms), device.id, settings=evolution, seed=seed)
+        found = search_under(
+            workdir,
+            Limits(latency_ms=budget_ms),
+            device.id,
+            settings=evolution,
+            num_finalists=settings.num_finalists,
+            seed=seed,
+        )
         name = f"found_{index + 1}"
         found.arch.save(workdir.path / "archs" / f"{name}.json", dataclasses.asdict(found) | {"arch": None})
         candidates[name] = (found.arch, budget_ms)

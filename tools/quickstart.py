@@ -14,8 +14,8 @@ from ofa_tf.training.flags import config_from_flags, define_flags
 
 define_flags()
 _DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
-_NUM_ARCHS = flags.DEFINE_integer("num_archs", 40, "Subnets whose accuracy is measured.")
-_NUM_NETWORKS = flags.DEFINE_integer("num_networks", 10, "Whole networks that calibrate and check latencies.")
+_NUM_ARCHS = flags.DEFINE_integer("num_archs", 32, "Subnets whose accuracy is measured.")
+_NUM_NETWORKS = flags.DEFINE_integer("num_networks", 8, "Whole networks that calibrate and check latencies.")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Shipping a subnet: extract, convert, write with its sidecar, check what was written."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def ship(
 
 def tflite_top1(model: bytes | str | Path, batches: Iterable[tuple[Any, Any]]) -> float:
     """Top-1 accuracy in [0, 1] of a TFLite model on normalised images and labels."""
-    runner = TFLiteModel(model)
+    runner = TFLiteModel(model, num_threads=os.cpu_count() or 1)
     num_correct = num_images = 0
     for images, labels in batches:
         predicted = runner.predict(np.asarray(images)).argmax(axis=-1)

@@ -19,10 +19,11 @@ def train_baseline(
 ) -> keras.Model:
     """Train a plain Keras MobileNetV3-like network with `Model.fit`.
 
-    Same images, augmentation, batch size, learning rates, momentum, weight decay
+    Same images, augmentation, learning rate for an image, momentum, weight decay
     and label smoothing as the supernet's phase `full`, but no weight sharing, no
-    elastic image size and no teacher. Sets Keras's global random seed, as a
-    script of one's own would.
+    elastic image size and no teacher; and batches of twice the size, which train
+    such a network faster. Sets Keras's global random seed, as a script of one's
+    own would.
 
     Args:
         config: Settings.
@@ -31,13 +32,15 @@ def train_baseline(
         arch: The network; its image size is used throughout.
         num_epochs: Epochs of training.
     """
-    length = steps_per_epoch(source, config.batch_size)
+    batch_size = min(2 * config.batch_size, source.num_examples("train"))
+    length = steps_per_epoch(source, batch_size)
     settings = config.phases["full"]
+    learning_rate = settings.learning_rate * batch_size / config.batch_size
     num_warmup_steps = round(settings.warmup_epochs * length)
     schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if num_warmup_steps else settings.learning_rate,
+        initial_learning_rate=0.0 if num_warmup_steps else learning_rate,
         decay_steps=num_epochs * length - num_warmup_steps,
-        warmup_target=settings.learning_rate if num_warmup_steps else None,
+        warmup_target=learning_rate if num_warmup_steps else None,
         warmup_steps=num_warmup_steps,
     )
     keras.utils.set_random_seed(config.seed)
@@ -57,7 +60,7 @@ def train_baseline(
         for epoch in range(num_epochs):
             for images, labels in train_batches(
                 source,
-                batch_size=config.batch_size,
+                batch_size=batch_size,
                 epoch=epoch,
                 seed=config.seed,
                 image_sizes=[arch.image_size] * length,
@@ -65,16 +68,17 @@ def train_baseline(
             ):
                 yield images, keras.ops.one_hot(labels, source.num_classes)
 
-    with progress_bar(num_epochs * length * config.batch_size, "plain Keras net", "img") as bar:
-        model.fit(batches(), steps_per_epoch=length, epochs=num_epochs, verbose=0, callbacks=[_Progress(bar, config)])
+    with progress_bar(num_epochs * length * batch_size, "plain Keras net", "img") as bar:
+        progress = _Progress(bar, batch_size)
+        model.fit(batches(), steps_per_epoch=length, epochs=num_epochs, shuffle=False, verbose=0, callbacks=[progress])
     return model
 
 
 class _Progress(keras.callbacks.Callback):
-    def __init__(self, bar: Any, config: TrainConfig) -> None:
+    def __init__(self, bar: Any, batch_size: int) -> None:
         super().__init__()
         self._bar = bar
-        self._batch_size = config.batch_size
+        self._batch_size = batch_size
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         del batch
