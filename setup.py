@@ -47,6 +47,7 @@ TEST_REQUIREMENTS = [
     "pillow>=12.3",
     "pytest>=9.2",
     "pytest-cov>=7.1",
+    "pytest-xdist>=3.8",
 ]
 DEV_REQUIREMENTS = [
     *TEST_REQUIREMENTS,

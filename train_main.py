@@ -29,7 +29,8 @@ def main(argv: Sequence[str]) -> None:
     configure_tensorflow(flags.FLAGS.intra_op_threads)
     from ofa_tf.training.trainer import train  # loads TensorFlow, which flag errors need not wait for
 
-    train(config, phases, _RESUME.value)
+    if train(config, phases, _RESUME.value) is None:
+        print(f"All of these phases are finished in {config.workdir}.")
 
 
 if __name__ == "__main__":

@@ -170,3 +170,5 @@ def _flush_to_disk(path: Path) -> None:
     for file in files:
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
+    if path.is_dir():
+        _flush_folder(path)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ofa_tf.arch import Arch
 from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, get_device
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import TABLE_SETTINGS, build_latency_table
 from ofa_tf.errors import InputError
@@ -26,6 +26,7 @@ from ofa_tf.search.find import Found, find_arch, make_constraints
 from ofa_tf.search_space import SearchSpace
 from ofa_tf.workdir import Workdir
 
+MIN_NETWORKS = 4  # to calibrate a latency model on and check it with
 _SEARCH_SPLIT = "validation"
 _SECONDS_BETWEEN_WRITES = 15.0
 
@@ -76,6 +77,7 @@ def measure_latencies(
     num_threads: int = 1,
     num_networks: int = 16,
     seed: int = 0,
+    time_limit_s: float = 1800.0,
 ) -> dict[str, Any]:
     """Build a device's latency table, calibrate its model on whole networks, check it on others.
 
@@ -87,20 +89,23 @@ def measure_latencies(
         num_networks: Whole networks of all sizes; one half calibrates, the other
             checks.
         seed: Decides which networks.
+        time_limit_s: Limit for the pieces, and again for the networks, seconds.
 
     Returns:
         The report on the other half, see `LatencyModel.evaluate`.
     """
-    if num_networks < 4:
-        raise InputError(f"Expected `num_networks` to be at least 4. Received: num_networks={num_networks}.")
+    if num_networks < MIN_NETWORKS:
+        raise InputError(
+            f"Expected `num_networks` to be at least {MIN_NETWORKS}. Received: num_networks={num_networks}."
+        )
     space, num_classes = workdir.space, workdir.supernet.num_classes
     converter = block_model_converter(space, num_classes, precision)
-    settings = dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads)
+    settings = dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads, time_limit_s=time_limit_s)
     with progress_bar(1, f"latency table of {device.id}", "step") as bar:
         table = build_latency_table(
             space, device, converter, num_classes, precision, settings, on_progress=on_progress(bar)
         )
-    archs = _networks_of_all_sizes(space, num_networks, np.random.default_rng(seed))
+    archs = networks_of_all_sizes(space, num_networks, np.random.default_rng(seed))
     models = []
     with progress_bar(len(archs), "converting networks", "network") as bar:
         for index, arch in enumerate(archs):
@@ -108,7 +113,9 @@ def measure_latencies(
             models.append(BenchmarkModel(str(index), _convert(subnet, precision)))
             bar.update()
     with progress_bar(1, f"networks on {device.id}", "step") as bar:
-        settings = BenchmarkSettings(num_threads=num_threads, rounds=20, min_time_s=6.0, measure_peak_ram=False)
+        settings = BenchmarkSettings(
+            num_threads=num_threads, rounds=20, min_time_s=6.0, measure_peak_ram=False, time_limit_s=time_limit_s
+        )
         measurements = device.measure(models, settings, on_progress(bar))
     failed = [measurement.error for measurement in measurements if measurement.latency_ms is None]
     if failed:
@@ -139,10 +146,7 @@ def search_under(
     """
     predict_latency_ms = None
     if limits.latency_ms is not None:
-        latency_model = workdir.latency_model(device_id, precision)
-        if device_id == "host":  # a phone need not be at hand
-            latency_model.table.check_device(get_device(device_id).describe())
-        predict_latency_ms = latency_model.predict
+        predict_latency_ms = workdir.latency_model(device_id, precision).predict
     constraints = make_constraints(
         workdir.space,
         workdir.supernet.num_classes,
@@ -195,11 +199,16 @@ def ship_subnet(
     )
 
 
-def _networks_of_all_sizes(space: SearchSpace, num: int, rng: np.random.Generator) -> list[Arch]:
+def networks_of_all_sizes(space: SearchSpace, num: int, rng: np.random.Generator) -> list[Arch]:
     """The smallest, the largest and random archs between them; even positions hold both ends.
 
     Evenly drawn archs are all of middling size. Here each has a probability of
     its own for a gene to be the smallest choice rather than a random one.
+
+    Args:
+        space: Search space.
+        num: Number of archs, at least 3.
+        rng: Source of randomness.
     """
     genes = space.sample_genes(rng, num)
     share = np.linspace(0, 1, num + 2)[1:-1, np.newaxis]  # of genes that are random

@@ -18,8 +18,9 @@ from ofa_tf.device.results import save_benchmark
 from ofa_tf.errors import InputError
 from ofa_tf.export.ship import ship
 from ofa_tf.models.extraction import extract_subnet
-from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
+from ofa_tf.pipeline import MIN_NETWORKS, Limits, measure_accuracies, measure_latencies, search_under
 from ofa_tf.progress import on_progress, progress_bar
+from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
@@ -49,6 +50,11 @@ class QuickstartSettings:
     num_generations: int = 200
     num_finalists: int = 3
     budget_fractions: tuple[float, ...] = (0.2, 0.4, 0.6)
+
+    def __post_init__(self) -> None:
+        for name, minimum in (("num_archs", MIN_ENTRIES), ("num_networks", MIN_NETWORKS)):
+            if getattr(self, name) < minimum:
+                raise InputError(f"Expected `{name}` to be at least {minimum}. Received: {name}={getattr(self, name)}.")
 
 
 def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSettings | None = None) -> dict[str, Any]:
@@ -133,7 +139,7 @@ def _find_candidates(
             seed=seed,
         )
         name = f"found_{index + 1}"
-        found.arch.save(workdir.path / "archs" / f"{name}.json", dataclasses.asdict(found) | {"arch": None})
+        found.arch.save(workdir.path / "archs" / f"{name}.json", found.notes())
         candidates[name] = (found.arch, budget_ms)
     candidates["largest"] = (space.largest(), None)
     return candidates

@@ -1,5 +1,6 @@
 """How the programs set TensorFlow up; the library itself leaves global settings alone."""
 
+import contextlib
 import os
 
 from ofa_tf.errors import InputError
@@ -25,11 +26,13 @@ def configure_tensorflow(intra_op_threads: int = 0) -> None:
     """
     if intra_op_threads < 0:
         raise InputError(
-            f"Expected --intra_op_threads to be at least 0. Received: --intra_op_threads={intra_op_threads}."
+            f"Expected `intra_op_threads` to be at least 0. Received: intra_op_threads={intra_op_threads}."
         )
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    is_quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ  # whoever sets it wants to see what TensorFlow says
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with withheld_stderr():  # a dozen lines on oneDNN and on CUDA drivers that are not there
+    # Else a dozen lines on oneDNN and on CUDA drivers that are not there, whatever the level.
+    with withheld_stderr() if is_quiet else contextlib.nullcontext():
         import tensorflow as tf
 
         tf.config.list_physical_devices()

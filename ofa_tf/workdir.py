@@ -7,6 +7,7 @@ from pathlib import Path
 from ofa_tf.arch import Arch
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.sources import open_source
+from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.errors import InputError
@@ -87,9 +88,16 @@ class Workdir:
         return self.path / "latency_tables" / f"{name}_{precision}.json"
 
     def latency_model(self, device_id: str, precision: str = "float32") -> LatencyModel:
-        """The latency model of a device, from its table."""
-        path = self.latency_table_path(device_id, precision)
-        return LatencyModel(self.space, LatencyTable.load(path, self.space))
+        """The latency model of a device, from its table.
+
+        Raises:
+            InputError: If there is no table, or that of the host was measured on
+                another computer or with another runtime.
+        """
+        table = LatencyTable.load(self.latency_table_path(device_id, precision), self.space)
+        if device_id == "host":  # a phone need not be at hand
+            table.check_device(get_device(device_id).describe())
+        return LatencyModel(self.space, table)
 
     def parse_archs(self, text: str, seed: int = 0) -> dict[str, Arch]:
         """Archs that `--arch` stands for, by name.

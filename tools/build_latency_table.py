@@ -16,6 +16,9 @@ _DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not suppor
 _PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the models.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.")
 _NUM_NETWORKS = flags.DEFINE_integer("num_networks", 16, "Whole networks measured to calibrate and check the model.")
+_TIME_LIMIT = flags.DEFINE_float(
+    "time_limit_s", 1800.0, "Limit for measuring the pieces, and again for the networks, seconds."
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -27,7 +30,14 @@ def main(argv: Sequence[str]) -> None:
 
     workdir = Workdir(_WORKDIR.value)
     device = get_device(_DEVICE.value)
-    report = measure_latencies(workdir, device, _PRECISION.value, _NUM_THREADS.value, _NUM_NETWORKS.value)
+    report = measure_latencies(
+        workdir,
+        device,
+        _PRECISION.value,
+        _NUM_THREADS.value,
+        _NUM_NETWORKS.value,
+        time_limit_s=_TIME_LIMIT.value,
+    )
     print(
         f"latency model on {report['num_archs']} other networks: mean error {report['mape']:.1%}, "
         f"within 10% {report['within_10_percent']:.0%}, rank correlation {report['rank_correlation']}"

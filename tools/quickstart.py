@@ -27,7 +27,8 @@ def main(argv: Sequence[str]) -> None:
     from ofa_tf.report.summary import format_table
 
     device = get_device(_DEVICE.value)
-    summary = run_quickstart(config, device, QuickstartSettings(_NUM_ARCHS.value, _NUM_NETWORKS.value))
+    settings = QuickstartSettings(_NUM_ARCHS.value, _NUM_NETWORKS.value)
+    summary = run_quickstart(config, device, settings)
     print(format_table(summary["rows"]))
     print("seconds:", ", ".join(f"{step} {value:.0f}" for step, value in summary["seconds"].items()))
     print(f"peak memory of this process: {summary['peak_ram_bytes'] / 1e9:.1f} GB")

@@ -40,17 +40,7 @@ def main(argv: Sequence[str]) -> None:
     settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
     workdir = Workdir(_WORKDIR.value)
     found = search_under(workdir, limits, _DEVICE.value, _PRECISION.value, settings, _FINALISTS.value, _SEED.value)
-    found.arch.save(
-        _OUTPUT.value,
-        {
-            "predicted_top1": found.predicted_top1,
-            "measured_validation_top1": found.measured_top1,
-            "costs": found.costs,
-            "limits": found.limits,
-            "device": _DEVICE.value,
-            "precision": _PRECISION.value,
-        },
-    )
+    found.arch.save(_OUTPUT.value, {**found.notes(), "device": _DEVICE.value, "precision": _PRECISION.value})
     measured = "" if found.measured_top1 is None else f", measured {found.measured_top1:.2%}"
     print(f"validation top-1: predicted {found.predicted_top1:.2%}{measured}")
     for name, value in found.costs.items():

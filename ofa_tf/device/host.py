@@ -69,7 +69,7 @@ class HostDevice:
         if crash and not measured:
             raise InputError(
                 f"Expected the measuring process to finish. Received: {crash}. "
-                "Close other programs, measure fewer models, or raise --time_limit_s."
+                "Close other programs, measure fewer models, or raise the time limit."
             )
         runs = [_model_runs(run, settings.num_threads) for run in measured.values()]
         summaries = dict(zip(measured, summarize_runs(runs), strict=True))

@@ -12,7 +12,7 @@ from ofa_tf.device.pieces import HEAD, STEM, block_choices, block_key, input_siz
 from ofa_tf.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
-_SPREAD = 0.03  # usual relative deviation; larger ones weigh less and less in the fit
+_SPREAD = 0.05  # usual relative deviation; larger ones weigh less and less in the fit
 _MIN_ARCHS_FOR_LINE = 4  # with fewer, only the slope is fitted
 
 
@@ -189,7 +189,7 @@ def _fit_line(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:
         deviation = np.abs(features @ solution - 1)
         weights = 1 / (1 + (deviation / _SPREAD) ** 2)
     slope, intercept_ms = (*solution, 0.0)[:2]
-    if slope <= 0:  # noise beyond use for a line; a factor is safe
+    if slope <= 0 or slope * sums.min() + intercept_ms <= 0:  # noise beyond use for a line; a factor is safe
         slope, intercept_ms = float(np.median(measured / sums)), 0.0
     return float(slope), float(intercept_ms)
 

@@ -96,8 +96,8 @@ class LatencyTable:
         for name in ("device", "model", "abi", "runtime_sha256", "num_threads"):
             if name in facts and facts[name] != self.device.get(name):
                 raise InputError(
-                    f"Expected a measurement on the latency table's device ({name}={self.device.get(name)!r}). "
-                    f"Received: {name}={facts[name]!r}. Build a latency table for this device."
+                    f"Expected the device of the latency table ({name}={self.device.get(name)!r}). "
+                    f"Received: {name}={facts[name]!r}. Build a table for this one with tools/build_latency_table.py."
                 )
 
     def save(self, path: str | Path) -> None:

@@ -90,6 +90,6 @@ def _remedy(path: Path) -> str:
     if folder.name.startswith("step_"):
         return f"Delete {folder}; with --resume the phase continues from the checkpoint before."
     return (
-        f"Put the file back from a copy, such as {SUPERNET_FILE} in the newest folder under {folder / 'checkpoints'}, "
+        f"Put the file back from a copy, such as that in the newest *_finished folder under {folder / 'checkpoints'}, "
         "or train again."
     )

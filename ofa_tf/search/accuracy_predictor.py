@@ -9,7 +9,7 @@ from ofa_tf.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search_space import SearchSpace
 
-_MIN_ENTRIES = 10
+MIN_ENTRIES = 10  # of an accuracy table, to fit anything
 _FOLDS = 5
 _ALPHAS = np.logspace(-2, 3, 16)
 
@@ -47,9 +47,9 @@ class AccuracyPredictor:
         from sklearn.linear_model import RidgeCV
         from sklearn.model_selection import KFold, cross_val_predict
 
-        if len(table.top1) < _MIN_ENTRIES:
+        if len(table.top1) < MIN_ENTRIES:
             raise InputError(
-                f"Expected an accuracy table of at least {_MIN_ENTRIES} archs. Received: {len(table.top1)}. "
+                f"Expected an accuracy table of at least {MIN_ENTRIES} archs. Received: {len(table.top1)}. "
                 "Measure more: tools/build_accuracy_table.py --num_archs=100."
             )
         features = encode_features(table.space, table.genes)

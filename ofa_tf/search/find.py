@@ -34,6 +34,15 @@ class Found:
     costs: dict[str, float]
     limits: dict[str, float]
 
+    def notes(self) -> dict[str, Any]:
+        """Everything but the arch, for `Arch.save`."""
+        return {
+            "predicted_top1": self.predicted_top1,
+            "measured_validation_top1": self.measured_top1,
+            "costs": self.costs,
+            "limits": self.limits,
+        }
+
 
 def find_arch(
     space: SearchSpace,

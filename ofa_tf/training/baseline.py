@@ -45,9 +45,9 @@ def train_baseline(
     )
     keras.utils.set_random_seed(config.seed)
     model = build_subnet(space, arch, source.num_classes, config.dropout_rate)
-    optimizer = keras.optimizers.SGD(
-        schedule, momentum=config.momentum, nesterov=True, weight_decay=config.weight_decay
-    )
+    # Keras's weight decay bypasses the momentum, which multiplies the penalty of the supernet's training.
+    weight_decay = config.weight_decay / (1 - config.momentum)
+    optimizer = keras.optimizers.SGD(schedule, momentum=config.momentum, nesterov=True, weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     optimizer.build(model.trainable_variables)  # otherwise the training function is traced twice
     model.compile(

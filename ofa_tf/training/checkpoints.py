@@ -58,6 +58,8 @@ def save_checkpoint(
     """
     folder = phase_folder(workdir, phase)
     target = folder / f"step_{state.num_steps:08d}{'_finished' if state.is_finished else ''}"
+    for scrap in folder.glob(".step_*.tmp"):  # of a killed run: a phase has one writer
+        shutil.rmtree(scrap, ignore_errors=True)
     with io.atomic_path(target) as temporary:
         temporary.mkdir()
         save_supernet(supernet, temporary)

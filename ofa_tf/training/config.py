@@ -76,11 +76,11 @@ class TrainConfig:
         dropout_rate: Dropout before the classifier.
         distillation_weight: Weight of the loss against the teacher's
             predictions, beside that against the labels.
-        sandwich_rule: Whether, in steps of several subnets, the first one is the
-            smallest that the phase samples. It gets small subnets going when
-            there are few steps (Yu and Huang, "Universally Slimmable Networks
-            and Improved Training Techniques", ICCV 2019, section 3.3); the paper
-            of Once-for-All does without.
+        include_smallest: Whether, in steps of several subnets, the first one is the
+            smallest that the phase samples: half of the sandwich rule (Yu and
+            Huang, "Universally Slimmable Networks and Improved Training
+            Techniques", ICCV 2019). Small subnets then need fewer steps; the
+            paper of Once-for-All does without.
         num_calibration_images: Training images for BN calibration.
         seed: Decides every random choice.
 
@@ -104,7 +104,7 @@ class TrainConfig:
     label_smoothing: float = 0.1
     dropout_rate: float = 0.1
     distillation_weight: float = 1.0
-    sandwich_rule: bool = True
+    include_smallest: bool = True
     num_calibration_images: int = 256
     seed: int = 0
 
@@ -137,11 +137,15 @@ class TrainConfig:
             InputError: If there is no such file or it is not a configuration.
         """
         hint = f"Train first: python train_main.py --phase=all --workdir={workdir}"
-        document = io.read_json(Path(workdir) / CONFIG_FILE, "train_config", hint)
+        # `include_smallest` came later: earlier runs did without.
+        document = {"include_smallest": False, **io.read_json(Path(workdir) / CONFIG_FILE, "train_config", hint)}
         fields: dict[str, Any] = {field.name: document.get(field.name) for field in dataclasses.fields(cls)}
         missing = sorted(name for name in fields if name not in document)
         if missing:
-            raise InputError(f"Expected {workdir}/{CONFIG_FILE} to have the entries {missing}. Received: none of them.")
+            raise InputError(
+                f"Expected {workdir}/{CONFIG_FILE} to have the entries {missing}. Received: none. It is damaged "
+                "or from another version of ofa_tf: put it back from a copy, or train in another --workdir."
+            )
         try:
             fields["phases"] = {name: PhaseConfig(**values) for name, values in fields["phases"].items()}
             return cls(**{**fields, "workdir": str(workdir)})

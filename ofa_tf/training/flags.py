@@ -1,7 +1,5 @@
 """The command-line flags of a training run, and the configuration they make."""
 
-import dataclasses
-
 from absl import flags
 
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
@@ -22,7 +20,7 @@ _HELP = {
     "label_smoothing": "Share of the label spread over all classes.",
     "dropout_rate": "Dropout before the classifier.",
     "distillation_weight": "Weight of the loss against the full network's predictions.",
-    "sandwich_rule": "Let the first of several subnets of a step be the smallest one.",
+    "include_smallest": "Let the first of several subnets of a step be the smallest one.",
     "num_calibration_images": "Training images for BN calibration.",
     "seed": "Decides every random choice.",
 }
@@ -60,9 +58,7 @@ def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
         phase: PhaseConfig(**{name: values[f"{phase}_{name}"].value for name in _PHASE_HELP})
         for phase in DEFAULT_PHASES
     }
-    return dataclasses.replace(
-        TrainConfig(workdir=_DEFAULT_WORKDIR), phases=phases, **{name: values[name].value for name in _HELP}
-    )
+    return TrainConfig(phases=phases, **{name: values[name].value for name in _HELP})
 
 
 def _define(name: str, default: object, text: str, values: flags.FlagValues) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf import io
 from ofa_tf.arch import Arch
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import steps_per_epoch, train_batches
 from ofa_tf.data.sources import open_source
 from ofa_tf.errors import InputError
 from ofa_tf.models.channel_sorting import sort_channels
-from ofa_tf.models.saving import save_supernet
+from ofa_tf.models.saving import SUPERNET_FILE, check_archive, save_supernet
 from ofa_tf.models.supernet import build_supernet
 from ofa_tf.presets import get_search_space
 from ofa_tf.progress import progress_bar
@@ -34,6 +35,7 @@ from ofa_tf.training.phases import PHASES, Phase, previous_phase
 from ofa_tf.training.schedules import warmup_cosine
 from ofa_tf.training.train_step import TrainStep
 
+_HOW_TO_GO_ON = "the same command continues (train_main.py: with --resume)"
 _SECONDS_WITHIN_EPOCH = 600.0  # between checkpoints; more often only at the end of an epoch
 _MAX_SAVING_SHARE = 0.05  # of the time, for checkpoints at the end of an epoch
 
@@ -65,6 +67,7 @@ def train(config: TrainConfig, phases: tuple[Phase, ...], resume: bool = False) 
     _check_start(config, phases, resume)
     unfinished = [phase for phase in phases if not _is_finished(config, phase)]
     if not unfinished:
+        _restore_network(config)
         return None
     source = open_source(config.dataset, config.data_dir, config.download, config.validation_fraction)
     steps_per_epoch(source, config.batch_size)
@@ -132,7 +135,7 @@ class Trainer:
         smallest = phase.smallest_indices(self.space)
         genes = self.space.sample_genes(rng, num_subnets, smallest)
         image_size = genes[0, self.space.image_size_gene]
-        if self.config.sandwich_rule and num_subnets > 1:
+        if self.config.include_smallest and num_subnets > 1:
             genes[0] = smallest
         genes[:, self.space.image_size_gene] = image_size
         return genes
@@ -220,6 +223,8 @@ class Trainer:
 
     def _save(self, phase: Phase, state: TrainState) -> None:
         start = time.monotonic()
+        if not all(np.isfinite(weights).all() for weights in self.supernet.get_weights()):
+            raise InputError(_diverged(phase, state.num_steps, math.nan, self.config.phases[phase.name].learning_rate))
         save_checkpoint(self.config.workdir, phase, self.supernet, self.train_step.optimizer, state)
         self._last_save = time.monotonic()
         self._save_seconds = self._last_save - start
@@ -230,9 +235,19 @@ def _is_finished(config: TrainConfig, phase: Phase) -> bool:
     return checkpoint is not None and read_state(checkpoint).is_finished
 
 
+def _restore_network(config: TrainConfig) -> None:
+    """Put the network of the last finished phase back where later steps look for it, if it is not there."""
+    target = Path(config.workdir) / SUPERNET_FILE
+    checkpoints = [latest_checkpoint(config.workdir, phase) for phase in PHASES if _is_finished(config, phase)]
+    if not target.exists() and checkpoints[-1] is not None:
+        check_archive(checkpoints[-1] / SUPERNET_FILE)
+        io.write_bytes(target, (checkpoints[-1] / SUPERNET_FILE).read_bytes())
+
+
 def _check_settings(config: TrainConfig) -> None:
     """Check that a workdir's phases are all trained with the same settings, learning rates aside."""
-    if not (Path(config.workdir) / CONFIG_FILE).exists():
+    has_begun = any(latest_checkpoint(config.workdir, phase) is not None for phase in PHASES)
+    if not has_begun or not (Path(config.workdir) / CONFIG_FILE).exists():
         return
     old = TrainConfig.load(config.workdir)
     free = ("workdir", "data_dir", "download", "phases")
@@ -277,12 +292,11 @@ def _missing_phase(config: TrainConfig, phase: Phase, previous: Phase) -> str:
 
 
 def _saved(phase: Phase, state: TrainState) -> str:
-    how = "the same command continues (train_main.py: with --resume)"
-    return f"Phase {phase.name} is saved after {state.num_steps} steps; {how}."
+    return f"Phase {phase.name} is saved after {state.num_steps} steps; {_HOW_TO_GO_ON}."
 
 
 def _diverged(phase: Phase, step: int, loss: float, learning_rate: float) -> str:
     return (
         f"Expected a finite loss. Received: loss={loss} in step {step} of phase {phase.name}. Lower "
-        f"--{phase.name}_learning_rate={learning_rate} or lengthen --{phase.name}_warmup_epochs, then --resume."
+        f"--{phase.name}_learning_rate={learning_rate} or lengthen --{phase.name}_warmup_epochs; {_HOW_TO_GO_ON}."
     )

@@ -56,6 +56,16 @@ def test_calibration_finds_the_line_despite_an_outlier(space: SearchSpace, table
     assert report["rank_correlation"] == pytest.approx(1)
 
 
+def test_a_line_that_would_predict_nothing_or_less_becomes_a_factor(space: SearchSpace, table: LatencyTable) -> None:
+    archs = [space.smallest(24), space.smallest(40), space.largest(24), space.largest(40)]
+    plain = LatencyModel(space, table)
+    sums = np.array([plain.predict(arch) for arch in archs])
+    measured = sums - 0.999 * sums.min() + 1e-5  # as if pieces had a constant too much
+    measured[0] *= 0.001
+    fitted = plain.calibrate(archs, measured.tolist())
+    assert all(fitted.predict(arch) > 0 for arch in archs)
+
+
 def test_few_archs_give_a_factor_only(space: SearchSpace, table: LatencyTable) -> None:
     arch = space.largest()
     plain = LatencyModel(space, table)

@@ -39,7 +39,7 @@ def quickstart(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"--dataset=folder:{photos}",
         "--batch_size=16",
         "--num_calibration_images=32",
-        "--num_archs=12",
+        "--num_archs=10",
         "--num_networks=4",
         "--full_warmup_epochs=0",
         *(f"--{phase}_epochs=1" for phase in phases),

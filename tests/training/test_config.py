@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,24 @@ def test_flags_make_the_configuration_and_the_quickstart_recipe_is_the_default()
         parsed[name] = config_from_flags(values)
     assert parsed["default"] == parsed["recipe"]
     assert parsed["default"].phases["depth_2"].num_subnets == 2
+
+
+def test_every_field_of_the_configuration_has_a_flag() -> None:
+    values = flags.FlagValues()
+    define_flags(values)
+    fields = {field.name for field in dataclasses.fields(TrainConfig)} - {"phases"}
+    assert fields <= set(values)
+    for phase in PHASE_NAMES:
+        assert {f"{phase}_{field.name}" for field in dataclasses.fields(PhaseConfig)} <= set(values)
+
+
+def test_a_run_from_before_a_setting_existed_still_loads(tmp_path: Path) -> None:
+    TrainConfig(workdir=str(tmp_path), phases=_FULL).save()
+    path = tmp_path / "train_config.json"
+    document = json.loads(path.read_text())
+    del document["include_smallest"]
+    path.write_text(json.dumps(document))
+    assert not TrainConfig.load(tmp_path).include_smallest
 
 
 def test_a_flag_reaches_the_phase_it_names() -> None:

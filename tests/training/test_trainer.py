@@ -133,9 +133,13 @@ def test_the_evaluator_of_a_training_measures_like_one_of_the_files_it_left(conf
     assert evaluator is not None
     live, loaded = Workdir(config.workdir, evaluator), Workdir(config.workdir)
     arch = MICRO.smallest()
-    assert live.evaluator.top1(arch, "test") == loaded.evaluator.top1(arch, "test")
-    assert live.network_id == loaded.network_id
+    images = np.random.default_rng(0).standard_normal((2, arch.image_size, arch.image_size, 3), dtype=np.float32)
+    logits = []
+    for workdir in (live, loaded):
+        workdir.evaluator.calibrate(arch)
+        logits.append(workdir.supernet(images, arch).numpy())
     assert loaded.supernet is not live.supernet
+    np.testing.assert_allclose(logits[0], logits[1], rtol=1e-4, atol=1e-5)
 
 
 def test_settings_that_differ_from_those_of_the_trained_phases_are_refused(finished: TrainConfig) -> None:
@@ -148,6 +152,24 @@ def test_settings_that_differ_from_those_of_the_trained_phases_are_refused(finis
         with pytest.raises(InputError, match=re.escape(f"Received: {shown}. Use the earlier settings")):
             train(dataclasses.replace(finished, **changed), select_phases("all"), resume=True)
     assert (Path(finished.workdir) / "train_config.json").read_bytes() == before
+
+
+def test_settings_may_change_as_long_as_nothing_was_trained(config: TrainConfig) -> None:
+    config.save()  # as a run that broke down in its first step left it
+    short = {"full": PhaseConfig(epochs=1, learning_rate=0.02)}
+    train(dataclasses.replace(config, phases=short, batch_size=8), select_phases("full"))
+    assert TrainConfig.load(config.workdir).batch_size == 8
+
+
+def test_a_lost_network_is_put_back_from_the_last_finished_phase(finished: TrainConfig, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", finished.workdir, copy], check=True)
+    (copy / "supernet.keras").unlink()
+    assert train(dataclasses.replace(finished, workdir=str(copy)), select_phases("all"), resume=True) is None
+    kept = Path(finished.workdir) / "supernet.keras"
+    for old, new in zip(load_supernet(kept.parent).weights, load_supernet(copy).weights, strict=True):
+        if "moving" not in old.path:
+            np.testing.assert_array_equal(old.numpy(), new.numpy())
 
 
 def test_a_phase_with_a_teacher_needs_the_full_phase_s_checkpoint(finished: TrainConfig, tmp_path: Path) -> None:
@@ -173,13 +195,13 @@ def test_missing_settings_of_a_phase_are_reported(config: TrainConfig) -> None:
         train(dataclasses.replace(config, phases={"full": config.phases["full"]}), select_phases("kernel"))
 
 
-def test_the_sandwich_rule_makes_the_first_of_several_subnets_the_smallest(
+def test_the_include_smallest_makes_the_first_of_several_subnets_the_smallest(
     config: TrainConfig, source: ImageSource
 ) -> None:
     one = dataclasses.replace(config.phases["depth_1"], num_subnets=1)
     phases = {**config.phases, "depth_1": one}
-    with_rule = Trainer(dataclasses.replace(config, phases=phases, sandwich_rule=True), source)
-    without = Trainer(dataclasses.replace(config, phases=phases, sandwich_rule=False), source)
+    with_rule = Trainer(dataclasses.replace(config, phases=phases, include_smallest=True), source)
+    without = Trainer(dataclasses.replace(config, phases=phases, include_smallest=False), source)
     for phase in PHASES:
         for step in range(8):
             rows, free = with_rule.draw_subnets(phase, step), without.draw_subnets(phase, step)
