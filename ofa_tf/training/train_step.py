@@ -83,6 +83,8 @@ class TrainStep:
             Loss and accuracy, means over the subnets.
         """
         config = self._config
+        if use_teacher:
+            self.teacher  # noqa: B018 -- built here: a trace that makes variables is traced twice
         teacher_logits = self._predict(images) if use_teacher else None
         targets = make_targets(
             labels,
