@@ -15,7 +15,7 @@ quickstart: $(STAMP) ## the whole pipeline on a small data set, into runs/quicks
 	$(BIN)/python tools/quickstart.py --flagfile=flags/quickstart.cfg --workdir=runs/quickstart
 
 test: $(STAMP) ## all tests, in two processes, with coverage of ofa_tf (the required share stands in pyproject.toml)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered --durations=15
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --durations=15
 
 test-fast: $(STAMP) ## the tests that take seconds, without coverage
 	$(BIN)/python -m pytest -m "not slow"
