@@ -38,6 +38,9 @@ def main(argv: Sequence[str]) -> None:
         time_limit_s=_TIME_LIMIT.value,
     )
     device = get_device(_DEVICE.value)
+    missing = [path for path in _MODEL.value if not Path(path).is_file()]
+    if missing:
+        raise InputError(f"Expected --model to name TFLite files. Received: no file at {', '.join(missing)}.")
     models = [BenchmarkModel(path, Path(path)) for path in _MODEL.value]
     with progress_bar(1, f"benchmark on {device.id}", "step") as bar:
         measurements = device.measure(models, settings, on_progress(bar))

@@ -142,6 +142,7 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
         ("train_main.py", ["--batch_size=0"], "Received: batch_size=0"),
         ("tools/evaluate.py", [], "Train one: python train_main.py"),
         ("tools/benchmark.py", ["--model=m.tflite", "--device=adb"], "adb"),
+        ("tools/benchmark.py", ["--model=no.tflite"], "Received: no file at no.tflite"),
         ("tools/benchmark.py", ["--model=m.tflite", "--device=moon"], "Received: 'moon'"),
     ],
 )
