@@ -15,7 +15,7 @@ from absl import flags
 from ofa_tf import cli
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.training.flags import config_from_flags, define_flags
-from ofa_tf.training.phases import select_phases
+from ofa_tf.training.phases import next_phase, select_phases
 
 define_flags()
 _PHASE = flags.DEFINE_string("phase", "all", "full, kernel, depth, width or all.")
@@ -29,8 +29,13 @@ def main(argv: Sequence[str]) -> None:
     configure_tensorflow(flags.FLAGS.intra_op_threads)
     from ofa_tf.training.trainer import train  # loads TensorFlow, which flag errors need not wait for
 
-    if train(config, phases, _RESUME.value) is None:
-        print(f"All of these phases are finished in {config.workdir}.")
+    is_old = train(config, phases, _RESUME.value) is None
+    print(f"Phase {phases[-1].name} {'was finished before' if is_old else 'is finished'}: see {config.workdir}.")
+    following = next_phase(phases[-1])
+    if following is None:
+        print(f"Next: python tools/evaluate.py --workdir={config.workdir} --arch=min")
+    else:
+        print(f"Next: the same command with {following.flags}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ofa_tf.export.ship import ship
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.subnet import build_subnet
-from ofa_tf.progress import on_progress, progress_bar
+from ofa_tf.progress import announce, on_progress, progress_bar
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
 from ofa_tf.search.evolution import EvolutionSettings
@@ -144,6 +144,7 @@ def search_under(
             or runtime, no limit is given, or not even the smallest subnet is
             within them.
     """
+    workdir.check_tables(device_id if limits.latency_ms is not None else None, precision)
     predict_latency_ms = None
     if limits.latency_ms is not None:
         predict_latency_ms = workdir.latency_model(device_id, precision).predict
@@ -184,7 +185,9 @@ def ship_subnet(
     workdir: Workdir, arch: Arch, quantization: str, path: str | Path, num_representative_images: int = 200
 ) -> dict[str, Any]:
     """Calibrate, cut out, convert, check on the test images and write; see `ship`."""
-    workdir.evaluator.calibrate(arch)
+    evaluator = workdir.evaluator
+    announce("calibrating batch normalization, converting, checking on the test images")
+    evaluator.calibrate(arch)
     subnet = extract_subnet(workdir.supernet, arch)
     return ship(
         subnet,
@@ -192,8 +195,8 @@ def ship_subnet(
         arch,
         path,
         quantization,
-        workdir.evaluator.training_images(arch.image_size, num_representative_images),
-        workdir.evaluator.eval_batches(arch.image_size, "test"),
+        evaluator.training_images(arch.image_size, num_representative_images),
+        evaluator.eval_batches(arch.image_size, "test"),
         workdir.source.class_names,
         (IMAGE_MEAN, IMAGE_STD),
     )

@@ -1,7 +1,8 @@
-"""Progress bars for terminals and logs."""
+"""What a program says while it works, on stderr: stdout is for results."""
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tqdm import tqdm
@@ -27,6 +28,21 @@ def progress_bar(total: int, description: str, unit: str, initial: int = 0, **op
         dynamic_ncols=is_terminal,
         **options,
     )
+
+
+@contextlib.contextmanager
+def standing_still(bar: tqdm, reason: str) -> Iterator[None]:
+    """Say beside the description why `bar` does not move; the time does not count for its rate."""
+    description = bar.desc
+    bar.set_description_str(f"{description.removesuffix(': ')} ({reason}): ", refresh=sys.stderr.isatty())
+    yield
+    bar.set_description_str(description, refresh=False)
+    bar.unpause()
+
+
+def announce(text: str) -> None:
+    """Name a step that takes seconds and has no bar."""
+    tqdm.write(f"{text} ...", file=sys.stderr)
 
 
 def on_progress(bar: tqdm) -> Callable[[int, int], None]:

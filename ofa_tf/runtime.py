@@ -5,6 +5,7 @@ import os
 
 from ofa_tf.errors import InputError
 from ofa_tf.native_log import withheld_stderr
+from ofa_tf.progress import announce
 
 
 def configure_tensorflow(intra_op_threads: int = 0) -> None:
@@ -28,6 +29,7 @@ def configure_tensorflow(intra_op_threads: int = 0) -> None:
         raise InputError(
             f"Expected `intra_op_threads` to be at least 0. Received: intra_op_threads={intra_op_threads}."
         )
+    announce("loading TensorFlow")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     is_quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ  # whoever sets it wants to see what TensorFlow says
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -3,19 +3,25 @@
 import functools
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ofa_tf.arch import Arch
-from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.sources import open_source
 from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.errors import InputError
-from ofa_tf.models.saving import SUPERNET_FILE, load_supernet
-from ofa_tf.models.supernet import Supernet
+from ofa_tf.presets import get_search_space
+from ofa_tf.progress import announce
 from ofa_tf.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.training.evaluation import Evaluator
+
+# TensorFlow is loaded with the supernet: mistakes that have nothing to do with it need not wait for it.
+if TYPE_CHECKING:
+    from ofa_tf.data.image_source import ImageSource
+    from ofa_tf.models.supernet import Supernet
+    from ofa_tf.training.evaluation import Evaluator
 
 
 class Workdir:
@@ -31,7 +37,7 @@ class Workdir:
             says which command makes it.
     """
 
-    def __init__(self, path: str | Path, evaluator: Evaluator | None = None) -> None:
+    def __init__(self, path: str | Path, evaluator: "Evaluator | None" = None) -> None:
         self.path = Path(path)
         if evaluator is not None:
             self.evaluator, self.supernet, self.source = evaluator, evaluator.supernet, evaluator.source
@@ -42,18 +48,23 @@ class Workdir:
         return TrainConfig.load(self.path)
 
     @functools.cached_property
-    def supernet(self) -> Supernet:
+    def supernet(self) -> "Supernet":
         """The supernet of the last finished phase."""
+        from ofa_tf.models.saving import load_supernet
+
+        announce(f"loading the supernet in {self.path}")
         return load_supernet(self.path)
 
     @property
     def space(self) -> SearchSpace:
-        """The supernet's search space."""
-        return self.supernet.space
+        """The run's search space."""
+        return get_search_space(self.config.space)
 
     @functools.cached_property
-    def source(self) -> ImageSource:
+    def source(self) -> "ImageSource":
         """The data set the supernet was trained on."""
+        from ofa_tf.data.sources import open_source
+
         config = self.config
         source = open_source(config.dataset, config.data_dir, validation_fraction=config.validation_fraction)
         if source.num_classes != self.supernet.num_classes:
@@ -64,8 +75,10 @@ class Workdir:
         return source
 
     @functools.cached_property
-    def evaluator(self) -> Evaluator:
+    def evaluator(self) -> "Evaluator":
         """Measures subnets on the run's data set."""
+        from ofa_tf.training.evaluation import Evaluator
+
         config = self.config
         return Evaluator(
             self.supernet, self.source, config.augmentation, config.num_calibration_images, seed=config.seed
@@ -74,6 +87,8 @@ class Workdir:
     @functools.cached_property
     def network_id(self) -> str:
         """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
+        from ofa_tf.models.saving import SUPERNET_FILE
+
         self.supernet  # noqa: B018 -- checks that the file is there and whole
         return hashlib.sha256((self.path / SUPERNET_FILE).read_bytes()).hexdigest()
 
@@ -98,6 +113,23 @@ class Workdir:
         if device_id == "host":  # a phone need not be at hand
             table.check_device(get_device(device_id).describe())
         return LatencyModel(self.space, table)
+
+    def check_tables(self, device_id: str | None, precision: str = "float32") -> None:
+        """Check that the tables that a search needs are there: that of accuracies and that of a device, if any.
+
+        Raises:
+            InputError: Names each table that is missing and the command that builds it.
+        """
+        commands = {self.accuracy_table_path: "build_accuracy_table.py"}
+        if device_id is not None:
+            path = self.latency_table_path(device_id, precision)
+            commands[path] = f"build_latency_table.py --device={device_id} --precision={precision}"
+        missing = {path: command for path, command in commands.items() if not path.is_file()}
+        if missing:
+            builds = " and ".join(f"python tools/{command} --workdir={self.path}" for command in missing.values())
+            raise InputError(
+                f"Expected tables at {' and '.join(map(str, missing))}. Received: no such files. Build with: {builds}."
+            )
 
     def parse_archs(self, text: str, seed: int = 0) -> dict[str, Arch]:
         """Archs that `--arch` stands for, by name.
@@ -126,8 +158,6 @@ class Workdir:
 
 
 def _draw(space: SearchSpace, text: str, seed: int) -> list[Arch]:
-    import numpy as np
-
     number = text.removeprefix("random:")
     if not number.isdigit() or int(number) < 1:
         raise InputError(f"Expected --arch=random:N with a whole number N. Received: --arch={text}.")

@@ -12,6 +12,8 @@ from absl import flags
 
 from ofa_tf import cli
 from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.search.accuracy_predictor import AccuracyPredictor
+from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.")
@@ -20,12 +22,11 @@ _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    workdir = Workdir(_WORKDIR.value)
+    workdir.config  # noqa: B018 -- checked before TensorFlow is loaded
     configure_tensorflow()
     from ofa_tf.pipeline import measure_accuracies
-    from ofa_tf.search.accuracy_predictor import AccuracyPredictor
-    from ofa_tf.workdir import Workdir
 
-    workdir = Workdir(_WORKDIR.value)
     table = measure_accuracies(workdir, _NUM_ARCHS.value, _SEED.value)
     print(f"{len(table.top1)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {table.split}")
     report = AccuracyPredictor.fit(table).report

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.device.device import get_device
 from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
@@ -23,13 +25,11 @@ _TIME_LIMIT = flags.DEFINE_float(
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    workdir, device = Workdir(_WORKDIR.value), get_device(_DEVICE.value)
+    workdir.config  # noqa: B018 -- checked before TensorFlow is loaded
     configure_tensorflow()
-    from ofa_tf.device.device import get_device
     from ofa_tf.pipeline import measure_latencies
-    from ofa_tf.workdir import Workdir
 
-    workdir = Workdir(_WORKDIR.value)
-    device = get_device(_DEVICE.value)
     report = measure_latencies(
         workdir,
         device,

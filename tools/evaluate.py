@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli, io
+from ofa_tf.progress import announce
 from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _ARCH = flags.DEFINE_string("arch", "max", "An arch JSON file, max, min or random:N.")
@@ -20,12 +22,13 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    configure_tensorflow()
-    from ofa_tf.workdir import Workdir
-
     workdir = Workdir(_WORKDIR.value)
+    archs = workdir.parse_archs(_ARCH.value, _SEED.value)
+    configure_tensorflow()
+    workdir.evaluator  # noqa: B018 -- loads the supernet, which says so itself
+    announce(f"measuring {len(archs)} subnets; the first one takes longer")
     results = []
-    for name, arch in workdir.parse_archs(_ARCH.value, _SEED.value).items():
+    for name, arch in archs.items():
         top1 = workdir.evaluator.top1(arch, _SPLIT.value)
         results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
         print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)

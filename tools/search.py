@@ -12,6 +12,8 @@ from absl import flags
 
 from ofa_tf import cli
 from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
@@ -31,14 +33,13 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", require
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    workdir = Workdir(_WORKDIR.value)
+    workdir.check_tables(_DEVICE.value if _LATENCY.value is not None else None, _PRECISION.value)
+    settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
     configure_tensorflow()
     from ofa_tf.pipeline import Limits, search_under
-    from ofa_tf.search.evolution import EvolutionSettings
-    from ofa_tf.workdir import Workdir
 
     limits = Limits(_LATENCY.value, _MACS.value, _SIZE.value, _PEAK_RAM.value)
-    settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
-    workdir = Workdir(_WORKDIR.value)
     found = search_under(workdir, limits, _DEVICE.value, _PRECISION.value, settings, _FINALISTS.value, _SEED.value)
     found.arch.save(_OUTPUT.value, {**found.notes(), "device": _DEVICE.value, "precision": _PRECISION.value})
     measured = "" if found.measured_top1 is None else f", measured {found.measured_top1:.2%}"

@@ -1,5 +1,6 @@
 """Stopping between two steps when asked to."""
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -31,5 +32,7 @@ class Interruption:
     def _request(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         if self.is_requested:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("Earlier checkpoints are intact.")
         self.is_requested = True
+        # Not print(): the handler may have interrupted one.
+        os.write(2, b"\nstopping after this step, to save what is done (once more: stop at once)\n")

@@ -37,6 +37,11 @@ class Phase:
         return f"{self.kind}_{self.stage}" if self.kind in ("depth", "width") else self.kind
 
     @property
+    def flags(self) -> str:
+        """What selects it on the command line, such as `--phase=depth --stage=2`."""
+        return f"--phase={self.kind}" + (f" --stage={self.stage}" if self.name != self.kind else "")
+
+    @property
     def has_teacher(self) -> bool:
         """Whether the full network's predictions are distilled."""
         return self.kind != "full"
@@ -76,6 +81,12 @@ def select_phases(kind: str, stage: int | None = None) -> tuple[Phase, ...]:
         stages = sorted(phase.stage for phase in PHASES if phase.kind == kind)
         raise InputError(f"Expected --stage to be one of {stages} with --phase={kind}. Received: --stage={stage}.")
     return chosen
+
+
+def next_phase(phase: Phase) -> Phase | None:
+    """The phase that starts from the checkpoint of `phase`; `None` for the last."""
+    index = PHASES.index(phase) + 1
+    return PHASES[index] if index < len(PHASES) else None
 
 
 def previous_phase(phase: Phase) -> Phase | None:

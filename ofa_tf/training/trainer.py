@@ -1,5 +1,6 @@
 """Progressive shrinking: the loop over phases, epochs and steps."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -20,7 +21,7 @@ from ofa_tf.models.channel_sorting import sort_channels
 from ofa_tf.models.saving import SUPERNET_FILE, check_archive, save_supernet
 from ofa_tf.models.supernet import build_supernet
 from ofa_tf.presets import get_search_space
-from ofa_tf.progress import progress_bar
+from ofa_tf.progress import progress_bar, standing_still
 from ofa_tf.training.checkpoints import (
     TrainState,
     latest_checkpoint,
@@ -190,7 +191,11 @@ class Trainer:
                     state.num_steps, settings.learning_rate, num_steps, round(settings.warmup_epochs * length)
                 )
                 seed = (self.config.seed, state.num_steps)
-                loss, accuracy = self.train_step(images, labels, genes[step], learning_rate, seed, phase.has_teacher)
+                is_first = step == start_step  # traces, in the first epoch of a process
+                with standing_still(bar, "first step") if is_first else contextlib.nullcontext():
+                    loss, accuracy = self.train_step(
+                        images, labels, genes[step], learning_rate, seed, phase.has_teacher
+                    )
                 if not np.isfinite(loss):
                     raise InputError(_diverged(phase, state.num_steps, loss, settings.learning_rate))
                 state.num_steps += 1
@@ -206,8 +211,9 @@ class Trainer:
             rate = (length - start_step) * batch_size / (time.monotonic() - began)
             entry = {"epoch": epoch + 1, "images_per_second": round(rate, 1)}
             entry |= {"loss": totals[0] / (length - start_step), "accuracy": totals[1] / (length - start_step)}
-            for name, arch in self.validation_archs(phase).items():
-                entry[f"{name}_top1"] = self.evaluator.top1(arch)
+            with standing_still(bar, "validating"):
+                for name, arch in self.validation_archs(phase).items():
+                    entry[f"{name}_top1"] = self.evaluator.top1(arch)
             bar.set_postfix(
                 loss=f"{entry['loss']:.3f}",
                 acc=f"{entry['accuracy']:.1%}",
@@ -283,10 +289,9 @@ def _check_start(config: TrainConfig, phases: tuple[Phase, ...], resume: bool) -
 
 
 def _missing_phase(config: TrainConfig, phase: Phase, previous: Phase) -> str:
-    stage = f" --stage={previous.stage}" if previous.kind in ("depth", "width") else ""
     return (
         f"Expected a finished phase {previous.name} in {config.workdir} before phase {phase.name}. Received: none. "
-        f"Run first: python train_main.py --phase={previous.kind}{stage} --workdir={config.workdir} (with the same "
+        f"Run first: python train_main.py {previous.flags} --workdir={config.workdir} (with the same "
         "flagfile)."
     )
 

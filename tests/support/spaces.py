@@ -19,3 +19,20 @@ MICRO = register_search_space(
         head_width=32,
     )
 )
+
+# Its networks take a measurable time.
+SMALL = register_search_space(
+    SearchSpace(
+        name="small",
+        image_sizes=(32, 48),
+        stem_width=16,
+        stem_stride=2,
+        first_width=16,
+        stages=(
+            Stage(24, 2, "relu", False, (1, 2), (3, 5), (3, 6)),
+            Stage(40, 2, "hard_swish", True, (1, 2), (3, 5), (3, 6)),
+        ),
+        feature_width=64,
+        head_width=64,
+    )
+)

@@ -13,11 +13,11 @@ from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.presets import get_search_space
 from ofa_tf.search.accuracy_table import AccuracyTable
+from tests.support.spaces import SMALL
 
 pytestmark = pytest.mark.slow
 
 _TOOLS = sorted(path.name for path in (Path(__file__).parents[2] / "tools").glob("*.py"))
-_SPACE = get_search_space("mobilenet_v3_tiny")
 
 Run = Callable[..., subprocess.CompletedProcess]
 
@@ -34,7 +34,7 @@ def _error_line(result: subprocess.CompletedProcess) -> str:
 @pytest.fixture(scope="module")
 def found(run: Run, quickstart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("found") / "arch.json"
-    result = run("tools/search.py", f"--workdir={quickstart}", "--max_macs=6e6", f"--output={output}")
+    result = run("tools/search.py", f"--workdir={quickstart}", "--max_macs=2e6", f"--output={output}")
     assert result.returncode == 0, result.stderr[-2000:]
     return output
 
@@ -42,8 +42,8 @@ def found(run: Run, quickstart: Path, tmp_path_factory: pytest.TempPathFactory) 
 def test_search_writes_an_arch_within_its_limit(found: Path) -> None:
     document = json.loads(found.read_text())
     assert document["schema"] == "ofa_tf/arch/1"
-    assert document["notes"]["costs"]["macs"] <= 6e6
-    get_search_space("mobilenet_v3_tiny").validate(Arch.load(found))
+    assert document["notes"]["costs"]["macs"] <= 2e6
+    SMALL.validate(Arch.load(found))
 
 
 def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found: Path, tmp_path: Path) -> None:
@@ -53,6 +53,7 @@ def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found
     assert result.returncode == 0, result.stderr[-2000:]
     assert load_sidecar(model)["arch"] == Arch.load(found).to_dict()
     assert f"{model.stat().st_size:,} bytes" in result.stdout
+    assert f"warning: {found} was searched with --precision=float32, but --quantization=int8" in result.stderr
 
     result = run("tools/benchmark.py", f"--model={model}", "--device=host", f"--output={measured}", "--rounds=3")
     assert result.returncode == 0, result.stderr[-2000:]
@@ -74,14 +75,21 @@ def test_evaluate_prints_and_writes_the_accuracy_of_each_arch(run: Run, quicksta
 def test_an_accuracy_table_is_continued(run: Run, quickstart: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(quickstart, copy)
-    space = get_search_space("mobilenet_v3_tiny")
-    before = AccuracyTable.load(copy / "accuracy_table.json", space)
+    before = AccuracyTable.load(copy / "accuracy_table.json", SMALL)
     result = run("tools/build_accuracy_table.py", f"--workdir={copy}", "--num_archs=12")
     assert result.returncode == 0, result.stderr[-2000:]
-    after = AccuracyTable.load(copy / "accuracy_table.json", space)
+    after = AccuracyTable.load(copy / "accuracy_table.json", SMALL)
     assert len(after.top1) == 12
     assert after.genes[:10].tolist() == before.genes.tolist()
     assert after.top1[:10].tolist() == before.top1.tolist()
+
+
+def test_a_finished_phase_names_the_next_one(run: Run, quickstart: Path) -> None:
+    options = (f"--flagfile={quickstart.parent / 'training.cfg'}", f"--workdir={quickstart}", "--resume")
+    result = run("train_main.py", *options, "--phase=depth")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "Phase depth_2 was finished before" in result.stdout
+    assert "Next: the same command with --phase=width --stage=1" in result.stdout
 
 
 def test_an_infeasible_budget_names_the_smallest_possible(run: Run, quickstart: Path, tmp_path: Path) -> None:
@@ -98,8 +106,8 @@ def test_a_search_without_the_device_s_latency_table_says_how_to_build_it(
 ) -> None:
     options = (f"--workdir={quickstart}", "--device=adb:X1", "--max_latency_ms=9", f"--output={tmp_path / 'a.json'}")
     line = _error_line(run("tools/search.py", *options))
-    assert "latency_tables/adb_X1_float32.json. Received: no such file" in line
-    assert "tools/build_latency_table.py" in line
+    assert "latency_tables/adb_X1_float32.json. Received: no such files" in line
+    assert "python tools/build_latency_table.py --device=adb:X1 --precision=float32 --workdir=" in line
 
 
 def test_an_arch_of_another_space_is_refused(run: Run, quickstart: Path, tmp_path: Path) -> None:
@@ -108,7 +116,7 @@ def test_an_arch_of_another_space_is_refused(run: Run, quickstart: Path, tmp_pat
     output = tmp_path / "m.tflite"
     options = (f"--workdir={quickstart}", f"--arch={arch}", f"--output={output}")
     line = _error_line(run("tools/to_tflite.py", *options))
-    assert "Expected an arch of the search space 'mobilenet_v3_tiny'. Received: one of 'mobilenet_v3_w1.0'" in line
+    assert "Expected an arch of the search space 'small'. Received: one of 'mobilenet_v3_w1.0'" in line
     assert not output.exists()
 
 
@@ -140,25 +148,25 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
         ("train_main.py", ["--dataset=cifar11"], "Received: 'cifar11'"),
         ("train_main.py", ["--dataset=folder:/no/such/folder"], "/no/such/folder"),
         ("train_main.py", ["--batch_size=0"], "Received: batch_size=0"),
-        ("tools/evaluate.py", [], "Train one: python train_main.py"),
+        ("tools/evaluate.py", [], "Train first: python train_main.py"),
         ("tools/benchmark.py", ["--model=m.tflite", "--device=adb"], "adb"),
         ("tools/benchmark.py", ["--model=no.tflite"], "Received: no file at no.tflite"),
         ("tools/benchmark.py", ["--model=m.tflite", "--device=moon"], "Received: 'moon'"),
     ],
 )
 def test_a_user_s_error_is_one_clear_line(
-    run: Run, tmp_path: Path, program: str, arguments: list[str], message: str
+    run_plain: Run, tmp_path: Path, program: str, arguments: list[str], message: str
 ) -> None:
     workdir = [f"--workdir={tmp_path / 'w'}"] if "benchmark" not in program else []
-    assert message in _error_line(run(program, *workdir, *arguments))
+    assert message in _error_line(run_plain(program, *workdir, *arguments))
     assert not (tmp_path / "w").exists()
 
 
 @pytest.mark.parametrize("program", _TOOLS)
-def test_every_tool_explains_itself_with_an_example_and_refuses_unknown_flags(run: Run, program: str) -> None:
-    shown = run(f"tools/{program}", "--helpshort")
+def test_every_tool_explains_itself_with_an_example_and_refuses_unknown_flags(run_plain: Run, program: str) -> None:
+    shown = run_plain(f"tools/{program}", "--helpshort")
     assert f"python tools/{program}" in shown.stdout
-    unknown = run(f"tools/{program}", "--no_such_flag=1")
+    unknown = run_plain(f"tools/{program}", "--no_such_flag=1")
     assert unknown.returncode == 2
     assert "no_such_flag" in unknown.stderr
     assert "Traceback" not in unknown.stderr
@@ -182,8 +190,8 @@ def test_the_summary_has_three_found_subnets_the_largest_and_the_plain_net(summa
 def test_every_row_is_complete_and_agrees_with_the_formulas(summary: dict) -> None:
     for row in summary["rows"]:
         arch = Arch.from_dict(row["arch"])
-        assert row["num_macs"] == num_macs(_SPACE, arch, 2)
-        assert row["num_params"] == num_params(_SPACE, arch, 2)
+        assert row["num_macs"] == num_macs(SMALL, arch, 2)
+        assert row["num_params"] == num_params(SMALL, arch, 2)
         assert row["latency_ms"] > 0
         assert row["predicted_latency_ms"] > 0
         assert 0 <= row["float_top1"] <= 1

@@ -1,9 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from ofa_tf.errors import InputError
 from ofa_tf.presets import get_search_space
-from ofa_tf.training.phases import PHASES, previous_phase, select_phases
+from ofa_tf.training.phases import PHASES, next_phase, previous_phase, select_phases
 
 
 def test_phases_shrink_one_dimension_after_the_other() -> None:
@@ -65,3 +67,10 @@ def test_each_phase_follows_the_one_before() -> None:
         None,
         *("full", "kernel", "depth_1", "depth_2", "width_1"),
     ]
+
+
+def test_phases_know_their_flags_and_their_neighbours() -> None:
+    for before, phase in itertools.pairwise(PHASES):
+        assert (next_phase(before), previous_phase(phase)) == (phase, before)
+    assert (previous_phase(PHASES[0]), next_phase(PHASES[-1])) == (None, None)
+    assert [phase.flags for phase in PHASES[1:3]] == ["--phase=kernel", "--phase=depth --stage=1"]

@@ -1,0 +1,22 @@
+import io
+import sys
+
+import pytest
+
+from ofa_tf.progress import announce, progress_bar, standing_still
+
+
+def test_a_bar_that_stands_still_says_why_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with progress_bar(4, "epoch 1/2", "img", file=terminal) as bar:
+        with standing_still(bar, "validating"):
+            assert "epoch 1/2 (validating):" in terminal.getvalue()
+        bar.update(4)
+    assert terminal.getvalue().split("\r")[-1].startswith("epoch 1/2: 100%")
+
+
+def test_announcements_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    announce("loading")
+    assert capsys.readouterr() == ("", "loading ...\n")

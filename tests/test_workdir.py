@@ -1,0 +1,54 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ofa_tf.errors import InputError
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.workdir import Workdir
+
+
+def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path)
+    with pytest.raises(InputError) as error:
+        workdir.check_tables("host", "int8")
+    for part in (
+        str(tmp_path / "accuracy_table.json"),
+        str(tmp_path / "latency_tables" / "host_int8.json"),
+        f"python tools/build_accuracy_table.py --workdir={tmp_path}",
+        f"python tools/build_latency_table.py --device=host --precision=int8 --workdir={tmp_path}",
+    ):
+        assert part in str(error.value)
+
+    workdir.accuracy_table_path.write_text("{}")
+    workdir.check_tables(None)
+    with pytest.raises(InputError, match=re.escape(f"Expected tables at {tmp_path / 'latency_tables'}")) as error:
+        workdir.check_tables("host", "int8")
+    assert "accuracy" not in str(error.value)
+
+
+def test_archs_are_named_by_file_ends_or_number(tmp_path: Path) -> None:
+    TrainConfig(str(tmp_path)).save()
+    workdir = Workdir(tmp_path)
+    space = workdir.space
+    space.smallest().save(tmp_path / "mine.json")
+    assert workdir.parse_archs(str(tmp_path / "mine.json")) == {"mine": space.smallest()}
+    assert workdir.parse_archs("max") == {"max": space.largest()}
+    drawn = workdir.parse_archs("random:3", seed=1)
+    assert list(drawn) == ["random_0", "random_1", "random_2"]
+    assert drawn == workdir.parse_archs("random:3", seed=1) != workdir.parse_archs("random:3", seed=2)
+    with pytest.raises(InputError, match=r"Expected --arch=random:N with a whole number N. Received: --arch=random:x"):
+        workdir.parse_archs("random:x")
+    with pytest.raises(InputError, match=r"Expected --arch to be an arch JSON file.*Received: --arch=gone.json"):
+        workdir.parse_archs("gone.json")
+
+
+def test_looking_at_archs_and_tables_does_not_load_tensorflow(tmp_path: Path) -> None:
+    TrainConfig(str(tmp_path)).save()
+    program = (
+        "import sys; from ofa_tf.workdir import Workdir; "
+        f"Workdir({str(tmp_path)!r}).parse_archs('min'); sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
