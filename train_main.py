@@ -14,10 +14,12 @@ from absl import flags
 
 from ofa_tf import cli
 from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.training import flags as training_flags
 from ofa_tf.training.flags import config_from_flags, define_flags
 from ofa_tf.training.phases import next_phase, select_phases
 
 define_flags()
+flags.adopt_module_key_flags(training_flags)  # --helpshort shows them
 _PHASE = flags.DEFINE_string("phase", "all", "full, kernel, depth, width or all.")
 _STAGE = flags.DEFINE_integer("stage", None, "Stage of phase depth or width, from 1; all its stages by default.")
 _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and continue an interrupted one.")

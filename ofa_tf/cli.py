@@ -1,5 +1,6 @@
 """What every command-line program shares: exit status and error lines."""
 
+import os
 import signal
 import sys
 import threading
@@ -57,6 +58,9 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         _fail(f"{str(error).removeprefix('ERROR:: ')} (see --helpshort)", 2)
         raise  # not reached
     except SystemExit:  # a help flag: absl ends it with status 1, as if it were a mistake to ask
+        raise SystemExit(0) from None
+    except BrokenPipeError:  # help that was cut short, as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own flush at the end complains
         raise SystemExit(0) from None
 
 

@@ -127,6 +127,8 @@ def test_status_that_a_program_chose_is_kept(program: Path) -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_program_tidies_up_and_ends_with_status_130(program: Path, sent: signal.Signals) -> None:
+    if signal.getsignal(sent) is signal.SIG_IGN:
+        pytest.skip("the tests run in the background, where a shell switches Ctrl-C off")
     process = start(program, "--number=3", "--do=wait")
     assert process.stdout.readline() == "waiting\n"
 
@@ -135,3 +137,12 @@ def test_interrupted_program_tidies_up_and_ends_with_status_130(program: Path, s
 
     assert (process.returncode, stdout) == (130, "tidied\n")
     assert stderr == "error: Interrupted. Earlier results are intact.\n"
+
+
+def test_help_that_is_cut_short_ends_quietly(program: Path) -> None:
+    process = start(program, "--helpshort")
+    assert process.stdout is not None
+    process.stdout.close()  # as `head` does
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 0

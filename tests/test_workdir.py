@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.device.device import get_device
+from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.errors import InputError
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.workdir import Workdir
+from tests.support.spaces import MICRO
 
 
 def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
@@ -52,3 +55,15 @@ def test_looking_at_archs_and_tables_does_not_load_tensorflow(tmp_path: Path) ->
         f"Workdir({str(tmp_path)!r}).parse_archs('min'); sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_latency_table_of_another_computer_is_refused(tmp_path: Path) -> None:
+    TrainConfig(str(tmp_path), space=MICRO.name).save()
+    workdir = Workdir(tmp_path)
+    entries = {"stem": {16: 0.1}}
+    here = {**get_device("host").describe(), "num_threads": 1}
+    there = {**here, "model": "Another CPU"}
+    table = LatencyTable(MICRO, 3, "float32", there, {}, MICRO.image_sizes, 0.01, entries)
+    table.save(workdir.latency_table_path("host", "float32"))
+    with pytest.raises(InputError, match=r"model='Another CPU'\). Received: model=.*tools/build_latency_table.py"):
+        workdir.latency_model("host")

@@ -10,9 +10,11 @@ from absl import flags
 
 from ofa_tf import cli
 from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.training import flags as training_flags
 from ofa_tf.training.flags import config_from_flags, define_flags
 
 define_flags()
+flags.adopt_module_key_flags(training_flags)  # --helpshort shows them
 _DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 32, "Subnets whose accuracy is measured.")
 _NUM_NETWORKS = flags.DEFINE_integer("num_networks", 8, "Whole networks that calibrate and check latencies.")
