@@ -17,8 +17,8 @@ quickstart: $(STAMP) ## the whole pipeline on a small data set, into runs/quicks
 test: $(STAMP) ## all tests, in two processes, with coverage of ofa_tf (the required share stands in pyproject.toml)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --durations=15
 
-test-fast: $(STAMP) ## the tests that take seconds, without coverage
-	$(BIN)/python -m pytest -m "not slow"
+test-fast: $(STAMP) ## the same without the slow tests and without coverage
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(STAMP) ## ruff (rules and formatting) and mypy
 	$(BIN)/ruff check .

@@ -48,9 +48,9 @@ DEFAULT_PHASES = {
     "full": PhaseConfig(epochs=12, learning_rate=0.1, warmup_epochs=1.0),
     "kernel": PhaseConfig(epochs=2, learning_rate=0.04, warmup_epochs=0.5),
     "depth_1": PhaseConfig(epochs=1, learning_rate=0.03, warmup_epochs=0.5, num_subnets=2),
-    "depth_2": PhaseConfig(epochs=3, learning_rate=0.03, warmup_epochs=0.5, num_subnets=2),
-    "width_1": PhaseConfig(epochs=2, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
-    "width_2": PhaseConfig(epochs=6, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
+    "depth_2": PhaseConfig(epochs=1, learning_rate=0.03, warmup_epochs=0.5, num_subnets=2),
+    "width_1": PhaseConfig(epochs=1, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
+    "width_2": PhaseConfig(epochs=9, learning_rate=0.04, warmup_epochs=0.5, num_subnets=3),
 }
 
 

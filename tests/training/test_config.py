@@ -105,10 +105,10 @@ def test_a_run_from_before_a_setting_existed_still_loads(tmp_path: Path) -> None
 def test_a_flag_reaches_the_phase_it_names() -> None:
     values = flags.FlagValues()
     define_flags(values)
-    values(["train_main.py", "--width_1_epochs=9", "--width_1_warmup_epochs=0.5", "--seed=4"])
+    values(["train_main.py", "--width_1_epochs=7", "--width_1_warmup_epochs=0.5", "--seed=4"])
     config = config_from_flags(values)
-    assert (config.phases["width_1"].epochs, config.phases["width_1"].warmup_epochs, config.seed) == (9, 0.5, 4)
-    assert config.phases["width_2"].epochs != 9
+    assert (config.phases["width_1"].epochs, config.phases["width_1"].warmup_epochs, config.seed) == (7, 0.5, 4)
+    assert config.phases["width_2"].epochs != 7
 
 
 @pytest.mark.parametrize("path", sorted(Path("flags").glob("*.cfg")), ids=lambda path: path.stem)

@@ -233,7 +233,7 @@ _RUN = textwrap.dedent(
     from ofa_tf.training.phases import select_phases
     from ofa_tf.training.trainer import train
     workdir, dataset = sys.argv.pop(), sys.argv.pop()
-    phases = {"full": PhaseConfig(epochs=60, learning_rate=0.01)}
+    phases = {"full": PhaseConfig(epochs=30, learning_rate=0.01)}
     config = TrainConfig(workdir=workdir, dataset=dataset, phases=phases, space=MICRO.name, batch_size=16,
                          num_calibration_images=32)
     cli.run(lambda argv: train(config, select_phases("full"), resume=True) and None)
@@ -289,4 +289,4 @@ def test_killed_and_interrupted_runs_lose_nothing_that_was_saved_and_resume(phot
     assert finished is not None
     state = read_state(finished)
     assert state.is_finished
-    assert [entry["epoch"] for entry in state.history] == list(range(1, 61))
+    assert [entry["epoch"] for entry in state.history] == list(range(1, 31))
