@@ -65,7 +65,6 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10",
     packages=find_packages(include=["ofa_tf", "ofa_tf.*"]),
-    package_data={"ofa_tf": ["**/*.json", "**/*.txt"]},
     install_requires=REQUIREMENTS,
     extras_require={"test": TEST_REQUIREMENTS, "dev": DEV_REQUIREMENTS},
     classifiers=[

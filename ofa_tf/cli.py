@@ -1,5 +1,6 @@
 """What every command-line program shares: exit status and error lines."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -9,6 +10,9 @@ from collections.abc import Callable, Sequence
 from absl import app, flags, logging
 
 from ofa_tf.errors import InputError
+
+# What TensorFlow raises for full disks, rights, damaged files and want of memory; its other errors are defects.
+_MACHINE_ERRORS = ("DataLossError", "NotFoundError", "PermissionDeniedError", "ResourceExhaustedError")
 
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
@@ -32,17 +36,20 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         logging.get_absl_logger().addFilter(lambda record: "FeatureConnector.dtype" not in record.getMessage())
         try:
             main(argv)
+            sys.stdout.flush()
         except InputError as error:
             _fail(str(error), 1)
+        except BrokenPipeError:
+            _give_up_stdout()
+            raise SystemExit(1) from None
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
             _fail(f"{error.strerror or error}{place}. Earlier results are intact.", 1)
         except Exception as error:
-            if not type(error).__module__.startswith("tensorflow.python.framework.errors"):
+            if type(error).__name__ not in _MACHINE_ERRORS:
                 raise
-            _fail(
-                f"{str(error).splitlines()[0]}. Earlier results are intact.", 1
-            )  # such as a full disk, from TensorFlow
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            _fail(f"{reason}. Earlier results are intact.", 1)
         except KeyboardInterrupt as error:
             _fail(f"Interrupted. {str(error) or 'Earlier results are intact.'}", 130)
 
@@ -58,10 +65,18 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         _fail(f"{str(error).removeprefix('ERROR:: ')} (see --helpshort)", 2)
         raise  # not reached
     except SystemExit:  # a help flag: absl ends it with status 1, as if it were a mistake to ask
-        raise SystemExit(0) from None
-    except BrokenPipeError:  # help that was cut short, as by `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's own flush at the end complains
-        raise SystemExit(0) from None
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.flush()
+            raise SystemExit(0) from None
+    except BrokenPipeError:
+        pass
+    _give_up_stdout()  # help that was cut short, as by `| head`
+    raise SystemExit(0)
+
+
+def _give_up_stdout() -> None:
+    """Let Python's own flush at the end succeed although nobody reads any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, status: int) -> None:

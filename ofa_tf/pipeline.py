@@ -21,6 +21,7 @@ from ofa_tf.models.subnet import build_subnet
 from ofa_tf.progress import announce, on_progress, progress_bar
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
+from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import Found, find_arch, make_constraints
 from ofa_tf.search_space import SearchSpace
@@ -29,16 +30,6 @@ from ofa_tf.workdir import Workdir
 MIN_NETWORKS = 4  # to calibrate a latency model on and check it with
 _SEARCH_SPLIT = "validation"
 _SECONDS_BETWEEN_WRITES = 15.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """Upper limits of a search; `None` for no limit."""
-
-    latency_ms: float | None = None
-    macs: float | None = None
-    size_bytes: float | None = None
-    peak_ram_bytes: float | None = None
 
 
 def measure_accuracies(workdir: Workdir, num_archs: int, seed: int = 0) -> AccuracyTable:
@@ -151,11 +142,8 @@ def search_under(
     constraints = make_constraints(
         workdir.space,
         workdir.supernet.num_classes,
+        limits,
         predict_latency_ms,
-        limits.latency_ms,
-        limits.macs,
-        limits.size_bytes,
-        limits.peak_ram_bytes,
         precision,
     )
     table = AccuracyTable.load(workdir.accuracy_table_path, workdir.space)
@@ -169,7 +157,7 @@ def search_under(
         return workdir.evaluator.top1(arch, _SEARCH_SPLIT)
 
     with progress_bar(1, "search", "generation") as bar:
-        return find_arch(
+        found = find_arch(
             workdir.space,
             AccuracyPredictor.fit(table),
             constraints,
@@ -179,6 +167,7 @@ def search_under(
             num_finalists,
             on_progress(bar),
         )
+    return dataclasses.replace(found, device=device_id if limits.latency_ms is not None else None, precision=precision)
 
 
 def ship_subnet(

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -35,9 +36,13 @@ def standing_still(bar: tqdm, reason: str) -> Iterator[None]:
     """Say beside the description why `bar` does not move; the time does not count for its rate."""
     description = bar.desc
     bar.set_description_str(f"{description.removesuffix(': ')} ({reason}): ", refresh=sys.stderr.isatty())
-    yield
-    bar.set_description_str(description, refresh=False)
-    bar.unpause()
+    start = time.time()
+    try:
+        yield
+    finally:
+        bar.set_description_str(description, refresh=False)
+        bar.start_t += time.time() - start
+        bar.last_print_t += time.time() - start
 
 
 def announce(text: str) -> None:

@@ -47,13 +47,23 @@ class Workdir:
         """The run's configuration."""
         return TrainConfig.load(self.path)
 
+    def check(self) -> None:
+        """Check, without loading TensorFlow, that there is a training run."""
+        self.config  # noqa: B018 -- raises if there is none
+
     @functools.cached_property
     def supernet(self) -> "Supernet":
         """The supernet of the last finished phase."""
         from ofa_tf.models.saving import load_supernet
 
         announce(f"loading the supernet in {self.path}")
-        return load_supernet(self.path)
+        supernet = load_supernet(self.path)
+        if supernet.space != self.space:
+            raise InputError(
+                f"Expected the supernet in {self.path} to be of the search space {self.space.name!r} as it is now. "
+                f"Received: one of {supernet.space.name!r} as it was. Undo the change to the space, or train again."
+            )
+        return supernet
 
     @property
     def space(self) -> SearchSpace:
@@ -118,8 +128,12 @@ class Workdir:
         """Check that the tables that a search needs are there: that of accuracies and that of a device, if any.
 
         Raises:
-            InputError: Names each table that is missing and the command that builds it.
+            InputError: If there is no training run or no such device; else names
+                each table that is missing and the command that builds it.
         """
+        self.check()
+        if device_id is not None:
+            get_device(device_id)
         commands = {self.accuracy_table_path: "build_accuracy_table.py"}
         if device_id is not None:
             path = self.latency_table_path(device_id, precision)

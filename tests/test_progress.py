@@ -1,5 +1,6 @@
 import io
 import sys
+import time
 
 import pytest
 
@@ -15,6 +16,17 @@ def test_a_bar_that_stands_still_says_why_on_a_terminal(monkeypatch: pytest.Monk
             assert "epoch 1/2 (validating):" in terminal.getvalue()
         bar.update(4)
     assert terminal.getvalue().split("\r")[-1].startswith("epoch 1/2: 100%")
+
+
+def test_the_time_that_a_bar_stands_still_does_not_count_for_its_rate_in_a_log_file() -> None:
+    log = io.StringIO()
+    with progress_bar(100, "epoch 1/2", "img", file=log) as bar:
+        with standing_still(bar, "first step"):
+            time.sleep(1.0)
+        time.sleep(0.5)
+        bar.update(100)
+    elapsed = bar.format_dict["elapsed"]
+    assert 0.5 <= elapsed < 1.0
 
 
 def test_announcements_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:

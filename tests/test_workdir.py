@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import pytest
 from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.errors import InputError
+from ofa_tf.models.saving import save_supernet
+from ofa_tf.models.supernet import build_supernet
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.workdir import Workdir
 from tests.support.spaces import MICRO
@@ -15,6 +18,11 @@ from tests.support.spaces import MICRO
 
 def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
     workdir = Workdir(tmp_path)
+    with pytest.raises(InputError, match=r"Train first: python train_main.py"):
+        workdir.check_tables("host")
+    TrainConfig(str(tmp_path)).save()
+    with pytest.raises(InputError, match="Expected the device 'host'"):
+        workdir.check_tables("moon")
     with pytest.raises(InputError) as error:
         workdir.check_tables("host", "int8")
     for part in (
@@ -67,3 +75,11 @@ def test_a_latency_table_of_another_computer_is_refused(tmp_path: Path) -> None:
     table.save(workdir.latency_table_path("host", "float32"))
     with pytest.raises(InputError, match=r"model='Another CPU'\). Received: model=.*tools/build_latency_table.py"):
         workdir.latency_model("host")
+
+
+def test_a_space_that_changed_since_the_training_is_refused(tmp_path: Path) -> None:
+    changed = dataclasses.replace(MICRO, head_width=16)
+    save_supernet(build_supernet(changed, 3, seed=0), tmp_path)
+    TrainConfig(str(tmp_path), space=MICRO.name).save()
+    with pytest.raises(InputError, match=r"of the search space 'micro' as it is now.*Undo the change to the space"):
+        _ = Workdir(tmp_path).supernet

@@ -15,8 +15,8 @@ from ofa_tf.runtime import configure_tensorflow
 _SPACE = flags.DEFINE_string("space", "mobilenet_v3_w1.0", "Search space.")
 _SHAPES = flags.DEFINE_list("shapes", ["16x224", "64x32"], "Batch sizes and image sizes.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 2, "Threads within an operator.", lower_bound=1)
-_ROUNDS = flags.DEFINE_integer("rounds", 8, "Turns over all ways.")
-_STEPS = flags.DEFINE_integer("steps", 4, "Steps of each way in a turn.")
+_ROUNDS = flags.DEFINE_integer("rounds", 8, "Turns over all ways.", lower_bound=1)
+_STEPS = flags.DEFINE_integer("steps", 4, "Steps of each way in a turn.", lower_bound=1)
 _EAGER = flags.DEFINE_boolean("eager", True, "Whether to measure eager execution too.")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from ofa_tf import cli
+from ofa_tf import cli, io
 from ofa_tf.errors import InputError
 
 _MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.", required=True)
@@ -27,7 +27,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 def main(argv: Sequence[str]) -> None:
     del argv
     from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, get_device
-    from ofa_tf.device.results import save_benchmark
+    from ofa_tf.device.results import KIND, save_benchmark
     from ofa_tf.progress import on_progress, progress_bar
 
     settings = BenchmarkSettings(
@@ -41,6 +41,8 @@ def main(argv: Sequence[str]) -> None:
     missing = [path for path in _MODEL.value if not Path(path).is_file()]
     if missing:
         raise InputError(f"Expected --model to name TFLite files. Received: no file at {', '.join(missing)}.")
+    if _OUTPUT.value:
+        io.check_replaceable(_OUTPUT.value, KIND)
     models = [BenchmarkModel(path, Path(path)) for path in _MODEL.value]
     with progress_bar(1, f"benchmark on {device.id}", "step") as bar:
         measurements = device.measure(models, settings, on_progress(bar))

@@ -12,18 +12,18 @@ from absl import flags
 
 from ofa_tf import cli
 from ofa_tf.runtime import configure_tensorflow
-from ofa_tf.search.accuracy_predictor import AccuracyPredictor
+from ofa_tf.search.accuracy_predictor import MIN_ENTRIES, AccuracyPredictor
 from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.")
+_NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ENTRIES)
 _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
     workdir = Workdir(_WORKDIR.value)
-    workdir.config  # noqa: B018 -- checked before TensorFlow is loaded
+    workdir.check()
     configure_tensorflow()
     from ofa_tf.pipeline import measure_accuracies
 

@@ -26,7 +26,7 @@ _TIME_LIMIT = flags.DEFINE_float(
 def main(argv: Sequence[str]) -> None:
     del argv
     workdir, device = Workdir(_WORKDIR.value), get_device(_DEVICE.value)
-    workdir.config  # noqa: B018 -- checked before TensorFlow is loaded
+    workdir.check()
     configure_tensorflow()
     from ofa_tf.pipeline import measure_latencies
 

@@ -24,12 +24,13 @@ def main(argv: Sequence[str]) -> None:
     del argv
     workdir = Workdir(_WORKDIR.value)
     archs = workdir.parse_archs(_ARCH.value, _SEED.value)
+    if _OUTPUT.value:
+        io.check_replaceable(_OUTPUT.value, "evaluation")
     configure_tensorflow()
-    workdir.evaluator  # noqa: B018 -- loads the supernet, which says so itself
-    announce(f"measuring {len(archs)} subnets; the first one takes longer")
-    results = []
+    evaluator, results = workdir.evaluator, []
+    announce(f"measuring {len(archs)} subnet{'s' * (len(archs) > 1)} (the first one takes longer)")
     for name, arch in archs.items():
-        top1 = workdir.evaluator.top1(arch, _SPLIT.value)
+        top1 = evaluator.top1(arch, _SPLIT.value)
         results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
         print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)
     if _OUTPUT.value:

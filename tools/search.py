@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf import cli
+from ofa_tf import cli, io
 from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.workdir import Workdir
 
@@ -33,15 +34,16 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", require
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    limits = Limits(_LATENCY.value, _MACS.value, _SIZE.value, _PEAK_RAM.value)
     workdir = Workdir(_WORKDIR.value)
     workdir.check_tables(_DEVICE.value if _LATENCY.value is not None else None, _PRECISION.value)
+    io.check_replaceable(_OUTPUT.value, "arch")
     settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
     configure_tensorflow()
-    from ofa_tf.pipeline import Limits, search_under
+    from ofa_tf.pipeline import search_under
 
-    limits = Limits(_LATENCY.value, _MACS.value, _SIZE.value, _PEAK_RAM.value)
     found = search_under(workdir, limits, _DEVICE.value, _PRECISION.value, settings, _FINALISTS.value, _SEED.value)
-    found.arch.save(_OUTPUT.value, {**found.notes(), "device": _DEVICE.value, "precision": _PRECISION.value})
+    found.arch.save(_OUTPUT.value, found.notes())
     measured = "" if found.measured_top1 is None else f", measured {found.measured_top1:.2%}"
     print(f"validation top-1: predicted {found.predicted_top1:.2%}{measured}")
     for name, value in found.costs.items():

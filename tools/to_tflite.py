@@ -49,8 +49,7 @@ def _warn_of_other_precision() -> None:
     """The latency and size that a search kept to are those of the precision it was told."""
     notes = io.read_json(_ARCH.value, "arch").get("notes") if Path(_ARCH.value).is_file() else None
     precision = notes.get("precision") if isinstance(notes, dict) else None
-    shipped = "int8" if _QUANTIZATION.value == "int8" else "float32"
-    if precision not in (None, shipped):
+    if precision is not None and {"float32": "none", "int8": "int8"}.get(precision) != _QUANTIZATION.value:
         print(
             f"warning: {_ARCH.value} was searched with --precision={precision}, but --quantization="
             f"{_QUANTIZATION.value} is asked for: the search's latency and size do not hold for this model.",

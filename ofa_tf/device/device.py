@@ -141,7 +141,7 @@ def get_device(device_id: str) -> Device:
     """Look up a device.
 
     Args:
-        device_id: `"host"`, or `"adb"` or `"adb:SERIAL"` for a phone.
+        device_id: `"host"`; phones (`"adb"`, `"adb:SERIAL"`) are refused so far.
 
     Raises:
         InputError: If the id has another form or the device is not available.
@@ -152,4 +152,4 @@ def get_device(device_id: str) -> Device:
         return HostDevice()
     if device_id == "adb" or (device_id.startswith("adb:") and len(device_id) > 4):
         raise InputError(f"Expected the device 'host': only the host is available so far. Received: {device_id!r}.")
-    raise InputError(f"Expected a device: 'host', 'adb' or 'adb:SERIAL'. Received: {device_id!r}.")
+    raise InputError(f"Expected the device 'host'. Received: {device_id!r}.")

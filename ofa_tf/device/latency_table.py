@@ -127,7 +127,7 @@ class LatencyTable:
             values["image_sizes"] = tuple(values["image_sizes"])
             rows = values["entries"].items()
             values["entries"] = {key: {int(size): float(ms) for size, ms in row.items()} for key, row in rows}
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(f"Expected {path} to be a complete latency table. Received: {error!r}. {_HINT}") from error
         table = cls(**values)
         if space is not None and table.space != space:

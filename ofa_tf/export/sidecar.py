@@ -35,7 +35,10 @@ def save_tflite(
     class_names: Sequence[str] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a model and its sidecar: both or neither.
+    """Write a model and its sidecar, each completely or not at all.
+
+    Should the second of two older files not be replaceable after the first was,
+    `load_sidecar` notices that they do not belong together.
 
     Args:
         path: Target, ending in `.tflite`.
@@ -47,7 +50,7 @@ def save_tflite(
         std: Pixel values are then divided by this, one per colour channel.
         class_names: Names of the classes in the order of the logits.
         facts: Further JSON-serialisable facts, such as `num_macs`, `num_params`
-            and `top1_accuracy`.
+            and `top1`.
 
     Returns:
         Path of the sidecar.

@@ -1,9 +1,4 @@
-"""Keras subnet to TFLite: the conversion proper.
-
-The export of a subnet is a chain of steps, each of its own file:
-Keras model -> (lowering of the graph) -> conversion and quantization (here)
--> (parity gate) -> model file with sidecar (`sidecar.py`).
-"""
+"""Keras subnet to TFLite: conversion and quantization. `ship.py` measures and writes the result."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any

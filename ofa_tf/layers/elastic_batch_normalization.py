@@ -77,7 +77,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
             is_training=training,
         )
         momentum = self.momentum if momentum is None else momentum
-        is_kept = isinstance(momentum, (int, float)) and momentum == 1  # a teacher's statistics: no update to trace
+        is_kept = isinstance(momentum, (int, float)) and momentum == 1  # as in training: no update to trace
         if training and not is_kept:
             # The op estimates the population's variance; the running one is the sample's, as in Keras.
             count = tf.cast(tf.size(inputs, tf.int64) // tf.cast(tf.maximum(channels, 1), tf.int64), tf.float32)

@@ -30,7 +30,7 @@ def save_supernet(supernet: Supernet, workdir: str | Path) -> Path:
 
 
 def load_supernet(workdir: str | Path) -> Supernet:
-    """Read the supernet that a finished phase, or an import, left in `workdir`.
+    """Read the supernet that a finished phase left in `workdir`.
 
     Raises:
         InputError: If there is none, or the file is damaged.

@@ -51,9 +51,13 @@ class AccuracyTable:
             archs = [Arch.from_dict(entry["arch"]) for entry in document["entries"]]
             top1 = np.array([entry["top1"] for entry in document["entries"]], float)
             split, network = document["split"], document["network"]
+            genes = space.encode(archs)
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"Expected {path} to be an accuracy table. Received: one without {error}.") from error
-        return cls(space, space.encode(archs), top1, split, network)
+            raise InputError(
+                f"Expected {path} to be a complete accuracy table of {space.name}. Received: {error!r}. "
+                "Build it again with tools/build_accuracy_table.py."
+            ) from error
+        return cls(space, genes, top1, split, network)
 
 
 def sample_archs(space: SearchSpace, num_archs: int, seed: int) -> list[Arch]:

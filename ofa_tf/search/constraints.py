@@ -1,6 +1,7 @@
 """`Constraint`: an upper limit on something that is computed from genes."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -24,6 +25,32 @@ class Constraint:
     measure: Callable[[np.ndarray], np.ndarray]
 
 
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Upper limits of a search; `None` for no limit.
+
+    Args:
+        latency_ms: Of the predicted latency, milliseconds.
+        macs: Of the multiply-accumulates.
+        size_bytes: Of the estimated size of the weights.
+        peak_ram_bytes: Of the estimated memory of the activations.
+
+    Raises:
+        InputError: If there is no limit at all.
+    """
+
+    latency_ms: float | None = None
+    macs: float | None = None
+    size_bytes: float | None = None
+    peak_ram_bytes: float | None = None
+
+    def __post_init__(self) -> None:
+        if all(limit is None for limit in vars(self).values()):
+            raise InputError(
+                "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag."
+            )
+
+
 def is_feasible(constraints: Sequence[Constraint], genes: np.ndarray) -> np.ndarray:
     """Which archs meet all constraints: bool `(n,)`."""
     feasible = np.ones(len(genes), bool)
@@ -43,13 +70,12 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
         value = float(constraint.measure(smallest)[0])
         if not constraint.limit >= value:
             raise InputError(
-                f"Expected --max_{constraint.name} to be at least {_round_up(value):g}, that of the smallest subnet of "
-                f"{space.name}. Received: --max_{constraint.name}={constraint.limit:g}. Allow more, or use a smaller "
+                f"Expected --max_{constraint.name} to be at least {_round_up(value)}, that of the smallest subnet of "
+                f"{space.name}. Received: --max_{constraint.name}={constraint.limit!r}. Allow more, or use a smaller "
                 "search space."
             )
 
 
 def _round_up(value: float) -> float:
-    if value >= 100:
-        return float(np.ceil(value))
-    return float(np.ceil(value * 1000) / 1000)
+    """A number of few digits that is not below `value`."""
+    return math.ceil(value) if value >= 100 else math.ceil(value * 1000) / 1000

@@ -10,7 +10,7 @@ from ofa_tf import cost
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
-from ofa_tf.search.constraints import Constraint
+from ofa_tf.search.constraints import Constraint, Limits
 from ofa_tf.search.evolution import EvolutionSettings, evolve
 from ofa_tf.search_space import SearchSpace
 
@@ -26,6 +26,8 @@ class Found:
             was not measured.
         costs: What the constraints limit: name -> the arch's value.
         limits: Name -> the limit.
+        device: Id of the device whose latency was limited; `None` for no limit.
+        precision: Precision that the costs are of.
     """
 
     arch: Arch
@@ -33,6 +35,8 @@ class Found:
     measured_top1: float | None
     costs: dict[str, float]
     limits: dict[str, float]
+    device: str | None = None
+    precision: str = "float32"
 
     def notes(self) -> dict[str, Any]:
         """Everything but the arch, for `Arch.save`."""
@@ -41,6 +45,8 @@ class Found:
             "measured_validation_top1": self.measured_top1,
             "costs": self.costs,
             "limits": self.limits,
+            "device": self.device,
+            "precision": self.precision,
         }
 
 
@@ -92,33 +98,36 @@ def find_arch(
 def make_constraints(
     space: SearchSpace,
     num_classes: int,
+    limits: Limits,
     predict_latency_ms: Callable[[np.ndarray], Any] | None = None,
-    max_latency_ms: float | None = None,
-    max_macs: float | None = None,
-    max_size_bytes: float | None = None,
-    max_peak_ram_bytes: float | None = None,
     precision: str = "float32",
 ) -> list[Constraint]:
-    """Constraints from limits that may be `None`.
+    """Constraints from limits.
+
+    Args:
+        space: Search space.
+        num_classes: Number of classes.
+        limits: What is limited, and to how much.
+        predict_latency_ms: Latencies of genes `(n, num_genes)`; needed if they
+            are limited.
+        precision: `"float32"` or `"int8"`, which sizes depend on.
 
     Raises:
-        InputError: If no limit is given, or one of latency without a latency
-            model.
+        InputError: If latency is limited without a latency model.
     """
     num_bytes = 1 if precision == "int8" else 4
-    limits: list[tuple[str, float | None, Callable[[np.ndarray], Any] | None]] = [
-        ("latency_ms", max_latency_ms, predict_latency_ms),
-        ("macs", max_macs, lambda genes: cost.num_macs(space, genes, num_classes)),
-        ("size_bytes", max_size_bytes, lambda genes: cost.estimate_size_bytes(space, genes, num_classes, num_bytes)),
-        ("peak_ram_bytes", max_peak_ram_bytes, lambda genes: cost.estimate_peak_ram_bytes(space, genes, num_bytes)),
-    ]
+    measures: dict[str, Callable[[np.ndarray], Any] | None] = {
+        "latency_ms": predict_latency_ms,
+        "macs": lambda genes: cost.num_macs(space, genes, num_classes),
+        "size_bytes": lambda genes: cost.estimate_size_bytes(space, genes, num_classes, num_bytes),
+        "peak_ram_bytes": lambda genes: cost.estimate_peak_ram_bytes(space, genes, num_bytes),
+    }
     constraints = []
-    for name, limit, measure in limits:
+    for name, limit in vars(limits).items():
         if limit is None:
             continue
+        measure = measures[name]
         if measure is None:
             raise InputError(f"Expected a latency model with --max_{name}={limit:g}. Received: none.")
         constraints.append(Constraint(name, limit, measure))
-    if not constraints:
-        raise InputError("Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag.")
     return constraints

@@ -1,5 +1,6 @@
 """Stopping between two steps when asked to."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -34,5 +35,6 @@ class Interruption:
         if self.is_requested:
             raise KeyboardInterrupt("Earlier checkpoints are intact.")
         self.is_requested = True
-        # Not print(): the handler may have interrupted one.
-        os.write(2, b"\nstopping after this step, to save what is done (once more: stop at once)\n")
+        with contextlib.suppress(OSError):  # stderr may be a pipe whose reader is gone
+            # Not print(): the handler may have interrupted one.
+            os.write(2, b"\nstopping as soon as nothing is lost (once more: at once)\n")

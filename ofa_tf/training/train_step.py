@@ -51,6 +51,10 @@ class TrainStep:
     @property
     def teacher(self) -> Supernet:
         """The full network whose predictions are distilled; built when first needed."""
+        return self.build_teacher()
+
+    def build_teacher(self) -> Supernet:
+        """Build the teacher if that was not done before."""
         if self._teacher is None:
             self._teacher = build_supernet(self.supernet.space, self.supernet.num_classes)
         return self._teacher
@@ -84,7 +88,7 @@ class TrainStep:
         """
         config = self._config
         if use_teacher:
-            self.teacher  # noqa: B018 -- built here: a trace that makes variables is traced twice
+            self.build_teacher()  # outside of the trace: one that makes variables is traced twice
         teacher_logits = self._predict(images) if use_teacher else None
         targets = make_targets(
             labels,

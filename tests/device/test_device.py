@@ -19,7 +19,7 @@ def test_phones_are_not_available_yet(device_id: str) -> None:
 
 @pytest.mark.parametrize("device_id", ["", "phone", "adb:", "Host"])
 def test_other_ids_are_refused(device_id: str) -> None:
-    with pytest.raises(InputError, match=rf"'host', 'adb' or 'adb:SERIAL'. Received: '{device_id}'"):
+    with pytest.raises(InputError, match=rf"Expected the device 'host'. Received: '{device_id}'"):
         get_device(device_id)
 
 

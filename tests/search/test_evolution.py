@@ -63,9 +63,12 @@ def test_a_budget_below_the_smallest_subnet_says_the_smallest_possible() -> None
         evolve(MICRO, _score, [_macs(5)], np.random.default_rng(0), _FAST)
 
 
-def test_the_smallest_possible_budget_that_the_error_names_is_accepted() -> None:
-    constraint = Constraint("latency_ms", 0.01, lambda genes: num_macs(MICRO, genes, 10) * 1.234567e-6)
-    with pytest.raises(InputError, match=r"Expected --max_latency_ms to be at least ([\d.]+),") as caught:
+@pytest.mark.parametrize("factor", [1.234567e-6, 1.234567e-3, 12.34567])
+def test_the_smallest_possible_budget_that_the_error_names_is_accepted(factor: float) -> None:
+    constraint = Constraint("latency_ms", 0.01, lambda genes: num_macs(MICRO, genes, 10) * factor)
+    with pytest.raises(
+        InputError, match=r"Expected --max_latency_ms to be at least ([\d.]+), that of.*=0.01\."
+    ) as caught:
         evolve(MICRO, _score, [constraint], np.random.default_rng(0), _FAST)
     limit = float(str(caught.value).split("at least ")[1].split(",")[0])
     accepted = Constraint("latency_ms", limit, constraint.measure)

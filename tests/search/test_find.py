@@ -6,6 +6,7 @@ from ofa_tf.cost import estimate_peak_ram_bytes, estimate_size_bytes, num_macs
 from ofa_tf.errors import InputError
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import find_arch, make_constraints
 from tests.support.spaces import MICRO
@@ -28,7 +29,7 @@ def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: 
         return 0.1 * len(finals)
 
     limit = float(np.median(num_macs(MICRO, MICRO.sample_genes(np.random.default_rng(1), 99), 10)))
-    constraints = make_constraints(MICRO, 10, max_macs=limit)
+    constraints = make_constraints(MICRO, 10, Limits(macs=limit))
     found = find_arch(MICRO, predictor, constraints, 0, _FAST, measure, num_finalists=3)
     assert len(set(finals)) == 3
     assert (found.arch, found.measured_top1) == (finals[-1], pytest.approx(0.3))
@@ -38,7 +39,7 @@ def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: 
 
 
 def test_without_a_final_the_best_prediction_wins(predictor: AccuracyPredictor) -> None:
-    found = find_arch(MICRO, predictor, make_constraints(MICRO, 10, max_macs=1e12), 0, _FAST)
+    found = find_arch(MICRO, predictor, make_constraints(MICRO, 10, Limits(macs=1e12)), 0, _FAST)
     assert found.arch == MICRO.canonical(MICRO.largest())
     assert found.measured_top1 is None
 
@@ -46,14 +47,13 @@ def test_without_a_final_the_best_prediction_wins(predictor: AccuracyPredictor) 
 def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
     middle = MICRO.decode_one((MICRO.gene_counts - 1) // 2)
     limits = {
-        "max_latency_ms": 2.0,
-        "max_macs": num_macs(MICRO, middle, 10),
-        "max_size_bytes": estimate_size_bytes(MICRO, middle, 10, 1),
-        "max_peak_ram_bytes": estimate_peak_ram_bytes(MICRO, middle, 1),
+        "latency_ms": 2.0,
+        "macs": num_macs(MICRO, middle, 10),
+        "size_bytes": estimate_size_bytes(MICRO, middle, 10, 1),
+        "peak_ram_bytes": estimate_peak_ram_bytes(MICRO, middle, 1),
     }
-    constraints = make_constraints(
-        MICRO, 10, lambda genes: 1 + genes[:, 0] / 2, precision="int8", **{k: float(v) for k, v in limits.items()}
-    )
+    given = Limits(**{name: float(limit) for name, limit in limits.items()})
+    constraints = make_constraints(MICRO, 10, given, lambda genes: 1 + genes[:, 0] / 2, precision="int8")
     found = find_arch(MICRO, predictor, constraints, 0, _FAST)
     assert set(found.costs) == {"latency_ms", "macs", "size_bytes", "peak_ram_bytes"}
     assert all(found.costs[name] <= found.limits[name] for name in found.costs)
@@ -61,9 +61,9 @@ def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
 
 def test_a_search_without_any_limit_is_refused() -> None:
     with pytest.raises(InputError, match=r"Expected at least one limit. Received: none. Pass --max_latency_ms=X"):
-        make_constraints(MICRO, 10)
+        Limits()
 
 
 def test_a_latency_limit_without_a_latency_model_is_refused() -> None:
     with pytest.raises(InputError, match=r"Expected a latency model with --max_latency_ms=3. Received: none"):
-        make_constraints(MICRO, 10, max_latency_ms=3.0)
+        make_constraints(MICRO, 10, Limits(latency_ms=3.0))

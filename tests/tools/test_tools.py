@@ -104,10 +104,10 @@ def test_an_infeasible_budget_names_the_smallest_possible(run: Run, quickstart: 
 def test_a_search_without_the_device_s_latency_table_says_how_to_build_it(
     run: Run, quickstart: Path, tmp_path: Path
 ) -> None:
-    options = (f"--workdir={quickstart}", "--device=adb:X1", "--max_latency_ms=9", f"--output={tmp_path / 'a.json'}")
+    options = (f"--workdir={quickstart}", "--precision=int8", "--max_latency_ms=9", f"--output={tmp_path / 'a.json'}")
     line = _error_line(run("tools/search.py", *options))
-    assert "latency_tables/adb_X1_float32.json. Received: no such files" in line
-    assert "python tools/build_latency_table.py --device=adb:X1 --precision=float32 --workdir=" in line
+    assert "latency_tables/host_int8.json. Received: no such files" in line
+    assert "python tools/build_latency_table.py --device=host --precision=int8 --workdir=" in line
 
 
 def test_an_arch_of_another_space_is_refused(run: Run, quickstart: Path, tmp_path: Path) -> None:
@@ -149,6 +149,9 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
         ("train_main.py", ["--dataset=folder:/no/such/folder"], "/no/such/folder"),
         ("train_main.py", ["--batch_size=0"], "Received: batch_size=0"),
         ("tools/evaluate.py", [], "Train first: python train_main.py"),
+        ("tools/search.py", ["--max_macs=1e6", "--output=a.json"], "Train first: python train_main.py"),
+        ("tools/search.py", ["--output=a.json"], "Expected at least one limit"),
+        ("tools/bench_training.py", ["--shapes=16by224"], "Received: --shapes=16by224"),
         ("tools/benchmark.py", ["--model=m.tflite", "--device=adb"], "adb"),
         ("tools/benchmark.py", ["--model=no.tflite"], "Received: no file at no.tflite"),
         ("tools/benchmark.py", ["--model=m.tflite", "--device=moon"], "Received: 'moon'"),
@@ -157,7 +160,7 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
 def test_a_user_s_error_is_one_clear_line(
     run_plain: Run, tmp_path: Path, program: str, arguments: list[str], message: str
 ) -> None:
-    workdir = [f"--workdir={tmp_path / 'w'}"] if "benchmark" not in program else []
+    workdir = [f"--workdir={tmp_path / 'w'}"] if "bench" not in program else []
     assert message in _error_line(run_plain(program, *workdir, *arguments))
     assert not (tmp_path / "w").exists()
 
@@ -165,11 +168,19 @@ def test_a_user_s_error_is_one_clear_line(
 @pytest.mark.parametrize("program", _TOOLS)
 def test_every_tool_explains_itself_with_an_example_and_refuses_unknown_flags(run_plain: Run, program: str) -> None:
     shown = run_plain(f"tools/{program}", "--helpshort")
+    assert shown.returncode == 0
     assert f"python tools/{program}" in shown.stdout
     unknown = run_plain(f"tools/{program}", "--no_such_flag=1")
     assert unknown.returncode == 2
     assert "no_such_flag" in unknown.stderr
     assert "Traceback" not in unknown.stderr
+
+
+def test_train_main_explains_its_flags_with_helpshort(run_plain: Run) -> None:
+    shown = run_plain("train_main.py", "--helpshort")
+    assert shown.returncode == 0
+    for flag in ("--phase", "--[no]resume", "--batch_size", "--width_2_num_subnets"):
+        assert f"  {flag}:" in shown.stdout
 
 
 # --- what the quickstart leaves behind -------------------------------------

@@ -195,7 +195,7 @@ def test_missing_settings_of_a_phase_are_reported(config: TrainConfig) -> None:
         train(dataclasses.replace(config, phases={"full": config.phases["full"]}), select_phases("kernel"))
 
 
-def test_the_include_smallest_makes_the_first_of_several_subnets_the_smallest(
+def test_include_smallest_makes_the_first_of_several_subnets_the_smallest(
     config: TrainConfig, source: ImageSource
 ) -> None:
     one = dataclasses.replace(config.phases["depth_1"], num_subnets=1)
