@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from logging import LogRecord
 
 from absl import app, flags, logging
 
@@ -32,8 +33,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
             _fail(f"Expected only flags (--name=value). Received: {' '.join(argv[1:])}. See --helpshort.", 2)
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)  # tensorflow-datasets reports every read
-        # It also warns of its own use of its own deprecated names.
-        logging.get_absl_logger().addFilter(lambda record: "FeatureConnector.dtype" not in record.getMessage())
+        logging.get_absl_logger().addFilter(_is_news)
         try:
             main(argv)
             sys.stdout.flush()
@@ -56,6 +56,11 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _raise_keyboard_interrupt)
     app.run(guarded, flags_parser=_parse_flags)
+
+
+def _is_news(record: LogRecord) -> bool:
+    """Whether a message tells more than tensorflow-datasets' use of its own deprecated names, or what an error says."""
+    return not any(text in record.getMessage() for text in ("FeatureConnector.dtype", "has no dataset_info.json"))
 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """The thing a user would otherwise do: one plain Keras network, trained from scratch."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from ofa_tf.arch import Arch
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import steps_per_epoch, train_batches
 from ofa_tf.models.subnet import build_subnet
-from ofa_tf.progress import progress_bar
+from ofa_tf.progress import progress_bar, standing_still
 from ofa_tf.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
 
@@ -79,9 +80,18 @@ class _Progress(keras.callbacks.Callback):
         super().__init__()
         self._bar = bar
         self._batch_size = batch_size
+        self._first_step: contextlib.ExitStack | None = None
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        del logs
+        self._first_step = contextlib.ExitStack()  # traces
+        self._first_step.enter_context(standing_still(self._bar, "first step"))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         del batch
         logs = logs or {}
+        if self._first_step is not None:
+            self._first_step.close()
+            self._first_step = None
         self._bar.set_postfix(loss=f"{logs['loss']:.3f}", acc=f"{logs['accuracy']:.1%}", refresh=False)
         self._bar.update(self._batch_size)
