@@ -4,33 +4,17 @@ Each function takes an `Arch` and returns an int, or takes a sequence of archs o
 an array of genes, `(n, num_genes)`, and returns an int64 array `(n,)`. NumPy only.
 """
 
-import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ofa_tf.arch import Arch
-from ofa_tf.blocks import out_size
+from ofa_tf.blocks import Bottleneck, DeepStem, MBConv, PlainPart, Stem, out_size
 from ofa_tf.search_space import SearchSpace
 
 Archs = Arch | Sequence[Arch] | np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class _Block:
-    """One block of a whole population: arrays of shape (n,), skipped blocks included."""
-
-    active: np.ndarray
-    in_channels: int
-    middle: np.ndarray
-    out_channels: int
-    kernel: np.ndarray
-    squeeze: np.ndarray
-    has_expand: bool
-    has_residual: bool
-    in_pixels: np.ndarray
-    out_pixels: np.ndarray
 
 
 def num_macs(space: SearchSpace, archs: Archs, num_classes: int) -> Any:
@@ -41,19 +25,7 @@ def num_macs(space: SearchSpace, archs: Archs, num_classes: int) -> Any:
         archs: `Arch`, sequence of them, or genes `(n, num_genes)`.
         num_classes: Number of classes.
     """
-
-    def count(genes: np.ndarray) -> np.ndarray:
-        total, blocks, pixels = _walk(space, genes)
-        total = total * 27 * space.stem_width  # 3x3 kernel, 3 channels
-        for block in blocks:
-            expand = block.in_pixels * block.in_channels * block.middle if block.has_expand else 0
-            depthwise = block.out_pixels * block.kernel**2 * block.middle
-            project = block.out_pixels * block.middle * block.out_channels
-            total = total + block.active * (expand + depthwise + project + 2 * block.middle * block.squeeze)
-        features = pixels * space.stages[-1].width * space.feature_width
-        return total + features + space.feature_width * space.head_width + space.head_width * num_classes
-
-    return _for_each(space, archs, count)
+    return _for_each(space, archs, _macs, num_classes, np.add)
 
 
 def num_params(space: SearchSpace, archs: Archs, num_classes: int) -> Any:
@@ -61,20 +33,17 @@ def num_params(space: SearchSpace, archs: Archs, num_classes: int) -> Any:
 
     Args as for `num_macs`.
     """
+    return _for_each(space, archs, _params, num_classes, np.add)
 
-    def count(genes: np.ndarray) -> np.ndarray:
-        _, blocks, _ = _walk(space, genes)
-        total = np.full(len(genes), 27 * space.stem_width + 2 * space.stem_width, np.int64)
-        for block in blocks:
-            expand = block.in_channels * block.middle + 2 * block.middle if block.has_expand else 0
-            depthwise = block.kernel**2 * block.middle + 2 * block.middle
-            squeeze_excite = 2 * block.middle * block.squeeze + block.squeeze + block.middle * (block.squeeze > 0)
-            project = block.middle * block.out_channels + 2 * block.out_channels
-            total = total + block.active * (expand + depthwise + squeeze_excite + project)
-        total = total + space.stages[-1].width * space.feature_width + 2 * space.feature_width
-        return total + space.feature_width * space.head_width + (space.head_width + 1) * num_classes
 
-    return _for_each(space, archs, count)
+def count_parts(parts: Iterable[PlainPart], image_size: int, num_classes: int) -> dict[str, int]:
+    """`num_macs` and `num_params` of a network from its parts, for any image size."""
+    totals, size = {"num_macs": 0, "num_params": 0}, image_size
+    for part in parts:
+        totals["num_macs"] += _macs(part, size, num_classes)
+        totals["num_params"] += _params(part, size, num_classes)
+        size = out_size(size, *part.strides)
+    return totals
 
 
 def estimate_size_bytes(space: SearchSpace, archs: Archs, num_classes: int, bytes_per_weight: float = 4) -> Any:
@@ -103,75 +72,100 @@ def estimate_peak_ram_bytes(space: SearchSpace, archs: Archs, bytes_per_value: i
         archs: `Arch`, sequence of them, or genes `(n, num_genes)`.
         bytes_per_value: 4 for float32, 1 for int8.
     """
-
-    def count(genes: np.ndarray) -> np.ndarray:
-        stem_pixels, blocks, pixels = _walk(space, genes)
-        size = _image_sizes(space, genes)
-        peak = size**2 * 3 + stem_pixels * space.stem_width
-        for block in blocks:
-            inputs = block.in_pixels * block.in_channels
-            wide, deep = block.in_pixels * block.middle, block.out_pixels * block.middle
-            outputs = block.out_pixels * block.out_channels
-            kept = inputs if block.has_residual else 0
-            moments = [kept + wide + deep, kept + deep + outputs]
-            if block.has_expand:
-                moments.append(inputs + wide)
-            peak = np.maximum(peak, block.active * np.max(moments, axis=0))
-        return np.maximum(peak, pixels * (space.stages[-1].width + space.feature_width)) * bytes_per_value
-
-    return _for_each(space, archs, count)
+    return _for_each(space, archs, _peak_values, 1, np.maximum) * bytes_per_value
 
 
-def _for_each(space: SearchSpace, archs: Archs, count: Callable[[np.ndarray], np.ndarray]) -> Any:
+_Formula = Callable[[PlainPart, int, int], int]  # of a part, the height and width of its input, the number of classes
+
+
+def _for_each(space: SearchSpace, archs: Archs, formula: _Formula, num_classes: int, join: np.ufunc) -> Any:
     genes = archs if isinstance(archs, np.ndarray) else space.encode(archs)
-    if genes.ndim == 1:
-        return int(count(genes[None])[0])
-    return count(genes)
+    rows = np.atleast_2d(genes)
+    active = space.active_parts(rows)
+    image = rows[:, space.image_size_gene]
+    total = np.zeros(len(rows), np.int64)
+    for number, (part, table) in enumerate(zip(space.parts, _tables(space, formula, num_classes), strict=True)):
+        index = (image, *(rows[:, gene] for gene in part.genes))
+        total = join(total, table[index] * active[:, number])
+    return int(total[0]) if genes.ndim == 1 else total
 
 
-def _image_sizes(space: SearchSpace, genes: np.ndarray) -> np.ndarray:
-    return np.array(space.image_sizes, np.int64)[genes[:, space.image_size_gene]]
+@functools.lru_cache(maxsize=32)
+def _tables(space: SearchSpace, formula: _Formula, num_classes: int) -> list[np.ndarray]:
+    """For each part, the formula's value for each image size and option."""
+    tables = [np.zeros((len(space.image_sizes), *part.options.shape), np.int64) for part in space.parts]
+    for row, image_size in enumerate(space.image_sizes):
+        sizes = space.input_sizes(image_size)
+        for part, table in zip(space.parts, tables, strict=True):
+            for index in np.ndindex(part.options.shape):
+                place = (row, *index)
+                table[place] = formula(part.options[index], sizes[part.name], num_classes)
+    return tables
 
 
-def _walk(space: SearchSpace, genes: np.ndarray) -> tuple[np.ndarray, list[_Block], np.ndarray]:
-    """Pixels after the stem, all blocks, and pixels after the last block."""
-    size = out_size(_image_sizes(space, genes), space.stem_stride)
-    stem_pixels = size**2
-    count = len(genes)
-    first = space.first_block
-    blocks = [
-        _Block(
-            active=np.ones(count, np.int64),
-            in_channels=first.in_channels,
-            middle=np.full(count, first.middle_channels, np.int64),
-            out_channels=first.out_channels,
-            kernel=np.full(count, first.kernel_size, np.int64),
-            squeeze=np.zeros(count, np.int64),
-            has_expand=first.has_expand,
-            has_residual=first.has_residual,
-            in_pixels=stem_pixels,
-            out_pixels=stem_pixels,
-        )
-    ]
-    active = space.active_blocks(genes).astype(np.int64)
-    kernels, expands = genes[:, space.kernel_genes], genes[:, space.expand_genes]
-    for index, block in enumerate(space.blocks):
-        in_pixels = size**2
-        size = out_size(size, block.stride)
-        blocks.append(
-            _Block(
-                active=active[:, index],
-                in_channels=block.in_channels,
-                middle=np.array(block.middle_channels, np.int64)[expands[:, index]],
-                out_channels=block.out_channels,
-                kernel=np.array(block.kernel_sizes, np.int64)[kernels[:, index]],
-                squeeze=np.array(block.squeeze_channels or (0,) * len(block.middle_channels), np.int64)[
-                    expands[:, index]
-                ],
-                has_expand=True,
-                has_residual=block.has_residual,
-                in_pixels=in_pixels,
-                out_pixels=size**2,
-            )
-        )
-    return stem_pixels, blocks, size**2
+def _macs(part: PlainPart, size: int, num_classes: int) -> int:
+    return sum(pixels * weights for pixels, weights, _ in _convolutions(part, size, num_classes))
+
+
+def _params(part: PlainPart, size: int, num_classes: int) -> int:
+    return sum(weights + others for _, weights, others in _convolutions(part, size, num_classes))
+
+
+def _convolutions(part: PlainPart, size: int, num_classes: int) -> Iterator[tuple[int, int, int]]:
+    """For each convolution or linear layer: output pixels, weights, parameters of its bias or batch normalization."""
+    pixels, out_pixels = size**2, out_size(size, *part.strides) ** 2
+    inputs, outputs = part.in_channels, getattr(part, "out_channels", 0)
+    if isinstance(part, Stem):
+        yield out_pixels, 9 * inputs * outputs, 2 * outputs
+    elif isinstance(part, DeepStem):
+        middle, half = part.middle_channels, out_size(size, 2) ** 2
+        yield half, 9 * inputs * middle, 2 * middle
+        if part.depth:
+            yield half, 9 * middle * middle, 2 * middle
+        yield half, 9 * middle * outputs, 2 * outputs
+    elif isinstance(part, MBConv):
+        middle, squeezed = part.middle_channels, part.squeeze_channels
+        if part.has_expand:
+            yield pixels, inputs * middle, 2 * middle
+        yield out_pixels, part.kernel_size**2 * middle, 2 * middle
+        if squeezed:
+            yield 1, middle * squeezed, squeezed
+            yield 1, squeezed * middle, middle
+        yield out_pixels, middle * outputs, 2 * outputs
+    elif isinstance(part, Bottleneck):
+        middle = part.middle_channels
+        yield pixels, inputs * middle, 2 * middle
+        yield out_pixels, 9 * middle * middle, 2 * middle
+        yield out_pixels, middle * outputs, 2 * outputs
+        if part.has_downsample:
+            yield out_pixels, inputs * outputs, 2 * outputs
+    else:
+        width = part.in_channels
+        if part.feature_width:
+            yield pixels, width * part.feature_width, 2 * part.feature_width
+            width = part.feature_width
+        if part.head_width:
+            yield 1, width * part.head_width, 0
+            width = part.head_width
+        yield 1, width * num_classes, num_classes
+
+
+def _peak_values(part: PlainPart, size: int, num_classes: int) -> int:
+    """The most activations that are alive at once in a part."""
+    del num_classes
+    pixels, out_pixels = size**2, out_size(size, *part.strides) ** 2
+    inputs, outputs = pixels * part.in_channels, out_pixels * getattr(part, "out_channels", 0)
+    if isinstance(part, Stem):
+        return inputs + outputs
+    if isinstance(part, DeepStem):
+        half = out_size(size, 2) ** 2
+        middle, wide = half * part.middle_channels, half * part.out_channels
+        return max(inputs + middle, middle * (3 if part.depth else 0), middle + wide, wide + outputs)
+    if isinstance(part, MBConv):
+        wide, deep = pixels * part.middle_channels, out_pixels * part.middle_channels
+        kept = inputs if part.has_residual else 0
+        return max(kept + wide + deep, kept + deep + outputs, inputs + wide if part.has_expand else 0)
+    if isinstance(part, Bottleneck):
+        wide, deep = pixels * part.middle_channels, out_pixels * part.middle_channels
+        return inputs + max(wide + deep, deep + outputs, 2 * outputs if part.has_downsample else 0)
+    return inputs + pixels * part.feature_width

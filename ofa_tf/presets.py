@@ -1,6 +1,6 @@
 """The named search spaces, as data."""
 
-from ofa_tf.blocks import Stage, make_divisible
+from ofa_tf.blocks import BOTTLENECK, Stage, make_divisible
 from ofa_tf.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
@@ -20,11 +20,44 @@ def _mobilenet_v3(name: str, width: float, strides: tuple[int, ...], image_sizes
         name=name,
         image_sizes=image_sizes,
         stem_width=make_divisible(16 * width),
-        stem_stride=2,
         first_width=make_divisible(16 * width),
         stages=stages,
         feature_width=make_divisible(960 * width),
         head_width=make_divisible(1280 * width),
+    )
+
+
+def _proxyless(name: str, width: float, image_sizes: tuple[int, ...]) -> SearchSpace:
+    widths, strides = (24, 40, 80, 96, 192, 320), (2, 2, 2, 1, 2, 1)
+    depths = [(2, 3, 4)] * 5 + [(1,)]
+    return SearchSpace(
+        name=name,
+        image_sizes=image_sizes,
+        stem_width=make_divisible(32 * width),
+        first_width=make_divisible(16 * width),
+        stages=tuple(
+            Stage(make_divisible(channels * width), stride, "relu6", depths=choices)
+            for channels, stride, choices in zip(widths, strides, depths, strict=True)
+        ),
+        feature_width=make_divisible(1280 * width),
+        activation="relu6",
+        batch_norm_epsilon=1e-3,
+    )
+
+
+def _resnet50d(name: str, image_sizes: tuple[int, ...]) -> SearchSpace:
+    widths, strides, depths = (256, 512, 1024, 2048), (1, 2, 2, 2), ((2, 3, 4), (2, 3, 4), (4, 5, 6), (2, 3, 4))
+    return SearchSpace(
+        name=name,
+        image_sizes=image_sizes,
+        stem_width=64,
+        stages=tuple(
+            Stage(channels, stride, "relu", False, choices, (3,), (0.2, 0.25, 0.35), BOTTLENECK)
+            for channels, stride, choices in zip(widths, strides, depths, strict=True)
+        ),
+        activation="relu",
+        has_deep_stem=True,
+        width_multipliers=(0.65, 0.8, 1.0),
     )
 
 
@@ -73,4 +106,6 @@ def get_search_space(name: str) -> SearchSpace:
 
 register_search_space(_mobilenet_v3("mobilenet_v3_w1.0", 1.0, _IMAGENET_STRIDES, _IMAGENET_SIZES))
 register_search_space(_mobilenet_v3("mobilenet_v3_w1.2", 1.2, _IMAGENET_STRIDES, _IMAGENET_SIZES))
+register_search_space(_proxyless("proxyless_w1.3", 1.3, _IMAGENET_SIZES))
+register_search_space(_resnet50d("resnet50d", _IMAGENET_SIZES))
 register_search_space(_mobilenet_v3("mobilenet_v3_tiny", 0.5, _TINY_STRIDES, _TINY_SIZES))

@@ -4,7 +4,10 @@ A subnet has two forms. `Arch` is the readable one that files and tools hand on.
 Its *genes* are the fast one: an int32 vector of choice indices (0 is the
 smallest choice), of which a population is an array, one row an arch:
 
-    [image size, depth of each stage, kernel size of each block, expand ratio of each block]
+    [image size, depth of each stage, kernel size of each block, expand ratio of each block,
+     width multipliers, stem depth]
+
+of which a space has those that are elastic in it.
 
 Search, cost formulas and the supernet's graph work on genes.
 """
@@ -17,8 +20,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ofa_tf.arch import Arch
-from ofa_tf.blocks import ElasticBlock, Stage, StaticBlock, make_divisible
+from ofa_tf.blocks import MBCONV, Part, PlainPart, Stage, out_size
 from ofa_tf.errors import InputError
+from ofa_tf.parts import make_parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,32 +32,43 @@ class SearchSpace:
     Args:
         name: Name under which archs refer to the space.
         image_sizes: Choices for the input height and width, ascending, pixels.
-        stem_width: Channels of the 3x3 stem convolution.
-        stem_stride: Stride of the stem convolution.
+        stem_width: Output channels of the stem.
+        stages: The elastic stages, all of one block type.
+        stem_stride: Stride of the stem's convolution.
         first_width: Output channels of the fixed first block (kernel size 3,
-            no expansion, ReLU).
-        stages: The elastic stages.
-        feature_width: Channels of the last 1x1 convolution before pooling.
-        head_width: Channels of the 1x1 convolution after pooling.
+            no expansion); 0: there is none.
+        feature_width: Channels of the last 1x1 convolution before pooling; 0:
+            there is none.
+        head_width: Channels of the 1x1 convolution after pooling; 0: there is
+            none.
+        activation: Of the stem and the head.
+        has_deep_stem: Whether the stem is ResNet-D's, see `DeepStem`, of elastic
+            width and depth.
+        width_multipliers: Choices that multiply the width of the stem's middle,
+            the stem's output and each stage's output, ascending; empty: these
+            widths are fixed.
         batch_norm_epsilon: Added to the variance in batch normalization.
         batch_norm_momentum: Share of the old running statistics kept in a step.
 
     Raises:
-        InputError: If there is no stage, or the image sizes are empty or not
-            ascending.
+        InputError: If there is no stage, the stages are of several block types,
+            or the image sizes are empty or not ascending.
 
     Reference: Once-for-All, section 3.2 (elastic depth, width, kernel size and
-    image size); the networks themselves: MobileNetV3, Howard et al., ICCV 2019.
+    image size) and its released code for the networks themselves.
     """
 
     name: str
     image_sizes: tuple[int, ...]
     stem_width: int
-    stem_stride: int
-    first_width: int
     stages: tuple[Stage, ...]
-    feature_width: int
-    head_width: int
+    stem_stride: int = 2
+    first_width: int = 0
+    feature_width: int = 0
+    head_width: int = 0
+    activation: str = "hard_swish"
+    has_deep_stem: bool = False
+    width_multipliers: tuple[float, ...] = ()
     batch_norm_epsilon: float = 1e-5
     batch_norm_momentum: float = 0.9
 
@@ -63,80 +78,52 @@ class SearchSpace:
             raise InputError(f"Expected `image_sizes` to be positive, distinct and ascending. Received: {sizes}.")
         if not self.stages:
             raise InputError("Expected at least one stage. Received: stages=().")
+        if len({stage.block_type for stage in self.stages}) > 1:
+            raise InputError("Expected the stages to be of one block type. Received: several.")
+        if self.has_deep_stem and not self.width_multipliers:
+            raise InputError("Expected `width_multipliers` with `has_deep_stem`. Received: none. Pass (1.0,).")
+        object.__setattr__(self, "width_multipliers", tuple(self.width_multipliers))
         object.__setattr__(self, "image_sizes", sizes)
         object.__setattr__(self, "stages", tuple(self.stages))
 
     # --- structure -------------------------------------------------------
 
     @functools.cached_property
-    def blocks(self) -> tuple[ElasticBlock, ...]:
-        """All elastic blocks at full depth, in order."""
-        blocks = []
-        in_channels = self.first_width
-        for index, stage in enumerate(self.stages):
-            for position in range(stage.depths[-1]):
-                middle = tuple(make_divisible(round(in_channels * ratio)) for ratio in stage.expand_ratios)
-                squeeze = tuple(make_divisible(width // 4) for width in middle) if stage.use_squeeze_excite else ()
-                blocks.append(
-                    ElasticBlock(
-                        name=f"stage{index + 1}_block{position + 1}",
-                        stage=index,
-                        position=position,
-                        in_channels=in_channels,
-                        out_channels=stage.width,
-                        stride=stage.stride if position == 0 else 1,
-                        activation=stage.activation,
-                        kernel_sizes=stage.kernel_sizes,
-                        expand_ratios=stage.expand_ratios,
-                        middle_channels=middle,
-                        squeeze_channels=squeeze,
-                    )
-                )
-                in_channels = stage.width
-        return tuple(blocks)
+    def parts(self) -> tuple[Part, ...]:
+        """All parts of the networks, at full depth, in order: stem, blocks and head."""
+        return make_parts(self)
+
+    @functools.cached_property
+    def blocks(self) -> tuple[Part, ...]:
+        """The elastic blocks among the parts."""
+        return tuple(part for part in self.parts if part.stage is not None)
 
     @property
-    def first_block(self) -> StaticBlock:
-        """The fixed block between the stem and the first elastic stage."""
-        return StaticBlock(
-            name="first_block",
-            in_channels=self.stem_width,
-            middle_channels=self.stem_width,
-            out_channels=self.first_width,
-            kernel_size=3,
-            stride=1,
-            activation="relu",
-            squeeze_channels=0,
-            has_residual=self.stem_width == self.first_width,
-            has_expand=False,
-        )
+    def block_type(self) -> str:
+        """Type of the blocks, see `Stage`."""
+        return self.stages[0].block_type
 
-    def static_blocks(self, arch: Arch) -> tuple[StaticBlock, ...]:
-        """The blocks of one subnet, the fixed first block included.
+    def plain_parts(self, arch: Arch) -> dict[str, PlainPart]:
+        """The parts of one subnet with their choices made, by name, in order.
 
         Raises:
             InputError: If `arch` is not of this space.
         """
-        self.validate(arch)
-        chosen = [self.first_block]
-        for block, kernel_size, ratio in zip(self.blocks, arch.kernel_sizes, arch.expand_ratios, strict=True):
-            if block.position >= arch.depths[block.stage]:
-                continue
-            choice = block.expand_ratios.index(ratio)
-            chosen.append(
-                StaticBlock(
-                    name=block.name,
-                    in_channels=block.in_channels,
-                    middle_channels=block.middle_channels[choice],
-                    out_channels=block.out_channels,
-                    kernel_size=kernel_size,
-                    stride=block.stride,
-                    activation=block.activation,
-                    squeeze_channels=block.squeeze_channels[choice] if block.squeeze_channels else 0,
-                    has_residual=block.has_residual,
-                )
-            )
-        return tuple(chosen)
+        genes = self.encode(arch)
+        active = self.active_parts(genes)
+        return {part.name: part.option(genes) for part, is_active in zip(self.parts, active, strict=True) if is_active}
+
+    def input_sizes(self, image_size: int) -> dict[str, int]:
+        """Height and width of the input of each part, by its name.
+
+        Depth does not matter: only the first block of a stage, which is never
+        skipped, has a stride.
+        """
+        sizes, size = {}, int(image_size)
+        for part in self.parts:
+            sizes[part.name] = size
+            size = int(out_size(size, *part.largest.strides))
+        return sizes
 
     def count(self, include_image_sizes: bool = False) -> int:
         """Number of different subnets, per image size unless told otherwise.
@@ -144,8 +131,9 @@ class SearchSpace:
         Subnets that differ only in the entries of skipped blocks count once.
         """
         total = len(self.image_sizes) if include_image_sizes else 1
+        total *= math.prod(len(choices) for choices in self.gene_choices[self.width_genes.start :])
         for stage in self.stages:
-            per_block = len(stage.kernel_sizes) * len(stage.expand_ratios)
+            per_block = len(stage.kernel_sizes if self.block_type == MBCONV else (3,)) * len(stage.expand_ratios)
             total *= sum(per_block**depth for depth in stage.depths)
         return total
 
@@ -156,9 +144,15 @@ class SearchSpace:
         """The ascending choices of each gene."""
         choices: list[tuple[float, ...]] = [self.image_sizes]
         choices += [stage.depths for stage in self.stages]
-        choices += [block.kernel_sizes for block in self.blocks]
-        choices += [block.expand_ratios for block in self.blocks]
+        choices += self._block_stages("kernel_sizes") if self.block_type == MBCONV else []
+        choices += self._block_stages("expand_ratios")
+        choices += [self.width_multipliers] * (2 + len(self.stages)) if self.width_multipliers else []
+        choices += [(0, 1)] if self.has_deep_stem else []
         return tuple(choices)
+
+    def _block_stages(self, field: str) -> list[tuple[float, ...]]:
+        """A field of the stage of each block."""
+        return [getattr(stage, field) for stage in self.stages for _ in range(stage.depths[-1])]
 
     @property
     def num_genes(self) -> int:
@@ -182,15 +176,30 @@ class SearchSpace:
 
     @property
     def kernel_genes(self) -> slice:
-        """Where the kernel sizes, one per block, lie in a gene vector."""
+        """Where the kernel sizes, one per block if these are elastic, lie in a gene vector."""
         start = self.depth_genes.stop
-        return slice(start, start + len(self.blocks))
+        return slice(start, start + (self._num_blocks if self.block_type == MBCONV else 0))
 
     @property
     def expand_genes(self) -> slice:
         """Where the expand ratios, one per block, lie in a gene vector."""
         start = self.kernel_genes.stop
-        return slice(start, start + len(self.blocks))
+        return slice(start, start + self._num_blocks)
+
+    @property
+    def width_genes(self) -> slice:
+        """Where the width multipliers, if any, lie: the stem's middle, its output, each stage's output."""
+        start = self.expand_genes.stop
+        return slice(start, start + (2 + len(self.stages) if self.width_multipliers else 0))
+
+    @property
+    def stem_depth_gene(self) -> int:
+        """Index of the stem's depth among the genes of a space with a deep stem."""
+        return self.width_genes.stop
+
+    @property
+    def _num_blocks(self) -> int:
+        return sum(stage.depths[-1] for stage in self.stages)
 
     def encode(self, archs: Arch | Iterable[Arch]) -> np.ndarray:
         """Genes of one arch, shape `(num_genes,)`, or of many, `(n, num_genes)`, int32.
@@ -205,7 +214,9 @@ class SearchSpace:
 
     def _encode_one(self, arch: Arch) -> np.ndarray:
         self.validate(arch)
-        values = (arch.image_size, *arch.depths, *arch.kernel_sizes, *arch.expand_ratios)
+        values = (arch.image_size, *arch.depths, *arch.kernel_sizes, *arch.expand_ratios, *arch.width_multipliers)
+        if arch.stem_depth is not None:
+            values = (*values, arch.stem_depth)
         indices = [choices.index(value) for choices, value in zip(self.gene_choices, values, strict=True)]
         return np.array(indices, np.int32)
 
@@ -257,20 +268,29 @@ class SearchSpace:
 
     def active_blocks(self, genes: np.ndarray) -> np.ndarray:
         """Which elastic blocks are not skipped: bool, `genes.shape[:-1] + (num_blocks,)`."""
-        genes = np.asarray(genes)
-        depth_genes = genes[..., self.depth_genes]
+        return self._are_active(genes, self.blocks)
+
+    def active_parts(self, genes: np.ndarray) -> np.ndarray:
+        """Which parts are not skipped: bool, `genes.shape[:-1] + (num_parts,)`."""
+        return self._are_active(genes, self.parts)
+
+    def _are_active(self, genes: np.ndarray, parts: Sequence[Part]) -> np.ndarray:
+        depth_genes = np.asarray(genes)[..., self.depth_genes]
         active = []
-        for block in self.blocks:
-            depths = np.array(self.stages[block.stage].depths)
-            active.append(depths[depth_genes[..., block.stage]] > block.position)
+        for part in parts:
+            if part.stage is None:
+                active.append(np.ones(depth_genes.shape[:-1], bool))
+            else:
+                active.append(np.array(self.stages[part.stage].depths)[depth_genes[..., part.stage]] > part.position)
         return np.stack(active, axis=-1)
 
     def canonical_genes(self, genes: np.ndarray) -> np.ndarray:
         """`genes` with the entries of skipped blocks set to 0."""
         genes = np.array(genes)
         active = self.active_blocks(genes)
-        genes[..., self.kernel_genes] *= active
-        genes[..., self.expand_genes] *= active
+        for of_blocks in (self.kernel_genes, self.expand_genes):
+            if of_blocks.stop > of_blocks.start:
+                genes[..., of_blocks] *= active
         return genes
 
     def canonical(self, arch: Arch) -> Arch:
@@ -291,14 +311,21 @@ class SearchSpace:
         Args:
             kernel_sizes: How many of the largest kernel sizes to keep; `None`
                 keeps all. The others alike.
-            depths: How many of the largest depths to keep.
-            expand_ratios: How many of the largest expand ratios to keep.
+            depths: How many of the largest depths, the stem's included, to keep.
+            expand_ratios: How many of the largest expand ratios and width
+                multipliers to keep.
 
         Returns:
             int32 array of shape `(num_genes,)`: the smallest index allowed.
         """
         lower = np.zeros(self.num_genes, np.int32)
-        kept = ((self.kernel_genes, kernel_sizes), (self.depth_genes, depths), (self.expand_genes, expand_ratios))
+        kept = (
+            (self.kernel_genes, kernel_sizes),
+            (self.depth_genes, depths),
+            (slice(self.width_genes.stop, None), depths),
+            (self.expand_genes, expand_ratios),
+            (self.width_genes, expand_ratios),
+        )
         for genes, keep in kept:
             if keep is not None:
                 lower[genes] = np.maximum(self.gene_counts[genes] - keep, 0)
@@ -363,6 +390,8 @@ class SearchSpace:
             depths=tuple(int(value) for value in values[self.depth_genes]),
             kernel_sizes=tuple(int(value) for value in values[self.kernel_genes]),
             expand_ratios=tuple(values[self.expand_genes]),
+            width_multipliers=tuple(values[self.width_genes]),
+            stem_depth=int(values[self.stem_depth_gene]) if self.has_deep_stem else None,
         )
 
     def _extreme(self, genes: np.ndarray, image_size: int | None) -> Arch:
@@ -388,15 +417,18 @@ class SearchSpace:
                 f"Expected an arch of the search space {self.name!r}. Received: one of {arch.space!r}. "
                 "Use the arch with the workdir it was searched for."
             )
-        if arch.width_multipliers or arch.stem_depth is not None:
+        if (arch.stem_depth is not None) != self.has_deep_stem:
             raise InputError(
-                f"Expected `width_multipliers` and `stem_depth` to be left out: {self.name} has none. "
-                f"Received: width_multipliers={arch.width_multipliers}, stem_depth={arch.stem_depth}."
+                f"Expected `stem_depth` to be {'0 or 1' if self.has_deep_stem else 'left out'} in {self.name}. "
+                f"Received: stem_depth={arch.stem_depth}."
             )
         _check_choices("image_size", [arch.image_size], [self.image_sizes])
         _check_choices("depths", arch.depths, [stage.depths for stage in self.stages])
-        _check_choices("kernel_sizes", arch.kernel_sizes, [block.kernel_sizes for block in self.blocks])
-        _check_choices("expand_ratios", arch.expand_ratios, [block.expand_ratios for block in self.blocks])
+        _check_choices("kernel_sizes", arch.kernel_sizes, self.gene_choices[self.kernel_genes])
+        _check_choices("expand_ratios", arch.expand_ratios, self.gene_choices[self.expand_genes])
+        _check_choices("width_multipliers", arch.width_multipliers, self.gene_choices[self.width_genes])
+        if arch.stem_depth is not None:
+            _check_choices("stem_depth", [arch.stem_depth], [(0, 1)])
 
     def to_dict(self) -> dict:
         """The space as JSON-serialisable data; `from_dict` reverses it."""

@@ -110,7 +110,7 @@ def live_values(space: SearchSpace, arch: Arch) -> Iterator[int]:
 
     size = halve(arch.image_size, space.stem_stride)
     yield volume(arch.image_size, 3) + volume(size, space.stem_width)
-    for block in space.static_blocks(arch):
+    for block in list(space.plain_parts(arch).values())[1:-1]:
         before, after = size, halve(size, block.stride)
         block_input = volume(before, block.in_channels)
         waiting = block_input if block.has_residual else 0

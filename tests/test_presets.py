@@ -16,7 +16,7 @@ from ofa_tf.presets import get_search_space, list_search_spaces, register_search
 )
 def test_mobilenet_v3_is_the_published_one(name: str, stem: int, widths: list[int], feature: int, head: int) -> None:
     space = get_search_space(name)
-    first = space.first_block
+    first = space.parts[1].largest
 
     assert space.name == name
     assert (space.stem_width, space.stem_stride) == (stem, 2)
@@ -39,11 +39,14 @@ def test_mobilenet_v3_is_the_published_one(name: str, stem: int, widths: list[in
 def test_middle_and_squeezed_channels_are_multiples_of_8_of_the_input() -> None:
     blocks = {block.name: block for block in get_search_space("mobilenet_v3_w1.0").blocks}
 
-    assert blocks["stage1_block1"].middle_channels == (48, 64, 96)
-    assert blocks["stage2_block1"].middle_channels == (72, 96, 144)
-    assert blocks["stage2_block1"].squeeze_channels == (24, 24, 40)  # 18 -> 24: 16 would be below 90%
-    assert blocks["stage5_block4"].middle_channels == (480, 640, 960)
-    assert blocks["stage5_block4"].squeeze_channels == (120, 160, 240)
+    def channels(block: str, field: str) -> list[int]:
+        return blocks[block].values(field)[0].tolist()
+
+    assert channels("stage1_block1", "middle_channels") == [48, 64, 96]
+    assert channels("stage2_block1", "middle_channels") == [72, 96, 144]
+    assert channels("stage2_block1", "squeeze_channels") == [24, 24, 40]  # 18 -> 24: 16 would be below 90%
+    assert channels("stage5_block4", "middle_channels") == [480, 640, 960]
+    assert channels("stage5_block4", "squeeze_channels") == [120, 160, 240]
 
 
 def test_tiny_space_suits_small_images() -> None:
@@ -81,3 +84,37 @@ def test_own_space_is_found_by_its_name_which_must_be_new(monkeypatch: pytest.Mo
     with pytest.raises(InputError, match=r"to be new\. Received: 'own', which is taken\."):
         register_search_space(dataclasses.replace(own, head_width=8))
     assert get_search_space("own") is own
+
+
+def test_proxyless_is_the_published_one() -> None:
+    space = get_search_space("proxyless_w1.3")
+    stem, first, *_, head = (part.largest for part in space.parts)
+
+    assert (stem.out_channels, stem.activation) == (40, "relu6")
+    assert (first.out_channels, first.kernel_size, first.has_expand, first.has_residual) == (24, 3, False, False)
+    assert [stage.width for stage in space.stages] == [32, 56, 104, 128, 248, 416]
+    assert [stage.stride for stage in space.stages] == [2, 2, 2, 1, 2, 1]
+    assert [stage.depths for stage in space.stages] == [(2, 3, 4)] * 5 + [(1,)]
+    assert {part.largest.activation for part in space.blocks} == {"relu6"}
+    assert not any(part.largest.squeeze_channels for part in space.blocks)
+    assert (head.feature_width, head.head_width, head.activation) == (1664, 0, "relu6")
+    assert space.batch_norm_epsilon == 1e-3
+
+
+def test_resnet50d_is_the_published_one() -> None:
+    space = get_search_space("resnet50d")
+    stem, *_, head = (part.options for part in space.parts)
+
+    assert {option.out_channels for option in stem.flat} == {40, 48, 64}
+    assert {option.middle_channels for option in stem.flat} == {24, 32}
+    assert {option.depth for option in stem.flat} == {0, 1}
+    assert [stage.depths for stage in space.stages] == [(2, 3, 4), (2, 3, 4), (4, 5, 6), (2, 3, 4)]
+    assert len(space.blocks) == 18
+    widths = [
+        sorted({option.out_channels for option in part.options.flat}) for part in space.blocks if not part.position
+    ]
+    assert widths == [[168, 208, 256], [336, 408, 512], [664, 816, 1024], [1328, 1640, 2048]]
+    assert [part.largest.has_downsample for part in space.blocks] == [part.position == 0 for part in space.blocks]
+    assert {option.in_channels for option in head.flat} == {1328, 1640, 2048}
+    assert space.largest().width_multipliers == (1.0,) * 6
+    assert (space.smallest().stem_depth, space.largest().stem_depth) == (0, 1)

@@ -66,23 +66,31 @@ def test_blocks_name_every_choice() -> None:
         "stage2_block1",
         "stage2_block2",
     ]
-    assert [(block.in_channels, block.out_channels, block.stride) for block in SPACE.blocks] == [
+    largest = [block.largest for block in SPACE.blocks]
+    assert [(block.in_channels, block.out_channels, block.stride) for block in largest] == [
         (8, 16, 2),
         (16, 16, 1),
         (16, 24, 1),
         (24, 24, 1),
     ]
-    assert [block.middle_channels for block in SPACE.blocks] == [(16, 32), (32, 64), (32, 48, 64), (48, 72, 96)]
-    assert [block.squeeze_channels for block in SPACE.blocks] == [(8, 8), (8, 16), (), ()]
-    assert [block.has_residual for block in SPACE.blocks] == [False, True, False, True]
+    middle = [block.values("middle_channels") for block in SPACE.blocks]
+    assert [values[0].tolist() for values in middle] == [[16, 32], [32, 64], [32, 48, 64], [48, 72, 96]]
+    assert all((values == values[0]).all() for values in middle)  # whatever the kernel size
+    squeezed = [block.values("squeeze_channels")[0].tolist() for block in SPACE.blocks]
+    assert squeezed == [[8, 8], [8, 16], [0, 0, 0], [0, 0, 0]]
+    assert [block.has_residual for block in largest] == [False, True, False, True]
+    assert [block.values("kernel_size")[:, 0].tolist() for block in SPACE.blocks] == [[3, 5, 7]] * 4
 
 
-def test_static_blocks_are_the_chosen_ones() -> None:
+def test_plain_parts_are_the_chosen_ones() -> None:
     arch = Arch("two_stages", 24, (1, 2), (5, 3, 7, 3), (4, 2, 3, 2))
 
-    chosen = SPACE.static_blocks(arch)
+    parts = SPACE.plain_parts(arch)
 
-    assert [block.name for block in chosen] == ["first_block", "stage1_block1", "stage2_block1", "stage2_block2"]
+    names = ["first_block", "stage1_block1", "stage2_block1", "stage2_block2"]
+    assert list(parts) == ["stem", *names, "head"]
+    chosen = [parts[name] for name in names]
+    assert (parts["stem"].out_channels, parts["head"].in_channels, parts["head"].last_width) == (8, 24, 32)
     assert [block.kernel_size for block in chosen] == [3, 5, 7, 3]
     assert [block.middle_channels for block in chosen] == [8, 32, 48, 48]
     assert [block.squeeze_channels for block in chosen] == [0, 8, 0, 0]
@@ -128,8 +136,8 @@ def test_encode_reverses_decode(genes: np.ndarray) -> None:
     for values, choices, entries in (
         ((arch.image_size,), (SPACE.image_sizes,), genes[:1]),
         (arch.depths, [stage.depths for stage in SPACE.stages], genes[SPACE.depth_genes]),
-        (arch.kernel_sizes, [block.kernel_sizes for block in SPACE.blocks], genes[SPACE.kernel_genes]),
-        (arch.expand_ratios, [block.expand_ratios for block in SPACE.blocks], genes[SPACE.expand_genes]),
+        (arch.kernel_sizes, SPACE.gene_choices[SPACE.kernel_genes], genes[SPACE.kernel_genes]),
+        (arch.expand_ratios, SPACE.gene_choices[SPACE.expand_genes], genes[SPACE.expand_genes]),
     ):
         assert list(values) == [choice[entry] for choice, entry in zip(choices, entries, strict=True)]
 
@@ -330,11 +338,11 @@ def test_extremes_are_the_extreme_choices() -> None:
         ({"kernel_sizes": ()}, "`kernel_sizes` to have 20 entries. Received: 0 (kernel_sizes=())."),
         ({"kernel_sizes": (7,) * 19 + (4,)}, "[3, 5, 7]. Received: kernel_sizes[19]=4."),
         ({"expand_ratios": (6.5, *(6,) * 19)}, "[3, 4, 6]. Received: expand_ratios[0]=6.5."),
-        ({"width_multipliers": (1.0,)}, "w1.0 has none. Received: width_multipliers=(1,), stem_depth=None."),
-        ({"stem_depth": 1}, "mobilenet_v3_w1.0 has none. Received: width_multipliers=(), stem_depth=1."),
+        ({"width_multipliers": (1.0,)}, "Expected `width_multipliers` to have 0 entries. Received: 1 "),
+        ({"stem_depth": 1}, "Expected `stem_depth` to be left out in mobilenet_v3_w1.0. Received: stem_depth=1."),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("check", [W1.validate, W1.encode, W1.static_blocks, W1.canonical])
+@pytest.mark.parametrize("check", [W1.validate, W1.encode, W1.plain_parts, W1.canonical])
 def test_arch_outside_the_space_is_refused(check: Callable, change: dict, message: str) -> None:
     arch = dataclasses.replace(W1.largest(), **change)
     with pytest.raises(InputError, match=re.escape(message)):
@@ -382,7 +390,7 @@ def test_space_survives_json(space: SearchSpace) -> None:
 
     assert again == space
     assert hash(again) == hash(space)
-    assert again.blocks == space.blocks
+    assert [part.name for part in again.parts] == [part.name for part in space.parts]
     assert again != dataclasses.replace(space, head_width=8)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ofa_tf.arch import Arch
 from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.device.pieces import HEAD, STEM, block_choices, block_key, input_sizes
+from ofa_tf.device.pieces import part_key
 from ofa_tf.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
@@ -19,7 +19,7 @@ _MIN_ARCHS_FOR_LINE = 4  # with fewer, only the slope is fitted
 class LatencyModel:
     """Latency of an arch: a line through the sum of its pieces' latencies.
 
-    `latency = slope * (overhead + sum over stem, blocks and head) + intercept`.
+    `latency = slope * (overhead + sum over all parts) + intercept`.
     Slope and intercept stand for what pieces measured alone miss, above all
     caches; `calibrate` fits them on some whole networks.
 
@@ -51,7 +51,7 @@ class LatencyModel:
         self.table = table
         self.slope = float(fitted.get("slope", 1.0) if slope is None else slope)
         self.intercept_ms = float(fitted.get("intercept_ms", 0.0) if intercept_ms is None else intercept_ms)
-        self._base, self._blocks = _lookup_tables(space, table)
+        self._latencies = _lookup_tables(space, table)
 
     def predict(self, archs: np.ndarray | Arch) -> np.ndarray | float:
         """Predicted latency, milliseconds.
@@ -129,18 +129,13 @@ class LatencyModel:
     def _sum(self, genes: np.ndarray) -> np.ndarray:
         space = self.space
         image = genes[:, space.image_size_gene]
-        base = self._base[image]
-        if np.isnan(base).any():
-            for index in np.unique(image):
-                self.table.check_image_size(space.image_sizes[index])
-        total = base.copy()
-        depth_genes = genes[:, space.depth_genes]
-        kernels, expands = genes[:, space.kernel_genes], genes[:, space.expand_genes]
-        for index, block in enumerate(space.blocks):
-            depths = np.array(space.stages[block.stage].depths)
-            active = depths > block.position
-            latency_ms = self._blocks[index][image, kernels[:, index], expands[:, index]]
-            total += latency_ms if active.all() else latency_ms * active[depth_genes[:, block.stage]]
+        for index in np.unique(image):
+            self.table.check_image_size(space.image_sizes[index])
+        total = np.full(len(genes), self.table.overhead_ms)
+        active = space.active_parts(genes)
+        for number, (part, latency_ms) in enumerate(zip(space.parts, self._latencies, strict=True)):
+            index = (image, *(genes[:, gene] for gene in part.genes))
+            total += latency_ms[index] * active[:, number]
         return total
 
 
@@ -160,22 +155,18 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
-def _lookup_tables(space: SearchSpace, table: LatencyTable) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Latency of stem, head and overhead per image size; of each block per image size, kernel size, expand ratio.
-
-    NaN for image sizes outside the measured range.
-    """
-    base = np.full(len(space.image_sizes), np.nan)
-    blocks = [np.full((len(base), len(b.kernel_sizes), len(b.expand_ratios)), np.nan) for b in space.blocks]
-    choices = [(index, kernel, expand, block_key(block)) for index, kernel, expand, block in block_choices(space)]
+def _lookup_tables(space: SearchSpace, table: LatencyTable) -> list[np.ndarray]:
+    """For each part, the latency at each image size of each option; NaN outside the measured image sizes."""
+    tables = [np.full((len(space.image_sizes), *part.options.shape), np.nan) for part in space.parts]
     for row, image_size in enumerate(space.image_sizes):
         if not table.image_sizes[0] <= image_size <= table.image_sizes[-1]:
             continue
-        sizes, head_size = input_sizes(space, image_size)
-        base[row] = table.overhead_ms + table.latency_ms(STEM, image_size) + table.latency_ms(HEAD, head_size)
-        for index, kernel, expand, key in choices:
-            blocks[index][row, kernel, expand] = table.latency_ms(key, sizes[index])
-    return base, blocks
+        sizes = space.input_sizes(image_size)
+        for part, latencies in zip(space.parts, tables, strict=True):
+            for index in np.ndindex(part.options.shape):
+                place = (row, *index)
+                latencies[place] = table.latency_ms(part_key(part.options[index]), sizes[part.name])
+    return tables
 
 
 def _fit_line(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ofa_tf import io
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Progress
-from ofa_tf.device.pieces import OVERHEAD, Piece, distinct_pieces, input_sizes
+from ofa_tf.device.pieces import OVERHEAD, Piece, distinct_pieces
 from ofa_tf.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
@@ -210,7 +210,7 @@ def _image_sizes(space: SearchSpace, image_sizes: Sequence[int] | None) -> tuple
         picked = np.linspace(0, len(choices) - 1, _MAX_IMAGE_SIZES).round().astype(int)
         return tuple(choices[index] for index in picked)
     sizes = tuple(sorted({int(size) for size in image_sizes}))
-    wrong = [size for size in sizes if size < 1 or min(input_sizes(space, size)[0]) < 1]
+    wrong = [size for size in sizes if size < 1]
     if not sizes or wrong:
         raise InputError(f"Expected `image_sizes` to be positive. Received: {list(image_sizes)}.")
     return sizes

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 
-from ofa_tf.device.pieces import HEAD, OVERHEAD, STEM, Piece
+from ofa_tf.device.pieces import Piece
 from ofa_tf.errors import InputError
 from ofa_tf.export.tflite import convert
-from ofa_tf.models.subnet import add_block, add_head, add_stem
+from ofa_tf.models.subnet import add_part
 from ofa_tf.search_space import SearchSpace
 
 PRECISIONS = {"float32": "none", "int8": "int8"}
@@ -55,14 +55,6 @@ def block_model_converter(space: SearchSpace, num_classes: int, precision: str =
 def build_piece(piece: Piece, space: SearchSpace, num_classes: int) -> keras.Model:
     """The Keras model of one piece, with random weights and a flexible input size."""
     inputs = keras.Input((None, None, piece.in_channels), name="images")
-    if piece.block is not None:
-        outputs = add_block(inputs, piece.block, space)
-    elif piece.key == STEM:
-        outputs = add_block(add_stem(inputs, space), space.first_block, space)
-    elif piece.key == HEAD:
-        outputs = add_head(inputs, space, num_classes)
-    elif piece.key == OVERHEAD:
-        outputs = keras.layers.ReLU()(inputs)
-    else:
-        raise InputError(f"Expected a piece of {space.name}. Received: {piece.key!r}.")
-    return keras.Model(inputs, outputs)
+    if piece.part is None:
+        return keras.Model(inputs, keras.layers.ReLU()(inputs))
+    return keras.Model(inputs, add_part(inputs, "part", piece.part, space, num_classes))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.blocks import MBConv
 from ofa_tf.layers.activations import get_activation
 from ofa_tf.layers.elastic_batch_normalization import ElasticBatchNormalization
 from ofa_tf.layers.elastic_conv2d import ElasticConv2D
@@ -55,6 +56,8 @@ class ElasticMBConv(keras.layers.Layer):
     Reference: MobileNetV3, Howard et al., ICCV 2019, figure 4; elasticity:
     Once-for-All, section 3.3.
     """
+
+    elastic_arguments = ("kernel_size", "middle_channels", "squeeze_channels")
 
     def __init__(
         self,
@@ -141,20 +144,18 @@ class ElasticMBConv(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*self.depthwise_conv.compute_output_shape(input_shape)[:-1], self.out_channels)
 
-    def static_weights(
-        self, in_channels: int, kernel_size: int, middle_channels: int, squeeze_channels: int
-    ) -> dict[str, list[np.ndarray]]:
+    def static_weights(self, block: MBConv) -> dict[str, list[np.ndarray]]:
         """Weights of the plain layers of one static block, by name."""
-        weights = {}
+        middle, weights = block.middle_channels, {}
         if self.middle_channels is not None:
-            weights["expand_conv"] = self.expand_conv.static_weights(in_channels, middle_channels)
-            weights["expand_bn"] = self.expand_bn.static_weights(middle_channels)
-        weights["depthwise_conv"] = self.depthwise_conv.static_weights(middle_channels, kernel_size)
-        weights["depthwise_bn"] = self.depthwise_bn.static_weights(middle_channels)
+            weights["expand_conv"] = self.expand_conv.static_weights(block.in_channels, middle)
+            weights["expand_bn"] = self.expand_bn.static_weights(middle)
+        weights["depthwise_conv"] = self.depthwise_conv.static_weights(middle, block.kernel_size)
+        weights["depthwise_bn"] = self.depthwise_bn.static_weights(middle)
         if self.squeeze_channels:
-            inner = self.squeeze_excite.static_weights(middle_channels, squeeze_channels)
+            inner = self.squeeze_excite.static_weights(middle, block.squeeze_channels)
             weights |= {f"se_{name}": values for name, values in inner.items()}
-        weights["project_conv"] = self.project_conv.static_weights(middle_channels)
+        weights["project_conv"] = self.project_conv.static_weights(middle)
         weights["project_bn"] = self.project_bn.static_weights(self.out_channels)
         return weights
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ofa_tf.errors import InputError
 from ofa_tf.layers.elastic_batch_normalization import ElasticBatchNormalization
+from ofa_tf.layers.elastic_bottleneck import ElasticBottleneck
 from ofa_tf.layers.elastic_mbconv import ElasticMBConv
 from ofa_tf.layers.slicing import as_numpy
 from ofa_tf.models.supernet import Supernet
@@ -30,13 +31,29 @@ def sort_channels(supernet: Supernet, stage: int = 0) -> None:
 
     Reference: Once-for-All, section 3.3, figure 4, and its released code.
     """
-    last = min(len(block.middle_channels) for block in supernet.space.blocks) - 1
+    ratios = [part.values("middle_channels").reshape(-1, part.options.shape[-1])[-1] for part in supernet.space.blocks]
+    last = min(len(middle_channels) for middle_channels in ratios) - 1
     if not 0 <= stage <= last:
         raise InputError(f"Expected `stage` to be from 0 to {last}. Received: stage={stage}.")
-    for block, layer in zip(supernet.space.blocks, supernet.blocks, strict=True):
-        kept = block.middle_channels[::-1][: stage + 1]
-        order = _descending(_l1_norm(layer.project_conv.kernel, axis=-2), boundaries=kept)
-        _reorder_middle(layer, order)
+    for middle_channels, layer in zip(ratios, supernet.blocks, strict=True):
+        kept = [int(channels) for channels in middle_channels[::-1][: stage + 1]]
+        if isinstance(layer, ElasticMBConv):
+            order = _descending(_l1_norm(layer.project_conv.kernel, axis=-2), boundaries=kept)
+            _reorder_middle(layer, order)
+        else:
+            _reorder_bottleneck(layer, kept)
+
+
+def _reorder_bottleneck(layer: ElasticBottleneck, kept: Sequence[int]) -> None:
+    """The channels on both sides of the 3x3 convolution, each by the weights that read them."""
+    order = _descending(_l1_norm(layer.conv3.kernel, axis=-2), boundaries=kept)
+    _permute(layer.conv2.kernel, order, axis=-1)
+    _permute_normalization(layer.bn2, order)
+    _permute(layer.conv3.kernel, order, axis=-2)
+    order = _descending(_l1_norm(layer.conv2.kernel, axis=-2), boundaries=kept)
+    _permute(layer.conv1.kernel, order, axis=-1)
+    _permute_normalization(layer.bn1, order)
+    _permute(layer.conv2.kernel, order, axis=-2)
 
 
 def _reorder_middle(layer: ElasticMBConv, order: np.ndarray) -> None:

@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.arch import Arch
-from ofa_tf.blocks import ElasticBlock
+from ofa_tf.blocks import Bottleneck, DeepStem, Head, MBConv, Part, Stem
 from ofa_tf.errors import InputError
-from ofa_tf.layers.activations import get_activation
-from ofa_tf.layers.elastic_batch_normalization import ElasticBatchNormalization
-from ofa_tf.layers.elastic_conv2d import ElasticConv2D
+from ofa_tf.layers.elastic_bottleneck import ElasticBottleneck
+from ofa_tf.layers.elastic_head import ElasticHead
 from ofa_tf.layers.elastic_mbconv import ElasticMBConv
-from ofa_tf.layers.initializers import classifier_initializer, convolution_initializer, fork
+from ofa_tf.layers.initializers import convolution_initializer, fork
+from ofa_tf.layers.stems import ConvStem, ElasticDeepStem
 from ofa_tf.search_space import SearchSpace
 
 
@@ -88,69 +88,75 @@ class Supernet(keras.Model):
         self.num_classes = num_classes
         self.dropout_rate = dropout_rate
         self.seed = seed
-        self._hard_swish = get_activation("hard_swish")
+        initializer = convolution_initializer(seed)
+        self.parts = [self._make_layer(part, initializer) for part in self.space.parts]
 
-        space, initializer = self.space, convolution_initializer(seed)
-        self._normalization: dict[str, Any] = {
-            "epsilon": space.batch_norm_epsilon,
-            "momentum": space.batch_norm_momentum,
+    def _make_layer(self, part: Part, initializer: keras.initializers.Initializer) -> keras.layers.Layer:
+        largest = part.largest
+        common: dict[str, Any] = {
+            "name": part.name,
+            "epsilon": self.space.batch_norm_epsilon,
+            "momentum": self.space.batch_norm_momentum,
+            "kernel_initializer": fork(initializer, part.name)
+            if isinstance(largest, MBConv | Bottleneck)
+            else initializer,
             "dtype": self.dtype_policy,
         }
-
-        def convolution(filters: int, size: int, strides: int, name: str) -> ElasticConv2D:
-            kernel_initializer = fork(initializer, name)
-            return ElasticConv2D(
-                filters, size, strides, kernel_initializer=kernel_initializer, name=name, dtype=self.dtype_policy
+        if isinstance(largest, Stem):
+            return ConvStem(largest.out_channels, largest.stride, largest.activation, **common)
+        if isinstance(largest, DeepStem):
+            return ElasticDeepStem(largest.middle_channels, largest.out_channels, **common)
+        if isinstance(largest, MBConv):
+            return ElasticMBConv(
+                largest.out_channels,
+                largest.middle_channels if largest.has_expand else None,
+                kernel_sizes=tuple(sorted(set(part.values("kernel_size").flat))),
+                strides=largest.stride,
+                activation=largest.activation,
+                squeeze_channels=largest.squeeze_channels,
+                has_residual=largest.has_residual,
+                **common,
             )
-
-        self.stem_conv = convolution(space.stem_width, 3, space.stem_stride, "stem_conv")
-        self.stem_bn = ElasticBatchNormalization(name="stem_bn", **self._normalization)
-        first = space.first_block
-        self.first_block = ElasticMBConv(
-            first.out_channels,
-            None,
-            kernel_sizes=(first.kernel_size,),
-            strides=first.stride,
-            activation=first.activation,
-            has_residual=first.has_residual,
-            kernel_initializer=fork(initializer, first.name),
-            name=first.name,
-            **self._normalization,
-        )
-        self.blocks = [self._elastic_block(block, fork(initializer, block.name)) for block in space.blocks]
-        self.feature_conv = convolution(space.feature_width, 1, 1, "feature_conv")
-        self.feature_bn = ElasticBatchNormalization(name="feature_bn", **self._normalization)
-        self.head_conv = convolution(space.head_width, 1, 1, "head_conv")
-        self.dropout = keras.layers.Dropout(dropout_rate, seed=seed, name="dropout", dtype=self.dtype_policy)
-        self.classifier = keras.layers.Dense(
-            num_classes,
-            kernel_initializer=fork(classifier_initializer(seed), "classifier"),
-            dtype="float32",
-            name="classifier",
+        if isinstance(largest, Bottleneck):
+            return ElasticBottleneck(
+                largest.middle_channels, largest.out_channels, largest.stride, largest.has_downsample, **common
+            )
+        return ElasticHead(
+            self.num_classes,
+            largest.feature_width,
+            largest.head_width,
+            largest.activation,
+            self.dropout_rate,
+            seed=self.seed,
+            **common,
         )
 
-    def _elastic_block(self, block: ElasticBlock, initializer: keras.initializers.Initializer) -> ElasticMBConv:
-        return ElasticMBConv(
-            block.out_channels,
-            block.middle_channels[-1],
-            kernel_sizes=block.kernel_sizes,
-            strides=block.stride,
-            activation=block.activation,
-            squeeze_channels=block.squeeze_channels[-1] if block.squeeze_channels else 0,
-            has_residual=block.has_residual,
-            kernel_initializer=initializer,
-            name=block.name,
-            **self._normalization,
-        )
+    @property
+    def blocks(self) -> list[keras.layers.Layer]:
+        """The layers of the elastic blocks, in the order of `space.blocks`."""
+        return [layer for part, layer in zip(self.space.parts, self.parts, strict=True) if part.stage is not None]
+
+    @property
+    def stem(self) -> keras.layers.Layer:
+        """The layer of the stem."""
+        return self.parts[0]
+
+    @property
+    def head(self) -> ElasticHead:
+        """The layer of the head."""
+        return self.parts[-1]
+
+    @property
+    def dropout(self) -> keras.layers.Dropout:
+        """The dropout before the classifier."""
+        return self.head.dropout
 
     def build(self, input_shape: tuple = (None, None, None, 3)) -> None:
         shape = tuple(input_shape)
-        chain: list[keras.layers.Layer] = [self.stem_conv, self.stem_bn, self.first_block, *self.blocks]
-        chain += [self.feature_conv, self.feature_bn, self.head_conv]
-        for layer in chain:
+        for layer in self.parts:
             layer.build(shape)
+            layer.built = True
             shape = layer.compute_output_shape(shape)
-        self.classifier.build((None, self.space.head_width))
         self.built = True
 
     def __call__(self, images: Any, arch: Any, training: bool = False, momentum: Any = None) -> tf.Tensor:
@@ -160,17 +166,11 @@ class Supernet(keras.Model):
         return super().__call__(images, arch=arch, training=training, momentum=momentum)
 
     def call(self, images: tf.Tensor, arch: Any, training: bool = False, momentum: Any = None) -> tf.Tensor:
-        choices = self._choices(arch)
-        normalization = {"training": training, "momentum": momentum}
-        x = self._hard_swish(self.stem_bn(self.stem_conv(images), **normalization))
-        x = self.first_block(x, **normalization)
-        for block, layer, choice in zip(self.space.blocks, self.blocks, choices, strict=True):
-            x = self._run_block(x, block, layer, choice, normalization)
-        x = self._hard_swish(self.feature_bn(self.feature_conv(x), **normalization))
-        x = tf.reduce_mean(x, axis=(1, 2), keepdims=True)
-        x = self._hard_swish(self.head_conv(x))
-        x = tf.reshape(x, (-1, self.space.head_width))
-        return self.classifier(self.dropout(x, training=training))
+        genes = self.space.encode(arch) if isinstance(arch, Arch) else tf.convert_to_tensor(arch)
+        x = images
+        for part, layer in zip(self.space.parts, self.parts, strict=True):
+            x = self._run_part(x, part, layer, genes, {"training": training, "momentum": momentum})
+        return x
 
     def compute_output_shape(self, input_shape: tuple, **kwargs: Any) -> tuple:
         return (input_shape[0], self.num_classes)
@@ -181,20 +181,11 @@ class Supernet(keras.Model):
         Raises:
             InputError: If `arch` is not of the space.
         """
-        weights = {
-            "stem_conv": self.stem_conv.static_weights(3),
-            "stem_bn": self.stem_bn.static_weights(self.space.stem_width),
-            "feature_conv": self.feature_conv.static_weights(self.space.stages[-1].width),
-            "feature_bn": self.feature_bn.static_weights(self.space.feature_width),
-            "head_conv": self.head_conv.static_weights(self.space.feature_width),
-            "classifier": self.classifier.get_weights(),
-        }
-        layers = {layer.name: layer for layer in (self.first_block, *self.blocks)}
-        for block in self.space.static_blocks(arch):
-            inner = layers[block.name].static_weights(
-                block.in_channels, block.kernel_size, block.middle_channels, block.squeeze_channels
-            )
-            weights |= {f"{block.name}_{name}": values for name, values in inner.items()}
+        layers = {layer.name: layer for layer in self.parts}
+        weights: dict[str, list[np.ndarray]] = {}
+        for name, part in self.space.plain_parts(arch).items():
+            prefix = "" if isinstance(part, Head) else f"{name}_"
+            weights |= {f"{prefix}{inner}": values for inner, values in layers[name].static_weights(part).items()}
         return weights
 
     def get_config(self) -> dict[str, Any]:
@@ -206,34 +197,26 @@ class Supernet(keras.Model):
             "seed": self.seed,
         }
 
-    def _choices(self, arch: Any) -> list[dict[str, Any]]:
-        """Depth, kernel size and widths of each block: ints for an `Arch`, else tensors."""
-        is_arch = isinstance(arch, Arch)
-        genes = self.space.encode(arch) if is_arch else tf.convert_to_tensor(arch)
+    def _run_part(self, x: tf.Tensor, part: Part, layer: keras.layers.Layer, genes: Any, normalization: dict) -> Any:
+        choices = {name: _choose(part, name, genes) for name in layer.elastic_arguments}
 
-        def pick(values: tuple, gene: Any) -> Any:
-            return values[gene] if is_arch else tf.gather(tf.constant(values, tf.int32), gene)
+        def run() -> tf.Tensor:
+            return layer(x, **choices, **normalization)
 
-        depths = genes[self.space.depth_genes]
-        kernels, expands = genes[self.space.kernel_genes], genes[self.space.expand_genes]
-        choices = []
-        for index, block in enumerate(self.space.blocks):
-            choice = {
-                "depth": pick(self.space.stages[block.stage].depths, depths[block.stage]),
-                "kernel_size": pick(block.kernel_sizes, kernels[index]),
-                "middle_channels": pick(block.middle_channels, expands[index]),
-            }
-            if block.squeeze_channels:
-                choice["squeeze_channels"] = pick(block.squeeze_channels, expands[index])
-            choices.append(choice)
-        return choices
+        if part.stage is None or part.position < self.space.stages[part.stage].depths[0]:
+            return run()  # never skipped
+        depths, gene = self.space.stages[part.stage].depths, genes[self.space.depth_genes][part.stage]
+        if not tf.is_tensor(gene):
+            return run() if part.position < depths[gene] else x
+        return tf.cond(part.position < tf.gather(tf.constant(depths), gene), run, lambda: x)
 
-    def _run_block(
-        self, x: tf.Tensor, block: ElasticBlock, layer: ElasticMBConv, choice: dict, normalization: dict
-    ) -> tf.Tensor:
-        depth = choice.pop("depth")
-        if block.position < self.space.stages[block.stage].depths[0]:
-            return layer(x, **choice, **normalization)  # never skipped
-        if isinstance(depth, int):
-            return layer(x, **choice, **normalization) if block.position < depth else x
-        return tf.cond(block.position < depth, lambda: layer(x, **choice, **normalization), lambda: x)
+
+def _choose(part: Part, field: str, genes: Any) -> Any:
+    """What the genes choose for a field of a part: an int where it does not depend on a tensor."""
+    values = part.values(field).astype(np.int32)
+    if (values == values.flat[0]).all():
+        return int(values.flat[0])
+    indices = [genes[gene] for gene in part.genes]
+    if not tf.is_tensor(genes):
+        return int(values[tuple(indices)])
+    return tf.gather_nd(tf.constant(values), tf.stack(indices))

@@ -70,15 +70,16 @@ class AccuracyPredictor:
 
 
 def encode_features(space: SearchSpace, genes: np.ndarray) -> np.ndarray:
-    """One-hot choices of each active block and the image size: float `(n, num_features)`."""
+    """One-hot choices of each active block, and of what is not of a block: float `(n, num_features)`."""
     genes = np.asarray(genes)
+    present = np.ones(genes.shape, bool)
     active = space.active_blocks(genes)
-    columns = [_one_hot(genes[:, space.image_size_gene], len(space.image_sizes))]
-    for index, block in enumerate(space.blocks):
-        present = active[:, index, None]
-        kernels, expands = genes[:, space.kernel_genes][:, index], genes[:, space.expand_genes][:, index]
-        columns.append(_one_hot(kernels, len(block.kernel_sizes)) * present)
-        columns.append(_one_hot(expands, len(block.expand_ratios)) * present)
+    for of_blocks in (space.kernel_genes, space.expand_genes):
+        if of_blocks.stop > of_blocks.start:
+            present[:, of_blocks] = active
+    # A depth shows in which blocks are active.
+    told = [gene for gene in range(space.num_genes) if gene not in range(space.num_genes)[space.depth_genes]]
+    columns = [_one_hot(genes[:, gene], space.gene_counts[gene]) * present[:, gene, None] for gene in told]
     return np.concatenate(columns, axis=1)
 
 

@@ -8,7 +8,7 @@ from ofa_tf.arch import Arch
 from ofa_tf.blocks import out_size
 from ofa_tf.device.latency_model import LatencyModel, rank_correlation
 from ofa_tf.device.latency_table import LatencyTable, build_latency_table
-from ofa_tf.device.pieces import HEAD, STEM, block_key
+from ofa_tf.device.pieces import part_key
 from ofa_tf.errors import InputError
 from ofa_tf.presets import get_search_space
 from ofa_tf.search_space import SearchSpace
@@ -16,16 +16,15 @@ from ofa_tf.search_space import SearchSpace
 
 def _slow_sum(space: SearchSpace, table: LatencyTable, arch: Arch) -> float:
     """The obvious way: walk through the network, adding up."""
-    total = table.overhead_ms + table.latency_ms(STEM, arch.image_size)
-    size = out_size(arch.image_size, space.stem_stride)
-    for block in space.static_blocks(arch)[1:]:
-        total += table.latency_ms(block_key(block), size)
-        size = out_size(size, block.stride)
-    return total + table.latency_ms(HEAD, size)
+    total, size = table.overhead_ms, arch.image_size
+    for part in space.plain_parts(arch).values():
+        total += table.latency_ms(part_key(part), size)
+        size = out_size(size, *part.strides)
+    return total
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v3_tiny", "mobilenet_v3_w1.0"])
-def test_prediction_is_the_sum_over_the_blocks(name: str, formula_device: Any) -> None:
+@pytest.mark.parametrize("name", ["mobilenet_v3_tiny", "mobilenet_v3_w1.0", "proxyless_w1.3", "resnet50d"])
+def test_prediction_is_the_sum_over_the_parts(name: str, formula_device: Any) -> None:
     space = get_search_space(name)
     table = build_latency_table(space, formula_device, lambda piece: b"", 10)
     genes = space.sample_genes(np.random.default_rng(0), 40)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.device.latency_table import LatencyTable, build_latency_table
-from ofa_tf.device.pieces import HEAD, STEM, block_key, distinct_pieces, input_sizes
+from ofa_tf.device.pieces import distinct_pieces, part_key
 from ofa_tf.errors import InputError
 from ofa_tf.presets import get_search_space
 from ofa_tf.search_space import SearchSpace
@@ -16,17 +16,18 @@ W10 = get_search_space("mobilenet_v3_w1.0")
 
 def test_every_block_of_a_random_subnet_is_a_piece(space: SearchSpace) -> None:
     pieces = {piece.key: sizes for piece, sizes in distinct_pieces(space, space.image_sizes)}
-    assert len(pieces) == 2 + 5 * 2 * 9  # five stages, first and other blocks, nine choices
+    assert len(pieces) == 3 + 5 * 2 * 9  # stem, first block, head; five stages, first and other blocks, nine choices
     rng = np.random.default_rng(0)
     for _ in range(20):
         arch = space.sample(rng)
-        assert {block_key(block) for block in space.static_blocks(arch)[1:]} <= set(pieces)
+        assert {part_key(part) for part in space.plain_parts(arch).values()} <= set(pieces)
 
 
 def test_input_sizes_follow_the_strides() -> None:
-    sizes, head = input_sizes(W10, 132)
-    assert sizes == [66] + [33] * 4 + [17] * 4 + [9] * 8 + [5] * 3
-    assert head == 5
+    sizes = list(W10.input_sizes(132).values())
+    assert sizes == [132, 66, 66] + [33] * 4 + [17] * 4 + [9] * 8 + [5] * 4
+    deep = get_search_space("resnet50d").input_sizes(132)
+    assert [deep[name] for name in ("stem", "stage1_block1", "stage2_block1", "head")] == [132, 33, 33, 5]
 
 
 def test_overhead_is_taken_off_every_entry(table: LatencyTable, formula_device: Any) -> None:
@@ -34,8 +35,8 @@ def test_overhead_is_taken_off_every_entry(table: LatencyTable, formula_device: 
     for key, row in table.entries.items():
         for size, latency_ms in row.items():
             assert latency_ms == pytest.approx(formula_device.piece_ms(key, size))
-    assert sorted(table.entries[STEM]) == [24, 28, 32, 36, 40]
-    assert sorted(table.entries[HEAD]) == [3, 4, 5]
+    assert sorted(table.entries["stem"]) == [24, 28, 32, 36, 40]
+    assert sorted(table.entries["head_in80"]) == [3, 4, 5]
 
 
 def test_pieces_are_measured_one_run_a_round_and_once_per_size(table: LatencyTable, formula_device: Any) -> None:
@@ -48,7 +49,7 @@ def test_few_of_many_image_sizes_are_measured_and_the_others_interpolated(formul
     table = build_latency_table(W10, formula_device, lambda piece: b"", 10)
     assert table.image_sizes == (128, 152, 176, 200, 224)
     for size in (130, 164, 220):
-        assert table.latency_ms(STEM, size) == pytest.approx(formula_device.piece_ms(STEM, size))
+        assert table.latency_ms("stem", size) == pytest.approx(formula_device.piece_ms("stem", size))
 
 
 def test_progress_reaches_its_end(space: SearchSpace, formula_device: Any) -> None:
@@ -57,12 +58,12 @@ def test_progress_reaches_its_end(space: SearchSpace, formula_device: Any) -> No
         space, formula_device, lambda piece: b"", 10, on_progress=lambda done, total: steps.append((done, total))
     )
     assert steps == sorted(steps)
-    assert steps[-1] == (184, 184)
+    assert steps[-1] == (186, 186)
 
 
 def test_a_failing_piece_is_named(space: SearchSpace, formula_device: Any) -> None:
     formula_device.failing = "head"
-    with pytest.raises(InputError, match=r"device 'formula'. Received: head@\d: it broke"):
+    with pytest.raises(InputError, match=r"device 'formula'. Received: head_in80@\d: it broke"):
         build_latency_table(space, formula_device, lambda piece: b"", 10)
 
 
@@ -72,7 +73,7 @@ def test_sizes_outside_the_measured_range_are_refused(space: SearchSpace, formul
     with pytest.raises(InputError, match=r"measured range 28\.\.36. Received: 40"):
         table.check_image_size(40)
     with pytest.raises(InputError, match=r"input size of stem in the measured range 28\.\.36. Received: 24"):
-        table.latency_ms(STEM, 24)
+        table.latency_ms("stem", 24)
     with pytest.raises(InputError, match=r"latency table of mobilenet_v3_tiny. Received: 'k9'"):
         table.latency_ms("k9", 24)
     with pytest.raises(InputError, match=r"Received: \[0\]"):

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from ofa_tf.device.pieces import HEAD, OVERHEAD, STEM, Piece, block_choices, block_key
+from ofa_tf.blocks import Bottleneck, DeepStem, PlainPart
+from ofa_tf.device.pieces import OVERHEAD, Piece, part_key
 from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter, build_piece
 from ofa_tf.export.tflite import convert
@@ -25,11 +26,18 @@ def _run(model: bytes, values: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _piece(block: int, kernel: int) -> Piece:
-    chosen = next(found for *place, found in block_choices(SPACE) if place == [block, kernel, 0])
-    return Piece(block_key(chosen), chosen.in_channels, chosen)
+    return _as_piece(SPACE.blocks[block].options[kernel, 0])
 
 
-@pytest.mark.parametrize("piece", [_piece(4, 1), _piece(5, 0), Piece(STEM, 3), Piece(HEAD, 80)], ids=lambda p: p.key)
+def _as_piece(part: PlainPart) -> Piece:
+    return Piece(part_key(part), part.in_channels, part)
+
+
+_BOTTLENECKS = [Bottleneck(24, 16, 32, 2, True), Bottleneck(32, 16, 32, 1, False), DeepStem(8, 16, 1)]
+_PIECES = [_piece(4, 1), _piece(5, 0), *(_as_piece(SPACE.parts[index].largest) for index in (0, 1, -1))]
+
+
+@pytest.mark.parametrize("piece", [*_PIECES, *map(_as_piece, _BOTTLENECKS)], ids=lambda p: p.key)
 def test_resized_piece_equals_piece_of_fixed_size(piece: Piece) -> None:
     model = build_piece(piece, SPACE, num_classes=10)
     flexible = convert(model, (1, None, None, piece.in_channels))
@@ -56,10 +64,8 @@ def test_overhead_piece_does_next_to_nothing() -> None:
     assert model.count_params() == 0
 
 
-def test_unknown_precision_and_piece_are_named() -> None:
+def test_an_unknown_precision_is_named() -> None:
     with pytest.raises(InputError, match=r"'float32', 'int8'.*Received: precision='int4'"):
         block_model_converter(SPACE, 10, "int4")
     with pytest.raises(InputError, match=r"num_classes=0"):
         block_model_converter(SPACE, 0)
-    with pytest.raises(InputError, match=r"Received: 'tail'"):
-        build_piece(Piece("tail", 3), SPACE, 10)

@@ -57,7 +57,7 @@ def test_calibration_forgets_what_was_before(supernet: Supernet) -> None:
     first = statistics(supernet, ARCH)
 
     calibrator([batch + 1 for batch in BATCHES], supernet.space.largest(24))
-    supernet.stem_bn.moving_mean.assign(np.full(8, np.nan))
+    supernet.stem.bn.moving_mean.assign(np.full(8, np.nan))
     calibrator(iter(BATCHES), ARCH)
 
     for name, values in statistics(supernet, ARCH).items():

@@ -146,9 +146,9 @@ def test_same_seed_gives_the_same_weights(space: SearchSpace) -> None:
 def test_fresh_weights_have_the_variance_of_he_initialization_by_fan_out(space: SearchSpace) -> None:
     supernet = build_supernet(space, 1000, seed=0)
 
-    assert supernet.head_conv.kernel.numpy().std() == pytest.approx(np.sqrt(2 / 32), rel=0.1)
+    assert supernet.head.head_conv.kernel.numpy().std() == pytest.approx(np.sqrt(2 / 32), rel=0.1)
     assert supernet.blocks[3].expand_conv.kernel.numpy().std() == pytest.approx(np.sqrt(2 / 96), rel=0.1)
-    assert supernet.classifier.kernel.numpy().std() == pytest.approx(0.01, rel=0.1)
+    assert supernet.head.classifier.kernel.numpy().std() == pytest.approx(0.01, rel=0.1)
 
 
 def test_dropout_is_active_in_training_only(space: SearchSpace) -> None:
@@ -178,7 +178,7 @@ def test_a_supernet_in_mixed_precision_computes_and_trains_like_one_in_float32(
     logits, gradient = logits_and_gradient(mixed, tf.constant(genes))
     expected_logits, expected_gradient = logits_and_gradient(shared_supernet, tf.constant(genes))
 
-    assert {layer.compute_dtype for layer in (mixed.stem_conv, *mixed.blocks, mixed.head_conv)} == {"bfloat16"}
+    assert {layer.compute_dtype for layer in (mixed.stem.conv, *mixed.blocks, mixed.head.head_conv)} == {"bfloat16"}
     assert {weight.dtype for weight in mixed.trainable_weights} == {"float32"}
     assert logits.dtype == tf.float32
     assert_close(logits, expected_logits, 0.1)

@@ -1,6 +1,6 @@
 """Search spaces small enough for tests."""
 
-from ofa_tf.blocks import Stage
+from ofa_tf.blocks import BOTTLENECK, Stage
 from ofa_tf.presets import register_search_space
 from ofa_tf.search_space import SearchSpace
 
@@ -34,5 +34,21 @@ SMALL = register_search_space(
         ),
         feature_width=64,
         head_width=64,
+    )
+)
+
+# A space of bottleneck blocks, whose output widths and stem are elastic too.
+BOTTLENECKS = register_search_space(
+    SearchSpace(
+        name="bottlenecks",
+        image_sizes=(33, 40),
+        stem_width=32,
+        stages=(
+            Stage(32, 1, "relu", depths=(1, 2), kernel_sizes=(3,), expand_ratios=(0.25, 0.5), block_type=BOTTLENECK),
+            Stage(64, 2, "relu", depths=(1, 2), kernel_sizes=(3,), expand_ratios=(0.25, 0.5), block_type=BOTTLENECK),
+        ),
+        activation="relu",
+        has_deep_stem=True,
+        width_multipliers=(0.5, 1.0),
     )
 )
