@@ -11,6 +11,9 @@ help: ## list the targets (the default)
 
 install: $(STAMP) ## make .venv with everything pinned; does nothing when it is up to date
 
+install-pytorch: $(STAMP) ## PyTorch besides, to read its files
+	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[pytorch]'
+
 quickstart: $(STAMP) ## the whole pipeline on a small data set, into runs/quickstart
 	$(BIN)/python tools/quickstart.py --flagfile=flags/quickstart.cfg --workdir=runs/quickstart
 
@@ -50,4 +53,4 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	@touch $(STAMP)
 	@echo "Installed into .venv"
 
-.PHONY: help install quickstart test test-fast lint bench clean
+.PHONY: help install install-pytorch quickstart test test-fast lint bench clean

@@ -66,7 +66,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["ofa_tf", "ofa_tf.*"]),
     install_requires=REQUIREMENTS,
-    extras_require={"test": TEST_REQUIREMENTS, "dev": DEV_REQUIREMENTS},
+    extras_require={"test": TEST_REQUIREMENTS, "dev": DEV_REQUIREMENTS, "pytorch": ["torch>=2.6"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,26 @@ def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict
             "Check that the right file was passed."
         )
     return document
+
+
+def check_archive(path: str | Path, hint: str = "") -> None:
+    """Check every byte of a zip archive (`.keras`, `.npz`) against its checksums.
+
+    Args:
+        path: File to check.
+        hint: What to do when it is damaged, appended to the message.
+
+    Raises:
+        InputError: If the file is truncated or altered.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        reason = f"wrong checksum of {damaged}" if damaged is not None else None
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        reason = str(error)
+    if reason is not None:
+        raise InputError(f"Expected {path} to be a complete file. Received: a damaged one ({reason}). {hint}".rstrip())
 
 
 def _remove_leftovers(path: Path) -> None:

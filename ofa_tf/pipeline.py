@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.arch import Arch
-from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD
+from ofa_tf.data.pipeline import calibration_batches, eval_batches
+from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD, get_augmentation
+from ofa_tf.data.sources import open_source
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import TABLE_SETTINGS, build_latency_table
@@ -17,6 +19,7 @@ from ofa_tf.export.block_models import block_model_converter
 from ofa_tf.export.ship import ship
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.models.extraction import extract_subnet
+from ofa_tf.models.saving import load_subnet
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.progress import announce, on_progress, progress_bar
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
@@ -180,13 +183,64 @@ def ship_subnet(
     subnet = extract_subnet(workdir.supernet, arch)
     return ship(
         subnet,
-        workdir.space,
         arch,
         path,
         quantization,
         evaluator.training_images(arch.image_size, num_representative_images),
         evaluator.eval_batches(arch.image_size, "test"),
         workdir.source.class_names,
+        (IMAGE_MEAN, IMAGE_STD),
+    )
+
+
+def ship_model(
+    model_path: str | Path,
+    quantization: str,
+    path: str | Path,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    num_representative_images: int = 200,
+) -> dict[str, Any]:
+    """Convert and write a plain Keras subnet that no training run belongs to, such as an imported one; see `ship`.
+
+    Args:
+        model_path: The `.keras` file.
+        quantization: See `to_tflite`.
+        path: Target, ending in `.tflite`.
+        dataset: Data set of the model's classes, whose training images set the
+            ranges of int8 and whose test images measure the accuracy; without
+            one, int8 is not possible and the accuracy is not measured.
+        data_dir: See `open_source`.
+        num_representative_images: Number of these training images.
+
+    Raises:
+        InputError: If the model cannot be read, or the data set is missing where
+            it is needed or has another number of classes.
+    """
+    announce("converting")
+    subnet, arch = load_subnet(model_path)
+    if dataset is None:
+        if quantization == "int8":
+            raise InputError(
+                "Expected --dataset with --quantization=int8: training images set the ranges. Received: none."
+            )
+        return ship(subnet, arch, path, quantization, None, None, None, (IMAGE_MEAN, IMAGE_STD))
+    source, num_classes = open_source(dataset, data_dir), int(subnet.output_shape[-1])
+    if source.num_classes != num_classes:
+        raise InputError(
+            f"Expected the data set {source.name!r} to have the model's {num_classes} classes. "
+            f"Received: {source.num_classes}."
+        )
+    crop_fraction = get_augmentation("imagenet").eval_crop_fraction
+    options: dict[str, Any] = {"image_size": arch.image_size, "batch_size": 32, "crop_fraction": crop_fraction}
+    return ship(
+        subnet,
+        arch,
+        path,
+        quantization,
+        calibration_batches(source, num_images=num_representative_images, seed=0, **options),
+        eval_batches(source, "test", **options),
+        source.class_names,
         (IMAGE_MEAN, IMAGE_STD),
     )
 

@@ -170,7 +170,6 @@ def _ship_row(workdir: Workdir, network: _Network, device: Device) -> dict[str, 
     for quantization, prefix, suffix in (("none", "", "float"), ("int8", "int8_", "int8")):
         shipped = ship(
             network.model,
-            space,
             arch,
             workdir.path / "models" / f"{network.name}_{suffix}.tflite",
             quantization,

@@ -2,11 +2,14 @@
 
 Example:
     python tools/to_tflite.py --workdir=runs/quickstart --arch=arch.json --quantization=int8 --output=model.tflite
+
+With --model instead of --workdir and --arch, it converts a Keras subnet, such as tools/import_specialized.py makes.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -16,8 +19,13 @@ from ofa_tf.export.sidecar import sidecar_path
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.workdir import Workdir
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_ARCH = flags.DEFINE_string("arch", None, "An arch JSON file, max or min.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
+_ARCH = flags.DEFINE_string("arch", None, "An arch JSON file, max or min.")
+_MODEL = flags.DEFINE_string("model", None, "A .keras file of a subnet, instead of --workdir and --arch.")
+_DATASET = flags.DEFINE_string(
+    "dataset", None, "With --model: data set for the int8 ranges and the accuracy, as for train_main.py."
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "With --dataset: where tensorflow-datasets keeps prepared data sets.")
 _QUANTIZATION = flags.DEFINE_enum(
     "quantization",
     "none",
@@ -32,6 +40,27 @@ def main(argv: Sequence[str]) -> None:
     del argv
     sidecar = sidecar_path(_OUTPUT.value)
     io.check_replaceable(sidecar, "tflite_model")  # now rather than after the work
+    shipped = _ship_model() if _MODEL.value is not None else _ship_subnet()
+    top1 = "not measured (no --dataset)" if shipped["top1"] is None else f"{shipped['top1']:.2%}"
+    print(f"{_OUTPUT.value}: {shipped['size_bytes']:,} bytes, test top-1 {top1}; facts in {sidecar}")
+
+
+def _ship_model() -> dict[str, Any]:
+    if _WORKDIR.value is not None or _ARCH.value is not None:
+        raise InputError("Expected --model, or --workdir and --arch. Received: both.")
+    if not Path(_MODEL.value).is_file():
+        raise InputError(f"Expected --model to be a .keras file. Received: no file at {_MODEL.value}.")
+    configure_tensorflow()
+    from ofa_tf.pipeline import ship_model
+
+    return ship_model(
+        _MODEL.value, _QUANTIZATION.value, _OUTPUT.value, _DATASET.value, _DATA_DIR.value, _NUM_IMAGES.value
+    )
+
+
+def _ship_subnet() -> dict[str, Any]:
+    if _WORKDIR.value is None or _ARCH.value is None:
+        raise InputError("Expected --workdir and --arch, or --model. Received: too few of them.")
     workdir = Workdir(_WORKDIR.value)
     archs = workdir.parse_archs(_ARCH.value)
     if len(archs) != 1:
@@ -41,8 +70,7 @@ def main(argv: Sequence[str]) -> None:
     configure_tensorflow()
     from ofa_tf.pipeline import ship_subnet
 
-    shipped = ship_subnet(workdir, arch, _QUANTIZATION.value, _OUTPUT.value, _NUM_IMAGES.value)
-    print(f"{_OUTPUT.value}: {shipped['size_bytes']:,} bytes, test top-1 {shipped['top1']:.2%}; facts in {sidecar}")
+    return ship_subnet(workdir, arch, _QUANTIZATION.value, _OUTPUT.value, _NUM_IMAGES.value)
 
 
 def _warn_of_other_precision() -> None:

@@ -1,5 +1,6 @@
 """Shipping a subnet: convert, measure the accuracy of the result, write it with its sidecar."""
 
+import dataclasses
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,47 +14,48 @@ from ofa_tf.arch import Arch
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.sidecar import save_tflite
 from ofa_tf.export.tflite import to_tflite
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.presets import get_search_space
 
 _NUM_THREADS = min(4, os.cpu_count() or 1)  # to measure accuracies; small models gain nothing from more
 
 
 def ship(
     subnet: keras.Model,
-    space: SearchSpace,
     arch: Arch,
     path: str | Path,
     quantization: str,
-    representative_images: Iterable[np.ndarray],
-    test_batches: Iterable[tuple[Any, Any]],
-    class_names: tuple[str, ...],
+    representative_images: Iterable[np.ndarray] | None,
+    test_batches: Iterable[tuple[Any, Any]] | None,
+    class_names: tuple[str, ...] | None,
     normalization: tuple[tuple[float, ...], tuple[float, ...]],
 ) -> dict[str, Any]:
     """Convert a subnet, measure the converted model's accuracy and write it.
 
     Args:
         subnet: Plain Keras model with calibrated BN statistics.
-        space: Search space of `arch`.
-        arch: What `subnet` is.
+        arch: What `subnet` is; its image size need not be a choice of the space.
         path: Target, ending in `.tflite`; the sidecar lies beside it.
         quantization: See `to_tflite`.
-        representative_images: Arrays of normalised training images.
+        representative_images: Arrays of normalised training images; `None` if
+            the quantization needs none.
         test_batches: Normalised images and labels that the accuracy is measured
-            on, with the LiteRT interpreter.
-        class_names: Names of the classes.
+            on, with the LiteRT interpreter; `None`: it is not measured.
+        class_names: Names of the classes, if they are known.
         normalization: Mean and standard deviation of the pixels.
 
     Returns:
-        `path`, `size_bytes`, `top1`, `num_macs` and `num_params`.
+        `path`, `size_bytes`, `top1` (`None` if it was not measured), `num_macs`
+        and `num_params`.
     """
     content = to_tflite(subnet, quantization, representative_images)
+    space, num_classes = get_search_space(arch.space), int(subnet.output_shape[-1])
+    parts = space.plain_parts(dataclasses.replace(arch, image_size=space.image_sizes[0])).values()
     facts = {
-        "top1": tflite_top1(content, test_batches),
-        "num_macs": cost.num_macs(space, arch, len(class_names)),
-        "num_params": cost.num_params(space, arch, len(class_names)),
+        "top1": None if test_batches is None else tflite_top1(content, test_batches),
+        **cost.count_parts(parts, arch.image_size, num_classes),
     }
     mean, std = normalization
-    save_tflite(path, content, arch, quantization, len(class_names), mean, std, class_names, facts)
+    save_tflite(path, content, arch, quantization, num_classes, mean, std, class_names, facts)
     return {"path": str(path), "size_bytes": len(content), **facts}
 
 

@@ -1,4 +1,4 @@
-"""Supernets as files."""
+"""Supernets and subnets as files."""
 
 import json
 import zipfile
@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from ofa_tf import io
+from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.models.supernet import Supernet
 
@@ -52,6 +53,46 @@ def load_supernet(workdir: str | Path) -> Supernet:
     return supernet
 
 
+def save_subnet(subnet: keras.Model, arch: Arch, path: str | Path) -> None:
+    """Write a plain subnet as a `.keras` file, and beside it what arch it is, as `.arch.json`.
+
+    Raises:
+        InputError: If `path` does not end in `.keras`.
+        OSError: If a file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise InputError(f"Expected the model's file name to end in .keras. Received: {str(path)!r}.")
+    arch.save(_arch_path(path))
+    with io.atomic_path(path) as temporary:
+        subnet.save(temporary)
+
+
+def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
+    """Read what `save_subnet` wrote.
+
+    Raises:
+        InputError: If a file is missing or damaged.
+    """
+    path = Path(path)
+    if path.suffix != ".keras" or not path.is_file():
+        raise InputError(
+            f"Expected a .keras file of a subnet. Received: {str(path)!r}{'' if path.is_file() else ', no such file'}. "
+            "Write one with tools/import_specialized.py."
+        )
+    arch = Arch.load(_arch_path(path))
+    io.check_archive(path, "Import it again.")
+    try:
+        return keras.saving.load_model(path, compile=False), arch
+    except (KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"Expected {path} to hold a subnet. Received: another archive ({reason}).") from error
+
+
+def _arch_path(path: Path) -> Path:
+    return path.with_suffix(".arch.json")
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """What a `.keras` file says of its model, `get_config`'s data; empty if that cannot be read."""
     try:
@@ -62,22 +103,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def check_archive(path: Path) -> None:
-    """Check every byte of a zip archive (`.keras`, `.npz`) against its checksums.
+    """Check every byte of a file of a training run against its checksums.
 
     Raises:
         InputError: If the file is truncated or altered.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
-        raise _damaged(path, str(error)) from error
-    if damaged is not None:
-        raise _damaged(path, f"wrong checksum of {damaged}")
-
-
-def _damaged(path: Path, reason: str) -> InputError:
-    return InputError(f"Expected {path} to be a complete file. Received: a damaged one ({reason}). {_remedy(path)}")
+    io.check_archive(path, _remedy(path))
 
 
 def _remedy(path: Path) -> str:

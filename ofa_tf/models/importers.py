@@ -1,0 +1,215 @@
+"""From the names and layouts of the PyTorch implementation's weights to those of this one.
+
+The published weights exist with two generations of names, which differ in wrappers
+only (`blocks.1.mobile_inverted_conv.depth_conv.bn.bn.weight` and
+`blocks.1.conv.depth_conv.bn.weight`); `plain_name` brings both to one form.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from ofa_tf.arch import Arch
+from ofa_tf.blocks import BOTTLENECK
+from ofa_tf.errors import InputError
+from ofa_tf.models.subnet import build_from_parts
+from ofa_tf.models.supernet import Supernet, build_supernet
+from ofa_tf.search_space import SearchSpace
+
+_MAX_NAMES = 4  # shown of a list in an error message
+
+# Plain layer -> prefix of its weights; of blocks, after `blocks.N.`.
+_MBCONV_LAYERS = {
+    "expand_conv": "conv.inverted_bottleneck.conv",
+    "expand_bn": "conv.inverted_bottleneck.bn",
+    "depthwise_conv": "conv.depth_conv.conv",
+    "depthwise_bn": "conv.depth_conv.bn",
+    "se_reduce": "conv.depth_conv.se.fc.reduce",
+    "se_expand": "conv.depth_conv.se.fc.expand",
+    "project_conv": "conv.point_linear.conv",
+    "project_bn": "conv.point_linear.bn",
+}
+_BOTTLENECK_LAYERS = {
+    "conv1": "conv1.conv",
+    "bn1": "conv1.bn",
+    "conv2": "conv2.conv",
+    "bn2": "conv2.bn",
+    "conv3": "conv3.conv",
+    "bn3": "conv3.bn",
+    "downsample_conv": "downsample.conv",
+    "downsample_bn": "downsample.bn",
+}
+_STEM_LAYERS = {
+    "stem_conv": "first_conv.conv",
+    "stem_bn": "first_conv.bn",
+    "stem_conv1": "input_stem.0.conv",
+    "stem_bn1": "input_stem.0.bn",
+    "stem_conv2": "input_stem.1.conv",
+    "stem_bn2": "input_stem.1.conv.bn",
+    "stem_conv3": "input_stem.2.conv",
+    "stem_bn3": "input_stem.2.bn",
+}
+_LEAVES = {
+    "kernel": "weight",
+    "gamma": "weight",
+    "beta": "bias",
+    "bias": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+def plain_name(name: str) -> str:
+    """A state_dict's name without the wrappers of its generation."""
+    name = name.replace(".mobile_inverted_conv.", ".conv.")
+    return re.sub(r"\.(conv|bn|linear)(?:\.\1)+(?=\.)", r".\1", name)
+
+
+def import_supernet(space: SearchSpace, tensors: Mapping[str, np.ndarray]) -> Supernet:
+    """Build a supernet with the weights of a PyTorch state_dict.
+
+    Args:
+        space: The search space that the weights are of.
+        tensors: Names of either generation -> arrays, in PyTorch's layout.
+
+    Raises:
+        InputError: If a weight is missing, left over, of the wrong shape or not
+            finite.
+    """
+    supernet = build_supernet(space, count_classes(tensors))
+    block_names = [part.name for part in space.parts if part.name == "first_block" or part.stage is not None]
+    assign_state_dict(supernet, space, tensors, block_names)
+    return supernet
+
+
+def import_subnet(space: SearchSpace, arch: Arch, image_size: int, tensors: Mapping[str, np.ndarray]) -> keras.Model:
+    """Build a plain subnet with the weights of a PyTorch state_dict; see `import_supernet`.
+
+    Args:
+        space: Search space of `arch`.
+        arch: The subnet; its image size does not matter.
+        image_size: Input height and width, pixels; any.
+        tensors: Names -> arrays, in PyTorch's layout.
+    """
+    parts = space.plain_parts(arch)
+    subnet = build_from_parts(space, parts, image_size, count_classes(tensors))
+    assign_state_dict(subnet, space, tensors, [name for name in parts if name not in ("stem", "head")])
+    return subnet
+
+
+def assign_state_dict(
+    model: keras.Model, space: SearchSpace, tensors: Mapping[str, np.ndarray], block_names: list[str]
+) -> None:
+    """Set every weight of a network from a PyTorch state_dict.
+
+    Args:
+        model: A supernet, or a subnet from `build_subnet`. Changed only if all
+            weights fit.
+        space: Its search space.
+        tensors: Names of either generation -> arrays, in PyTorch's layout.
+        block_names: Names of the model's blocks, the fixed first one included,
+            in the order in which `tensors` numbers them.
+
+    Raises:
+        InputError: If a weight is missing, left over, of the wrong shape or not
+            finite; the message names them.
+    """
+    given: dict[str, np.ndarray] = {}
+    for name, tensor in tensors.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        given[plain_name(name)] = np.asarray(tensor)
+    wanted = {
+        _torch_name(variable, space, block_names): variable
+        for variable in model.variables
+        if "seed_generator" not in variable.path
+    }
+    missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
+    shapes = {name: _torch_shape(name, variable) for name, variable in wanted.items()}
+    misshapen = [
+        f"{name} {given[name].shape} instead of {shape}"
+        for name, shape in shapes.items()
+        if name in given and given[name].shape != shape
+    ]
+    if missing or extra or misshapen:
+        problems = [
+            f"{len(names)} {kind}: {', '.join(names[:_MAX_NAMES])}{', ...' if len(names) > _MAX_NAMES else ''}"
+            for kind, names in (("missing", missing), ("left over", extra), ("of another shape", misshapen))
+            if names
+        ]
+        raise InputError(
+            f"Expected the {len(wanted)} weights of {space.name}, of the number of classes asked for. "
+            f"Received: {'; '.join(problems)}. Check --space and --num_classes."
+        )
+    not_finite = [name for name in wanted if not np.isfinite(given[name]).all()]
+    if not_finite:
+        raise InputError(
+            f"Expected finite weights. Received: NaN or infinity in {', '.join(not_finite[:_MAX_NAMES])}. "
+            "The file is damaged, or the training it comes from diverged."
+        )
+    for name, variable in wanted.items():
+        variable.assign(_from_torch(given[name], variable))
+
+
+def count_classes(tensors: Mapping[str, np.ndarray]) -> int:
+    """Number of classes of a state_dict's classifier.
+
+    Raises:
+        InputError: If it has no classifier.
+    """
+    for name, tensor in tensors.items():
+        if plain_name(name) == "classifier.linear.bias":
+            return int(np.asarray(tensor).shape[0])
+    raise InputError(
+        "Expected the state_dict of a once-for-all network, with classifier.linear.bias. "
+        f"Received: {len(tensors)} other entries."
+    )
+
+
+def _torch_name(variable: keras.Variable, space: SearchSpace, block_names: list[str]) -> str:
+    *layer, leaf = _path(variable)
+    layer_name = "_".join(layer)
+    leaf = f"{leaf.removeprefix('transform_')}_matrix" if leaf.startswith("transform_") else _LEAVES[leaf]
+    if layer_name.startswith("classifier"):
+        return f"classifier.linear.{leaf}"
+    if layer_name in _STEM_LAYERS:
+        return f"{_STEM_LAYERS[layer_name]}.{leaf}"
+    if layer_name.startswith(("feature_", "head_")):
+        kind = layer_name.partition("_")[2]
+        is_last = layer_name.startswith("head_") or not space.head_width
+        return f"{'feature_mix_layer' if is_last else 'final_expand_layer'}.{kind}.{leaf}"
+    block = next(name for name in block_names if layer_name.startswith(f"{name}_"))
+    layers = _BOTTLENECK_LAYERS if space.block_type == BOTTLENECK else _MBCONV_LAYERS
+    prefix = layers[layer_name.removeprefix(f"{block}_")]
+    return plain_name(f"blocks.{block_names.index(block)}.{prefix}.{leaf}")
+
+
+def _path(variable: keras.Variable) -> list[str]:
+    """Names of the layers around a variable, the supernet and its head left out, and its own."""
+    names = variable.path.split("/")
+    if re.fullmatch(r"supernet(_\d+)?", names[0]):  # Keras numbers the models of a process
+        names = names[1:]
+    return names[1:] if names[0] == "head" else names
+
+
+def _is_depthwise(variable: keras.Variable) -> bool:
+    return any(name.endswith("depthwise_conv") for name in variable.path.split("/"))
+
+
+def _torch_shape(name: str, variable: keras.Variable) -> tuple[int, ...]:
+    return _to_torch(np.empty(variable.shape, np.bool_), variable).shape
+
+
+def _to_torch(weights: np.ndarray, variable: keras.Variable) -> np.ndarray:
+    if weights.ndim == 4:
+        return weights.transpose((2, 3, 0, 1) if _is_depthwise(variable) else (3, 2, 0, 1))
+    return weights.T if _path(variable)[-1] == "kernel" else weights
+
+
+def _from_torch(weights: np.ndarray, variable: keras.Variable) -> Any:
+    if weights.ndim == 4:
+        return weights.transpose((2, 3, 0, 1) if _is_depthwise(variable) else (2, 3, 1, 0))
+    return weights.T if _path(variable)[-1] == "kernel" else weights

@@ -1,0 +1,77 @@
+"""Reading the weights that PyTorch programs write."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofa_tf import io
+from ofa_tf.errors import InputError
+
+
+def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
+    """Read named weights as NumPy arrays.
+
+    Args:
+        path: An `.npz` file, or one that `torch.save` wrote (in its zip or its
+            legacy format), possibly with the weights under the key `state_dict`.
+            Files of PyTorch are unpickled by PyTorch with `weights_only=True`:
+            nothing in them is executed.
+
+    Raises:
+        InputError: If the file is missing, damaged or holds anything but named
+            weights, or PyTorch is needed and not installed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"Expected a checkpoint at {path}. Received: no such file.")
+    document = _read_npz(path) if path.suffix == ".npz" else _read_torch(path)
+    if isinstance(document.get("state_dict"), Mapping):
+        document = document["state_dict"]
+    tensors = {str(name): _to_numpy(value) for name, value in document.items()}
+    wrong = [name for name, value in tensors.items() if value is None]
+    if wrong or not tensors:
+        raise InputError(
+            f"Expected {path} to hold named weights. Received: {f'other things ({wrong[0]})' if wrong else 'none'}."
+        )
+    return {name: value for name, value in tensors.items() if value is not None}
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    io.check_archive(path, "Download or write it again.")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except ValueError as error:  # arrays of Python objects, which would have to be unpickled
+        raise InputError(f"Expected {path} to hold arrays of numbers. Received: {error}.") from error
+
+
+def _read_torch(path: Path) -> dict[str, Any]:
+    try:
+        import torch
+    except ImportError as error:
+        raise InputError(
+            f"Expected PyTorch to be installed, to read {path}. Received: {error}. Install it with "
+            "pip install -e .[pytorch], or save the weights as .npz where it is installed: "
+            "numpy.savez(FILE, **{name: tensor.numpy() for name, tensor in state_dict.items()})."
+        ) from error
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # PyTorch raises pickle, zip, runtime, key and end-of-file errors for damaged files
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(
+            f"Expected {path} to be a complete file of PyTorch that holds weights only. Received: {reason}. "
+            "Download it again; do not load files from sources that you do not trust in other ways."
+        ) from error
+    if not isinstance(document, Mapping):
+        raise InputError(f"Expected {path} to hold named weights. Received: a {type(document).__name__}.")
+    return dict(document)
+
+
+def _to_numpy(value: Any) -> np.ndarray | None:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
+        return value
+    if hasattr(value, "detach"):
+        return value.detach().float().numpy() if value.is_floating_point() else value.detach().numpy()
+    return None

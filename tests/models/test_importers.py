@@ -1,0 +1,170 @@
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ofa_tf.errors import InputError
+from ofa_tf.models.importers import import_supernet, plain_name
+from ofa_tf.models.state_dict import read_state_dict
+from ofa_tf.presets import get_search_space
+from tests.support import parity
+from tests.support.networks import images
+from tests.support.spaces import SMALL
+
+Tensors = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def tensors() -> Tensors:
+    return parity.mobilenet_v3_state_dict(SMALL, 2)
+
+
+def test_the_small_description_names_what_the_reference_names() -> None:
+    space = get_search_space("mobilenet_v3_w1.0")
+    description, _ = parity.load(space.name)
+    expected = {name: tuple(shape) for name, shape in description["state_dict"]}
+    named = {name: value.shape for name, value in parity.mobilenet_v3_state_dict(space, 1000).items()}
+    assert named == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("blocks.1.mobile_inverted_conv.depth_conv.conv.conv.weight", "blocks.1.conv.depth_conv.conv.weight"),
+        ("blocks.1.conv.depth_conv.bn.bn.running_var", "blocks.1.conv.depth_conv.bn.running_var"),
+        ("blocks.1.conv.depth_conv.conv.7to5_matrix", "blocks.1.conv.depth_conv.conv.7to5_matrix"),
+        ("input_stem.1.conv.conv.conv.weight", "input_stem.1.conv.weight"),
+        ("classifier.linear.linear.bias", "classifier.linear.bias"),
+        ("first_conv.conv.weight", "first_conv.conv.weight"),
+    ],
+)
+def test_names_of_both_generations_become_the_same(name: str, expected: str) -> None:
+    assert plain_name(name) == expected
+
+
+def test_both_generations_give_the_same_network(tensors: Tensors) -> None:
+    older = {parity.to_first_generation(name): value for name, value in tensors.items()}
+    assert set(older) != set(tensors)
+    older["blocks.0.conv.depth_conv.bn.num_batches_tracked"] = np.array(7)
+    batch = images(num=2, size=32)
+    first, second = (import_supernet(SMALL, weights)(batch, SMALL.smallest()) for weights in (tensors, older))
+    np.testing.assert_array_equal(first, second)
+
+
+def _without(name: str) -> Callable[[Tensors], Tensors]:
+    return lambda tensors: {key: value for key, value in tensors.items() if key != name}
+
+
+def _with(name: str, value: np.ndarray) -> Callable[[Tensors], Tensors]:
+    return lambda tensors: {**tensors, name: value}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_without("first_conv.bn.bias"), "Received: 1 missing: first_conv.bn.bias. Check --space"),
+        (_with("extra.weight", np.zeros(3)), "Received: 1 left over: extra.weight. Check --space"),
+        (
+            _with("feature_mix_layer.conv.weight", np.zeros((64, 32, 1, 1))),
+            "1 of another shape: feature_mix_layer.conv.weight (64, 32, 1, 1) instead of (64, 64, 1, 1)",
+        ),
+        (_with("first_conv.bn.running_var", np.full(16, np.nan)), "NaN or infinity in first_conv.bn.running_var"),
+        (_without("classifier.linear.bias"), "Expected the state_dict of a once-for-all network"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(tensors: Tensors, change: Callable, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        import_supernet(SMALL, change(tensors))
+
+
+def test_weights_of_another_space_are_refused(tensors: Tensors) -> None:
+    with pytest.raises(InputError, match=r"\d+ missing: .*; \d+ of another shape: .*Check --space"):
+        import_supernet(get_search_space("mobilenet_v3_tiny"), tensors)
+
+
+# --- files -----------------------------------------------------------------
+
+
+def test_npz_files_are_read(tensors: Tensors, tmp_path: Path) -> None:
+    np.savez(tmp_path / "weights.npz", **tensors)
+    read = read_state_dict(tmp_path / "weights.npz")
+    assert set(read) == set(tensors)
+    np.testing.assert_array_equal(read["classifier.linear.weight"], tensors["classifier.linear.weight"])
+
+
+def test_a_truncated_npz_file_is_named(tensors: Tensors, tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    np.savez(path, **tensors)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=rf"Expected {re.escape(str(path))} to be a complete file"):
+        read_state_dict(path)
+
+
+def test_an_npz_file_with_objects_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    np.savez(path, bad=np.array([_Evil(tmp_path / "evidence")], object))
+    with pytest.raises(InputError, match="to hold arrays of numbers"):
+        read_state_dict(path)
+    assert not (tmp_path / "evidence").exists()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Expected a checkpoint at .*none.pth. Received: no such file"):
+        read_state_dict(tmp_path / "none.pth")
+
+
+class _Evil:
+    """Leaves evidence when it is unpickled."""
+
+    def __init__(self, evidence: Path) -> None:
+        self._evidence = evidence
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self._evidence,))
+
+
+@pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("is_wrapped", [True, False])
+def test_files_of_pytorch_are_read(tensors: Tensors, tmp_path: Path, is_zip: bool, is_wrapped: bool) -> None:
+    torch = pytest.importorskip("torch")
+    state = {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
+    state["blocks.0.conv.depth_conv.bn.num_batches_tracked"] = torch.tensor(7)
+    document = {"state_dict": state} if is_wrapped else state
+    torch.save(document, tmp_path / "weights.pth", _use_new_zipfile_serialization=is_zip)
+    read = read_state_dict(tmp_path / "weights.pth")
+    assert set(read) == set(state)
+    for name, value in tensors.items():
+        np.testing.assert_array_equal(read[name], value)
+
+
+@pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "legacy"])
+def test_truncated_files_of_pytorch_are_named(tensors: Tensors, tmp_path: Path, is_zip: bool) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "weights.pth"
+    state = {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
+    torch.save(state, path, _use_new_zipfile_serialization=is_zip)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=rf"Expected {re.escape(str(path))} to be a complete file of PyTorch"):
+        read_state_dict(path)
+
+
+def test_a_pickle_that_tries_to_execute_code_is_refused_and_executes_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "weights.pth"
+    path.write_bytes(pickle.dumps({"weight": _Evil(tmp_path / "evidence")}))
+    with pytest.raises(InputError, match="complete file of PyTorch that holds weights only"):
+        read_state_dict(path)
+    assert not (tmp_path / "evidence").exists()
+    pickle.loads(path.read_bytes())  # so the check can fail
+    assert (tmp_path / "evidence").exists()
+
+
+def test_without_pytorch_the_message_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    (tmp_path / "weights.pth").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"pip install -e .\[pytorch\], or save the weights as .npz"):
+        read_state_dict(tmp_path / "weights.pth")

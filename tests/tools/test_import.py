@@ -1,0 +1,129 @@
+"""Published weights, as users import them and go on."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ofa_tf.arch import Arch
+from ofa_tf.export.inference import TFLiteModel
+from ofa_tf.export.sidecar import load_sidecar
+from tests.support import parity
+from tests.support.images import write_class_folders
+from tests.support.spaces import SMALL
+
+pytestmark = pytest.mark.slow
+
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+def _ok(result: subprocess.CompletedProcess) -> str:
+    assert result.returncode == 0, result.stderr[-2000:]
+    return result.stdout
+
+
+def _error_line(result: subprocess.CompletedProcess) -> str:
+    assert result.returncode == 1, result.stderr[-2000:]
+    assert "Traceback" not in result.stderr
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    return line
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("published") / "weights.npz"
+    np.savez(path, **parity.mobilenet_v3_state_dict(SMALL, 2))
+    return path
+
+
+@pytest.fixture(scope="module")
+def imported(run: Run, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workdir of an import."""
+    folder = tmp_path_factory.mktemp("imported")
+    photos = write_class_folders(folder / "photos", {"ant": 30, "bee": 30})
+    options = (f"--checkpoint={weights}", f"--workdir={folder / 'run'}", f"--dataset=folder:{photos}")
+    shown = _ok(run("tools/import_checkpoint.py", "--space=small", *options))
+    assert "with 2 classes" in shown
+    return folder / "run"
+
+
+def test_an_import_is_evaluated_searched_and_shipped_like_a_trained_network(
+    run: Run, imported: Path, tmp_path: Path
+) -> None:
+    workdir, arch, model = f"--workdir={imported}", tmp_path / "arch.json", tmp_path / "model.tflite"
+    assert "top-1" in _ok(run("tools/evaluate.py", workdir, "--arch=max"))
+    _ok(run("tools/build_accuracy_table.py", workdir, "--num_archs=10"))
+    _ok(run("tools/search.py", workdir, "--max_macs=2e6", "--num_generations=20", f"--output={arch}"))
+    _ok(run("tools/to_tflite.py", workdir, f"--arch={arch}", f"--output={model}"))
+    assert load_sidecar(model)["arch"] == Arch.load(arch).to_dict()
+
+
+def test_an_import_does_not_replace_another_run(run: Run, imported: Path, weights: Path) -> None:
+    before = (imported / "supernet.keras").read_bytes()
+    result = run("tools/import_checkpoint.py", "--space=small", f"--checkpoint={weights}", f"--workdir={imported}")
+    assert f"Expected a new --workdir. Received: {imported}" in _error_line(result)
+    assert (imported / "supernet.keras").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("space", "damage", "message"),
+    [
+        ("mobilenet_v3_tiny", 0, "Check --space"),
+        ("small", 100, "to be a complete file"),
+        ("ofa", 0, "Expected a search space, one of"),
+    ],
+)
+def test_a_failed_import_writes_nothing(
+    run: Run, weights: Path, tmp_path: Path, space: str, damage: int, message: str
+) -> None:
+    content = weights.read_bytes()
+    checkpoint = tmp_path / "weights.npz"
+    checkpoint.write_bytes(content[: len(content) - damage])
+    workdir = tmp_path / "run"
+    options = (f"--space={space}", f"--checkpoint={checkpoint}", f"--workdir={workdir}")
+    assert message in _error_line(run("tools/import_checkpoint.py", *options))
+    assert not workdir.exists()
+
+
+@pytest.fixture(scope="module")
+def specialized(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A specialized network, imported from files as they are published."""
+    folder = tmp_path_factory.mktemp("specialized")
+    description, _ = parity.load("specialized_mobilenet_v3_w1.0_1")
+    np.savez(folder / "init.npz", **parity.state_dict(description))
+    (folder / "net.config").write_text(json.dumps(description["net_config"]))
+    (folder / "run.config").write_text(json.dumps({"image_size": 180}))  # no choice of the space
+    output = folder / "model.keras"
+    options = (f"--config={folder / 'net.config'}", f"--checkpoint={folder / 'init.npz'}", f"--output={output}")
+    assert "a subnet of mobilenet_v3_w1.0 at 180 px with 1000 classes" in _ok(
+        run("tools/import_specialized.py", *options)
+    )
+    return output
+
+
+def test_a_specialized_network_becomes_a_model_that_is_measured(run: Run, specialized: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    shown = _ok(run("tools/to_tflite.py", f"--model={specialized}", f"--output={model}"))
+    assert "test top-1 not measured (no --dataset)" in shown
+    assert TFLiteModel(model).image_size == 180
+    assert load_sidecar(model)["num_macs"] > 1e8
+    assert " ms (median" in _ok(run("tools/benchmark.py", f"--model={model}", "--device=host", "--rounds=2"))
+
+
+def test_int8_of_a_specialized_network_needs_a_data_set(run: Run, specialized: Path, tmp_path: Path) -> None:
+    options = (f"--model={specialized}", f"--output={tmp_path / 'm.tflite'}", "--quantization=int8")
+    line = _error_line(run("tools/to_tflite.py", *options))
+    assert "Expected --dataset with --quantization=int8" in line
+
+
+def test_a_description_of_no_known_network_is_refused(run: Run, specialized: Path, tmp_path: Path) -> None:
+    document = json.loads((specialized.parent / "net.config").read_text())
+    document["blocks"][3]["conv"]["kernel_size"] = 9
+    (tmp_path / "net.config").write_text(json.dumps(document))
+    options = (f"--config={tmp_path / 'net.config'}", "--checkpoint=x.npz", f"--output={tmp_path / 'm.keras'}")
+    line = _error_line(run("tools/import_specialized.py", "--image_size=224", *options))
+    assert "Expected the net.config of a subnet of one of the spaces" in line
+    assert not (tmp_path / "m.keras").exists()

@@ -1,0 +1,57 @@
+"""Imports published PyTorch weights of a once-for-all network as a supernet that every other tool takes.
+
+Example:
+    python tools/import_checkpoint.py --space=mobilenet_v3_w1.2 --checkpoint=ofa_mbv3_d234_e346_k357_w1.2 \
+        --workdir=runs/published --dataset=folder:IMAGENET
+
+The data set is not read here; the other tools calibrate, evaluate and search with it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from ofa_tf import cli
+from ofa_tf.errors import InputError
+from ofa_tf.models.state_dict import read_state_dict
+from ofa_tf.presets import get_search_space
+from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.training.config import CONFIG_FILE, TrainConfig
+
+_SPACE = flags.DEFINE_string("space", None, "Search space of the weights.", required=True)
+_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "File of PyTorch, or .npz of the same names.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "New folder for the supernet.", required=True)
+_DATASET = flags.DEFINE_string("dataset", "imagenet2012", "Data set of the weights' classes, for the other tools.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where tensorflow-datasets keeps prepared data sets.")
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    space = get_search_space(_SPACE.value)
+    workdir = Path(_WORKDIR.value)
+    if (workdir / CONFIG_FILE).exists():
+        raise InputError(f"Expected a new --workdir. Received: {workdir}, which holds a training run or an import.")
+    tensors = read_state_dict(_CHECKPOINT.value)
+    configure_tensorflow()
+    from ofa_tf.models.importers import import_supernet
+    from ofa_tf.models.saving import save_supernet
+
+    supernet = import_supernet(space, tensors)
+    config = TrainConfig(
+        str(workdir),
+        phases={},
+        space=space.name,
+        dataset=_DATASET.value,
+        data_dir=_DATA_DIR.value,
+        augmentation="imagenet",
+        num_calibration_images=2000,
+    )
+    path = save_supernet(supernet, workdir)
+    config.save()
+    print(f"{len(tensors)} tensors of {_CHECKPOINT.value} are now {path}, with {supernet.num_classes} classes")
+    print(f"Next: python tools/evaluate.py --workdir={workdir} --arch=max")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,68 @@
+"""Imports a specialized network that the PyTorch implementation publishes, as a plain Keras model.
+
+Example:
+    python tools/import_specialized.py --config=net.config --checkpoint=init --image_size=236 --output=MODEL.keras
+
+Then: python tools/to_tflite.py --model=MODEL.keras --output=MODEL.tflite
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from ofa_tf import cli, io
+from ofa_tf.errors import InputError
+from ofa_tf.models.net_config import arch_from_net_config
+from ofa_tf.models.state_dict import read_state_dict
+from ofa_tf.presets import get_search_space
+from ofa_tf.runtime import configure_tensorflow
+
+_CONFIG = flags.DEFINE_string("config", None, "The network's net.config.", required=True)
+_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The network's weights (init), or .npz.", required=True)
+_IMAGE_SIZE = flags.DEFINE_integer(
+    "image_size",
+    None,
+    "Input height and width, pixels; that of the run.config beside --config by default.",
+    lower_bound=32,
+)
+_OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .keras.", required=True)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    output = Path(_OUTPUT.value)
+    if output.suffix != ".keras":
+        raise InputError(f"Expected --output to end in .keras. Received: --output={output}.")
+    config = io.read_json(_CONFIG.value, hint="It is published beside the weights.")
+    arch = arch_from_net_config(config)
+    image_size = _image_size()
+    tensors = read_state_dict(_CHECKPOINT.value)
+    configure_tensorflow()
+    from ofa_tf.models.importers import import_subnet
+    from ofa_tf.models.saving import save_subnet
+
+    subnet = import_subnet(get_search_space(arch.space), arch, image_size, tensors)
+    save_subnet(subnet, dataclasses.replace(arch, image_size=image_size), output)
+    print(f"{output}: a subnet of {arch.space} at {image_size} px with {subnet.output_shape[-1]} classes")
+    print(f"Next: python tools/to_tflite.py --model={output} --output={output.with_suffix('.tflite')}")
+
+
+def _image_size() -> int:
+    if _IMAGE_SIZE.value is not None:
+        return int(_IMAGE_SIZE.value)
+    run_config = Path(_CONFIG.value).with_name("run.config")
+    if not run_config.is_file():
+        raise InputError(
+            f"Expected --image_size, or a run.config beside {_CONFIG.value}. Received: neither. "
+            "It is the image size that the network was published with."
+        )
+    image_size = io.read_json(run_config).get("image_size")
+    if not isinstance(image_size, int) or image_size < 1:
+        raise InputError(f"Expected {run_config} to have a whole number image_size. Received: {image_size!r}.")
+    return image_size
+
+
+if __name__ == "__main__":
+    cli.run(main)
