@@ -19,6 +19,8 @@ from ofa_tf.models.supernet import Supernet
 from ofa_tf.presets import get_search_space
 from tests.support import parity
 
+pytestmark = pytest.mark.slow
+
 NUM_CLASSES = 1000
 
 

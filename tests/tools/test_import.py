@@ -1,9 +1,12 @@
 """Published weights, as users import them and go on."""
 
 import json
+import pickle
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,21 +71,51 @@ def test_an_import_does_not_replace_another_run(run: Run, imported: Path, weight
     assert (imported / "supernet.keras").read_bytes() == before
 
 
+def _copy(weights: Path, folder: Path) -> Path:
+    return Path(shutil.copy(weights, folder / "weights.npz"))
+
+
+def _truncated(weights: Path, folder: Path) -> Path:
+    path = folder / "weights.npz"
+    path.write_bytes(weights.read_bytes()[:-100])
+    return path
+
+
+def _with_nan(weights: Path, folder: Path) -> Path:
+    with np.load(weights) as arrays:
+        np.savez(folder / "weights.npz", **{**arrays, "first_conv.bn.weight": np.full(16, np.nan, np.float32)})
+    return folder / "weights.npz"
+
+
+class _Evil:
+    def __init__(self, evidence: Path) -> None:
+        self._evidence = evidence
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self._evidence,))
+
+
+def _evil(weights: Path, folder: Path) -> Path:
+    pytest.importorskip("torch")
+    path = folder / "weights.pth"
+    path.write_bytes(pickle.dumps({"first_conv.conv.weight": _Evil(folder / "run")}))
+    return path
+
+
 @pytest.mark.parametrize(
-    ("space", "damage", "message"),
+    ("space", "make", "message"),
     [
-        ("mobilenet_v3_tiny", 0, "Check --space"),
-        ("small", 100, "to be a complete file"),
-        ("ofa", 0, "Expected a search space, one of"),
+        ("mobilenet_v3_tiny", _copy, "Check --space"),
+        ("ofa", _copy, "Expected a search space, one of"),
+        ("small", _truncated, "to be a complete file"),
+        ("small", _with_nan, "NaN or infinity in first_conv.bn.weight"),
+        ("small", _evil, "to be a complete file of PyTorch that holds weights only"),
     ],
 )
-def test_a_failed_import_writes_nothing(
-    run: Run, weights: Path, tmp_path: Path, space: str, damage: int, message: str
+def test_a_failed_import_is_one_clear_line_and_writes_nothing(
+    run: Run, weights: Path, tmp_path: Path, space: str, make: Callable[[Path, Path], Path], message: str
 ) -> None:
-    content = weights.read_bytes()
-    checkpoint = tmp_path / "weights.npz"
-    checkpoint.write_bytes(content[: len(content) - damage])
-    workdir = tmp_path / "run"
+    checkpoint, workdir = make(weights, tmp_path), tmp_path / "run"
     options = (f"--space={space}", f"--checkpoint={checkpoint}", f"--workdir={workdir}")
     assert message in _error_line(run("tools/import_checkpoint.py", *options))
     assert not workdir.exists()
