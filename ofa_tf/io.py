@@ -134,7 +134,9 @@ def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict
     except IsADirectoryError as error:
         raise InputError(f"Expected a JSON file. Received: the folder {path}. {hint}".strip()) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"Expected {path} to be a JSON file. Received: {error}. Write it again.") from error
+        raise InputError(
+            f"Expected {path} to be a JSON file. Received: {error}. Delete it and write it again."
+        ) from error
     if not isinstance(document, dict):
         raise InputError(f"Expected {path} to hold a JSON object. Received: {type(document).__name__}.")
     schema = document.get("schema")

@@ -42,7 +42,7 @@ class ElasticDense(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         kernel = first_channels(self.kernel, num_channels(inputs), axis=-2)
-        return inputs @ kernel + tf.convert_to_tensor(self.bias)
+        return tf.nn.bias_add(inputs @ kernel, tf.convert_to_tensor(self.bias))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.units)

@@ -10,6 +10,7 @@ import keras
 from ofa_tf import io
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
+from ofa_tf.interrupts import held_back
 from ofa_tf.models.supernet import Supernet
 
 SUPERNET_FILE = "supernet.keras"
@@ -44,7 +45,8 @@ def load_supernet(workdir: str | Path) -> Supernet:
         )
     check_archive(path)
     try:
-        supernet = keras.saving.load_model(path, compile=False)
+        with held_back():
+            supernet = keras.saving.load_model(path, compile=False)
     except (KeyError, TypeError, ValueError) as error:  # a sound archive, but not of a model that this program knows
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"Expected {path} to hold a supernet. Received: another archive ({reason}).") from error
@@ -83,7 +85,8 @@ def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
     arch = Arch.load(_arch_path(path))
     io.check_archive(path, "Import it again.")
     try:
-        return keras.saving.load_model(path, compile=False), arch
+        with held_back():
+            return keras.saving.load_model(path, compile=False), arch
     except (KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"Expected {path} to hold a subnet. Received: another archive ({reason}).") from error

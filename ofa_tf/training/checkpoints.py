@@ -17,6 +17,7 @@ import numpy as np
 
 from ofa_tf import io
 from ofa_tf.errors import InputError
+from ofa_tf.interrupts import held_back
 from ofa_tf.models.saving import SUPERNET_FILE, check_archive, read_config, save_supernet
 from ofa_tf.models.supernet import Supernet
 from ofa_tf.training.phases import Phase
@@ -110,7 +111,8 @@ def restore_checkpoint(
             f"Expected {network} to fit the search space {supernet.space.name!r} with {supernet.num_classes} classes. "
             "Received: weights of another network. Use another --workdir, or the settings it was trained with."
         )
-    supernet.load_weights(network)
+    with held_back():
+        supernet.load_weights(network)
     if optimizer is not None:
         with np.load(values) as arrays:
             for index, variable in enumerate(optimizer.variables):

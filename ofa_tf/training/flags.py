@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from ofa_tf.errors import InputError
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
 
 # The defaults are those of `TrainConfig`, and each flag sets the field of its name.
@@ -54,11 +55,18 @@ def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
     Raises:
         InputError: If a value is out of range.
     """
-    phases = {
-        phase: PhaseConfig(**{name: values[f"{phase}_{name}"].value for name in _PHASE_HELP})
-        for phase in DEFAULT_PHASES
-    }
+    phases = {phase: _phase_from_flags(phase, values) for phase in DEFAULT_PHASES}
     return TrainConfig(phases=phases, **{name: values[name].value for name in _HELP})
+
+
+def _phase_from_flags(phase: str, values: flags.FlagValues) -> PhaseConfig:
+    try:
+        return PhaseConfig(**{name: values[f"{phase}_{name}"].value for name in _PHASE_HELP})
+    except InputError as error:
+        text = str(error)
+        for name in _PHASE_HELP:
+            text = text.replace(f"`{name}`", f"--{phase}_{name}").replace(f" {name}=", f" --{phase}_{name}=")
+        raise InputError(text) from error
 
 
 def _define(name: str, default: object, text: str, values: flags.FlagValues) -> None:

@@ -111,6 +111,15 @@ def test_a_flag_reaches_the_phase_it_names() -> None:
     assert config.phases["width_2"].epochs != 7
 
 
+def test_a_wrong_value_is_named_by_its_flag() -> None:
+    values = flags.FlagValues()
+    define_flags(values)
+    values(["train_main.py", "--full_epochs=1", "--full_warmup_epochs=1"])
+    message = r"Expected --full_warmup_epochs to be from 0 to below 1. Received: --full_warmup_epochs=1.0"
+    with pytest.raises(InputError, match=message):
+        config_from_flags(values)
+
+
 @pytest.mark.parametrize("path", sorted(Path("flags").glob("*.cfg")), ids=lambda path: path.stem)
 def test_every_flagfile_makes_a_configuration_and_names_its_command(path: Path) -> None:
     values = flags.FlagValues()
