@@ -21,6 +21,8 @@ def test_a_signal_strikes_after_the_block_although_the_block_catches_everything(
     assert signal.getsignal(sent) is before
 
 
-def test_without_a_signal_nothing_happens() -> None:
-    with held_back():
-        pass
+def test_without_a_signal_the_block_ends_as_it_would_and_handlers_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(ValueError, match="its own"), held_back():
+        raise ValueError("its own")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
