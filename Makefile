@@ -17,11 +17,14 @@ install-pytorch: $(STAMP) ## PyTorch besides, to read its files
 quickstart: $(STAMP) ## the whole pipeline on a small data set, into runs/quickstart
 	$(BIN)/python tools/quickstart.py --flagfile=flags/quickstart.cfg --workdir=runs/quickstart
 
-test: $(STAMP) ## all tests, in two processes, with coverage of ofa_tf (the required share stands in pyproject.toml)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered --durations=15
+test: $(STAMP) ## the tests, in two processes, with coverage of ofa_tf (the required share stands in pyproject.toml)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity" --cov --cov-report=term-missing:skip-covered --durations=15
 
-test-fast: $(STAMP) ## the same without the slow tests and without coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+test-parity: $(STAMP) ## the rest of the comparison with the reference implementation: three more search spaces
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m parity
+
+test-fast: $(STAMP) ## `make test` without the slow tests and without coverage
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not parity"
 
 lint: $(STAMP) ## ruff (rules and formatting) and mypy
 	$(BIN)/ruff check .
@@ -53,4 +56,4 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	@touch $(STAMP)
 	@echo "Installed into .venv"
 
-.PHONY: help install install-pytorch quickstart test test-fast lint bench clean
+.PHONY: help install install-pytorch quickstart test test-parity test-fast lint bench clean

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -162,8 +163,8 @@ def check_archive(path: str | Path, hint: str = "") -> None:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         reason = f"wrong checksum of {damaged}" if damaged is not None else None
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
-        reason = str(error)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
+        reason = str(error)  # RuntimeError: an encrypted one
     if reason is not None:
         raise InputError(f"Expected {path} to be a complete file. Received: a damaged one ({reason}). {hint}".rstrip())
 

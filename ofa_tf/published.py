@@ -38,8 +38,8 @@ class PublishedResult:
         name: As published.
         top1: ImageNet top-1 accuracy in [0, 1].
         num_macs: Multiply-accumulates.
-        image_size: Input height and width, pixels. The sources name none; each
-            network's run.config does.
+        image_size: Input height and width, pixels. The lists name none; each
+            network's run.config does, see tools/import_specialized.py.
         device: Phone that the latency was measured on.
         latency_ms: Milliseconds.
         finetune_epochs: Epochs of training after the subnet was cut out.

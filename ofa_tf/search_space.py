@@ -52,7 +52,8 @@ class SearchSpace:
 
     Raises:
         InputError: If there is no stage, the stages are of several block types,
-            or the image sizes are empty or not ascending.
+            the image sizes or the multipliers are not ascending, or a stem or
+            first block is asked for that does not go with the blocks.
 
     Reference: Once-for-All, section 3.2 (elastic depth, width, kernel size and
     image size) and its released code for the networks themselves.
@@ -80,9 +81,19 @@ class SearchSpace:
             raise InputError("Expected at least one stage. Received: stages=().")
         if len({stage.block_type for stage in self.stages}) > 1:
             raise InputError("Expected the stages to be of one block type. Received: several.")
-        if self.has_deep_stem and not self.width_multipliers:
-            raise InputError("Expected `width_multipliers` with `has_deep_stem`. Received: none. Pass (1.0,).")
-        object.__setattr__(self, "width_multipliers", tuple(self.width_multipliers))
+        multipliers = tuple(self.width_multipliers)
+        if list(multipliers) != sorted(set(multipliers)) or (multipliers and multipliers[0] <= 0):
+            raise InputError(
+                f"Expected `width_multipliers` to be positive, distinct and ascending. Received: {multipliers}."
+            )
+        if self.has_deep_stem != bool(multipliers) or (multipliers and self.block_type == MBCONV):
+            raise InputError(
+                "Expected `width_multipliers` exactly where there are bottlenecks and `has_deep_stem`. Received: "
+                f"width_multipliers={multipliers}, has_deep_stem={self.has_deep_stem}, {self.block_type} blocks."
+            )
+        if self.first_width and self.block_type != MBCONV:
+            raise InputError(f"Expected `first_width` with mbconv blocks only. Received: {self.block_type} blocks.")
+        object.__setattr__(self, "width_multipliers", multipliers)
         object.__setattr__(self, "image_sizes", sizes)
         object.__setattr__(self, "stages", tuple(self.stages))
 
@@ -129,6 +140,7 @@ class SearchSpace:
         """Number of different subnets, per image size unless told otherwise.
 
         Subnets that differ only in the entries of skipped blocks count once.
+        Width multipliers that round to the same channels count apart.
         """
         total = len(self.image_sizes) if include_image_sizes else 1
         total *= math.prod(len(choices) for choices in self.gene_choices[self.width_genes.start :])
@@ -297,7 +309,7 @@ class SearchSpace:
         """`arch` with the entries of skipped blocks set to the smallest choice.
 
         Two archs are the same network if and only if their canonical forms are
-        equal.
+        equal, but for width multipliers that round to the same channels.
         """
         return self.decode_one(self.canonical_genes(self.encode(arch)))
 

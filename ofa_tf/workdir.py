@@ -61,7 +61,8 @@ class Workdir:
         if supernet.space != self.space:
             raise InputError(
                 f"Expected the supernet in {self.path} to be of the search space {self.space.name!r} as it is now. "
-                f"Received: one of {supernet.space.name!r} as it was. Undo the change to the space, or train again."
+                f"Received: one of {supernet.space.name!r} as it was. Undo the change to the space, or train or import "
+                "again in another --workdir."
             )
         return supernet
 
@@ -78,9 +79,14 @@ class Workdir:
         config = self.config
         source = open_source(config.dataset, config.data_dir, validation_fraction=config.validation_fraction)
         if source.num_classes != self.supernet.num_classes:
+            remedy = (
+                "It changed after the training; train again in another --workdir."
+                if config.phases
+                else "Import the weights again, into another --workdir, with the right --dataset."
+            )
             raise InputError(
                 f"Expected the data set {source.name!r} to have the supernet's {self.supernet.num_classes} classes. "
-                f"Received: {source.num_classes}. It changed after the training; train again in another --workdir."
+                f"Received: {source.num_classes}. {remedy}"
             )
         return source
 

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ofa_tf import io
@@ -246,3 +247,16 @@ def test_a_json_file_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     io.write_json(path, "arch", {"a": 2})
     assert io.read_json(path, "arch")["a"] == 2
+
+
+def test_compressed_archives_that_do_not_unpack_are_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    np.savez_compressed(path, a=np.arange(5000) % 97)
+    io.check_archive(path)
+    whole = path.read_bytes()
+    for position in range(60, len(whole) // 2, 40):
+        flipped = bytearray(whole)
+        flipped[position : position + 20] = bytes(255 - byte for byte in flipped[position : position + 20])
+        path.write_bytes(flipped)
+        with pytest.raises(InputError, match=r"to be a complete file\. Received: a damaged one"):
+            io.check_archive(path)

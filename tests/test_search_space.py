@@ -16,6 +16,7 @@ from ofa_tf.errors import InputError
 from ofa_tf.presets import get_search_space
 from ofa_tf.search_space import SearchSpace
 from tests.support.networks import genes, two_stage_space
+from tests.support.spaces import BOTTLENECKS
 
 SPACE = two_stage_space()
 W1 = get_search_space("mobilenet_v3_w1.0")
@@ -382,6 +383,22 @@ def test_stage_with_impossible_choices_is_refused(field: str, value: tuple, mess
 def test_space_without_choices_is_refused(field: str, value: tuple, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         dataclasses.replace(SPACE, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("space", "changes", "message"),
+    [
+        (BOTTLENECKS, {"width_multipliers": (1.0, 0.5)}, "positive, distinct and ascending. Received: (1.0, 0.5)."),
+        (BOTTLENECKS, {"width_multipliers": ()}, "Received: width_multipliers=(), has_deep_stem=True, bottleneck"),
+        (BOTTLENECKS, {"has_deep_stem": False}, "has_deep_stem=False, bottleneck blocks."),
+        (BOTTLENECKS, {"first_width": 16}, "`first_width` with mbconv blocks only. Received: bottleneck blocks."),
+        (SPACE, {"width_multipliers": (0.5, 1.0)}, "has_deep_stem=False, mbconv blocks."),
+        (SPACE, {"stages": (*SPACE.stages, *BOTTLENECKS.stages)}, "of one block type. Received: several."),
+    ],
+)
+def test_space_whose_parts_do_not_go_together_is_refused(space: SearchSpace, changes: dict, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        dataclasses.replace(space, **changes)
 
 
 @pytest.mark.parametrize("space", [SPACE, W1], ids=lambda space: space.name)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from absl import flags
 
-from ofa_tf import cli
+from ofa_tf import cli, io
 from ofa_tf.errors import InputError
 from ofa_tf.models.state_dict import read_state_dict
 from ofa_tf.presets import get_search_space
 from ofa_tf.runtime import configure_tensorflow
-from ofa_tf.training.config import CONFIG_FILE, TrainConfig
+from ofa_tf.training.config import TrainConfig
 
 _SPACE = flags.DEFINE_string("space", None, "Search space of the weights.", required=True)
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "File of PyTorch, or .npz of the same names.", required=True)
@@ -30,14 +30,11 @@ def main(argv: Sequence[str]) -> None:
     del argv
     space = get_search_space(_SPACE.value)
     workdir = Path(_WORKDIR.value)
-    if (workdir / CONFIG_FILE).exists():
-        raise InputError(f"Expected a new --workdir. Received: {workdir}, which holds a training run or an import.")
-    tensors = read_state_dict(_CHECKPOINT.value)
-    configure_tensorflow()
-    from ofa_tf.models.importers import import_supernet
-    from ofa_tf.models.saving import save_supernet
-
-    supernet = import_supernet(space, tensors)
+    if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+        raise InputError(
+            f"Expected a new --workdir. Received: {workdir}, which exists and is not empty. "
+            "Use another, or delete that one first."
+        )
     config = TrainConfig(
         str(workdir),
         phases={},
@@ -47,9 +44,19 @@ def main(argv: Sequence[str]) -> None:
         augmentation="imagenet",
         num_calibration_images=2000,
     )
-    path = save_supernet(supernet, workdir)
-    config.save()
-    print(f"{len(tensors)} tensors of {_CHECKPOINT.value} are now {path}, with {supernet.num_classes} classes")
+    tensors = read_state_dict(_CHECKPOINT.value)
+    configure_tensorflow()
+    from ofa_tf.models.importers import import_supernet
+    from ofa_tf.models.saving import SUPERNET_FILE, save_supernet
+
+    supernet = import_supernet(space, tensors)
+    with io.atomic_path(workdir.resolve()) as folder:  # both files or none
+        save_supernet(supernet, folder)
+        config.save(folder)
+    print(
+        f"{len(tensors)} tensors of {_CHECKPOINT.value} are now {workdir / SUPERNET_FILE}, "
+        f"with {supernet.num_classes} classes"
+    )
     print(f"Next: python tools/evaluate.py --workdir={workdir} --arch=max")
 
 

@@ -61,6 +61,10 @@ def _ship_model() -> dict[str, Any]:
 def _ship_subnet() -> dict[str, Any]:
     if _WORKDIR.value is None or _ARCH.value is None:
         raise InputError("Expected --workdir and --arch, or --model. Received: too few of them.")
+    if _DATASET.value is not None or _DATA_DIR.value is not None:
+        raise InputError(
+            "Expected --dataset and --data_dir with --model only: a run in --workdir has its own data set."
+        )
     workdir = Workdir(_WORKDIR.value)
     archs = workdir.parse_archs(_ARCH.value)
     if len(archs) != 1:

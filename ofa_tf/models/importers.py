@@ -13,13 +13,13 @@ import keras
 import numpy as np
 
 from ofa_tf.arch import Arch
-from ofa_tf.blocks import BOTTLENECK
+from ofa_tf.blocks import BOTTLENECK, DeepStem
 from ofa_tf.errors import InputError
 from ofa_tf.models.subnet import build_from_parts
 from ofa_tf.models.supernet import Supernet, build_supernet
 from ofa_tf.search_space import SearchSpace
 
-_MAX_NAMES = 4  # shown of a list in an error message
+_MAX_NAMES = 20  # shown of a list in an error message
 
 # Plain layer -> prefix of its weights; of blocks, after `blocks.N.`.
 _MBCONV_LAYERS = {
@@ -52,6 +52,8 @@ _STEM_LAYERS = {
     "stem_conv3": "input_stem.2.conv",
     "stem_bn3": "input_stem.2.bn",
 }
+# Without the optional second convolution the third one is number 1.
+_SHALLOW_STEM_LAYERS = {**_STEM_LAYERS, "stem_conv3": "input_stem.1.conv", "stem_bn3": "input_stem.1.bn"}
 _LEAVES = {
     "kernel": "weight",
     "gamma": "weight",
@@ -81,7 +83,7 @@ def import_supernet(space: SearchSpace, tensors: Mapping[str, np.ndarray]) -> Su
     """
     supernet = build_supernet(space, count_classes(tensors))
     block_names = [part.name for part in space.parts if part.name == "first_block" or part.stage is not None]
-    assign_state_dict(supernet, space, tensors, block_names)
+    assign_state_dict(supernet, space, tensors, block_names, _STEM_LAYERS)
     return supernet
 
 
@@ -96,12 +98,18 @@ def import_subnet(space: SearchSpace, arch: Arch, image_size: int, tensors: Mapp
     """
     parts = space.plain_parts(arch)
     subnet = build_from_parts(space, parts, image_size, count_classes(tensors))
-    assign_state_dict(subnet, space, tensors, [name for name in parts if name not in ("stem", "head")])
+    block_names = [name for name in parts if name not in ("stem", "head")]
+    is_shallow = isinstance(parts["stem"], DeepStem) and not parts["stem"].depth
+    assign_state_dict(subnet, space, tensors, block_names, _SHALLOW_STEM_LAYERS if is_shallow else _STEM_LAYERS)
     return subnet
 
 
 def assign_state_dict(
-    model: keras.Model, space: SearchSpace, tensors: Mapping[str, np.ndarray], block_names: list[str]
+    model: keras.Model,
+    space: SearchSpace,
+    tensors: Mapping[str, np.ndarray],
+    block_names: list[str],
+    stem_layers: Mapping[str, str],
 ) -> None:
     """Set every weight of a network from a PyTorch state_dict.
 
@@ -112,23 +120,17 @@ def assign_state_dict(
         tensors: Names of either generation -> arrays, in PyTorch's layout.
         block_names: Names of the model's blocks, the fixed first one included,
             in the order in which `tensors` numbers them.
+        stem_layers: Layer of the stem -> prefix of its weights' names.
 
     Raises:
-        InputError: If a weight is missing, left over, of the wrong shape or not
-            finite; the message names them.
+        InputError: If a weight is missing, given twice, left over, of the wrong
+            shape or not finite; the message names them.
     """
-    given: dict[str, np.ndarray] = {}
-    for name, tensor in tensors.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        given[plain_name(name)] = np.asarray(tensor)
-    wanted = {
-        _torch_name(variable, space, block_names): variable
-        for variable in model.variables
-        if "seed_generator" not in variable.path
-    }
+    given = _by_plain_name(tensors)
+    variables = [variable for variable in model.variables if "seed_generator" not in variable.path]
+    wanted = {_torch_name(variable, space, block_names, stem_layers): variable for variable in variables}
     missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
-    shapes = {name: _torch_shape(name, variable) for name, variable in wanted.items()}
+    shapes = {name: _torch_shape(variable) for name, variable in wanted.items()}
     misshapen = [
         f"{name} {given[name].shape} instead of {shape}"
         for name, shape in shapes.items()
@@ -141,9 +143,11 @@ def assign_state_dict(
             if names
         ]
         raise InputError(
-            f"Expected the {len(wanted)} weights of {space.name}, of the number of classes asked for. "
-            f"Received: {'; '.join(problems)}. Check --space and --num_classes."
+            f"Expected the {len(wanted)} weights of this network of {space.name}. Received: {'; '.join(problems)}. "
+            "Check that they are of the search space, or of the net.config, that was named."
         )
+    with np.errstate(over="ignore"):  # a float64 may be too large for a float32: it becomes infinite
+        given = {name: values.astype(np.float32) for name, values in given.items()}
     not_finite = [name for name in wanted if not np.isfinite(given[name]).all()]
     if not_finite:
         raise InputError(
@@ -161,22 +165,35 @@ def count_classes(tensors: Mapping[str, np.ndarray]) -> int:
         InputError: If it has no classifier.
     """
     for name, tensor in tensors.items():
-        if plain_name(name) == "classifier.linear.bias":
-            return int(np.asarray(tensor).shape[0])
+        if plain_name(name) == "classifier.linear.bias" and np.ndim(tensor) == 1 and len(tensor):
+            return len(tensor)
     raise InputError(
-        "Expected the state_dict of a once-for-all network, with classifier.linear.bias. "
+        "Expected the state_dict of a once-for-all network, with a vector classifier.linear.bias. "
         f"Received: {len(tensors)} other entries."
     )
 
 
-def _torch_name(variable: keras.Variable, space: SearchSpace, block_names: list[str]) -> str:
+def _by_plain_name(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    given: dict[str, np.ndarray] = {}
+    for name, tensor in tensors.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if plain_name(name) in given:
+            raise InputError(f"Expected each weight once. Received: {plain_name(name)} under two names, one is {name}.")
+        given[plain_name(name)] = np.asarray(tensor)
+    return given
+
+
+def _torch_name(
+    variable: keras.Variable, space: SearchSpace, block_names: list[str], stem_layers: Mapping[str, str]
+) -> str:
     *layer, leaf = _path(variable)
     layer_name = "_".join(layer)
     leaf = f"{leaf.removeprefix('transform_')}_matrix" if leaf.startswith("transform_") else _LEAVES[leaf]
     if layer_name.startswith("classifier"):
         return f"classifier.linear.{leaf}"
-    if layer_name in _STEM_LAYERS:
-        return f"{_STEM_LAYERS[layer_name]}.{leaf}"
+    if layer_name in stem_layers:
+        return f"{stem_layers[layer_name]}.{leaf}"
     if layer_name.startswith(("feature_", "head_")):
         kind = layer_name.partition("_")[2]
         is_last = layer_name.startswith("head_") or not space.head_width
@@ -199,14 +216,12 @@ def _is_depthwise(variable: keras.Variable) -> bool:
     return any(name.endswith("depthwise_conv") for name in variable.path.split("/"))
 
 
-def _torch_shape(name: str, variable: keras.Variable) -> tuple[int, ...]:
-    return _to_torch(np.empty(variable.shape, np.bool_), variable).shape
-
-
-def _to_torch(weights: np.ndarray, variable: keras.Variable) -> np.ndarray:
-    if weights.ndim == 4:
-        return weights.transpose((2, 3, 0, 1) if _is_depthwise(variable) else (3, 2, 0, 1))
-    return weights.T if _path(variable)[-1] == "kernel" else weights
+def _torch_shape(variable: keras.Variable) -> tuple[int, ...]:
+    shape = tuple(variable.shape)
+    if len(shape) == 4:
+        height, width, first, second = shape
+        return (first, second, height, width) if _is_depthwise(variable) else (second, first, height, width)
+    return shape[::-1]
 
 
 def _from_torch(weights: np.ndarray, variable: keras.Variable) -> Any:

@@ -41,7 +41,8 @@ def load_supernet(workdir: str | Path) -> Supernet:
     if not path.is_file():
         raise InputError(
             f"Expected a trained supernet at {path}. Received: no such file. "
-            f"Train one: python train_main.py --flagfile=flags/quickstart.cfg --phase=all --workdir={workdir}"
+            f"Train one: python train_main.py --flagfile=flags/quickstart.cfg --phase=all --workdir={workdir}; "
+            "or import published weights with tools/import_checkpoint.py."
         )
     check_archive(path)
     try:
@@ -65,9 +66,10 @@ def save_subnet(subnet: keras.Model, arch: Arch, path: str | Path) -> None:
     path = Path(path)
     if path.suffix != ".keras":
         raise InputError(f"Expected the model's file name to end in .keras. Received: {str(path)!r}.")
-    arch.save(_arch_path(path))
-    with io.atomic_path(path) as temporary:
-        subnet.save(temporary)
+    # Both files are complete on disk before either gets its name.
+    with io.atomic_path(path) as new_model, io.atomic_path(_arch_path(path)) as new_arch:
+        subnet.save(new_model)
+        arch.save(new_arch)
 
 
 def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
@@ -82,14 +84,25 @@ def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
             f"Expected a .keras file of a subnet. Received: {str(path)!r}{'' if path.is_file() else ', no such file'}. "
             "Write one with tools/import_specialized.py."
         )
+    if not _arch_path(path).is_file():
+        raise InputError(
+            f"Expected {_arch_path(path)} beside {path.name}: it says what subnet that is. Received: no such file. "
+            "Copy both, or import the network again."
+        )
     arch = Arch.load(_arch_path(path))
     io.check_archive(path, "Import it again.")
     try:
         with held_back():
-            return keras.saving.load_model(path, compile=False), arch
+            subnet = keras.saving.load_model(path, compile=False)
     except (KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:100]
         raise InputError(f"Expected {path} to hold a subnet. Received: another archive ({reason}).") from error
+    if tuple(subnet.input_shape[1:]) != (arch.image_size, arch.image_size, 3):
+        raise InputError(
+            f"Expected {path} to be the subnet of {arch.image_size} px in {_arch_path(path).name}. Received: a model "
+            f"with the input {subnet.input_shape}. Import the network again."
+        )
+    return subnet, arch
 
 
 def _arch_path(path: Path) -> Path:
@@ -124,6 +137,6 @@ def _remedy(path: Path) -> str:
     if folder.name.startswith("step_"):
         return f"Delete {folder}; with --resume the phase continues from the checkpoint before."
     return (
-        f"Put the file back from a copy, such as that in the newest *_finished folder under {folder / 'checkpoints'}, "
-        "or train again."
+        f"Put the file back from a copy, such as that in the newest *_finished folder under {folder / 'checkpoints'}; "
+        "or train again, or delete the folder and import the weights again, whichever it came from."
     )

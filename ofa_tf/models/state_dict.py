@@ -1,5 +1,7 @@
 """Reading the weights that PyTorch programs write."""
 
+import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,20 +60,30 @@ def _read_torch(path: Path) -> dict[str, Any]:
         ) from error
     try:
         document = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):
+        raise
     except Exception as error:  # PyTorch raises pickle, zip, runtime, key and end-of-file errors for damaged files
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise InputError(
-            f"Expected {path} to be a complete file of PyTorch that holds weights only. Received: {reason}. "
-            "Download it again; do not load files from sources that you do not trust in other ways."
+            f"Expected {path} to be a complete file of PyTorch that holds weights only. Received: {_reason(error)}. "
+            "Download it again, and only use files from sources that you trust."
         ) from error
     if not isinstance(document, Mapping):
         raise InputError(f"Expected {path} to hold named weights. Received: a {type(document).__name__}.")
     return dict(document)
 
 
+def _reason(error: Exception) -> str:
+    """What is wrong with a file; PyTorch's own words tell how to load it in ways that execute it."""
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    if found:
+        return f"one that asks to run {found[1]}"
+    return "a damaged one, or one of something else" if isinstance(error, pickle.UnpicklingError) else "a damaged one"
+
+
 def _to_numpy(value: Any) -> np.ndarray | None:
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
         return value
-    if hasattr(value, "detach"):
-        return value.detach().float().numpy() if value.is_floating_point() else value.detach().numpy()
-    return None
+    is_dense = hasattr(value, "detach") and not (value.is_sparse or value.is_quantized or value.is_complex())
+    if not is_dense:
+        return None
+    return value.detach().float().numpy() if value.is_floating_point() else value.detach().numpy()

@@ -125,9 +125,9 @@ class TrainConfig:
         _check("num_calibration_images", self.num_calibration_images, self.num_calibration_images >= 1, "at least 1")
         _check("seed", self.seed, 0 <= self.seed < 2**31, "from 0 to below 2**31")
 
-    def save(self) -> None:
-        """Write the configuration into the workdir, for the tools that come after."""
-        io.write_json(Path(self.workdir) / CONFIG_FILE, "train_config", dataclasses.asdict(self))
+    def save(self, folder: str | Path | None = None) -> None:
+        """Write the configuration into the workdir (or a folder that will become it), for the tools that come after."""
+        io.write_json(Path(folder or self.workdir) / CONFIG_FILE, "train_config", dataclasses.asdict(self))
 
     @classmethod
     def load(cls, workdir: str | Path) -> "TrainConfig":
@@ -136,7 +136,10 @@ class TrainConfig:
         Raises:
             InputError: If there is no such file or it is not a configuration.
         """
-        hint = f"Train first: python train_main.py --phase=all --workdir={workdir}"
+        hint = (
+            f"Train first: python train_main.py --phase=all --workdir={workdir}; or import published weights: "
+            "tools/import_checkpoint.py"
+        )
         # `include_smallest` came later: earlier runs did without.
         document = {"include_smallest": False, **io.read_json(Path(workdir) / CONFIG_FILE, "train_config", hint)}
         fields: dict[str, Any] = {field.name: document.get(field.name) for field in dataclasses.fields(cls)}

@@ -252,10 +252,16 @@ def _restore_network(config: TrainConfig) -> None:
 
 def _check_settings(config: TrainConfig) -> None:
     """Check that a workdir's phases are all trained with the same settings, learning rates aside."""
-    has_begun = any(latest_checkpoint(config.workdir, phase) is not None for phase in PHASES)
-    if not has_begun or not (Path(config.workdir) / CONFIG_FILE).exists():
+    if not (Path(config.workdir) / CONFIG_FILE).exists():
         return
     old = TrainConfig.load(config.workdir)
+    if not old.phases:
+        raise InputError(
+            f"Expected --workdir to be new or a training run. Received: {config.workdir}, which holds imported "
+            "weights, and training cannot go on from those. Use another --workdir."
+        )
+    if all(latest_checkpoint(config.workdir, phase) is None for phase in PHASES):
+        return
     free = ("workdir", "data_dir", "download", "phases")
     names = [field.name for field in dataclasses.fields(config) if field.name not in free]
     changed = [(name, getattr(old, name), getattr(config, name)) for name in names]

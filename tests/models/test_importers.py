@@ -1,3 +1,4 @@
+import dataclasses
 import pickle
 import re
 from collections.abc import Callable
@@ -8,12 +9,13 @@ import numpy as np
 import pytest
 
 from ofa_tf.errors import InputError
-from ofa_tf.models.importers import import_supernet, plain_name
+from ofa_tf.models.importers import import_subnet, import_supernet, plain_name
+from ofa_tf.models.net_config import arch_from_net_config
 from ofa_tf.models.state_dict import read_state_dict
 from ofa_tf.presets import get_search_space
 from tests.support import parity
 from tests.support.networks import images
-from tests.support.spaces import SMALL
+from tests.support.spaces import BOTTLENECKS, SMALL
 
 Tensors = dict[str, np.ndarray]
 
@@ -66,14 +68,17 @@ def _with(name: str, value: np.ndarray) -> Callable[[Tensors], Tensors]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_without("first_conv.bn.bias"), "Received: 1 missing: first_conv.bn.bias. Check --space"),
-        (_with("extra.weight", np.zeros(3)), "Received: 1 left over: extra.weight. Check --space"),
+        (_without("first_conv.bn.bias"), "Received: 1 missing: first_conv.bn.bias. Check that they are of the search"),
+        (_with("extra.weight", np.zeros(3)), "Received: 1 left over: extra.weight. Check that"),
         (
             _with("feature_mix_layer.conv.weight", np.zeros((64, 32, 1, 1))),
             "1 of another shape: feature_mix_layer.conv.weight (64, 32, 1, 1) instead of (64, 64, 1, 1)",
         ),
         (_with("first_conv.bn.running_var", np.full(16, np.nan)), "NaN or infinity in first_conv.bn.running_var"),
+        (_with("first_conv.bn.running_var", np.full(16, 1e39)), "NaN or infinity in first_conv.bn.running_var"),
         (_without("classifier.linear.bias"), "Expected the state_dict of a once-for-all network"),
+        (_with("classifier.linear.bias", np.array(0.0)), "with a vector classifier.linear.bias"),
+        (_with("classifier.linear.linear.bias", np.zeros(2)), "Received: classifier.linear.bias under two names"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(tensors: Tensors, change: Callable, message: str) -> None:
@@ -82,8 +87,87 @@ def test_weights_that_do_not_fit_are_named(tensors: Tensors, change: Callable, m
 
 
 def test_weights_of_another_space_are_refused(tensors: Tensors) -> None:
-    with pytest.raises(InputError, match=r"\d+ missing: .*; \d+ of another shape: .*Check --space"):
+    with pytest.raises(InputError, match=r"\d+ missing: .*; \d+ of another shape: .*Check that they"):
         import_supernet(get_search_space("mobilenet_v3_tiny"), tensors)
+
+
+@pytest.mark.parametrize("stem_depth", [0, 1])
+def test_a_specialized_network_is_numbered_by_the_layers_it_has(stem_depth: int) -> None:
+    arch = dataclasses.replace(BOTTLENECKS.smallest(), stem_depth=stem_depth)
+    weights = parity.bottleneck_state_dict(BOTTLENECKS, arch, 3)
+    subnet = import_subnet(BOTTLENECKS, arch, 33, weights)
+    assert f"input_stem.{stem_depth + 1}.conv.weight" in weights
+    kernel = weights[f"input_stem.{stem_depth + 1}.conv.weight"]
+    np.testing.assert_array_equal(subnet.get_layer("stem_conv3").kernel, kernel.transpose(2, 3, 1, 0))
+
+
+def test_the_bottleneck_description_names_what_the_reference_names() -> None:
+    space = get_search_space("resnet50d")
+    description, _ = parity.load("specialized_resnet50d_1")
+    arch = parity.to_arch(space, {**description["arch"], "image_size": 224})
+    named = {name: value.shape for name, value in parity.bottleneck_state_dict(space, arch, 1000).items()}
+    assert named == {name: tuple(shape) for name, shape in description["state_dict"]}
+
+
+# --- net.config ------------------------------------------------------------
+
+
+def _set(*path: Any, value: Any) -> Callable[[dict], None]:
+    """A change of one entry of a document."""
+
+    def change(document: dict) -> None:
+        for key in path[:-1]:
+            document = document[key]
+        document[path[-1]] = value
+
+    return change
+
+
+def test_a_net_config_of_the_older_form_is_read() -> None:
+    document = parity.load("specialized_mobilenet_v3_w1.0_1")[0]["net_config"]
+    expected = arch_from_net_config(document)
+    for block in document["blocks"]:
+        conv = block.pop("conv")
+        conv["mid_channels"] = None
+        del conv["groups"]
+        block["mobile_inverted_conv"] = conv
+    del document["bn"]["ws_eps"]
+    assert arch_from_net_config(document) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("resnet50d", _set("blocks", 0, "downsample_mode", value="conv"), "Received: a ResNets of"),
+        ("resnet50d", _set("blocks", 1, "act_func", value="h_swish"), "Received: a ResNets of"),
+        ("resnet50d", _set("blocks", 4, "in_channels", value=256), "Received: a ResNets of"),
+        ("resnet50d", _set("input_stem", 2, "kernel_size", value=5), "Received: a malformed one"),
+        ("resnet50d", _set("bn", "eps", value=0.5), "eps 1e-05, no weight standardization. Received: bn={'mom"),
+        ("mobilenet_v3_w1.0", _set("bn", "ws_eps", value=1e-5), "no weight standardization. Received: bn={'mom"),
+        ("mobilenet_v3_w1.0", _set("first_conv", "kernel_size", value=5), "Received: a MobileNetV3 of"),
+        ("mobilenet_v3_w1.0", _set("blocks", 1, "conv", "use_se", value=True), "Received: a MobileNetV3 of"),
+        ("mobilenet_v3_w1.0", _set("blocks", 1, "conv", "mid_channels", value=None), None),
+        ("mobilenet_v3_w1.0", _set("blocks", 1, "conv", value=[]), "Received: a malformed one"),
+        ("mobilenet_v3_w1.0", _set("blocks", value=[]), "Received: a MobileNetV3 of 0 blocks that is none"),
+        ("mobilenet_v3_w1.0", _set("name", value="ResNets"), "Received: one without 'input_stem'."),
+    ],
+)
+def test_a_net_config_of_another_network_is_refused(name: str, change: Callable, message: str | None) -> None:
+    document = parity.load(f"specialized_{name}_1")[0]["net_config"]
+    expected = arch_from_net_config(document)
+    change(document)
+    if message is None:
+        assert arch_from_net_config(document) == expected
+        return
+    with pytest.raises(InputError, match=re.escape(message)):
+        arch_from_net_config(document)
+
+
+def test_an_infinite_expand_ratio_is_refused() -> None:
+    document = parity.load("specialized_mobilenet_v3_w1.0_1")[0]["net_config"]
+    document["blocks"][1]["conv"] |= {"mid_channels": None, "expand_ratio": float("inf")}
+    with pytest.raises(InputError, match="Received: a malformed one"):
+        arch_from_net_config(document)
 
 
 # --- files -----------------------------------------------------------------
@@ -152,15 +236,39 @@ def test_truncated_files_of_pytorch_are_named(tensors: Tensors, tmp_path: Path, 
         read_state_dict(path)
 
 
-def test_a_pickle_that_tries_to_execute_code_is_refused_and_executes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "reason"), [(2, r"one that asks to run \S+"), (4, "a damaged one, or one of something else")]
+)
+def test_a_pickle_that_tries_to_execute_code_is_refused_and_executes_nothing(
+    tmp_path: Path, protocol: int, reason: str
+) -> None:
     pytest.importorskip("torch")
     path = tmp_path / "weights.pth"
-    path.write_bytes(pickle.dumps({"weight": _Evil(tmp_path / "evidence")}))
-    with pytest.raises(InputError, match="complete file of PyTorch that holds weights only"):
+    path.write_bytes(pickle.dumps({"weight": _Evil(tmp_path / "evidence")}, protocol))
+    with pytest.raises(InputError, match=rf"holds weights only\. Received: {reason}\. Download") as raised:
         read_state_dict(path)
+    assert "\x1b" not in str(raised.value)
     assert not (tmp_path / "evidence").exists()
     pickle.loads(path.read_bytes())  # so the check can fail
     assert (tmp_path / "evidence").exists()
+
+
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html>", b"version https://git-lfs.github.com/spec/v1", b""])
+def test_a_file_of_something_else_is_refused_without_advice_to_load_it_unsafely(tmp_path: Path, content: bytes) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"holds weights only\. Received: a damaged one") as raised:
+        read_state_dict(path)
+    assert "weights_only" not in str(raised.value)
+
+
+def test_sparse_and_complex_tensors_are_refused(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    for value in (torch.eye(2).to_sparse(), torch.ones(2, dtype=torch.complex64)):
+        torch.save({"weight": value}, tmp_path / "weights.pth")
+        with pytest.raises(InputError, match=r"to hold named weights\. Received: other things \(weight\)"):
+            read_state_dict(tmp_path / "weights.pth")
 
 
 def test_without_pytorch_the_message_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

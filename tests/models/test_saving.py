@@ -13,7 +13,14 @@ import pytest
 
 from ofa_tf.errors import InputError
 from ofa_tf.models.extraction import extract_subnet
-from ofa_tf.models.saving import SUPERNET_FILE, check_archive, load_supernet, save_supernet
+from ofa_tf.models.saving import (
+    SUPERNET_FILE,
+    check_archive,
+    load_subnet,
+    load_supernet,
+    save_subnet,
+    save_supernet,
+)
 from ofa_tf.models.supernet import Supernet
 from tests.support.networks import assert_close, images
 
@@ -90,7 +97,7 @@ def test_failure_while_saving_leaves_the_earlier_file(
 
 def test_missing_supernet_is_reported_with_how_to_train_one(tmp_path: Path) -> None:
     message = f"Expected a trained supernet at {tmp_path / SUPERNET_FILE}. Received: no such file. Train one: python "
-    with pytest.raises(InputError, match=f"^{re.escape(message)}.*--workdir={re.escape(str(tmp_path))}$"):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}.*--workdir={re.escape(str(tmp_path))}; or import"):
         load_supernet(tmp_path)
 
 
@@ -130,6 +137,32 @@ def test_a_damaged_checkpoint_of_a_finished_phase_takes_later_phases_along(tmp_p
     path.write_bytes(b"PK")
     with pytest.raises(InputError, match=rf"Delete {re.escape(str(tmp_path / 'kernel'))} and the folders of later"):
         check_archive(path)
+
+
+def test_a_subnet_is_read_back_with_its_arch_and_not_without(shared_supernet: Supernet, tmp_path: Path) -> None:
+    space, batch = shared_supernet.space, images(size=28)
+    arch = space.smallest(28)
+    subnet = extract_subnet(shared_supernet, arch)
+    save_subnet(subnet, arch, tmp_path / "s.keras")
+    again, its_arch = load_subnet(tmp_path / "s.keras")
+    assert its_arch == arch
+    assert_close(again(batch), subnet(batch))
+    space.smallest(24).save(tmp_path / "s.arch.json")
+    with pytest.raises(InputError, match=r"to be the subnet of 24 px in s.arch.json. Received: a model with the input"):
+        load_subnet(tmp_path / "s.keras")
+    (tmp_path / "s.arch.json").unlink()
+    with pytest.raises(InputError, match=r"s.arch.json beside s.keras: it says what subnet that is. Received: no such"):
+        load_subnet(tmp_path / "s.keras")
+
+
+def test_a_subnet_that_cannot_be_saved_leaves_no_arch(shared_supernet: Supernet, tmp_path: Path) -> None:
+    class Unwritable:
+        def save(self, path: Path) -> None:
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        save_subnet(Unwritable(), shared_supernet.space.smallest(28), tmp_path / "s.keras")
+    assert not list(tmp_path.iterdir())
 
 
 def write_plain_model(path: Path) -> None:

@@ -71,6 +71,34 @@ def assert_equal_outputs(actual: Any, expected: np.ndarray, tolerance: float = T
     assert error <= tolerance, f"relative error {error:.1e}"
 
 
+def bottleneck_state_dict(space: SearchSpace, arch: Arch, num_classes: int) -> dict[str, np.ndarray]:
+    """Weights by the rule for a specialized network of bottleneck blocks, named as the reference does."""
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def add(prefix: str, shape: tuple[int, ...], normalization: str) -> None:
+        shapes[f"{prefix}.weight"] = shape
+        for leaf in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"{normalization}.{leaf}"] = (shape[0],)
+
+    stem, *blocks, head = space.plain_parts(arch).values()
+    middle = stem.middle_channels
+    add("input_stem.0.conv", (middle, 3, 3, 3), "input_stem.0.bn")
+    if stem.depth:
+        add("input_stem.1.conv.conv", (middle, middle, 3, 3), "input_stem.1.conv.bn")
+    last = f"input_stem.{1 + stem.depth}"
+    add(f"{last}.conv", (stem.out_channels, middle, 3, 3), f"{last}.bn")
+    for index, block in enumerate(blocks):
+        prefix, middle = f"blocks.{index}", block.middle_channels
+        add(f"{prefix}.conv1.conv", (middle, block.in_channels, 1, 1), f"{prefix}.conv1.bn")
+        add(f"{prefix}.conv2.conv", (middle, middle, 3, 3), f"{prefix}.conv2.bn")
+        add(f"{prefix}.conv3.conv", (block.out_channels, middle, 1, 1), f"{prefix}.conv3.bn")
+        if block.has_downsample:
+            add(f"{prefix}.downsample.conv", (block.out_channels, block.in_channels, 1, 1), f"{prefix}.downsample.bn")
+    shapes["classifier.linear.weight"] = (num_classes, head.in_channels)
+    shapes["classifier.linear.bias"] = (num_classes,)
+    return {name: fill(name, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
 def to_first_generation(name: str) -> str:
     """The name that a weight has in the older of the two kinds of published files."""
     return (

@@ -105,7 +105,7 @@ def _evil(weights: Path, folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("space", "make", "message"),
     [
-        ("mobilenet_v3_tiny", _copy, "Check --space"),
+        ("mobilenet_v3_tiny", _copy, "Check that they are of the search space"),
         ("ofa", _copy, "Expected a search space, one of"),
         ("small", _truncated, "to be a complete file"),
         ("small", _with_nan, "NaN or infinity in first_conv.bn.weight"),
@@ -150,6 +150,31 @@ def test_int8_of_a_specialized_network_needs_a_data_set(run: Run, specialized: P
     options = (f"--model={specialized}", f"--output={tmp_path / 'm.tflite'}", "--quantization=int8")
     line = _error_line(run("tools/to_tflite.py", *options))
     assert "Expected --dataset with --quantization=int8" in line
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_weights_that_are_not_those_of_the_description_write_nothing(
+    run: Run, specialized: Path, weights: Path, tmp_path: Path, is_whole: bool
+) -> None:
+    checkpoint = _copy(weights, tmp_path) if is_whole else _truncated(weights, tmp_path)
+    (tmp_path / "out").mkdir()
+    config = specialized.parent / "net.config"
+    options = (f"--config={config}", f"--checkpoint={checkpoint}", f"--output={tmp_path / 'out' / 'm.keras'}")
+    line = _error_line(run("tools/import_specialized.py", *options))
+    assert ("Check that they are of the search space, or of the net.config" if is_whole else "complete file") in line
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_training_does_not_overwrite_an_import(run: Run, imported: Path) -> None:
+    before = (imported / "supernet.keras").read_bytes()
+    line = _error_line(run("train_main.py", "--phase=full", "--space=small", f"--workdir={imported}"))
+    assert "which holds imported weights, and training cannot go on from those" in line
+    assert (imported / "supernet.keras").read_bytes() == before
+
+
+def test_a_run_has_its_own_data_set(run: Run, imported: Path, tmp_path: Path) -> None:
+    options = (f"--workdir={imported}", "--arch=max", "--dataset=digits", f"--output={tmp_path / 'm.tflite'}")
+    assert "Expected --dataset and --data_dir with --model only" in _error_line(run("tools/to_tflite.py", *options))
 
 
 def test_a_description_of_no_known_network_is_refused(run: Run, specialized: Path, tmp_path: Path) -> None:
