@@ -7,6 +7,8 @@ import numpy as np
 
 from ofa_tf.device.pieces import Piece
 from ofa_tf.errors import InputError
+from ofa_tf.export.keras_reader import read_keras
+from ofa_tf.export.lowering import lower
 from ofa_tf.export.tflite import convert
 from ofa_tf.models.subnet import add_part
 from ofa_tf.search_space import SearchSpace
@@ -46,8 +48,8 @@ def block_model_converter(space: SearchSpace, num_classes: int, precision: str =
             for _ in range(2):
                 yield [rng.standard_normal(shape, dtype=np.float32)]
 
-        model = build_piece(piece, space, num_classes)
-        return convert(model, (1, None, None, piece.in_channels), PRECISIONS[precision], images)
+        graph = lower(read_keras(build_piece(piece, space, num_classes)), quantized=precision == "int8")
+        return convert(graph, PRECISIONS[precision], images)
 
     return convert_piece
 

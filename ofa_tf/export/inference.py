@@ -29,7 +29,7 @@ class TFLiteModel:
         if num_threads < 1:
             raise InputError(f"Expected `num_threads` to be at least 1. Received: num_threads={num_threads}.")
         content, name = read_tflite(model)
-        self._interpreter = _create_interpreter(content, name, num_threads)
+        self._interpreter = create_interpreter(content, name, num_threads)
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0]["shape"]) != 4 or len(outputs[0]["shape"]) != 2:
             shapes = [tuple(int(n) for n in tensor["shape"]) for tensor in (*inputs, *outputs)]
@@ -110,7 +110,12 @@ def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
     return content, name
 
 
-def _create_interpreter(content: bytes, name: str, num_threads: int) -> Any:
+def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
+    """A LiteRT interpreter, ready to run.
+
+    Raises:
+        InputError: If LiteRT cannot run the model.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     from ofa_tf.native_log import withheld_stderr

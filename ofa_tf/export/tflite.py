@@ -1,19 +1,25 @@
 """Keras subnet to TFLite: conversion and quantization. `ship.py` measures and writes the result."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from ofa_tf.errors import InputError
+from ofa_tf.export.graph import Graph
+from ofa_tf.export.keras_reader import read_keras
+from ofa_tf.export.lowering import lower
 from ofa_tf.native_log import withheld_stderr
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
 
 def to_tflite(
-    subnet: keras.Model, quantization: str = "none", representative_images: Iterable[np.ndarray] | None = None
+    subnet: keras.Model,
+    quantization: str = "none",
+    representative_images: Iterable[np.ndarray] | None = None,
+    lowering: str | Sequence[str] = "all",
 ) -> bytes:
     """Convert a subnet to a TFLite model of batch 1.
 
@@ -29,47 +35,50 @@ def to_tflite(
             `(n, size, size, 3)` with any `n`; they set the ranges of the
             activations. Needed by `"int8"`, unused otherwise.
             A hundred images that look like those of the application are enough.
+        lowering: Rewrites into operators that LiteRT's CPU kernels run well, see
+            `lower`: `"all"`, `"none"` (for other delegates) or names of some.
 
     Returns:
         Content of the `.tflite` file.
 
     Raises:
-        InputError: If `quantization` is unknown, or the representative images
-            are missing, empty or of another size than the subnet's.
+        InputError: If `quantization` or `lowering` is unknown, the subnet has
+            layers that cannot be converted, or the representative images are
+            missing, empty or of another size than the subnet's.
     """
     if quantization not in QUANTIZATIONS:
         raise InputError(
             f"Expected `quantization` to be one of {list(QUANTIZATIONS)}. Received: quantization={quantization!r}."
         )
-    shape = _input_shape(subnet)
+    image_shape = _image_shape(subnet)
     images = None
     if quantization == "int8":
-        images = _ImageFeed(quantization, representative_images, shape[1:])
-    return convert(subnet, shape, quantization, images)
+        images = _ImageFeed(quantization, representative_images, image_shape)
+    graph = lower(read_keras(subnet), [lowering] if isinstance(lowering, str) else lowering, quantization == "int8")
+    return convert(graph, quantization, images)
 
 
 def convert(
-    model: keras.Model,
-    input_shape: tuple[int | None, ...],
-    quantization: str = "none",
-    images: Callable[[], Iterator[list[np.ndarray]]] | None = None,
+    graph: Graph, quantization: str = "none", images: Callable[[], Iterator[list[np.ndarray]]] | None = None
 ) -> bytes:
-    """Convert any one-input model; `to_tflite` without the checks.
+    """Convert a graph; batch 1.
 
-    A concrete function goes straight to the converter's frozen-graph path,
-    which is several times faster than `TFLiteConverter.from_keras_model`.
+    A concrete function without variables goes straight to the converter's
+    frozen-graph path, which is several times faster than
+    `TFLiteConverter.from_keras_model`.
 
     Args:
-        model: Keras model.
-        input_shape: Shape with the batch; `None` entries can be resized later
-            by the interpreter.
+        graph: What to convert. Heights and widths that it leaves open can be set
+            later by the interpreter.
         quantization: See `to_tflite`.
         images: Yields one-element lists of input arrays; called by the converter.
     """
     import tensorflow as tf
 
-    signature = [tf.TensorSpec(input_shape, tf.float32, name="images")]
-    function = tf.function(lambda x: model(x, training=False), input_signature=signature, autograph=False)
+    from ofa_tf.export.graph_function import run_graph
+
+    signature = [tf.TensorSpec((1, *graph.input_shape), tf.float32, name="images")]
+    function = tf.function(lambda x: run_graph(graph, x), input_signature=signature, autograph=False)
     with withheld_stderr():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
         _configure(converter, tf, quantization, images)
@@ -88,7 +97,7 @@ def _configure(converter: Any, tf: Any, quantization: str, images: Callable[[], 
         converter.inference_input_type = converter.inference_output_type = tf.int8
 
 
-def _input_shape(subnet: keras.Model) -> tuple[int, ...]:
+def _image_shape(subnet: keras.Model) -> tuple[int, ...]:
     inputs = getattr(subnet, "inputs", None)
     shape = tuple(inputs[0].shape) if inputs and len(inputs) == 1 else None
     if shape is None or len(shape) != 4 or None in shape[1:]:
@@ -96,7 +105,7 @@ def _input_shape(subnet: keras.Model) -> tuple[int, ...]:
             "Expected `subnet` to be a functional Keras model of one image input with a fixed size. "
             f"Received: {type(subnet).__name__} with the input {shape}. Use extract_subnet or build_subnet."
         )
-    return (1, *shape[1:])
+    return shape[1:]
 
 
 class _ImageFeed:

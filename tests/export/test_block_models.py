@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ from ofa_tf.blocks import Bottleneck, DeepStem, PlainPart
 from ofa_tf.device.pieces import OVERHEAD, Piece, part_key
 from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter, build_piece
+from ofa_tf.export.keras_reader import read_keras
+from ofa_tf.export.lowering import lower
 from ofa_tf.export.tflite import convert
 from ofa_tf.presets import get_search_space
 
@@ -34,16 +38,23 @@ def _as_piece(part: PlainPart) -> Piece:
 
 
 _BOTTLENECKS = [Bottleneck(24, 16, 32, 2, True), Bottleneck(32, 16, 32, 1, False), DeepStem(8, 16, 1)]
-_PIECES = [_piece(4, 1), _piece(5, 0), *(_as_piece(SPACE.parts[index].largest) for index in (0, 1, -1))]
+_PIECES = [
+    _piece(4, 1),
+    _piece(5, 0),
+    _piece(4, 2),
+    _piece(5, 2),
+    *(_as_piece(SPACE.parts[index].largest) for index in (0, 1, -1)),
+]
 
 
 @pytest.mark.parametrize("piece", [*_PIECES, *map(_as_piece, _BOTTLENECKS)], ids=lambda p: p.key)
 def test_resized_piece_equals_piece_of_fixed_size(piece: Piece) -> None:
     model = build_piece(piece, SPACE, num_classes=10)
-    flexible = convert(model, (1, None, None, piece.in_channels))
+    graph = lower(read_keras(model))
+    flexible = convert(graph)
     for size in (6, 9):
         values = np.random.default_rng(size).standard_normal((1, size, size, piece.in_channels), dtype=np.float32)
-        fixed = convert(model, (1, size, size, piece.in_channels))
+        fixed = convert(dataclasses.replace(graph, input_shape=(size, size, piece.in_channels)))
         resized_output, resized_parts = _run(flexible, values)
         fixed_output, fixed_parts = _run(fixed, values)
         np.testing.assert_array_equal(resized_output, fixed_output)
@@ -51,8 +62,9 @@ def test_resized_piece_equals_piece_of_fixed_size(piece: Piece) -> None:
         np.testing.assert_allclose(resized_output, np.asarray(model(values)), rtol=1e-3, atol=1e-4)
 
 
-def test_int8_piece_takes_int8_at_any_size() -> None:
-    piece = _piece(4, 1)
+@pytest.mark.parametrize("kernel", [1, 2])
+def test_int8_piece_takes_int8_at_any_size(kernel: int) -> None:
+    piece = _piece(4, kernel)
     model = block_model_converter(SPACE, 10, "int8")(piece)
     output, parts = _run(model, np.zeros((1, 11, 11, piece.in_channels), np.int8))
     assert (output.dtype, output.shape[:3], parts) == (np.int8, (1, 6, 6), 1)

@@ -1,0 +1,108 @@
+"""`Graph`: an inference network as plain data.
+
+A Keras model is read into a graph (`keras_reader.py`), rewritten into one that
+LiteRT runs well (`lowering.py`), and run by TensorFlow, from which it is
+converted (`graph_function.py`).
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ofa_tf.errors import InputError
+
+INPUT = "images"
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """One operation.
+
+    Args:
+        name: Unique name, also that of its output.
+        op: What it does:
+            `conv2d`, `depthwise_conv2d`: weights `kernel` (height, width, in, out
+                or multiplier 1) and `bias`, which may be missing; attributes
+                `stride`, `padding` (`"same"` or `"valid"`);
+            `dense`: weights `kernel` (in, out) and `bias`, which may be missing;
+            `batch_norm`: weights `scale` and `offset`, one per channel;
+            `activation`: attribute `function`: `"relu"`, `"relu6"`,
+                `"hard_swish"` or `"hard_sigmoid"`;
+            `add`, `multiply`: of two tensors;
+            `add_constant`: weight `constant`, one number or one per channel;
+            `scale`: attribute `factor`, a number;
+            `pad`: zeros; attribute `padding`: ((top, bottom), (left, right));
+            `crop`: attribute `cropping`, like `padding`;
+            `max_pool`, `average_pool`: attributes `size`, `stride`, `padding`;
+            `mean`: over height and width, which become 1;
+            `flatten`.
+        inputs: Names of the nodes it takes, or `INPUT`.
+        attributes: Settings, see `op`.
+        weights: Constants, see `op`.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    weights: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """The weight `kernel`."""
+        return self.weights["kernel"]
+
+    def with_weights(self, **weights: np.ndarray) -> "Node":
+        """The node with some weights replaced or added."""
+        return dataclasses.replace(self, weights={**self.weights, **weights})
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """Nodes of one image input and one output, the last node; each node comes after its inputs.
+
+    Args:
+        input_shape: `(height, width, channels)` of the images; height and width
+            may be `None`.
+        nodes: The nodes.
+
+    Raises:
+        InputError: If a name occurs twice or a node takes one that does not come
+            before it.
+    """
+
+    input_shape: tuple[int | None, ...]
+    nodes: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        known = {INPUT}
+        for node in self.nodes:
+            if node.name in known:
+                raise InputError(f"Expected the names of nodes to differ. Received: {node.name!r} twice.")
+            missing = [name for name in node.inputs if name not in known]
+            if missing:
+                raise InputError(f"Expected the inputs of {node.name!r} to come before it. Received: {missing}.")
+            known.add(node.name)
+
+    def node(self, name: str) -> Node | None:
+        """The node of a name; `None` for the input."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def consumers(self, name: str) -> tuple[Node, ...]:
+        """The nodes that take the output of a node."""
+        return tuple(node for node in self.nodes if name in node.inputs)
+
+    def map(self, replace: Callable[[Node], Sequence[Node]]) -> "Graph":
+        """Replace each node by some; the last of them must keep its name.
+
+        Nodes whose output nobody takes any more are dropped.
+        """
+        nodes = [new for node in self.nodes for new in replace(node)]
+        used, kept = {nodes[-1].name}, []
+        for node in reversed(nodes):
+            if node.name in used:
+                used.update(node.inputs)
+                kept.append(node)
+        return Graph(self.input_shape, tuple(reversed(kept)))

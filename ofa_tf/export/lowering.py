@@ -1,0 +1,241 @@
+"""Rewrites of an inference graph, each exact, into operators that LiteRT's CPU kernels run well.
+
+What each gains is measured by `tools/bench_export.py`; the figures are in BUILD_NOTES.md.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from ofa_tf.errors import InputError
+from ofa_tf.export.graph import Graph, Node
+
+Padding = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
+
+_MAX_TAPS = 25  # of XNNPACK's depthwise kernels; larger windows take a path that is many times slower
+_LINEAR = ("conv2d", "depthwise_conv2d", "dense")
+_COMMUTES_WITH_SCALE = ("mean", "flatten", "pad", "crop", "average_pool", "scale")
+
+
+def lower(graph: Graph, names: Iterable[str] = ("all",), quantized: bool = False) -> Graph:
+    """Apply rewrites, in the order of `LOWERINGS`.
+
+    Args:
+        graph: What to rewrite.
+        names: Names of rewrites; `"all"`: those that pay for the precision;
+            nothing or `"none"`: no rewrite.
+        quantized: Whether activations will be int8. Hard-swish is fastest as one
+            operator in float, and in parts in int8.
+
+    Returns:
+        A graph of the same function.
+
+    Raises:
+        InputError: If a name is unknown.
+    """
+    for rewrite in choose_lowerings(names, quantized):
+        graph = rewrite(graph)
+    return graph
+
+
+def choose_lowerings(names: Iterable[str], quantized: bool) -> list[Callable[[Graph], Graph]]:
+    """The rewrites of some names, in the order in which they work.
+
+    Raises:
+        InputError: If a name is unknown, or `"all"` or `"none"` is not the only one.
+    """
+    names = [name for name in names if name]
+    valid = ["all", "none", *LOWERINGS]
+    unknown = [name for name in names if name not in valid]
+    if unknown:
+        raise InputError(f"Expected `lowering` to be of {valid}. Received: {unknown[0]!r}.")
+    if len(names) > 1 and {"all", "none"} & set(names):
+        raise InputError(f"Expected `lowering` to be all, none or a list of others. Received: {','.join(names)}.")
+    if names == ["none"]:
+        return []
+    if names == ["all"]:
+        names = [name for name in LOWERINGS if quantized or name not in _FOR_INT8_ONLY]
+    return [rewrite for name, rewrite in LOWERINGS.items() if name in names]
+
+
+def fold_batch_norm(graph: Graph) -> Graph:
+    """Make batch normalization part of the convolution before it."""
+    folded: dict[str, Node] = {}
+    for node in graph.nodes:
+        producer = _producer(graph, node.inputs[0])
+        if node.op == "batch_norm" and producer is not None:
+            folded[node.name] = _fold(node, producer)
+    return graph.map(lambda node: [folded.get(node.name, node)])
+
+
+def _fold(norm: Node, producer: Node) -> Node:
+    scale, offset = (norm.weights[name].astype(np.float64) for name in ("scale", "offset"))
+    # The output channels are the last axis of a kernel, but the one before it of a depthwise kernel.
+    kernel = producer.kernel * (scale[:, np.newaxis] if producer.op == "depthwise_conv2d" else scale)
+    bias = producer.weights.get("bias", 0.0) * scale + offset
+    folded = dataclasses.replace(producer, name=norm.name)
+    return folded.with_weights(kernel=kernel.astype(np.float32), bias=bias.astype(np.float32))
+
+
+def lower_hard_sigmoid(graph: Graph) -> Graph:
+    """Make hard-sigmoid a ReLU6: the 3 becomes part of the bias before, the 1/6 of the weights behind."""
+    biased = {
+        node.inputs[0]
+        for node in graph.nodes
+        if _is_activation(node, "hard_sigmoid") and _producer(graph, node.inputs[0]) is not None
+    }
+
+    def replace(node: Node) -> list[Node]:
+        if node.name in biased:
+            return [node.with_weights(bias=node.weights.get("bias", np.zeros(_out_channels(node))) + np.float32(3))]
+        if not _is_activation(node, "hard_sigmoid"):
+            return [node]
+        shifted = node.inputs[0]
+        nodes = []
+        if shifted not in biased:
+            nodes.append(_add_three(node))
+            shifted = nodes[0].name
+        relu6 = Node(f"{node.name}_relu6", "activation", (shifted,), {"function": "relu6"})
+        return [*nodes, relu6, Node(node.name, "scale", (relu6.name,), {"factor": 1 / 6})]
+
+    return fold_scales(graph.map(replace))
+
+
+def lower_hard_swish(graph: Graph) -> Graph:
+    """Make hard-swish x * relu6(x + 3), whose 1/6 becomes part of the weights behind."""
+
+    def replace(node: Node) -> list[Node]:
+        if not _is_activation(node, "hard_swish"):
+            return [node]
+        shifted = _add_three(node)
+        relu6 = Node(f"{node.name}_relu6", "activation", (shifted.name,), {"function": "relu6"})
+        product = Node(f"{node.name}_product", "multiply", (node.inputs[0], relu6.name))
+        return [shifted, relu6, product, Node(node.name, "scale", (product.name,), {"factor": 1 / 6})]
+
+    return fold_scales(graph.map(replace))
+
+
+def fold_scales(graph: Graph) -> Graph:
+    """Move multiplications by a number towards the output, into the next weights where there are some."""
+    while True:
+        for node in graph.nodes:
+            if node.op == "scale" and (moved := _move_scale(graph, node)) is not None:
+                graph = moved
+                break
+        else:
+            return graph
+
+
+def _move_scale(graph: Graph, scale: Node) -> Graph | None:
+    """The graph with a scale moved behind one of its consumers; `None` if it stays."""
+    factor = scale.attributes["factor"]
+    for consumer in graph.consumers(scale.name):
+        others = [name for name in consumer.inputs if name != scale.name]
+        inner = dataclasses.replace(
+            consumer,
+            name=f"{consumer.name}_unscaled",
+            inputs=tuple(scale.inputs[0] if name == scale.name else name for name in consumer.inputs),
+        )
+        behind = Node(consumer.name, "scale", (inner.name,), {"factor": factor})
+        changed: dict[str, list[Node]] = {}
+        if consumer.op in _LINEAR:
+            kernel = (consumer.kernel * factor).astype(np.float32)
+            changed[consumer.name] = [dataclasses.replace(inner, name=consumer.name).with_weights(kernel=kernel)]
+        elif consumer.op in _COMMUTES_WITH_SCALE or (consumer.op == "multiply" and others):
+            changed[consumer.name] = [inner, behind]
+        elif consumer.op == "add" and others and (other := _producer(graph, others[0], (*_LINEAR, "batch_norm"))):
+            scaled = {name: (values / factor).astype(np.float32) for name, values in other.weights.items()}
+            changed[other.name] = [other.with_weights(**scaled)]
+            changed[consumer.name] = [inner, behind]
+        if changed:
+            return graph.map(lambda node: changed.get(node.name, [node]))  # noqa: B023 (called at once)
+    return None
+
+
+def split_depthwise(graph: Graph) -> Graph:
+    """Make a depthwise convolution of more than 25 taps a sum of several, each over some of its rows."""
+
+    def replace(node: Node) -> list[Node]:
+        if node.op != "depthwise_conv2d" or math.prod(node.kernel.shape[:2]) <= _MAX_TAPS:
+            return [node]
+        source, padding = _padding(graph, node)
+        return _split(node, source, padding)
+
+    return graph.map(replace)
+
+
+def _padding(graph: Graph, node: Node) -> tuple[str, Padding]:
+    """What a convolution takes before it is padded, and the padding."""
+    if node.attributes["padding"] == "same":
+        height, width = (size // 2 for size in node.kernel.shape[:2])
+        if node.attributes["stride"] > 1:
+            raise InputError(
+                f"Expected {node.name!r} to be padded by a layer before it, as its stride is "
+                f"{node.attributes['stride']}. Received: padding='same', which is uneven. Leave split_depthwise out."
+            )
+        return node.inputs[0], ((height, height), (width, width))
+    producer = graph.node(node.inputs[0])
+    if producer is not None and producer.op == "pad":
+        return producer.inputs[0], producer.attributes["padding"]
+    return node.inputs[0], ((0, 0), (0, 0))
+
+
+def _split(node: Node, source: str, padding: Padding) -> list[Node]:
+    """Strips of rows of the kernel; each sees the image moved by padding one end and cropping the other."""
+    height, width = node.kernel.shape[:2]
+    (top, bottom), columns = padding
+    num_rows = max(1, _MAX_TAPS // width)
+    nodes: list[Node] = []
+    total = ""
+    for start in range(0, height, num_rows):
+        kernel = node.kernel[start : start + num_rows]
+        name, x = f"{node.name}_rows{start}", source
+        rows = (top - start, bottom - (height - start - len(kernel)))  # negative: to be cropped
+        if min(rows) < 0:
+            cropping = (tuple(max(0, -count) for count in rows), (0, 0))
+            nodes.append(Node(f"{name}_crop", "crop", (x,), {"cropping": cropping}))
+            x = nodes[-1].name
+        if max(*rows, *columns) > 0:
+            padded = (tuple(max(0, count) for count in rows), columns)
+            nodes.append(Node(f"{name}_pad", "pad", (x,), {"padding": padded}))
+            x = nodes[-1].name
+        weights = {"kernel": kernel}
+        if start == 0 and "bias" in node.weights:
+            weights["bias"] = node.weights["bias"]
+        attributes = {"stride": node.attributes["stride"], "padding": "valid"}
+        nodes.append(Node(name, "depthwise_conv2d", (x,), attributes, weights))
+        if total:
+            is_last = start + num_rows >= height
+            nodes.append(Node(node.name if is_last else f"{name}_sum", "add", (total, name)))
+        total = nodes[-1].name
+    return nodes
+
+
+def _is_activation(node: Node, function: str) -> bool:
+    return node.op == "activation" and node.attributes["function"] == function
+
+
+def _add_three(node: Node) -> Node:
+    return Node(f"{node.name}_shift", "add_constant", node.inputs, {}, {"constant": np.float32(3)})
+
+
+def _producer(graph: Graph, name: str, operations: tuple[str, ...] = _LINEAR) -> Node | None:
+    """The node of a name, if it is one of these operations and nobody else takes its output."""
+    node = graph.node(name)
+    is_one = node is not None and node.op in operations and len(graph.consumers(name)) == 1
+    return node if is_one else None
+
+
+def _out_channels(node: Node) -> int:
+    return node.kernel.shape[2 if node.op == "depthwise_conv2d" else -1]
+
+
+LOWERINGS: dict[str, Callable[[Graph], Graph]] = {
+    "fold_batch_norm": fold_batch_norm,
+    "hard_sigmoid": lower_hard_sigmoid,
+    "hard_swish": lower_hard_swish,
+    "split_depthwise": split_depthwise,
+}
+_FOR_INT8_ONLY = ("hard_swish",)
