@@ -16,7 +16,8 @@ from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import TABLE_SETTINGS, build_latency_table
 from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter
-from ofa_tf.export.ship import ship
+from ofa_tf.export.options import ExportOptions
+from ofa_tf.export.ship import ExportData, ship
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.saving import load_subnet
@@ -173,30 +174,31 @@ def search_under(
     return dataclasses.replace(found, device=device_id if limits.latency_ms is not None else None, precision=precision)
 
 
+def export_data(workdir: Workdir, arch: Arch, num_representative_images: int = 200) -> ExportData:
+    """The images and names of a run's data set that the export of an arch needs."""
+    evaluator = workdir.evaluator
+    return ExportData(
+        (IMAGE_MEAN, IMAGE_STD),
+        workdir.source.class_names,
+        lambda: evaluator.training_images(arch.image_size, num_representative_images),
+        lambda: evaluator.eval_batches(arch.image_size, "test"),
+    )
+
+
 def ship_subnet(
-    workdir: Workdir, arch: Arch, quantization: str, path: str | Path, num_representative_images: int = 200
+    workdir: Workdir, arch: Arch, path: str | Path, options: ExportOptions, num_representative_images: int = 200
 ) -> dict[str, Any]:
     """Calibrate, cut out, convert, check on the test images and write; see `ship`."""
-    evaluator = workdir.evaluator
     announce("calibrating batch normalization, converting, checking on the test images")
-    evaluator.calibrate(arch)
+    workdir.evaluator.calibrate(arch)
     subnet = extract_subnet(workdir.supernet, arch)
-    return ship(
-        subnet,
-        arch,
-        path,
-        quantization,
-        evaluator.training_images(arch.image_size, num_representative_images),
-        evaluator.eval_batches(arch.image_size, "test"),
-        workdir.source.class_names,
-        (IMAGE_MEAN, IMAGE_STD),
-    )
+    return ship(subnet, arch, path, options, export_data(workdir, arch, num_representative_images))
 
 
 def ship_model(
     model_path: str | Path,
-    quantization: str,
     path: str | Path,
+    options: ExportOptions,
     dataset: str | None = None,
     data_dir: str | None = None,
     num_representative_images: int = 200,
@@ -205,8 +207,8 @@ def ship_model(
 
     Args:
         model_path: The `.keras` file.
-        quantization: See `to_tflite`.
         path: Target, ending in `.tflite`.
+        options: See `ship`.
         dataset: Data set of the model's classes, whose training images set the
             ranges of int8 and whose test images measure the accuracy; without
             one, int8 is not possible and the accuracy is not measured.
@@ -220,11 +222,11 @@ def ship_model(
     announce("converting")
     subnet, arch = load_subnet(model_path)
     if dataset is None:
-        if quantization == "int8":
+        if options.quantization == "int8":
             raise InputError(
                 "Expected --dataset with --quantization=int8: training images set the ranges. Received: none."
             )
-        return ship(subnet, arch, path, quantization, None, None, None, (IMAGE_MEAN, IMAGE_STD))
+        return ship(subnet, arch, path, options, ExportData((IMAGE_MEAN, IMAGE_STD)))
     source, num_classes = open_source(dataset, data_dir), int(subnet.output_shape[-1])
     if source.num_classes != num_classes:
         raise InputError(
@@ -232,17 +234,14 @@ def ship_model(
             f"Received: {source.num_classes}."
         )
     crop_fraction = get_augmentation("imagenet").eval_crop_fraction
-    options: dict[str, Any] = {"image_size": arch.image_size, "batch_size": 32, "crop_fraction": crop_fraction}
-    return ship(
-        subnet,
-        arch,
-        path,
-        quantization,
-        calibration_batches(source, num_images=num_representative_images, seed=0, **options),
-        eval_batches(source, "test", **options),
-        source.class_names,
+    images: dict[str, Any] = {"image_size": arch.image_size, "batch_size": 32, "crop_fraction": crop_fraction}
+    data = ExportData(
         (IMAGE_MEAN, IMAGE_STD),
+        source.class_names,
+        lambda: calibration_batches(source, num_images=num_representative_images, seed=0, **images),
+        lambda: eval_batches(source, "test", **images),
     )
+    return ship(subnet, arch, path, options, data)
 
 
 def networks_of_all_sizes(space: SearchSpace, num: int, rng: np.random.Generator) -> list[Arch]:

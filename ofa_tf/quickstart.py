@@ -12,13 +12,14 @@ import numpy as np
 
 from ofa_tf import cost, io
 from ofa_tf.arch import Arch
-from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.device.results import save_benchmark
 from ofa_tf.errors import InputError
+from ofa_tf.export.gate import Reference
+from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.ship import ship
 from ofa_tf.models.extraction import extract_subnet
-from ofa_tf.pipeline import MIN_NETWORKS, Limits, measure_accuracies, measure_latencies, search_under
+from ofa_tf.pipeline import MIN_NETWORKS, Limits, export_data, measure_accuracies, measure_latencies, search_under
 from ofa_tf.progress import on_progress, progress_bar
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
 from ofa_tf.search.evolution import EvolutionSettings
@@ -43,6 +44,7 @@ class QuickstartSettings:
         budget_fractions: Where the latency budgets lie between the smallest
             (0) and the largest (1) subnet's predicted latency, on a logarithmic
             scale.
+        max_accuracy_drop: See `ExportOptions`.
     """
 
     num_archs: int = 32
@@ -50,6 +52,7 @@ class QuickstartSettings:
     num_generations: int = 200
     num_finalists: int = 3
     budget_fractions: tuple[float, ...] = (0.2, 0.4, 0.6)
+    max_accuracy_drop: float = 0.01
 
     def __post_init__(self) -> None:
         for name, minimum in (("num_archs", MIN_ENTRIES), ("num_networks", MIN_NETWORKS)):
@@ -97,7 +100,7 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
         with progress_bar(len(networks), "export", "network") as bar:
             rows = []
             for network in networks:
-                rows.append(_ship_row(workdir, network, device))
+                rows.append(_ship_row(workdir, network, device, settings.max_accuracy_drop))
                 bar.update()
     with _timed(seconds, "benchmark"):
         _measure_rows(workdir, device, rows)
@@ -156,8 +159,10 @@ def _plain_arch(workdir: Workdir) -> Arch:
     return space.decode_one(genes)
 
 
-def _ship_row(workdir: Workdir, network: _Network, device: Device) -> dict[str, Any]:
-    arch, space, evaluator = network.arch, workdir.space, workdir.evaluator
+def _ship_row(workdir: Workdir, network: _Network, device: Device, max_accuracy_drop: float) -> dict[str, Any]:
+    arch, space = network.arch, workdir.space
+    data = export_data(workdir, arch, _NUM_REPRESENTATIVE_IMAGES)
+    reference = Reference.measure(network.model, data.held_out(arch))
     row: dict[str, Any] = {
         "name": network.name,
         "arch": arch.to_dict(),
@@ -168,16 +173,9 @@ def _ship_row(workdir: Workdir, network: _Network, device: Device) -> dict[str, 
         "num_params": cost.num_params(space, arch, workdir.supernet.num_classes),
     }
     for quantization, prefix, suffix in (("none", "", "float"), ("int8", "int8_", "int8")):
-        shipped = ship(
-            network.model,
-            arch,
-            workdir.path / "models" / f"{network.name}_{suffix}.tflite",
-            quantization,
-            evaluator.training_images(arch.image_size, _NUM_REPRESENTATIVE_IMAGES),
-            evaluator.eval_batches(arch.image_size, "test"),
-            workdir.source.class_names,
-            (IMAGE_MEAN, IMAGE_STD),
-        )
+        options = ExportOptions(quantization, max_accuracy_drop=max_accuracy_drop)
+        path = workdir.path / "models" / f"{network.name}_{suffix}.tflite"
+        shipped = ship(network.model, arch, path, options, data, reference)
         row[f"{prefix}size_bytes"] = shipped["size_bytes"]
         row[f"{suffix}_top1"] = shipped["top1"]
         row[f"tflite_{suffix}"] = shipped["path"]

@@ -17,6 +17,9 @@ define_flags()
 flags.adopt_module_key_flags(training_flags)  # --helpshort shows them
 _DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 32, "Subnets whose accuracy is measured.")
+_MAX_ACCURACY_DROP = flags.DEFINE_float(
+    "max_accuracy_drop", 1.0, "Largest loss of top-1 accuracy through quantization, percent points."
+)
 _NUM_NETWORKS = flags.DEFINE_integer("num_networks", 8, "Whole networks that calibrate and check latencies.")
 
 
@@ -29,7 +32,9 @@ def main(argv: Sequence[str]) -> None:
     from ofa_tf.report.summary import format_table
 
     device = get_device(_DEVICE.value)
-    settings = QuickstartSettings(_NUM_ARCHS.value, _NUM_NETWORKS.value)
+    settings = QuickstartSettings(
+        _NUM_ARCHS.value, _NUM_NETWORKS.value, max_accuracy_drop=_MAX_ACCURACY_DROP.value / 100
+    )
     summary = run_quickstart(config, device, settings)
     print(format_table(summary["rows"]))
     print("seconds:", ", ".join(f"{step} {value:.0f}" for step, value in summary["seconds"].items()))

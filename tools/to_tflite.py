@@ -6,6 +6,7 @@ Example:
 With --model instead of --workdir and --arch, it converts a Keras subnet, such as tools/import_specialized.py makes.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from absl import flags
 
 from ofa_tf import cli, io
 from ofa_tf.errors import InputError
+from ofa_tf.export.lowering import LOWERINGS
+from ofa_tf.export.metadata import read_metadata
+from ofa_tf.export.options import QUANTIZATIONS, ExportOptions
 from ofa_tf.export.sidecar import sidecar_path
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.workdir import Workdir
@@ -29,23 +33,38 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "With --dataset: where tensorf
 _QUANTIZATION = flags.DEFINE_enum(
     "quantization",
     "none",
-    ["none", "float16", "dynamic", "int8"],
+    QUANTIZATIONS,
     "Quantization after training (quantization-aware training and int16x8 are not done yet).",
 )
 _NUM_IMAGES = flags.DEFINE_integer("num_representative_images", 200, "Training images that set the int8 ranges.")
-_OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite.", required=True)
+_LOWERING = flags.DEFINE_list(
+    "lowering",
+    ["all"],
+    f"Rewrites for LiteRT's CPU kernels: all, none (for other delegates), or some of {', '.join(LOWERINGS)}.",
+)
+_MAX_ACCURACY_DROP = flags.DEFINE_float(
+    "max_accuracy_drop", 1.0, "Largest loss of top-1 accuracy through quantization, percent points; else no file."
+)
+_DESCRIBE = flags.DEFINE_string("describe", None, "Print what is known of this .tflite file, and do nothing else.")
+_OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite.")
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    if _DESCRIBE.value is not None:
+        print(json.dumps(read_metadata(_DESCRIBE.value), indent=1, ensure_ascii=False))
+        return
+    if _OUTPUT.value is None:
+        raise InputError("Expected --output, the file to write, or --describe. Received: neither.")
     sidecar = sidecar_path(_OUTPUT.value)
     io.check_replaceable(sidecar, "tflite_model")  # now rather than after the work
-    shipped = _ship_model() if _MODEL.value is not None else _ship_subnet()
+    options = ExportOptions(_QUANTIZATION.value, tuple(_LOWERING.value), _MAX_ACCURACY_DROP.value / 100)
+    shipped = _ship_model(options) if _MODEL.value is not None else _ship_subnet(options)
     top1 = "not measured (no --dataset)" if shipped["top1"] is None else f"{shipped['top1']:.2%}"
     print(f"{_OUTPUT.value}: {shipped['size_bytes']:,} bytes, test top-1 {top1}; facts in {sidecar}")
 
 
-def _ship_model() -> dict[str, Any]:
+def _ship_model(options: ExportOptions) -> dict[str, Any]:
     if _WORKDIR.value is not None or _ARCH.value is not None:
         raise InputError("Expected --model, or --workdir and --arch. Received: both.")
     if not Path(_MODEL.value).is_file():
@@ -53,12 +72,10 @@ def _ship_model() -> dict[str, Any]:
     configure_tensorflow()
     from ofa_tf.pipeline import ship_model
 
-    return ship_model(
-        _MODEL.value, _QUANTIZATION.value, _OUTPUT.value, _DATASET.value, _DATA_DIR.value, _NUM_IMAGES.value
-    )
+    return ship_model(_MODEL.value, _OUTPUT.value, options, _DATASET.value, _DATA_DIR.value, _NUM_IMAGES.value)
 
 
-def _ship_subnet() -> dict[str, Any]:
+def _ship_subnet(options: ExportOptions) -> dict[str, Any]:
     if _WORKDIR.value is None or _ARCH.value is None:
         raise InputError("Expected --workdir and --arch, or --model. Received: too few of them.")
     if _DATASET.value is not None or _DATA_DIR.value is not None:
@@ -74,7 +91,7 @@ def _ship_subnet() -> dict[str, Any]:
     configure_tensorflow()
     from ofa_tf.pipeline import ship_subnet
 
-    return ship_subnet(workdir, arch, _QUANTIZATION.value, _OUTPUT.value, _NUM_IMAGES.value)
+    return ship_subnet(workdir, arch, _OUTPUT.value, options, _NUM_IMAGES.value)
 
 
 def _warn_of_other_precision() -> None:

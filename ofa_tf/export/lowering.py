@@ -5,7 +5,7 @@ What each gains is measured by `tools/bench_export.py`; the figures are in BUILD
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,13 +19,13 @@ _LINEAR = ("conv2d", "depthwise_conv2d", "dense")
 _COMMUTES_WITH_SCALE = ("mean", "flatten", "pad", "crop", "average_pool", "scale")
 
 
-def lower(graph: Graph, names: Iterable[str] = ("all",), quantized: bool = False) -> Graph:
+def lower(graph: Graph, names: str | Sequence[str] = "all", quantized: bool = False) -> Graph:
     """Apply rewrites, in the order of `LOWERINGS`.
 
     Args:
         graph: What to rewrite.
         names: Names of rewrites; `"all"`: those that pay for the precision;
-            nothing or `"none"`: no rewrite.
+            `"none"`: no rewrite.
         quantized: Whether activations will be int8. Hard-swish is fastest as one
             operator in float, and in parts in int8.
 
@@ -40,13 +40,13 @@ def lower(graph: Graph, names: Iterable[str] = ("all",), quantized: bool = False
     return graph
 
 
-def choose_lowerings(names: Iterable[str], quantized: bool) -> list[Callable[[Graph], Graph]]:
+def choose_lowerings(names: str | Sequence[str], quantized: bool) -> list[Callable[[Graph], Graph]]:
     """The rewrites of some names, in the order in which they work.
 
     Raises:
         InputError: If a name is unknown, or `"all"` or `"none"` is not the only one.
     """
-    names = [name for name in names if name]
+    names = [names] if isinstance(names, str) else list(names)
     valid = ["all", "none", *LOWERINGS]
     unknown = [name for name in names if name not in valid]
     if unknown:

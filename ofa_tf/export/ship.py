@@ -1,8 +1,7 @@
-"""Shipping a subnet: convert, measure the accuracy of the result, write it with its sidecar."""
+"""Shipping a subnet: convert it, let it through the gate, write it with its sidecar."""
 
 import dataclasses
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,60 +10,95 @@ import numpy as np
 
 from ofa_tf import cost
 from ofa_tf.arch import Arch
-from ofa_tf.export.inference import TFLiteModel
-from ofa_tf.export.sidecar import save_tflite
+from ofa_tf.errors import InputError
+from ofa_tf.export.gate import Batches, Reference, compare, find_fault
+from ofa_tf.export.metadata import add_metadata
+from ofa_tf.export.options import ExportOptions
+from ofa_tf.export.sidecar import describe, save_tflite
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.presets import get_search_space
 
-_NUM_THREADS = min(4, os.cpu_count() or 1)  # to measure accuracies; small models gain nothing from more
+_NUM_RANDOM_IMAGES = 8  # that a model is checked on when there is no data set
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportData:
+    """The data set of a network, as far as exporting needs it.
+
+    Args:
+        normalization: Mean and standard deviation of the pixels, one each per
+            colour channel.
+        class_names: Names of the classes in the order of the logits, if known.
+        representative_images: Makes arrays of normalised training images, which
+            set the ranges of int8; `None`: there are none.
+        test_batches: Makes batches of normalised held-out images and labels;
+            `None`: there are none, and accuracies are not measured.
+    """
+
+    normalization: tuple[tuple[float, ...], tuple[float, ...]]
+    class_names: tuple[str, ...] | None = None
+    representative_images: Callable[[], Iterable[np.ndarray]] | None = None
+    test_batches: Callable[[], Batches] | None = None
+
+    def held_out(self, arch: Arch) -> Batches:
+        """The test batches; random images without labels if there are none."""
+        if self.test_batches is not None:
+            return self.test_batches()
+        shape = (_NUM_RANDOM_IMAGES, arch.image_size, arch.image_size, 3)
+        return [(np.random.default_rng(0).standard_normal(shape, dtype=np.float32), None)]
 
 
 def ship(
     subnet: keras.Model,
     arch: Arch,
     path: str | Path,
-    quantization: str,
-    representative_images: Iterable[np.ndarray] | None,
-    test_batches: Iterable[tuple[Any, Any]] | None,
-    class_names: tuple[str, ...] | None,
-    normalization: tuple[tuple[float, ...], tuple[float, ...]],
+    options: ExportOptions,
+    data: ExportData,
+    reference: Reference | None = None,
 ) -> dict[str, Any]:
-    """Convert a subnet, measure the converted model's accuracy and write it.
+    """Convert a subnet, compare the result with it, and write it if it is good.
 
     Args:
         subnet: Plain Keras model with calibrated BN statistics.
         arch: What `subnet` is; its image size need not be a choice of the space.
         path: Target, ending in `.tflite`; the sidecar lies beside it.
-        quantization: See `to_tflite`.
-        representative_images: Arrays of normalised training images; `None` if
-            the quantization needs none.
-        test_batches: Normalised images and labels that the accuracy is measured
-            on, with the LiteRT interpreter; `None`: it is not measured.
-        class_names: Names of the classes, if they are known.
-        normalization: Mean and standard deviation of the pixels.
+        options: How to convert.
+        data: Images and names.
+        reference: What the subnet says of the held-out images, if that was
+            measured before.
 
     Returns:
-        `path`, `size_bytes`, `top1` (`None` if it was not measured), `num_macs`
-        and `num_params`.
+        `path`, `size_bytes`, `top1` (`None` if it was not measured), `num_macs`,
+        `num_params` and `gate`, the comparison.
+
+    Raises:
+        InputError: If the model does not pass the gate; nothing is written then.
     """
-    content = to_tflite(subnet, quantization, representative_images)
-    space, num_classes = get_search_space(arch.space), int(subnet.output_shape[-1])
+    images = None if data.representative_images is None else data.representative_images()
+    content = to_tflite(subnet, options.quantization, images, options.lowering)
+    num_classes = int(subnet.output_shape[-1])
+    description = describe(arch, options.quantization, num_classes, *data.normalization, data.class_names)
+    content = add_metadata(content, description)
+    reference = reference or Reference.measure(subnet, data.held_out(arch))
+    report = compare(content, reference, data.held_out(arch))
+    fault = find_fault(report, options.quantization, options.max_accuracy_drop)
+    if fault is not None:
+        raise InputError(
+            f"Expected the {options.quantization} model to agree with the network it was made from. Received: {fault}. "
+            f"{_remedy(options.quantization)} Nothing was written."
+        )
+    space = get_search_space(arch.space)
     parts = space.plain_parts(dataclasses.replace(arch, image_size=space.image_sizes[0])).values()
     facts = {
-        "top1": None if test_batches is None else tflite_top1(content, test_batches),
+        "top1": report.top1,
         **cost.count_parts(parts, arch.image_size, num_classes),
+        "gate": report.facts(),
     }
-    mean, std = normalization
-    save_tflite(path, content, arch, quantization, num_classes, mean, std, class_names, facts)
+    save_tflite(path, content, {**description, **facts})
     return {"path": str(path), "size_bytes": len(content), **facts}
 
 
-def tflite_top1(model: bytes | str | Path, batches: Iterable[tuple[Any, Any]]) -> float:
-    """Top-1 accuracy in [0, 1] of a TFLite model on normalised images and labels."""
-    runner = TFLiteModel(model, num_threads=_NUM_THREADS)
-    num_correct = num_images = 0
-    for images, labels in batches:
-        predicted = runner.predict(np.asarray(images)).argmax(axis=-1)
-        num_correct += int((predicted == np.asarray(labels)).sum())
-        num_images += len(predicted)
-    return num_correct / num_images
+def _remedy(quantization: str) -> str:
+    if quantization == "none":
+        return "This is a fault of the conversion: try --lowering=none, and report it."
+    return "Try more or better representative images, --quantization=float16, or allow more with --max_accuracy_drop."

@@ -24,17 +24,43 @@ def sidecar_path(model_path: str | Path) -> Path:
     return path.with_suffix(".json")
 
 
-def save_tflite(
-    path: str | Path,
-    content: bytes,
+def describe(
     arch: Arch,
     quantization: str,
     num_classes: int,
     mean: Sequence[float],
     std: Sequence[float],
     class_names: Sequence[str] | None = None,
-    facts: Mapping[str, Any] | None = None,
-) -> Path:
+) -> dict[str, Any]:
+    """What a program needs to know to use a model, and who wrote it; JSON-serialisable.
+
+    Args:
+        arch: The subnet.
+        quantization: How it was quantized, see `to_tflite`.
+        num_classes: Number of classes.
+        mean: Subtracted from pixel values, one per colour channel.
+        std: Pixel values are then divided by this, one per colour channel.
+        class_names: Names of the classes in the order of the logits.
+
+    Raises:
+        InputError: If the number of class names is wrong.
+    """
+    if class_names is not None and len(class_names) != num_classes:
+        raise InputError(
+            f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
+        )
+    return {
+        "quantization": quantization,
+        "arch": arch.to_dict(),
+        "image_size": arch.image_size,
+        "num_classes": num_classes,
+        "class_names": list(class_names) if class_names is not None else None,
+        "normalization": {"mean": [float(value) for value in mean], "std": [float(value) for value in std]},
+        "versions": io.versions(),
+    }
+
+
+def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> Path:
     """Write a model and its sidecar, each completely or not at all.
 
     Should the second of two older files not be replaceable after the first was,
@@ -43,40 +69,23 @@ def save_tflite(
     Args:
         path: Target, ending in `.tflite`.
         content: Content of the model file.
-        arch: The subnet.
-        quantization: How it was quantized, see `to_tflite`.
-        num_classes: Number of classes.
-        mean: Subtracted from pixel values, one per colour channel.
-        std: Pixel values are then divided by this, one per colour channel.
-        class_names: Names of the classes in the order of the logits.
-        facts: Further JSON-serialisable facts, such as `num_macs`, `num_params`
-            and `top1`.
+        facts: What the sidecar shall say beside the file's name, hash and size:
+            `describe`'s, and further ones such as `num_macs` and `top1`.
 
     Returns:
         Path of the sidecar.
 
     Raises:
-        InputError: If the name does not end in `.tflite` or the number of class
-            names is wrong.
+        InputError: If the name does not end in `.tflite`.
         OSError: If a file cannot be written.
     """
     path, sidecar = Path(path), sidecar_path(path)
-    if class_names is not None and len(class_names) != num_classes:
-        raise InputError(
-            f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
-        )
     io.check_replaceable(sidecar, _KIND)
     payload: dict[str, Any] = {
         "model": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "size_bytes": len(content),
-        "quantization": quantization,
-        "arch": arch.to_dict(),
-        "image_size": arch.image_size,
-        "num_classes": num_classes,
-        "class_names": list(class_names) if class_names is not None else None,
-        "normalization": {"mean": [float(value) for value in mean], "std": [float(value) for value in std]},
-        **(facts or {}),
+        **facts,
     }
     # Both files are complete on disk before either gets its name; the sidecar gets its name first.
     try:

@@ -10,9 +10,8 @@ from ofa_tf.errors import InputError
 from ofa_tf.export.graph import Graph
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import lower
+from ofa_tf.export.options import ExportOptions
 from ofa_tf.native_log import withheld_stderr
-
-QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
 
 def to_tflite(
@@ -46,15 +45,12 @@ def to_tflite(
             layers that cannot be converted, or the representative images are
             missing, empty or of another size than the subnet's.
     """
-    if quantization not in QUANTIZATIONS:
-        raise InputError(
-            f"Expected `quantization` to be one of {list(QUANTIZATIONS)}. Received: quantization={quantization!r}."
-        )
+    ExportOptions(quantization, lowering)  # checks them
     image_shape = _image_shape(subnet)
     images = None
     if quantization == "int8":
         images = _ImageFeed(quantization, representative_images, image_shape)
-    graph = lower(read_keras(subnet), [lowering] if isinstance(lowering, str) else lowering, quantization == "int8")
+    graph = lower(read_keras(subnet), lowering, quantized=quantization == "int8")
     return convert(graph, quantization, images)
 
 

@@ -7,23 +7,14 @@ import pytest
 
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
-from ofa_tf.export.sidecar import load_sidecar, save_tflite
+from ofa_tf.export.sidecar import describe, load_sidecar, save_tflite
 
 CONTENT = b"\x1c\0\0\0TFL3 and so on"
 
 
-def _save(path: Path, arch: Arch, **changes: object) -> Path:
-    values: dict = {
-        "content": CONTENT,
-        "arch": arch,
-        "quantization": "int8",
-        "num_classes": 2,
-        "mean": (0.5, 0.5, 0.5),
-        "std": (0.25, 0.25, 0.25),
-        "class_names": ["cat", "dog"],
-        "facts": {"num_macs": 123},
-    }
-    return save_tflite(path, **{**values, **changes})
+def _save(path: Path, arch: Arch) -> Path:
+    description = describe(arch, "int8", 2, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), ["cat", "dog"])
+    return save_tflite(path, CONTENT, {**description, "num_macs": 123})
 
 
 def test_sidecar_says_what_the_model_is(arch: Arch, tmp_path: Path) -> None:
@@ -70,4 +61,4 @@ def test_wrong_name_and_wrong_number_of_classes_are_refused(arch: Arch, tmp_path
     with pytest.raises(InputError, match=r"end in \.tflite. Received: .*m\.lite"):
         _save(tmp_path / "m.lite", arch)
     with pytest.raises(InputError, match=r"2 entries, one per class. Received: 1"):
-        _save(tmp_path / "m.tflite", arch, class_names=["cat"])
+        describe(arch, "int8", 2, (0.5,) * 3, (0.25,) * 3, ["cat"])

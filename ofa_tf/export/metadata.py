@@ -1,0 +1,89 @@
+"""Facts inside a `.tflite` file, where a program on a phone finds them without a second file."""
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofa_tf.errors import InputError
+from ofa_tf.export.inference import read_tflite
+
+ENTRY = "ofa_tf"  # name of the metadata entry; its content is JSON in UTF-8
+_ALIGNMENT = 16  # bytes; the TFLite schema demands it of buffers, and kernels rely on it
+
+
+def add_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
+    """Add facts to a TFLite model, or replace those that it has.
+
+    Args:
+        content: Content of a `.tflite` file.
+        facts: JSON-serialisable.
+
+    Returns:
+        Content of the file with a metadata entry called `ofa_tf`.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content)
+    kept = [entry for entry in model.metadata or [] if _name(entry) != ENTRY]
+    data = np.frombuffer(json.dumps(facts, ensure_ascii=False).encode(), np.uint8)
+    model.buffers = [*(_aligned(buffer) for buffer in model.buffers), _aligned(schema.BufferT(data=data))]
+    model.metadata = [*kept, schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)]
+    builder = flatbuffers.Builder(len(content) + len(data) + 4096)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def read_metadata(model: bytes | str | Path) -> dict[str, Any]:
+    """Read what `add_metadata` wrote.
+
+    Raises:
+        InputError: If the file is missing, damaged, no TFLite file or has no
+            such entry.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    content, name = read_tflite(model)
+    try:
+        parsed = schema.Model.GetRootAs(content)
+        for index in range(parsed.MetadataLength()):
+            entry = parsed.Metadata(index)
+            if entry.Name() == ENTRY.encode():
+                return dict(json.loads(parsed.Buffers(entry.Buffer()).DataAsNumpy().tobytes()))
+    except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"Expected {name} to be a complete TFLite file. Received: a damaged one ({error}). "
+            "Write it again with tools/to_tflite.py."
+        ) from error
+    raise InputError(
+        f"Expected {name} to be a model that tools/to_tflite.py wrote, with a metadata entry {ENTRY!r}. "
+        "Received: a TFLite file without."
+    )
+
+
+def _name(entry: Any) -> str:
+    return entry.name.decode() if isinstance(entry.name, bytes) else entry.name
+
+
+def _aligned(buffer: Any) -> Any:
+    """A buffer that keeps its alignment when it is packed, which the generated code's own class does not."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    class Aligned(schema.BufferT):
+        def Pack(self, builder: Any) -> int:
+            payload = np.asarray(self.data, np.uint8).tobytes() if self.data is not None else b""
+            if payload:
+                builder.StartVector(1, len(payload), _ALIGNMENT)
+                builder.head -= len(payload)
+                builder.Bytes[builder.head : builder.head + len(payload)] = payload
+                vector = builder.EndVector()
+            schema.BufferStart(builder)
+            if payload:
+                schema.BufferAddData(builder, vector)
+            return schema.BufferEnd(builder)
+
+    return Aligned(data=buffer.data)

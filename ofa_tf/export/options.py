@@ -1,0 +1,40 @@
+"""`ExportOptions`: how to convert a subnet. Loads neither TensorFlow nor Keras."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from ofa_tf.errors import InputError
+from ofa_tf.export.lowering import choose_lowerings
+
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportOptions:
+    """How to convert a subnet, and what to let through.
+
+    Args:
+        quantization: One of `QUANTIZATIONS`, see `to_tflite`.
+        lowering: See `to_tflite`.
+        max_accuracy_drop: Largest loss of top-1 accuracy through quantization, in
+            [0, 1].
+
+    Raises:
+        InputError: If a value is not allowed.
+    """
+
+    quantization: str = "none"
+    lowering: str | Sequence[str] = "all"
+    max_accuracy_drop: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.quantization not in QUANTIZATIONS:
+            raise InputError(
+                f"Expected `quantization` to be one of {list(QUANTIZATIONS)}. "
+                f"Received: quantization={self.quantization!r}."
+            )
+        choose_lowerings(self.lowering, quantized=False)
+        if not 0 <= self.max_accuracy_drop <= 1:
+            raise InputError(
+                f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."
+            )
