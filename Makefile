@@ -34,6 +34,9 @@ lint: $(STAMP) ## ruff (rules and formatting) and mypy
 bench: $(STAMP) ## training throughput on this machine
 	$(BIN)/python tools/bench_training.py
 
+bench-export: $(STAMP) ## what each rewrite of an exported network gains on this machine
+	$(BIN)/python tools/bench_export.py
+
 clean: ## remove build output and caches; keeps .venv and runs/
 	rm -rf build dist ofa_tf.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find ofa_tf tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -56,4 +59,4 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	@touch $(STAMP)
 	@echo "Installed into .venv"
 
-.PHONY: help install install-pytorch quickstart test test-parity test-fast lint bench clean
+.PHONY: help install install-pytorch quickstart test test-parity test-fast lint bench bench-export clean

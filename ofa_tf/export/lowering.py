@@ -56,7 +56,7 @@ def choose_lowerings(names: str | Sequence[str], quantized: bool) -> list[Callab
     if names == ["none"]:
         return []
     if names == ["all"]:
-        names = [name for name in LOWERINGS if quantized or name not in _FOR_INT8_ONLY]
+        names = [name for name in LOWERINGS if quantized or name not in FOR_INT8_ONLY]
     return [rewrite for name, rewrite in LOWERINGS.items() if name in names]
 
 
@@ -238,4 +238,4 @@ LOWERINGS: dict[str, Callable[[Graph], Graph]] = {
     "hard_swish": lower_hard_swish,
     "split_depthwise": split_depthwise,
 }
-_FOR_INT8_ONLY = ("hard_swish",)
+FOR_INT8_ONLY = ("hard_swish",)

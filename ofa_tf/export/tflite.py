@@ -77,11 +77,12 @@ def convert(
     function = tf.function(lambda x: run_graph(graph, x), input_signature=signature, autograph=False)
     with withheld_stderr():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
-        _configure(converter, tf, quantization, images)
+        configure_converter(converter, tf, quantization, images)
         return bytes(converter.convert())
 
 
-def _configure(converter: Any, tf: Any, quantization: str, images: Callable[[], Iterator[Any]] | None) -> None:
+def configure_converter(converter: Any, tf: Any, quantization: str, images: Callable[[], Iterator[Any]] | None) -> None:
+    """Set a `TFLiteConverter` up for a quantization; arguments as in `convert`."""
     if quantization == "none":
         return
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
