@@ -12,7 +12,8 @@ from ofa_tf.data.preprocessing import get_augmentation
 from ofa_tf.models.calibration import BatchNormCalibrator
 from ofa_tf.models.supernet import Supernet
 
-_CALIBRATION_BATCH_SIZE = 128
+_BATCH_SIZE = 128
+_MAX_BATCH_PIXELS = 2**21  # larger images come in smaller batches: their activations take gigabytes otherwise
 _MAX_KEPT_PIXELS = 2_000_000  # of one split at one image size; 24 MB
 
 
@@ -28,7 +29,7 @@ class Evaluator:
         augmentation: Name of the training augmentation, which decides how
             images are cropped for evaluation.
         num_calibration_images: Training images for BN calibration.
-        batch_size: Images evaluated at a time.
+        batch_size: Images evaluated at a time, at most.
         seed: Decides which images calibrate.
     """
 
@@ -38,7 +39,7 @@ class Evaluator:
         source: ImageSource,
         augmentation: str = "none",
         num_calibration_images: int = 2000,
-        batch_size: int = 128,
+        batch_size: int = _BATCH_SIZE,
         seed: int = 0,
     ) -> None:
         self.supernet = supernet
@@ -68,7 +69,7 @@ class Evaluator:
         batches = calibration_batches(
             self.source,
             image_size=image_size,
-            batch_size=_CALIBRATION_BATCH_SIZE,
+            batch_size=self._limit(_BATCH_SIZE, image_size),
             num_images=num_images,
             seed=self._seed,
             crop_fraction=self._crop_fraction,
@@ -81,10 +82,14 @@ class Evaluator:
             self.source,
             split,
             image_size=image_size,
-            batch_size=self._batch_size,
+            batch_size=self._limit(self._batch_size, image_size),
             crop_fraction=self._crop_fraction,
         )
         return self._keep((split, image_size), batches, self.source.num_examples(split) * image_size**2)
+
+    @staticmethod
+    def _limit(batch_size: int, image_size: int) -> int:
+        return max(1, min(batch_size, _MAX_BATCH_PIXELS // image_size**2))
 
     def _keep(self, key: tuple, batches: Iterable[Any], num_pixels: int) -> Iterable[Any]:
         """The batches, in memory if they are few: many subnets are measured on the same ones."""

@@ -290,3 +290,15 @@ def test_killed_and_interrupted_runs_lose_nothing_that_was_saved_and_resume(phot
     state = read_state(finished)
     assert state.is_finished
     assert [entry["epoch"] for entry in state.history] == list(range(1, 31))
+
+
+def test_large_images_are_evaluated_in_smaller_batches(config: TrainConfig, source: ImageSource) -> None:
+    evaluator = Trainer(config, source).evaluator
+    small, large = (list(evaluator.eval_batches(size, "train")) for size in (16, 512))
+    assert (
+        sum(len(labels) for _, labels in small)
+        == sum(len(labels) for _, labels in large)
+        == source.num_examples("train")
+    )
+    assert len(small) == 1
+    assert max(len(images) for images, _ in large) == 8  # 2**21 pixels
