@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.progress import announce
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.training import flags as training_flags
 from ofa_tf.training.flags import config_from_flags, define_flags
@@ -28,6 +29,8 @@ _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and contin
 def main(argv: Sequence[str]) -> None:
     del argv
     config, phases = config_from_flags(), select_phases(_PHASE.value, _STAGE.value)
+    names = ", ".join(phase.name for phase in phases)
+    announce(f"{config.space} on {config.dataset}, phases {names}, into {config.workdir}")
     configure_tensorflow(flags.FLAGS.intra_op_threads)
     from ofa_tf.training.trainer import train  # loads TensorFlow, which flag errors need not wait for
 
@@ -35,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
     print(f"Phase {phases[-1].name} {'was finished before' if is_old else 'is finished'}: see {config.workdir}.")
     following = next_phase(phases[-1])
     if following is None:
-        print(f"Next: python tools/evaluate.py --workdir={config.workdir} --arch=min")
+        print(f"Next: python tools/evaluate.py --workdir={config.workdir} --arch=max")
     else:
         print(f"Next: the same command with {following.flags}")
 

@@ -114,6 +114,23 @@ def check_replaceable(path: str | Path, kind: str) -> None:
         )
 
 
+def check_output(path: str | Path) -> None:
+    """Check, before hours of work, that a file can be written: nothing is.
+
+    Raises:
+        InputError: If the path is a folder, or the folder that it would lie in
+            cannot be written or made.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"Expected a file to write. Received: the folder {path}. Add a file name.")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(
+            f"Expected {path} to be in a folder that can be written. Received: {folder}, which cannot. Choose another."
+        )
+
+
 def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict[str, Any]:
     """Read a JSON object, checking that it is of the expected kind.
 
@@ -136,7 +153,7 @@ def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict
         raise InputError(f"Expected a JSON file. Received: the folder {path}. {hint}".strip()) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"Expected {path} to be a JSON file. Received: {error}. Delete it and write it again."
+            f"Expected {path} to be a JSON file. Received: {error}. Put it back from a copy, or make it again."
         ) from error
     if not isinstance(document, dict):
         raise InputError(f"Expected {path} to hold a JSON object. Received: {type(document).__name__}.")

@@ -207,7 +207,7 @@ def test_package_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) 
     ("content", "message"),
     [
         (b"", "Expected {path} to be a JSON file. Received: Expecting value: line 1 column 1 (char 0)."),
-        (b'{"a": 1', "Received: Expecting ',' delimiter: line 1 column 8 (char 7). Delete it and write it again."),
+        (b'{"a": 1', "Received: Expecting ',' delimiter: line 1 column 8 (char 7). Put it back from a copy, or make"),
         (b"\xff\xfe", "Expected {path} to be a JSON file. Received: 'utf-8' codec can't decode byte 0xff"),
         (b"[1]", "Expected {path} to hold a JSON object. Received: list."),
         (b"null", "Expected {path} to hold a JSON object. Received: NoneType."),
@@ -260,3 +260,17 @@ def test_compressed_archives_that_do_not_unpack_are_damaged(tmp_path: Path) -> N
         path.write_bytes(flipped)
         with pytest.raises(InputError, match=r"to be a complete file\. Received: a damaged one"):
             io.check_archive(path)
+
+
+def test_an_output_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    io.check_output(tmp_path / "new" / "folder" / "m.tflite")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"m.tflite to be in a folder that can be written. Received: .*file, which"):
+        io.check_output(tmp_path / "file" / "m.tflite")
+    with pytest.raises(InputError, match=r"Received: the folder .*Add a file name"):
+        io.check_output(tmp_path)
+    if os.geteuid() != 0:  # whom no permission stops
+        (tmp_path / "fixed").mkdir(mode=0o500)
+        with pytest.raises(InputError, match=r"a folder that can be written. Received: .*fixed, which cannot"):
+            io.check_output(tmp_path / "fixed" / "m.tflite")

@@ -42,6 +42,7 @@ def main(argv: Sequence[str]) -> None:
     if missing:
         raise InputError(f"Expected --model to name TFLite files. Received: no file at {', '.join(missing)}.")
     if _OUTPUT.value:
+        io.check_output(_OUTPUT.value)
         io.check_replaceable(_OUTPUT.value, KIND)
     models = [BenchmarkModel(path, Path(path)) for path in _MODEL.value]
     with progress_bar(1, f"benchmark on {device.id}", "step") as bar:

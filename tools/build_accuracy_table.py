@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.report.summary import format_correlation
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES, AccuracyPredictor
 from ofa_tf.workdir import Workdir
@@ -30,9 +31,8 @@ def main(argv: Sequence[str]) -> None:
     table = measure_accuracies(workdir, _NUM_ARCHS.value, _SEED.value)
     print(f"{len(table.top1)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {table.split}")
     report = AccuracyPredictor.fit(table).report
-    print(
-        f"accuracy predictor, cross-validated: RMSE {report['rmse']:.2%}, rank correlation {report['rank_correlation']}"
-    )
+    correlation = format_correlation(report["rank_correlation"])
+    print(f"accuracy predictor, cross-validated: RMSE {report['rmse']:.2%}, rank correlation {correlation}")
     print(f"written to {workdir.accuracy_table_path}")
 
 

@@ -10,6 +10,7 @@ from absl import flags
 
 from ofa_tf import cli
 from ofa_tf.device.device import get_device
+from ofa_tf.report.summary import format_correlation
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.workdir import Workdir
 
@@ -38,9 +39,10 @@ def main(argv: Sequence[str]) -> None:
         _NUM_NETWORKS.value,
         time_limit_s=_TIME_LIMIT.value,
     )
+    correlation = format_correlation(report["rank_correlation"])
     print(
         f"latency model on {report['num_archs']} other networks: mean error {report['mape']:.1%}, "
-        f"within 10% {report['within_10_percent']:.0%}, rank correlation {report['rank_correlation']}"
+        f"within 10% {report['within_10_percent']:.0%}, rank correlation {correlation}"
     )
     print(f"written to {workdir.latency_table_path(device.id, _PRECISION.value)}")
 

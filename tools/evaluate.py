@@ -25,6 +25,7 @@ def main(argv: Sequence[str]) -> None:
     workdir = Workdir(_WORKDIR.value)
     archs = workdir.parse_archs(_ARCH.value, _SEED.value)
     if _OUTPUT.value:
+        io.check_output(_OUTPUT.value)
         io.check_replaceable(_OUTPUT.value, "evaluation")
     configure_tensorflow()
     evaluator, results = workdir.evaluator, []

@@ -1,8 +1,7 @@
 """Imports published PyTorch weights of a once-for-all network as a supernet that every other tool takes.
 
 Example:
-    python tools/import_checkpoint.py --space=mobilenet_v3_w1.2 --checkpoint=ofa_mbv3_d234_e346_k357_w1.2 \
-        --workdir=runs/published --dataset=folder:IMAGENET
+    python tools/import_checkpoint.py --space=mobilenet_v3_w1.2 --checkpoint=FILE --workdir=runs/published
 
 The data set is not read here; the other tools calibrate, evaluate and search with it.
 """

@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> None:
     output = Path(_OUTPUT.value)
     if output.suffix != ".keras":
         raise InputError(f"Expected --output to end in .keras. Received: --output={output}.")
+    io.check_output(output)
     config = io.read_json(_CONFIG.value, hint="It is published beside the weights.")
     arch = arch_from_net_config(config)
     image_size = _image_size()

@@ -37,6 +37,7 @@ def main(argv: Sequence[str]) -> None:
     limits = Limits(_LATENCY.value, _MACS.value, _SIZE.value, _PEAK_RAM.value)
     workdir = Workdir(_WORKDIR.value)
     workdir.check_tables(_DEVICE.value if _LATENCY.value is not None else None, _PRECISION.value)
+    io.check_output(_OUTPUT.value)
     io.check_replaceable(_OUTPUT.value, "arch")
     settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
     configure_tensorflow()

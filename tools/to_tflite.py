@@ -57,7 +57,8 @@ def main(argv: Sequence[str]) -> None:
     if _OUTPUT.value is None:
         raise InputError("Expected --output, the file to write, or --describe. Received: neither.")
     sidecar = sidecar_path(_OUTPUT.value)
-    io.check_replaceable(sidecar, "tflite_model")  # now rather than after the work
+    io.check_output(_OUTPUT.value)  # now rather than after the work
+    io.check_replaceable(sidecar, "tflite_model")
     options = ExportOptions(_QUANTIZATION.value, tuple(_LOWERING.value), _MAX_ACCURACY_DROP.value / 100)
     shipped = _ship_model(options) if _MODEL.value is not None else _ship_subnet(options)
     top1 = "not measured (no --dataset)" if shipped["top1"] is None else f"{shipped['top1']:.2%}"

@@ -1,6 +1,7 @@
 """Supernets and subnets as files."""
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,14 @@ def load_supernet(workdir: str | Path) -> Supernet:
     """
     path = Path(workdir) / SUPERNET_FILE
     if not path.is_file():
-        raise InputError(
-            f"Expected a trained supernet at {path}. Received: no such file. "
-            f"Train one: python train_main.py --flagfile=flags/quickstart.cfg --phase=all --workdir={workdir}; "
+        copies = sorted(Path(workdir).glob(f"checkpoints/*/*_finished/{SUPERNET_FILE}"), key=os.path.getmtime)
+        remedy = (
+            f"Copy {copies[-1]} there: the newest finished phase's."
+            if copies
+            else f"Train one: python train_main.py --phase=all --workdir={workdir} --dataset=..., see the README; "
             "or import published weights with tools/import_checkpoint.py."
         )
+        raise InputError(f"Expected a trained supernet at {path}. Received: no such file. {remedy}")
     check_archive(path)
     try:
         with held_back():

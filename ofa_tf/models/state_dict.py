@@ -27,7 +27,11 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"Expected a checkpoint at {path}. Received: no such file.")
+        found = "a folder" if path.is_dir() else "no such file"
+        raise InputError(
+            f"Expected a checkpoint at {path}. Received: {found}. Where the published ones are says the README under "
+            '"Published weights".'
+        )
     document = _read_npz(path) if path.suffix == ".npz" else _read_torch(path)
     if isinstance(document.get("state_dict"), Mapping):
         document = document["state_dict"]
@@ -50,12 +54,19 @@ def _read_npz(path: Path) -> dict[str, Any]:
 
 
 def _read_torch(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start[:1] != b"\x80" and start != b"PK":  # a pickle (since protocol 2), an archive
+        raise InputError(
+            f"Expected {path} to be a file of PyTorch, or an .npz. Received: one that begins with {start!r}. "
+            "Download it again."
+        )
     try:
         import torch
     except ImportError as error:
         raise InputError(
             f"Expected PyTorch to be installed, to read {path}. Received: {error}. Install it with "
-            "pip install -e .[pytorch], or save the weights as .npz where it is installed: "
+            "pip install -c constraints.txt -e .[pytorch], or save the weights as .npz where it is installed: "
             "numpy.savez(FILE, **{name: tensor.numpy() for name, tensor in state_dict.items()})."
         ) from error
     try:

@@ -18,6 +18,11 @@ _COLUMNS = (
 )
 
 
+def format_correlation(value: float | None) -> str:
+    """A correlation as text; `None` where it is not defined, as for equal values."""
+    return "not defined" if value is None else f"{value:.3f}"
+
+
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows of a summary as aligned text; values that are `None` show as a dash."""
     lines = [[title for _, title, _ in _COLUMNS]]

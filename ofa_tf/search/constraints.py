@@ -36,7 +36,7 @@ class Limits:
         peak_ram_bytes: Of the estimated memory of the activations.
 
     Raises:
-        InputError: If there is no limit at all.
+        InputError: If there is no limit at all, or one is not positive.
     """
 
     latency_ms: float | None = None
@@ -49,6 +49,9 @@ class Limits:
             raise InputError(
                 "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag."
             )
+        for name, limit in vars(self).items():
+            if limit is not None and not limit > 0:
+                raise InputError(f"Expected --max_{name} to be above 0. Received: --max_{name}={limit:g}.")
 
 
 def is_feasible(constraints: Sequence[Constraint], genes: np.ndarray) -> np.ndarray:

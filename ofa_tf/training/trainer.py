@@ -295,10 +295,13 @@ def _check_start(config: TrainConfig, phases: tuple[Phase, ...], resume: bool) -
 
 
 def _missing_phase(config: TrainConfig, phase: Phase, previous: Phase) -> str:
+    before = previous_phase(previous)
+    can_run = before is None or _is_finished(config, before)
+    command = previous.flags if can_run else "--phase=all --resume"
     return (
         f"Expected a finished phase {previous.name} in {config.workdir} before phase {phase.name}. Received: none. "
-        f"Run first: python train_main.py {previous.flags} --workdir={config.workdir} (with the same "
-        "flagfile)."
+        f"Run first: python train_main.py {command} --workdir={config.workdir} (with the same other flags"
+        f"{'' if can_run else '; it runs all phases that are not finished, in order'})."
     )
 
 

@@ -1,6 +1,7 @@
 import dataclasses
 import pickle
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -254,13 +255,31 @@ def test_a_pickle_that_tries_to_execute_code_is_refused_and_executes_nothing(
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html>", b"version https://git-lfs.github.com/spec/v1", b""])
-def test_a_file_of_something_else_is_refused_without_advice_to_load_it_unsafely(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_something_else_is_refused_before_pytorch_is_needed(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match=rf"or an .npz\. Received: one that begins with {re.escape(repr(content[:2]))}"
+    ):
+        read_state_dict(path)
+
+
+@pytest.mark.parametrize("content", [b"\x80\x02 and no pickle", b"PK\x03\x04 and no archive"])
+def test_a_damaged_file_is_refused_without_advice_to_load_it_unsafely(tmp_path: Path, content: bytes) -> None:
     pytest.importorskip("torch")
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"holds weights only\. Received: a damaged one") as raised:
         read_state_dict(path)
     assert "weights_only" not in str(raised.value)
+
+
+def test_a_folder_is_not_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Received: a folder\. Where the published ones are"):
+        read_state_dict(tmp_path)
 
 
 def test_sparse_and_complex_tensors_are_refused(tmp_path: Path) -> None:
@@ -272,7 +291,9 @@ def test_sparse_and_complex_tensors_are_refused(tmp_path: Path) -> None:
 
 
 def test_without_pytorch_the_message_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    (tmp_path / "weights.pth").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"pip install -e .\[pytorch\], or save the weights as .npz"):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "weights.pth").write_bytes(b"PK")
+    with pytest.raises(
+        InputError, match=r"pip install -c constraints.txt -e .\[pytorch\], or save the weights as .npz"
+    ):
         read_state_dict(tmp_path / "weights.pth")

@@ -95,9 +95,21 @@ def test_failure_while_saving_leaves_the_earlier_file(
     assert os.listdir(saved) == [SUPERNET_FILE]
 
 
+def test_a_lost_supernet_is_to_be_copied_from_the_last_finished_phase(tmp_path: Path) -> None:
+    for age, phase in enumerate(("full", "kernel")):
+        copy = tmp_path / "checkpoints" / phase / "step_00000009_finished" / SUPERNET_FILE
+        copy.parent.mkdir(parents=True)
+        copy.touch()
+        os.utime(copy, (100 + age, 100 + age))
+    with pytest.raises(InputError, match=rf"no such file. Copy {re.escape(str(copy))} there"):
+        load_supernet(tmp_path)
+
+
 def test_missing_supernet_is_reported_with_how_to_train_one(tmp_path: Path) -> None:
     message = f"Expected a trained supernet at {tmp_path / SUPERNET_FILE}. Received: no such file. Train one: python "
-    with pytest.raises(InputError, match=f"^{re.escape(message)}.*--workdir={re.escape(str(tmp_path))}; or import"):
+    with pytest.raises(
+        InputError, match=f"^{re.escape(message)}.*--workdir={re.escape(str(tmp_path))} --data.*or import published"
+    ):
         load_supernet(tmp_path)
 
 

@@ -2,6 +2,7 @@ import dataclasses
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,9 +75,9 @@ def test_a_run_that_was_begun_is_not_overwritten_without_resume(finished: TrainC
 @pytest.mark.parametrize(
     ("kind", "stage", "command"),
     [
-        ("width", None, "--phase=depth --stage=2"),
+        ("width", None, "--phase=all --resume"),
         ("kernel", None, "--phase=full"),
-        ("depth", 2, "--phase=depth --stage=1"),
+        ("depth", 2, "--phase=all --resume"),
     ],
 )
 def test_a_phase_without_the_one_before_names_the_command_to_run_first(
@@ -85,6 +86,15 @@ def test_a_phase_without_the_one_before_names_the_command_to_run_first(
     with pytest.raises(InputError, match=f"Received: none. Run first: python train_main.py {command} "):
         train(config, select_phases(kind, stage))
     assert not Path(config.workdir).exists()
+
+
+def test_the_phase_just_before_is_named_if_only_that_is_missing(finished: TrainConfig, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", finished.workdir, copy], check=True)
+    for name in ("depth_2", "width_1", "width_2"):
+        shutil.rmtree(copy / "checkpoints" / name)
+    with pytest.raises(InputError, match=r"Run first: python train_main.py --phase=depth --stage=2 --workdir="):
+        train(dataclasses.replace(finished, workdir=str(copy)), select_phases("width"))
 
 
 def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(finished: TrainConfig, tmp_path: Path) -> None:
