@@ -16,6 +16,7 @@ from absl import flags
 
 from ofa_tf import cli, io
 from ofa_tf.errors import InputError
+from ofa_tf.export.input_format import INPUT_TYPES
 from ofa_tf.export.lowering import LOWERINGS
 from ofa_tf.export.metadata import read_metadata
 from ofa_tf.export.options import QUANTIZATIONS, ExportOptions
@@ -42,6 +43,13 @@ _LOWERING = flags.DEFINE_list(
     ["all"],
     f"Rewrites for LiteRT's CPU kernels: all, none (for other delegates), or some of {', '.join(LOWERINGS)}.",
 )
+_INPUT_TYPE = flags.DEFINE_enum(
+    "input_type",
+    "normalized",
+    INPUT_TYPES,
+    "What the model takes: images normalised as for training, or pixels, which it then normalises itself: float32 "
+    "from 0 to 1, or uint8 from 0 to 255 as a camera gives them.",
+)
 _MAX_ACCURACY_DROP = flags.DEFINE_float(
     "max_accuracy_drop", 1.0, "Largest loss of top-1 accuracy through quantization, percent points; else no file."
 )
@@ -59,7 +67,9 @@ def main(argv: Sequence[str]) -> None:
     sidecar = sidecar_path(_OUTPUT.value)
     io.check_output(_OUTPUT.value)  # now rather than after the work
     io.check_replaceable(sidecar, "tflite_model")
-    options = ExportOptions(_QUANTIZATION.value, tuple(_LOWERING.value), _MAX_ACCURACY_DROP.value / 100)
+    options = ExportOptions(
+        _QUANTIZATION.value, tuple(_LOWERING.value), _INPUT_TYPE.value, _MAX_ACCURACY_DROP.value / 100
+    )
     shipped = _ship_model(options) if _MODEL.value is not None else _ship_subnet(options)
     top1 = "not measured (no --dataset)" if shipped["top1"] is None else f"{shipped['top1']:.2%}"
     print(f"{_OUTPUT.value}: {shipped['size_bytes']:,} bytes, test top-1 {top1}; facts in {sidecar}")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.export.inference import create_interpreter, read_tflite
+from ofa_tf.export.inference import create_interpreter
+from ofa_tf.export.metadata import read_tflite
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Node:
                 `"hard_swish"` or `"hard_sigmoid"`;
             `add`, `multiply`: of two tensors;
             `add_constant`: weight `constant`, one number or one per channel;
-            `scale`: attribute `factor`, a number;
+            `scale`: attribute `factor`, one number or one per channel;
             `pad`: zeros; attribute `padding`: ((top, bottom), (left, right));
             `crop`: attribute `cropping`, like `padding`;
             `max_pool`, `average_pool`: attributes `size`, `stride`, `padding`;

@@ -88,7 +88,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": lambda node, a, b: a + b,
     "multiply": lambda node, a, b: a * b,
     "add_constant": lambda node, x: x + node.weights["constant"],
-    "scale": lambda node, x: x * np.float32(node.attributes["factor"]),
+    "scale": lambda node, x: x * np.asarray(node.attributes["factor"], np.float32),
     "pad": _pad,
     "crop": _crop,
     "max_pool": _pool(tf.nn.max_pool2d),

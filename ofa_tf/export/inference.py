@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.errors import InputError
-
-_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite file
+from ofa_tf.export.input_format import InputFormat
+from ofa_tf.export.metadata import find_metadata, read_tflite
 
 
 class TFLiteModel:
     """A TFLite classifier as a function from normalised images to float logits.
 
-    Takes care of the interpreter, and of quantizing inputs and dequantizing
-    outputs, so that models of every quantization are used alike.
+    Takes care of the interpreter, of what the model takes as an image (which its
+    metadata say), and of quantizing inputs and dequantizing outputs, so that all
+    models are used alike.
 
     Args:
         model: Content of a `.tflite` file, or its path.
@@ -38,6 +39,7 @@ class TFLiteModel:
                 f"Received: tensors of shape {shapes}. Use a model written by tools/to_tflite.py."
             )
         self._input, self._output = inputs[0], outputs[0]
+        self.input_format = InputFormat.from_facts(find_metadata(content, name) or {})
 
     @property
     def image_size(self) -> int:
@@ -80,34 +82,11 @@ class TFLiteModel:
             )
         logits = np.empty((len(images), self.num_classes), np.float32)
         for index in range(len(images)):
-            self._interpreter.set_tensor(self._input["index"], _quantize(images[index : index + 1], self._input))
+            image = self.input_format.denormalize(images[index : index + 1])
+            self._interpreter.set_tensor(self._input["index"], _quantize(image, self._input))
             self._interpreter.invoke()
             logits[index] = _dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
         return logits
-
-
-def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
-    """Content of a TFLite file and its name for messages.
-
-    Raises:
-        InputError: If the file is missing or does not begin as a TFLite file.
-    """
-    if isinstance(model, bytes):
-        content, name = model, "the model"
-    else:
-        name = str(model)
-        try:
-            content = Path(model).read_bytes()
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise InputError(
-                f"Expected a TFLite file at {name}. Received: {error.strerror}. Write one with tools/to_tflite.py."
-            ) from error
-    if content[4:8] != _IDENTIFIER:
-        raise InputError(
-            f"Expected {name} to be a TFLite file. Received: {len(content)} bytes beginning with {content[:8]!r}. "
-            "Write it again with tools/to_tflite.py."
-        )
-    return content, name
 
 
 def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
@@ -142,6 +121,7 @@ def _quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
         return values.astype(kind, copy=False)
     scale, zero_point = tensor["quantization"]
     limits = np.iinfo(kind)
+    scale = scale or 1  # 0: the numbers stand for themselves
     return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(kind)
 
 

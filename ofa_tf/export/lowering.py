@@ -16,7 +16,7 @@ Padding = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right
 
 _MAX_TAPS = 25  # of XNNPACK's depthwise kernels; larger windows take a path that is many times slower
 _LINEAR = ("conv2d", "depthwise_conv2d", "dense")
-_COMMUTES_WITH_SCALE = ("mean", "flatten", "pad", "crop", "average_pool", "scale")
+_COMMUTES_WITH_SCALE = ("mean", "pad", "crop", "average_pool")
 
 
 def lower(graph: Graph, names: str | Sequence[str] = "all", quantized: bool = False) -> Graph:
@@ -129,29 +129,37 @@ def fold_scales(graph: Graph) -> Graph:
 
 
 def _move_scale(graph: Graph, scale: Node) -> Graph | None:
-    """The graph with a scale moved behind one of its consumers; `None` if it stays."""
-    factor = scale.attributes["factor"]
+    """The graph with a scale moved behind, or into, one of its consumers; `None` if it stays."""
+    factor = np.asarray(scale.attributes["factor"])
     for consumer in graph.consumers(scale.name):
+        inputs = tuple(scale.inputs[0] if name == scale.name else name for name in consumer.inputs)
         others = [name for name in consumer.inputs if name != scale.name]
-        inner = dataclasses.replace(
-            consumer,
-            name=f"{consumer.name}_unscaled",
-            inputs=tuple(scale.inputs[0] if name == scale.name else name for name in consumer.inputs),
-        )
-        behind = Node(consumer.name, "scale", (inner.name,), {"factor": factor})
+        unscaled = dataclasses.replace(consumer, name=f"{consumer.name}_unscaled", inputs=inputs)
+        behind = [unscaled, Node(consumer.name, "scale", (unscaled.name,), {"factor": factor})]
         changed: dict[str, list[Node]] = {}
         if consumer.op in _LINEAR:
-            kernel = (consumer.kernel * factor).astype(np.float32)
-            changed[consumer.name] = [dataclasses.replace(inner, name=consumer.name).with_weights(kernel=kernel)]
-        elif consumer.op in _COMMUTES_WITH_SCALE or (consumer.op == "multiply" and others):
-            changed[consumer.name] = [inner, behind]
-        elif consumer.op == "add" and others and (other := _producer(graph, others[0], (*_LINEAR, "batch_norm"))):
-            scaled = {name: (values / factor).astype(np.float32) for name, values in other.weights.items()}
-            changed[other.name] = [other.with_weights(**scaled)]
-            changed[consumer.name] = [inner, behind]
+            kernel = (consumer.kernel * factor.reshape(-1, 1)).astype(np.float32)  # its input channels
+            changed[consumer.name] = [dataclasses.replace(consumer, inputs=inputs).with_weights(kernel=kernel)]
+        elif consumer.op == "scale":
+            product = {"factor": factor * consumer.attributes["factor"]}
+            changed[consumer.name] = [dataclasses.replace(consumer, inputs=inputs, attributes=product)]
+        elif _commutes(consumer, is_scalar=factor.ndim == 0):
+            changed[consumer.name] = behind
+        elif factor.ndim == 0 and consumer.op == "add" and others:
+            other = _producer(graph, others[0], (*_LINEAR, "batch_norm"))
+            if other is not None:
+                scaled = {name: (values / factor).astype(np.float32) for name, values in other.weights.items()}
+                changed = {other.name: [other.with_weights(**scaled)], consumer.name: behind}
         if changed:
             return graph.map(lambda node: changed.get(node.name, [node]))  # noqa: B023 (called at once)
     return None
+
+
+def _commutes(node: Node, is_scalar: bool) -> bool:
+    """Whether an operation on one scaled input is the scaled operation."""
+    if node.op == "multiply":
+        return len(set(node.inputs)) == 2
+    return node.op in _COMMUTES_WITH_SCALE or (node.op == "flatten" and is_scalar)
 
 
 def split_depthwise(graph: Graph) -> Graph:

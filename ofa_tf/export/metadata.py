@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.errors import InputError
-from ofa_tf.export.inference import read_tflite
 
 ENTRY = "ofa_tf"  # name of the metadata entry; its content is JSON in UTF-8
+_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite file
 _ALIGNMENT = 16  # bytes; the TFLite schema demands it of buffers, and kernels rely on it
 
 
@@ -45,9 +45,24 @@ def read_metadata(model: bytes | str | Path) -> dict[str, Any]:
         InputError: If the file is missing, damaged, no TFLite file or has no
             such entry.
     """
+    content, name = read_tflite(model)
+    facts = find_metadata(content, name)
+    if facts is None:
+        raise InputError(
+            f"Expected {name} to be a model that tools/to_tflite.py wrote, with a metadata entry {ENTRY!r}. "
+            "Received: a TFLite file without."
+        )
+    return facts
+
+
+def find_metadata(content: bytes, name: str) -> dict[str, Any] | None:
+    """What `add_metadata` wrote into a model of this content; `None` if it did not.
+
+    Raises:
+        InputError: If the model, called by `name`, is damaged.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
-    content, name = read_tflite(model)
     try:
         parsed = schema.Model.GetRootAs(content)
         for index in range(parsed.MetadataLength()):
@@ -59,10 +74,31 @@ def read_metadata(model: bytes | str | Path) -> dict[str, Any]:
             f"Expected {name} to be a complete TFLite file. Received: a damaged one ({error}). "
             "Write it again with tools/to_tflite.py."
         ) from error
-    raise InputError(
-        f"Expected {name} to be a model that tools/to_tflite.py wrote, with a metadata entry {ENTRY!r}. "
-        "Received: a TFLite file without."
-    )
+    return None
+
+
+def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
+    """Content of a TFLite file and its name for messages.
+
+    Raises:
+        InputError: If the file is missing or does not begin as a TFLite file.
+    """
+    if isinstance(model, bytes):
+        content, name = model, "the model"
+    else:
+        name = str(model)
+        try:
+            content = Path(model).read_bytes()
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise InputError(
+                f"Expected a TFLite file at {name}. Received: {error.strerror}. Write one with tools/to_tflite.py."
+            ) from error
+    if content[4:8] != _IDENTIFIER:
+        raise InputError(
+            f"Expected {name} to be a TFLite file. Received: {len(content)} bytes beginning with {content[:8]!r}. "
+            "Write it again with tools/to_tflite.py."
+        )
+    return content, name
 
 
 def _name(entry: Any) -> str:

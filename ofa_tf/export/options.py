@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from ofa_tf.errors import InputError
+from ofa_tf.export.input_format import INPUT_TYPES
 from ofa_tf.export.lowering import choose_lowerings
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
@@ -16,6 +17,7 @@ class ExportOptions:
     Args:
         quantization: One of `QUANTIZATIONS`, see `to_tflite`.
         lowering: See `to_tflite`.
+        input_type: What the model takes as an image, see `InputFormat`.
         max_accuracy_drop: Largest loss of top-1 accuracy through quantization, in
             [0, 1].
 
@@ -25,6 +27,7 @@ class ExportOptions:
 
     quantization: str = "none"
     lowering: str | Sequence[str] = "all"
+    input_type: str = "normalized"
     max_accuracy_drop: float = 0.01
 
     def __post_init__(self) -> None:
@@ -34,6 +37,10 @@ class ExportOptions:
                 f"Received: quantization={self.quantization!r}."
             )
         choose_lowerings(self.lowering, quantized=False)
+        if self.input_type not in INPUT_TYPES:
+            raise InputError(
+                f"Expected `input_type` to be one of {list(INPUT_TYPES)}. Received: input_type={self.input_type!r}."
+            )
         if not 0 <= self.max_accuracy_drop <= 1:
             raise InputError(
                 f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."

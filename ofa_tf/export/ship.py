@@ -12,6 +12,7 @@ from ofa_tf import cost
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.export.gate import Batches, Reference, compare, find_fault
+from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.metadata import add_metadata
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.sidecar import describe, save_tflite
@@ -64,8 +65,8 @@ def ship(
         path: Target, ending in `.tflite`; the sidecar lies beside it.
         options: How to convert.
         data: Images and names.
-        reference: What the subnet says of the held-out images, if that was
-            measured before.
+        reference: What the subnet says of the held-out images (rounded, if the
+            model takes whole numbers), if that was measured before.
 
     Returns:
         `path`, `size_bytes`, `top1` (`None` if it was not measured), `num_macs`,
@@ -75,12 +76,13 @@ def ship(
         InputError: If the model does not pass the gate; nothing is written then.
     """
     images = None if data.representative_images is None else data.representative_images()
-    content = to_tflite(subnet, options.quantization, images, options.lowering)
+    input_format = InputFormat(options.input_type, *data.normalization)
+    content = to_tflite(subnet, options.quantization, images, options.lowering, input_format)
     num_classes = int(subnet.output_shape[-1])
-    description = describe(arch, options.quantization, num_classes, *data.normalization, data.class_names)
+    description = describe(arch, options.quantization, num_classes, input_format, data.class_names)
     content = add_metadata(content, description)
-    reference = reference or Reference.measure(subnet, data.held_out(arch))
-    report = compare(content, reference, data.held_out(arch))
+    reference = reference or Reference.measure(subnet, _rounded(data.held_out(arch), input_format))
+    report = compare(content, reference, _rounded(data.held_out(arch), input_format))
     fault = find_fault(report, options.quantization, options.max_accuracy_drop)
     if fault is not None:
         raise InputError(
@@ -96,6 +98,11 @@ def ship(
     }
     save_tflite(path, content, {**description, **facts})
     return {"path": str(path), "size_bytes": len(content), **facts}
+
+
+def _rounded(batches: Batches, input_format: InputFormat) -> Batches:
+    """Batches of images that the model can be given exactly."""
+    return ((input_format.round(images), labels) for images, labels in batches)
 
 
 def _remedy(quantization: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from ofa_tf import io
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
+from ofa_tf.export.input_format import InputFormat
 
 _KIND = "tflite_model"
 
@@ -28,8 +29,7 @@ def describe(
     arch: Arch,
     quantization: str,
     num_classes: int,
-    mean: Sequence[float],
-    std: Sequence[float],
+    input_format: InputFormat,
     class_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """What a program needs to know to use a model, and who wrote it; JSON-serialisable.
@@ -38,8 +38,8 @@ def describe(
         arch: The subnet.
         quantization: How it was quantized, see `to_tflite`.
         num_classes: Number of classes.
-        mean: Subtracted from pixel values, one per colour channel.
-        std: Pixel values are then divided by this, one per colour channel.
+        input_format: What the model takes as an image, with the normalization of
+            pixels from 0 to 255.
         class_names: Names of the classes in the order of the logits.
 
     Raises:
@@ -55,7 +55,8 @@ def describe(
         "image_size": arch.image_size,
         "num_classes": num_classes,
         "class_names": list(class_names) if class_names is not None else None,
-        "normalization": {"mean": [float(value) for value in mean], "std": [float(value) for value in std]},
+        "input_type": input_format.input_type,
+        "normalization": {"mean": list(input_format.mean), "std": list(input_format.std)},
         "versions": io.versions(),
     }
 

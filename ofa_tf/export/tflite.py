@@ -8,6 +8,7 @@ import numpy as np
 
 from ofa_tf.errors import InputError
 from ofa_tf.export.graph import Graph
+from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import lower
 from ofa_tf.export.options import ExportOptions
@@ -19,6 +20,7 @@ def to_tflite(
     quantization: str = "none",
     representative_images: Iterable[np.ndarray] | None = None,
     lowering: str | Sequence[str] = "all",
+    input_format: InputFormat | None = None,
 ) -> bytes:
     """Convert a subnet to a TFLite model of batch 1.
 
@@ -36,6 +38,8 @@ def to_tflite(
             A hundred images that look like those of the application are enough.
         lowering: Rewrites into operators that LiteRT's CPU kernels run well, see
             `lower`: `"all"`, `"none"` (for other delegates) or names of some.
+        input_format: What the model shall take; normalised images by default, in
+            int8 if it is quantized to that.
 
     Returns:
         Content of the `.tflite` file.
@@ -46,16 +50,20 @@ def to_tflite(
             missing, empty or of another size than the subnet's.
     """
     ExportOptions(quantization, lowering)  # checks them
+    input_format = input_format or InputFormat()
     image_shape = _image_shape(subnet)
     images = None
     if quantization == "int8":
-        images = _ImageFeed(quantization, representative_images, image_shape)
-    graph = lower(read_keras(subnet), lowering, quantized=quantization == "int8")
-    return convert(graph, quantization, images)
+        images = _ImageFeed(quantization, representative_images, image_shape, input_format)
+    graph = lower(input_format.prepend_to(read_keras(subnet)), lowering, quantized=quantization == "int8")
+    return convert(graph, quantization, images, input_format.is_uint8)
 
 
 def convert(
-    graph: Graph, quantization: str = "none", images: Callable[[], Iterator[list[np.ndarray]]] | None = None
+    graph: Graph,
+    quantization: str = "none",
+    images: Callable[[], Iterator[list[np.ndarray]]] | None = None,
+    takes_uint8: bool = False,
 ) -> bytes:
     """Convert a graph; batch 1.
 
@@ -68,16 +76,24 @@ def convert(
             later by the interpreter.
         quantization: See `to_tflite`.
         images: Yields one-element lists of input arrays; called by the converter.
+        takes_uint8: Whether the model takes uint8, which the graph sees as
+            numbers from 0 to 255.
     """
     import tensorflow as tf
 
     from ofa_tf.export.graph_function import run_graph
 
-    signature = [tf.TensorSpec((1, *graph.input_shape), tf.float32, name="images")]
-    function = tf.function(lambda x: run_graph(graph, x), input_signature=signature, autograph=False)
+    # An int8 model gets its type of input below.
+    kind = tf.uint8 if takes_uint8 and quantization != "int8" else tf.float32
+    signature = [tf.TensorSpec((1, *graph.input_shape), kind, name="images")]
+    function = tf.function(
+        lambda x: run_graph(graph, tf.cast(x, tf.float32)), input_signature=signature, autograph=False
+    )
     with withheld_stderr():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
         configure_converter(converter, tf, quantization, images)
+        if takes_uint8 and quantization == "int8":
+            converter.inference_input_type = tf.uint8
         return bytes(converter.convert())
 
 
@@ -109,7 +125,11 @@ class _ImageFeed:
     """Representative images, checked, to be fed one by one."""
 
     def __init__(
-        self, quantization: str, batches: Iterable[np.ndarray] | None, image_shape: tuple[int | None, ...]
+        self,
+        quantization: str,
+        batches: Iterable[np.ndarray] | None,
+        image_shape: tuple[int | None, ...],
+        input_format: InputFormat,
     ) -> None:
         self._image_shape = image_shape
         self._rule = f"representative images of shape (n, {', '.join(str(size) for size in image_shape)})"
@@ -121,12 +141,16 @@ class _ImageFeed:
         if isinstance(batches, np.ndarray) and batches.ndim == 4:
             batches = [batches]
         # Reading everything now gives a clear error before the slow conversion starts.
-        self._images = [image for batch in batches for image in self._check(batch)]
+        self._images = [image for batch in batches for image in input_format.denormalize(self._check(batch))]
         if not self._images:
             raise InputError(
                 f"Expected {self._rule} for quantization={quantization!r}. Received: no image at all. "
                 "Pass some normalised training images."
             )
+
+        if input_format.is_uint8:
+            # So that the input's scale is 1, whatever the images: a camera's numbers are then taken as they are.
+            self._images[0][0, 0], self._images[0][-1, -1] = 0, 255
 
     def __call__(self) -> Iterator[list[np.ndarray]]:
         for image in self._images:

@@ -7,13 +7,15 @@ import pytest
 
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
+from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.sidecar import describe, load_sidecar, save_tflite
 
+FORMAT = InputFormat("uint8", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 CONTENT = b"\x1c\0\0\0TFL3 and so on"
 
 
 def _save(path: Path, arch: Arch) -> Path:
-    description = describe(arch, "int8", 2, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), ["cat", "dog"])
+    description = describe(arch, "int8", 2, FORMAT, ["cat", "dog"])
     return save_tflite(path, CONTENT, {**description, "num_macs": 123})
 
 
@@ -25,6 +27,7 @@ def test_sidecar_says_what_the_model_is(arch: Arch, tmp_path: Path) -> None:
     assert document["sha256"] == hashlib.sha256(CONTENT).hexdigest()
     assert document["size_bytes"] == len(CONTENT)
     assert Arch.from_dict(document["arch"]) == arch
+    assert document["input_type"] == "uint8"
     assert document["normalization"] == {"mean": [0.5] * 3, "std": [0.25] * 3}
     assert (document["class_names"], document["num_macs"]) == (["cat", "dog"], 123)
     assert load_sidecar(tmp_path / "m.tflite") == document
@@ -61,4 +64,4 @@ def test_wrong_name_and_wrong_number_of_classes_are_refused(arch: Arch, tmp_path
     with pytest.raises(InputError, match=r"end in \.tflite. Received: .*m\.lite"):
         _save(tmp_path / "m.lite", arch)
     with pytest.raises(InputError, match=r"2 entries, one per class. Received: 1"):
-        describe(arch, "int8", 2, (0.5,) * 3, (0.25,) * 3, ["cat"])
+        describe(arch, "int8", 2, FORMAT, ["cat"])

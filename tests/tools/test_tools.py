@@ -49,12 +49,13 @@ def test_search_writes_an_arch_within_its_limit(found: Path) -> None:
 def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found: Path, tmp_path: Path) -> None:
     model, measured = tmp_path / "my model.tflite", tmp_path / "benchmark.json"
     options = (f"--workdir={quickstart}", f"--arch={found}", "--quantization=int8", f"--output={model}")
-    result = run("tools/to_tflite.py", *options, "--max_accuracy_drop=100")
+    result = run("tools/to_tflite.py", *options, "--input_type=uint8", "--max_accuracy_drop=100")
     assert result.returncode == 0, result.stderr[-2000:]
     assert load_sidecar(model)["arch"] == Arch.load(found).to_dict()
     assert f"{model.stat().st_size:,} bytes" in result.stdout
     described = run("tools/to_tflite.py", f"--describe={model}")
-    assert json.loads(described.stdout)["class_names"] == ["ant", "bee"]
+    facts = json.loads(described.stdout)
+    assert (facts["class_names"], facts["input_type"]) == (["ant", "bee"], "uint8")
     assert f"warning: {found} was searched with --precision=float32, but --quantization=int8" in result.stderr
 
     result = run("tools/benchmark.py", f"--model={model}", "--device=host", f"--output={measured}", "--rounds=3")
