@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,32 @@ def ship_subnet(
     workdir.evaluator.calibrate(arch)
     subnet = extract_subnet(workdir.supernet, arch)
     return ship(subnet, arch, path, options, export_data(workdir, arch, num_representative_images))
+
+
+def ship_subnets(
+    workdir: Workdir, archs: Mapping[str, Arch], options: ExportOptions, num_representative_images: int = 200
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Ship several subnets; one that cannot be shipped does not keep the others from it.
+
+    Args:
+        workdir: The run.
+        archs: The subnets, by the path that each is written to.
+        options: See `ship`.
+        num_representative_images: Number of training images for int8.
+
+    Returns:
+        What `ship` returns of those that were written, and what keeps the others
+        from it, in words.
+    """
+    shipped, faults = [], []
+    with progress_bar(len(archs), "export", "network") as bar:
+        for path, arch in archs.items():
+            try:
+                shipped.append(ship_subnet(workdir, arch, path, options, num_representative_images))
+            except InputError as error:
+                faults.append(f"{path}: {error}")
+            bar.update()
+    return shipped, faults
 
 
 def ship_model(

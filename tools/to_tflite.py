@@ -15,6 +15,7 @@ from typing import Any
 from absl import flags
 
 from ofa_tf import cli, io
+from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.export.input_format import INPUT_TYPES
 from ofa_tf.export.lowering import LOWERINGS
@@ -25,7 +26,7 @@ from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
-_ARCH = flags.DEFINE_string("arch", None, "An arch JSON file, max or min.")
+_ARCH = flags.DEFINE_list("arch", None, "Arch JSON files, max, min or random:N; --output of several is a folder.")
 _MODEL = flags.DEFINE_string("model", None, "A .keras file of a subnet, instead of --workdir and --arch.")
 _DATASET = flags.DEFINE_string(
     "dataset", None, "With --model: data set for the int8 ranges and the accuracy, as for train_main.py."
@@ -54,7 +55,7 @@ _MAX_ACCURACY_DROP = flags.DEFINE_float(
     "max_accuracy_drop", 1.0, "Largest loss of top-1 accuracy through quantization, percent points; else no file."
 )
 _DESCRIBE = flags.DEFINE_string("describe", None, "Print what is known of this .tflite file, and do nothing else.")
-_OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite.")
+_OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite; a folder for several archs.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -64,29 +65,32 @@ def main(argv: Sequence[str]) -> None:
         return
     if _OUTPUT.value is None:
         raise InputError("Expected --output, the file to write, or --describe. Received: neither.")
-    sidecar = sidecar_path(_OUTPUT.value)
-    io.check_output(_OUTPUT.value)  # now rather than after the work
-    io.check_replaceable(sidecar, "tflite_model")
     options = ExportOptions(
         _QUANTIZATION.value, tuple(_LOWERING.value), _INPUT_TYPE.value, _MAX_ACCURACY_DROP.value / 100
     )
-    shipped = _ship_model(options) if _MODEL.value is not None else _ship_subnet(options)
-    top1 = "not measured (no --dataset)" if shipped["top1"] is None else f"{shipped['top1']:.2%}"
-    print(f"{_OUTPUT.value}: {shipped['size_bytes']:,} bytes, test top-1 {top1}; facts in {sidecar}")
+    shipped, faults = _ship_model(options) if _MODEL.value is not None else _ship_subnets(options)
+    for facts in shipped:
+        top1 = "not measured (no --dataset)" if facts["top1"] is None else f"{facts['top1']:.2%}"
+        sidecar = sidecar_path(facts["path"])
+        print(f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}; facts in {sidecar}")
+    if faults:
+        raise InputError(" ".join(faults))
 
 
-def _ship_model(options: ExportOptions) -> dict[str, Any]:
+def _ship_model(options: ExportOptions) -> tuple[list[dict[str, Any]], list[str]]:
     if _WORKDIR.value is not None or _ARCH.value is not None:
         raise InputError("Expected --model, or --workdir and --arch. Received: both.")
     if not Path(_MODEL.value).is_file():
         raise InputError(f"Expected --model to be a .keras file. Received: no file at {_MODEL.value}.")
+    _check_output(_OUTPUT.value)
     configure_tensorflow()
     from ofa_tf.pipeline import ship_model
 
-    return ship_model(_MODEL.value, _OUTPUT.value, options, _DATASET.value, _DATA_DIR.value, _NUM_IMAGES.value)
+    model, output = _MODEL.value, _OUTPUT.value
+    return [ship_model(model, output, options, _DATASET.value, _DATA_DIR.value, _NUM_IMAGES.value)], []
 
 
-def _ship_subnet(options: ExportOptions) -> dict[str, Any]:
+def _ship_subnets(options: ExportOptions) -> tuple[list[dict[str, Any]], list[str]]:
     if _WORKDIR.value is None or _ARCH.value is None:
         raise InputError("Expected --workdir and --arch, or --model. Received: too few of them.")
     if _DATASET.value is not None or _DATA_DIR.value is not None:
@@ -94,24 +98,47 @@ def _ship_subnet(options: ExportOptions) -> dict[str, Any]:
             "Expected --dataset and --data_dir with --model only: a run in --workdir has its own data set."
         )
     workdir = Workdir(_WORKDIR.value)
-    archs = workdir.parse_archs(_ARCH.value)
-    if len(archs) != 1:
-        raise InputError(f"Expected --arch to be one arch. Received: --arch={_ARCH.value}.")
-    (arch,) = archs.values()
-    _warn_of_other_precision()
+    archs = _parse_archs(workdir)
+    for path in archs:
+        _check_output(path)
+    for text in _ARCH.value:
+        _warn_of_other_precision(text)
     configure_tensorflow()
-    from ofa_tf.pipeline import ship_subnet
+    from ofa_tf.pipeline import ship_subnet, ship_subnets
 
-    return ship_subnet(workdir, arch, _OUTPUT.value, options, _NUM_IMAGES.value)
+    if len(archs) > 1:
+        return ship_subnets(workdir, archs, options, _NUM_IMAGES.value)
+    ((path, arch),) = archs.items()
+    return [ship_subnet(workdir, arch, path, options, _NUM_IMAGES.value)], []
 
 
-def _warn_of_other_precision() -> None:
+def _parse_archs(workdir: Workdir) -> dict[str, Arch]:
+    """The archs by the paths of their models."""
+    named = [(name, arch) for text in _ARCH.value for name, arch in workdir.parse_archs(text).items()]
+    if len(named) == 1:
+        return {_OUTPUT.value: named[0][1]}
+    if _OUTPUT.value.endswith(".tflite"):
+        raise InputError(f"Expected --output to be a folder for {len(named)} archs. Received: {_OUTPUT.value}.")
+    archs = {str(Path(_OUTPUT.value) / f"{name}.tflite"): arch for name, arch in named}
+    if len(archs) < len(named):
+        raise InputError(f"Expected the names of --arch to differ. Received: {','.join(_ARCH.value)}.")
+    return archs
+
+
+def _check_output(path: str) -> None:
+    """Now rather than after the work."""
+    sidecar = sidecar_path(path)
+    io.check_output(path)
+    io.check_replaceable(sidecar, "tflite_model")
+
+
+def _warn_of_other_precision(path: str) -> None:
     """The latency and size that a search kept to are those of the precision it was told."""
-    notes = io.read_json(_ARCH.value, "arch").get("notes") if Path(_ARCH.value).is_file() else None
+    notes = io.read_json(path, "arch").get("notes") if Path(path).is_file() else None
     precision = notes.get("precision") if isinstance(notes, dict) else None
     if precision is not None and {"float32": "none", "int8": "int8"}.get(precision) != _QUANTIZATION.value:
         print(
-            f"warning: {_ARCH.value} was searched with --precision={precision}, but --quantization="
+            f"warning: {path} was searched with --precision={precision}, but --quantization="
             f"{_QUANTIZATION.value} is asked for: the search's latency and size do not hold for this model.",
             file=sys.stderr,
         )

@@ -142,7 +142,7 @@ class LatencyTable:
 def build_latency_table(
     space: SearchSpace,
     device: Device,
-    convert_piece: Callable[[Piece], bytes],
+    convert_piece: Callable[[Piece, int], bytes],
     num_classes: int,
     precision: str = "float32",
     settings: BenchmarkSettings = TABLE_SETTINGS,
@@ -154,8 +154,8 @@ def build_latency_table(
     Args:
         space: The search space.
         device: Where to measure.
-        convert_piece: Gives the TFLite model of a piece with a flexible input
-            size, such as `ofa_tf.export.block_models.block_model_converter`.
+        convert_piece: Gives the TFLite model of a piece for a height and width
+            of its input, such as `ofa_tf.export.block_models.block_model_converter`.
         num_classes: Number of classes that `convert_piece` builds the head for.
         precision: Precision that `convert_piece` converts to; recorded.
         settings: How to measure; each piece is run once a round, without
@@ -170,11 +170,11 @@ def build_latency_table(
     sizes = _image_sizes(space, image_sizes)
     pieces = distinct_pieces(space, sizes)
     report = on_progress or (lambda done, total: None)
-    models = [BenchmarkModel(OVERHEAD, convert_piece(Piece(OVERHEAD, 8)), (1, 1, 1, 8))]
+    models = [BenchmarkModel(OVERHEAD, convert_piece(Piece(OVERHEAD, 8), 1), (1, 1, 1, 8))]
     labels: list[tuple[str, int]] = [(OVERHEAD, 1)]
     for index, (piece, spatial) in enumerate(pieces):
-        content = convert_piece(piece)
         for size in spatial:
+            content = convert_piece(piece, size)
             models.append(BenchmarkModel(f"{piece.key}@{size}", content, (1, size, size, piece.in_channels)))
             labels.append((piece.key, size))
         report(index + 1, 2 * len(pieces))  # converting is the first half of the bar, measuring the second

@@ -1,5 +1,6 @@
 """The pieces of a search space as TFLite models of their own, to be measured."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import keras
@@ -17,12 +18,15 @@ PRECISIONS = {"float32": "none", "int8": "int8"}
 _CALIBRATION_SIZE = 8  # pixels; random images need no more to set quantization ranges
 
 
-def block_model_converter(space: SearchSpace, num_classes: int, precision: str = "float32") -> Callable[[Piece], bytes]:
+def block_model_converter(
+    space: SearchSpace, num_classes: int, precision: str = "float32"
+) -> Callable[[Piece, int], bytes]:
     """What turns a piece of `space` into a TFLite model.
 
-    The models have random weights (latency does not depend on them) and a
+    The models have random weights (latency does not depend on them). Most have a
     flexible input size: the interpreter resizes the one model to every size, and
-    then runs it exactly as one that was converted for that size.
+    then runs it exactly as one that was converted for that size. Inputs so small
+    that a kernel is cut to their size (see `split_depthwise`) get models of their own.
 
     Args:
         space: The search space.
@@ -30,7 +34,8 @@ def block_model_converter(space: SearchSpace, num_classes: int, precision: str =
         precision: `"float32"` or `"int8"`.
 
     Returns:
-        Function from a piece to the content of its `.tflite` file.
+        Function from a piece and the height and width of its input to the content
+        of a `.tflite` file.
 
     Raises:
         InputError: If `precision` or `num_classes` is not allowed.
@@ -40,15 +45,28 @@ def block_model_converter(space: SearchSpace, num_classes: int, precision: str =
     if num_classes < 1:
         raise InputError(f"Expected `num_classes` to be at least 1. Received: num_classes={num_classes}.")
 
-    def convert_piece(piece: Piece) -> bytes:
+    flexible: dict[str, bytes] = {}
+
+    def convert_piece(piece: Piece, size: int) -> bytes:
+        if getattr(piece.part, "kernel_size", 1) // 2 >= size:
+            return convert_for(piece, size)
+        if piece.key not in flexible:
+            flexible[piece.key] = convert_for(piece, None)
+        return flexible[piece.key]
+
+    def convert_for(piece: Piece, size: int | None) -> bytes:
         rng = np.random.default_rng(0)
-        shape = (1, _CALIBRATION_SIZE, _CALIBRATION_SIZE, piece.in_channels)
+        pixels = size or _CALIBRATION_SIZE
+        shape = (1, pixels, pixels, piece.in_channels)
 
         def images() -> Iterator[list[np.ndarray]]:
             for _ in range(2):
                 yield [rng.standard_normal(shape, dtype=np.float32)]
 
-        graph = lower(read_keras(build_piece(piece, space, num_classes)), quantized=precision == "int8")
+        graph = read_keras(build_piece(piece, space, num_classes))
+        graph = lower(
+            dataclasses.replace(graph, input_shape=(size, size, piece.in_channels)), quantized=precision == "int8"
+        )
         return convert(graph, PRECISIONS[precision], images)
 
     return convert_piece

@@ -94,6 +94,16 @@ class Graph:
         """The nodes that take the output of a node."""
         return tuple(node for node in self.nodes if name in node.inputs)
 
+    def sizes(self) -> dict[str, tuple[int | None, ...]]:
+        """Height and width of the input and of each node's output, by name; `None` where the input leaves it open."""
+        sizes: dict[str, tuple[int | None, ...]] = {INPUT: self.input_shape[:2]}
+        for node in self.nodes:
+            before = sizes[node.inputs[0]]
+            sizes[node.name] = tuple(
+                None if size is None else _out_size(node, axis, size) for axis, size in enumerate(before)
+            )
+        return sizes
+
     def map(self, replace: Callable[[Node], Sequence[Node]]) -> "Graph":
         """Replace each node by some; the last of them must keep its name.
 
@@ -106,3 +116,19 @@ class Graph:
                 used.update(node.inputs)
                 kept.append(node)
         return Graph(self.input_shape, tuple(reversed(kept)))
+
+
+def _out_size(node: Node, axis: int, size: int) -> int:
+    """Height (axis 0) or width of a node's output, from that of its first input."""
+    if node.op in ("mean", "flatten", "dense"):
+        return 1
+    if node.op == "pad":
+        return size + sum(node.attributes["padding"][axis])
+    if node.op == "crop":
+        return size - sum(node.attributes["cropping"][axis])
+    if "stride" not in node.attributes:
+        return size
+    window = 1
+    if node.attributes["padding"] == "valid":
+        window = node.kernel.shape[axis] if "kernel" in node.weights else node.attributes["size"]
+    return (size - window) // node.attributes["stride"] + 1

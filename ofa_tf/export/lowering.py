@@ -163,15 +163,32 @@ def _commutes(node: Node, is_scalar: bool) -> bool:
 
 
 def split_depthwise(graph: Graph) -> Graph:
-    """Make a depthwise convolution of more than 25 taps a sum of several, each over some of its rows."""
+    """Make a depthwise convolution of more than 25 taps a sum of several, each over some of its rows.
+
+    Taps that see nothing but padding, as those of a 7x7 kernel on a 3x3 image, are left out.
+    """
+    sizes = graph.sizes()
 
     def replace(node: Node) -> list[Node]:
         if node.op != "depthwise_conv2d" or math.prod(node.kernel.shape[:2]) <= _MAX_TAPS:
             return [node]
         source, padding = _padding(graph, node)
+        node, padding = _trim(node, padding, sizes[source])
         return _split(node, source, padding)
 
     return graph.map(replace)
+
+
+def _trim(node: Node, padding: Padding, sizes: tuple[int | None, ...]) -> tuple[Node, Padding]:
+    """Cut off the outer rows and columns of a centered kernel that never reach into the image."""
+    kernel, trimmed = node.kernel, []
+    for axis, ((before, after), size) in enumerate(zip(padding, sizes, strict=True)):
+        cut = 0
+        if size is not None and before == after and kernel.shape[axis] == 2 * before + 1:
+            cut = max(0, before - (size - 1))
+        kernel = np.take(kernel, range(cut, kernel.shape[axis] - cut), axis)
+        trimmed.append((before - cut, after - cut))
+    return node.with_weights(kernel=kernel), (trimmed[0], trimmed[1])
 
 
 def _padding(graph: Graph, node: Node) -> tuple[str, Padding]:
@@ -195,11 +212,12 @@ def _split(node: Node, source: str, padding: Padding) -> list[Node]:
     height, width = node.kernel.shape[:2]
     (top, bottom), columns = padding
     num_rows = max(1, _MAX_TAPS // width)
+    starts = range(0, height, num_rows)
     nodes: list[Node] = []
     total = ""
-    for start in range(0, height, num_rows):
+    for start in starts:
         kernel = node.kernel[start : start + num_rows]
-        name, x = f"{node.name}_rows{start}", source
+        name, x = f"{node.name}_rows{start}" if len(starts) > 1 else node.name, source
         rows = (top - start, bottom - (height - start - len(kernel)))  # negative: to be cropped
         if min(rows) < 0:
             cropping = (tuple(max(0, -count) for count in rows), (0, 0))
@@ -215,8 +233,7 @@ def _split(node: Node, source: str, padding: Padding) -> list[Node]:
         attributes = {"stride": node.attributes["stride"], "padding": "valid"}
         nodes.append(Node(name, "depthwise_conv2d", (x,), attributes, weights))
         if total:
-            is_last = start + num_rows >= height
-            nodes.append(Node(node.name if is_last else f"{name}_sum", "add", (total, name)))
+            nodes.append(Node(node.name if start == starts[-1] else f"{name}_sum", "add", (total, name)))
         total = nodes[-1].name
     return nodes
 

@@ -58,7 +58,7 @@ def formula_device() -> FormulaDevice:
 
 @pytest.fixture
 def table(space: SearchSpace, formula_device: FormulaDevice) -> LatencyTable:
-    return build_latency_table(space, formula_device, lambda piece: b"", num_classes=10)
+    return build_latency_table(space, formula_device, lambda piece, size: b"", num_classes=10)
 
 
 @pytest.fixture(scope="session")
@@ -66,4 +66,4 @@ def small_model() -> bytes:
     from ofa_tf.device.pieces import OVERHEAD, Piece
     from ofa_tf.export.block_models import block_model_converter
 
-    return block_model_converter(get_search_space("mobilenet_v3_tiny"), 10)(Piece(OVERHEAD, 8))
+    return block_model_converter(get_search_space("mobilenet_v3_tiny"), 10)(Piece(OVERHEAD, 8), 1)

@@ -26,7 +26,7 @@ def _slow_sum(space: SearchSpace, table: LatencyTable, arch: Arch) -> float:
 @pytest.mark.parametrize("name", ["mobilenet_v3_tiny", "mobilenet_v3_w1.0", "proxyless_w1.3", "resnet50d"])
 def test_prediction_is_the_sum_over_the_parts(name: str, formula_device: Any) -> None:
     space = get_search_space(name)
-    table = build_latency_table(space, formula_device, lambda piece: b"", 10)
+    table = build_latency_table(space, formula_device, lambda piece, size: b"", 10)
     genes = space.sample_genes(np.random.default_rng(0), 40)
     model = LatencyModel(space, table, slope=1.25, intercept_ms=0.5)
     expected = [1.25 * _slow_sum(space, table, arch) + 0.5 for arch in space.decode(genes)]
@@ -99,7 +99,7 @@ def test_table_of_another_space_is_refused(table: LatencyTable) -> None:
 
 
 def test_image_size_outside_the_measured_range_is_refused(space: SearchSpace, formula_device: Any) -> None:
-    table = build_latency_table(space, formula_device, lambda piece: b"", 10, image_sizes=[28, 36])
+    table = build_latency_table(space, formula_device, lambda piece, size: b"", 10, image_sizes=[28, 36])
     model = LatencyModel(space, table)
     assert model.predict(space.largest(32)) > 0
     with pytest.raises(InputError, match=r"measured range 28\.\.36. Received: 40"):

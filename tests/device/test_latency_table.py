@@ -46,7 +46,7 @@ def test_pieces_are_measured_one_run_a_round_and_once_per_size(table: LatencyTab
 
 
 def test_few_of_many_image_sizes_are_measured_and_the_others_interpolated(formula_device: Any) -> None:
-    table = build_latency_table(W10, formula_device, lambda piece: b"", 10)
+    table = build_latency_table(W10, formula_device, lambda piece, size: b"", 10)
     assert table.image_sizes == (128, 152, 176, 200, 224)
     for size in (130, 164, 220):
         assert table.latency_ms("stem", size) == pytest.approx(formula_device.piece_ms("stem", size))
@@ -55,7 +55,7 @@ def test_few_of_many_image_sizes_are_measured_and_the_others_interpolated(formul
 def test_progress_reaches_its_end(space: SearchSpace, formula_device: Any) -> None:
     steps: list[tuple[int, int]] = []
     build_latency_table(
-        space, formula_device, lambda piece: b"", 10, on_progress=lambda done, total: steps.append((done, total))
+        space, formula_device, lambda piece, size: b"", 10, on_progress=lambda done, total: steps.append((done, total))
     )
     assert steps == sorted(steps)
     assert steps[-1] == (186, 186)
@@ -64,11 +64,11 @@ def test_progress_reaches_its_end(space: SearchSpace, formula_device: Any) -> No
 def test_a_failing_piece_is_named(space: SearchSpace, formula_device: Any) -> None:
     formula_device.failing = "head"
     with pytest.raises(InputError, match=r"device 'formula'. Received: head_in80@\d: it broke"):
-        build_latency_table(space, formula_device, lambda piece: b"", 10)
+        build_latency_table(space, formula_device, lambda piece, size: b"", 10)
 
 
 def test_sizes_outside_the_measured_range_are_refused(space: SearchSpace, formula_device: Any) -> None:
-    table = build_latency_table(space, formula_device, lambda piece: b"", 10, image_sizes=[36, 28])
+    table = build_latency_table(space, formula_device, lambda piece, size: b"", 10, image_sizes=[36, 28])
     assert table.image_sizes == (28, 36)
     with pytest.raises(InputError, match=r"measured range 28\.\.36. Received: 40"):
         table.check_image_size(40)
@@ -77,7 +77,7 @@ def test_sizes_outside_the_measured_range_are_refused(space: SearchSpace, formul
     with pytest.raises(InputError, match=r"latency table of mobilenet_v3_tiny. Received: 'k9'"):
         table.latency_ms("k9", 24)
     with pytest.raises(InputError, match=r"Received: \[0\]"):
-        build_latency_table(space, formula_device, lambda piece: b"", 10, image_sizes=[0])
+        build_latency_table(space, formula_device, lambda piece, size: b"", 10, image_sizes=[0])
 
 
 def test_table_survives_the_file(table: LatencyTable, space: SearchSpace, tmp_path: Path) -> None:

@@ -65,9 +65,25 @@ def test_resized_piece_equals_piece_of_fixed_size(piece: Piece) -> None:
 @pytest.mark.parametrize("kernel", [1, 2])
 def test_int8_piece_takes_int8_at_any_size(kernel: int) -> None:
     piece = _piece(4, kernel)
-    model = block_model_converter(SPACE, 10, "int8")(piece)
+    model = block_model_converter(SPACE, 10, "int8")(piece, 11)
     output, parts = _run(model, np.zeros((1, 11, 11, piece.in_channels), np.int8))
     assert (output.dtype, output.shape[:3], parts) == (np.int8, (1, 6, 6), 1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("piece", [_piece(4, 2), _piece(5, 2)], ids=lambda p: p.key)
+def test_large_kernels_run_on_the_smallest_images(piece: Piece, size: int) -> None:
+    content = block_model_converter(SPACE, 10)(piece, size)
+    values = np.random.default_rng(size).standard_normal((1, size, size, piece.in_channels), dtype=np.float32)
+    output, parts = _run(content, values)
+    assert parts == 1
+    assert output.shape[1] == -(-size // piece.part.stride)
+
+
+def test_a_piece_is_converted_once_for_all_sizes_that_need_no_model_of_their_own() -> None:
+    converter, piece = block_model_converter(SPACE, 10), _piece(4, 2)
+    assert converter(piece, 9) is converter(piece, 4)
+    assert converter(piece, 3) != converter(piece, 4)
 
 
 def test_overhead_piece_does_next_to_nothing() -> None:

@@ -108,6 +108,32 @@ def test_large_depthwise_kernels_are_split_exactly(
     np.testing.assert_allclose(run_graph(split, tf.constant(images)), expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", range(1, 6))
+def test_taps_that_see_only_padding_are_cut_off(size: int, stride: int) -> None:
+    rng = np.random.default_rng(size)
+    weights = {"kernel": rng.standard_normal((7, 7, 3, 1)).astype(np.float32)}
+    nodes = (
+        Node("pad", "pad", (INPUT,), {"padding": ((3, 3), (3, 3))}),
+        Node("dw", "depthwise_conv2d", ("pad",), {"stride": stride, "padding": "valid"}, weights),
+    )
+    graph = Graph((size, size, 3), nodes)
+    images = rng.standard_normal((1, size, size, 3)).astype(np.float32)
+    split = lower(graph, ["split_depthwise"])
+    np.testing.assert_allclose(run_graph(split, images), run_graph(graph, images), atol=1e-5)
+    largest = max(node.kernel.shape[1] for node in split.nodes if node.op == "depthwise_conv2d")
+    assert largest == min(7, 2 * size - 1)
+
+
+def test_sizes_are_those_of_the_outputs() -> None:
+    model, images = _subnet(LARGE_KERNELS, 0)
+    for graph in (read_keras(model), lower(read_keras(model), quantized=True)):
+        values = run_all(graph, tf.constant(images))
+        for name, size in graph.sizes().items():
+            if len(values[name].shape) == 4:
+                assert size == tuple(values[name].shape[1:3]), name
+
+
 def test_an_uneven_padding_is_refused_rather_than_moved() -> None:
     kernel = np.zeros((7, 7, 3, 1), np.float32)
     node = Node("dw", "depthwise_conv2d", (INPUT,), {"stride": 2, "padding": "same"}, {"kernel": kernel})

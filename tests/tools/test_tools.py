@@ -113,6 +113,16 @@ def test_a_search_without_the_device_s_latency_table_says_how_to_build_it(
     assert "python tools/build_latency_table.py --device=host --precision=int8 --workdir=" in line
 
 
+def test_several_archs_become_a_folder_of_models(run: Run, quickstart: Path, found: Path, tmp_path: Path) -> None:
+    options = (f"--workdir={quickstart}", f"--arch=min,{found}", "--quantization=dynamic", "--max_accuracy_drop=100")
+    result = run("tools/to_tflite.py", *options, f"--output={tmp_path / 'models'}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert sorted(path.name for path in (tmp_path / "models").glob("*.tflite")) == ["arch.tflite", "min.tflite"]
+    assert load_sidecar(tmp_path / "models" / "min.tflite")["arch"] == SMALL.smallest().to_dict()
+    line = _error_line(run("tools/to_tflite.py", *options, f"--output={tmp_path / 'one.tflite'}"))
+    assert "Expected --output to be a folder for 2 archs" in line
+
+
 def test_what_is_no_model_cannot_be_described(run: Run, quickstart: Path, tmp_path: Path) -> None:
     whole = (quickstart / "models" / "found_1_int8.tflite").read_bytes()
     (tmp_path / "cut.tflite").write_bytes(whole[: len(whole) // 2])
