@@ -18,7 +18,8 @@ def run_all(graph: Graph, images: tf.Tensor) -> dict[str, tf.Tensor]:
     """Outputs of all nodes, by name."""
     values = {INPUT: images}
     for node in graph.nodes:
-        values[node.name] = _OPERATIONS[node.op](node, *(values[name] for name in node.inputs))
+        with tf.name_scope(node.name):  # so that tensors of a converted model are named after their layers
+            values[node.name] = _OPERATIONS[node.op](node, *(values[name] for name in node.inputs))
     return values
 
 

@@ -83,9 +83,9 @@ class TFLiteModel:
         logits = np.empty((len(images), self.num_classes), np.float32)
         for index in range(len(images)):
             image = self.input_format.denormalize(images[index : index + 1])
-            self._interpreter.set_tensor(self._input["index"], _quantize(image, self._input))
+            self._interpreter.set_tensor(self._input["index"], quantize(image, self._input))
             self._interpreter.invoke()
-            logits[index] = _dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
+            logits[index] = dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
         return logits
 
 
@@ -115,7 +115,8 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
-def _quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+def quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    """Float values as a tensor of the interpreter holds them; `tensor` is its details."""
     kind = np.dtype(tensor["dtype"])
     if not np.issubdtype(kind, np.integer):
         return values.astype(kind, copy=False)
@@ -125,7 +126,8 @@ def _quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
     return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(kind)
 
 
-def _dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+def dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    """Float32 values of what a tensor of the interpreter holds; `tensor` is its details."""
     if not np.issubdtype(values.dtype, np.integer):
         return values.astype(np.float32, copy=False)
     scale, zero_point = tensor["quantization"]

@@ -1,6 +1,8 @@
 """What each rewrite gains: latencies of one network, converted in several ways and measured in turns."""
 
+import contextlib
 import dataclasses
+import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -110,7 +112,7 @@ def _to_relu6(node: Node) -> list[Node]:
 def _convert_keras(subnet: keras.Model, quantization: str) -> bytes:
     import tensorflow as tf
 
-    with withheld_stderr():
+    with withheld_stderr(), contextlib.redirect_stdout(io.StringIO()):  # the converter lists all variables
         converter = tf.lite.TFLiteConverter.from_keras_model(subnet)
         configure_converter(converter, tf, quantization, lambda: _images(subnet.input_shape[1:]))
         return bytes(converter.convert())

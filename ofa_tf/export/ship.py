@@ -1,7 +1,7 @@
 """Shipping a subnet: convert it, let it through the gate, write it with its sidecar."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.export.gate import Batches, Reference, compare, find_fault
 from ofa_tf.export.input_format import InputFormat
+from ofa_tf.export.layer_errors import LayerError, layer_errors
 from ofa_tf.export.metadata import add_metadata
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.sidecar import describe, save_tflite
-from ofa_tf.export.tflite import to_tflite
+from ofa_tf.export.tflite import inference_graph, to_tflite
 from ofa_tf.presets import get_search_space
 
+_NUM_EXAMINED_IMAGES = 4  # of which every layer's error is measured when a model fails
 _NUM_RANDOM_IMAGES = 8  # that a model is checked on when there is no data set
 
 
@@ -85,9 +87,12 @@ def ship(
     report = compare(content, reference, _rounded(data.held_out(arch), input_format))
     fault = find_fault(report, options.quantization, options.max_accuracy_drop)
     if fault is not None:
+        graph = inference_graph(subnet, options.quantization, options.lowering, input_format)
+        images, _ = next(iter(data.held_out(arch)))
+        errors = layer_errors(graph, content, input_format.denormalize(images[:_NUM_EXAMINED_IMAGES]))
         raise InputError(
-            f"Expected the {options.quantization} model to agree with the network it was made from. Received: {fault}. "
-            f"{_remedy(options.quantization)} Nothing was written."
+            f"Expected the {options.quantization} model to agree with the network it was made from. Received: {fault}; "
+            f"{_describe_errors(errors)}. {_remedy(options.quantization)} Nothing was written."
         )
     space = get_search_space(arch.space)
     parts = space.plain_parts(dataclasses.replace(arch, image_size=space.image_sizes[0])).values()
@@ -103,6 +108,14 @@ def ship(
 def _rounded(batches: Batches, input_format: InputFormat) -> Batches:
     """Batches of images that the model can be given exactly."""
     return ((input_format.round(images), labels) for images, labels in batches)
+
+
+def _describe_errors(errors: Sequence[LayerError]) -> str:
+    largest, worst = (max(errors, key=lambda entry: getattr(entry, kind)) for kind in ("error", "added"))
+    return (
+        f"the largest error of a layer is {largest.error:.1%} in {largest.name}, "
+        f"and most is added by {worst.name} ({worst.added:.1%})"
+    )
 
 
 def _remedy(quantization: str) -> str:

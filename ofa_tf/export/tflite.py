@@ -55,8 +55,15 @@ def to_tflite(
     images = None
     if quantization == "int8":
         images = _ImageFeed(quantization, representative_images, image_shape, input_format)
-    graph = lower(input_format.prepend_to(read_keras(subnet)), lowering, quantized=quantization == "int8")
+    graph = inference_graph(subnet, quantization, lowering, input_format)
     return convert(graph, quantization, images, input_format.is_uint8)
+
+
+def inference_graph(
+    subnet: keras.Model, quantization: str, lowering: str | Sequence[str], input_format: InputFormat
+) -> Graph:
+    """What `to_tflite` converts; arguments as there."""
+    return lower(input_format.prepend_to(read_keras(subnet)), lowering, quantized=quantization == "int8")
 
 
 def convert(

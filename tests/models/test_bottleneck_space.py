@@ -10,6 +10,7 @@ import tensorflow as tf
 from ofa_tf.arch import Arch
 from ofa_tf.cost import num_macs, num_params
 from ofa_tf.export.inference import TFLiteModel
+from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.models.channel_sorting import sort_channels
 from ofa_tf.models.extraction import extract_subnet
@@ -107,6 +108,6 @@ def test_it_is_trained_searched_and_shipped(tmp_path: Path) -> None:
     found = search_under(workdir, Limits(macs=limit), settings=EvolutionSettings(20, 10), num_finalists=0)
     assert found.costs["macs"] <= limit
     path = tmp_path / "model.tflite"
-    ship_subnet(workdir, found.arch, "int8", path)
+    ship_subnet(workdir, found.arch, path, ExportOptions("int8", max_accuracy_drop=1.0))
     assert TFLiteModel(path).image_size == found.arch.image_size
     assert load_sidecar(path)["num_params"] == num_params(BOTTLENECKS, found.arch, 2)

@@ -168,7 +168,7 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
 @pytest.mark.parametrize(
     ("program", "arguments", "message"),
     [
-        ("train_main.py", ["--phase=width"], "Run first: python train_main.py --phase=depth --stage=2"),
+        ("train_main.py", ["--phase=width"], "Run first: python train_main.py --phase=all --resume"),
         ("train_main.py", ["--phase=wide"], "Expected --phase to be one of"),
         ("train_main.py", ["--dataset=cifar11"], "Received: 'cifar11'"),
         ("train_main.py", ["--dataset=folder:/no/such/folder"], "/no/such/folder"),
