@@ -30,10 +30,7 @@ def _conv2d(node: Node, x: tf.Tensor) -> tf.Tensor:
 
 def _depthwise_conv2d(node: Node, x: tf.Tensor) -> tf.Tensor:
     stride = node.attributes["stride"]
-    dilation = node.attributes.get("dilation", 1)
-    x = tf.nn.depthwise_conv2d(
-        x, node.kernel, (1, stride, stride, 1), node.attributes["padding"].upper(), dilations=(dilation,) * 2
-    )
+    x = tf.nn.depthwise_conv2d(x, node.kernel, (1, stride, stride, 1), node.attributes["padding"].upper())
     return _add_bias(node, x)
 
 

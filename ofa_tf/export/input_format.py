@@ -12,6 +12,18 @@ from ofa_tf.export.graph import INPUT, Graph, Node
 INPUT_TYPES = ("normalized", "float32", "uint8")
 
 
+def check_input_type(input_type: str) -> None:
+    """Check a type of input.
+
+    Raises:
+        InputError: If it is unknown.
+    """
+    if input_type not in INPUT_TYPES:
+        raise InputError(
+            f"Expected `input_type` to be one of {list(INPUT_TYPES)}. Received: input_type={input_type!r}."
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class InputFormat:
     """What a model takes as an image.
@@ -34,10 +46,7 @@ class InputFormat:
     std: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.input_type not in INPUT_TYPES:
-            raise InputError(
-                f"Expected `input_type` to be one of {list(INPUT_TYPES)}. Received: input_type={self.input_type!r}."
-            )
+        check_input_type(self.input_type)
         if self.input_type != "normalized" and (not self.mean or len(self.mean) != len(self.std)):
             raise InputError(
                 f"Expected `mean` and `std`, one number a channel, for input_type={self.input_type!r}. "

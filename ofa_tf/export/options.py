@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from ofa_tf.errors import InputError
-from ofa_tf.export.input_format import INPUT_TYPES
+from ofa_tf.export.input_format import check_input_type
 from ofa_tf.export.lowering import choose_lowerings
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
@@ -37,10 +37,7 @@ class ExportOptions:
                 f"Received: quantization={self.quantization!r}."
             )
         choose_lowerings(self.lowering, quantized=False)
-        if self.input_type not in INPUT_TYPES:
-            raise InputError(
-                f"Expected `input_type` to be one of {list(INPUT_TYPES)}. Received: input_type={self.input_type!r}."
-            )
+        check_input_type(self.input_type)
         if not 0 <= self.max_accuracy_drop <= 1:
             raise InputError(
                 f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."
