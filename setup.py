@@ -31,6 +31,7 @@ REQUIREMENTS = [
     "ai-edge-litert>=2.3",
     "importlib_resources>=7.1",  # tensorflow-datasets uses it on every Python but declares it only for old ones.
     "keras>=3.12",
+    "litert-quantizer>=0.11",
     "numpy>=2.2",
     "scikit-learn>=1.7",
     "scipy>=1.15",

@@ -17,7 +17,7 @@ from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import TABLE_SETTINGS, build_latency_table
 from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter
-from ofa_tf.export.options import ExportOptions
+from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions
 from ofa_tf.export.ship import ExportData, ship
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.models.extraction import extract_subnet
@@ -249,9 +249,10 @@ def ship_model(
     announce("converting")
     subnet, arch = load_subnet(model_path)
     if dataset is None:
-        if options.quantization == "int8":
+        if options.quantization in ACTIVATION_BITS:
             raise InputError(
-                "Expected --dataset with --quantization=int8: training images set the ranges. Received: none."
+                f"Expected --dataset with --quantization={options.quantization}: training images set the ranges. "
+                "Received: none."
             )
         return ship(subnet, arch, path, options, ExportData((IMAGE_MEAN, IMAGE_STD)))
     source, num_classes = open_source(dataset, data_dir), int(subnet.output_shape[-1])

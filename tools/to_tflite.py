@@ -36,7 +36,7 @@ _QUANTIZATION = flags.DEFINE_enum(
     "quantization",
     "none",
     QUANTIZATIONS,
-    "Quantization after training (quantization-aware training and int16x8 are not done yet).",
+    "Quantization after training (quantization-aware training is not done yet).",
 )
 _NUM_IMAGES = flags.DEFINE_integer("num_representative_images", 200, "Training images that set the int8 ranges.")
 _LOWERING = flags.DEFINE_list(

@@ -1,7 +1,7 @@
 """The pieces of a search space as TFLite models of their own, to be measured."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -10,11 +10,12 @@ from ofa_tf.device.pieces import Piece
 from ofa_tf.errors import InputError
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import lower
-from ofa_tf.export.tflite import convert
+from ofa_tf.export.ranges import measure_ranges
+from ofa_tf.export.tflite import convert, convert_to_integer
 from ofa_tf.models.subnet import add_part
 from ofa_tf.search_space import SearchSpace
 
-PRECISIONS = {"float32": "none", "int8": "int8"}
+PRECISIONS = ("float32", "int8")
 _CALIBRATION_SIZE = 8  # pixels; random images need no more to set quantization ranges
 
 
@@ -55,19 +56,14 @@ def block_model_converter(
         return flexible[piece.key]
 
     def convert_for(piece: Piece, size: int | None) -> bytes:
-        rng = np.random.default_rng(0)
-        pixels = size or _CALIBRATION_SIZE
-        shape = (1, pixels, pixels, piece.in_channels)
-
-        def images() -> Iterator[list[np.ndarray]]:
-            for _ in range(2):
-                yield [rng.standard_normal(shape, dtype=np.float32)]
-
         graph = read_keras(build_piece(piece, space, num_classes))
-        graph = lower(
-            dataclasses.replace(graph, input_shape=(size, size, piece.in_channels)), quantized=precision == "int8"
-        )
-        return convert(graph, PRECISIONS[precision], images)
+        graph = dataclasses.replace(graph, input_shape=(size, size, piece.in_channels))
+        graph = lower(graph, quantized=precision == "int8")
+        if precision == "float32":
+            return convert(graph)
+        pixels = size or _CALIBRATION_SIZE
+        images = np.random.default_rng(0).standard_normal((2, pixels, pixels, piece.in_channels), dtype=np.float32)
+        return convert_to_integer(graph, measure_ranges(graph, [images]))
 
     return convert_piece
 

@@ -19,8 +19,13 @@ def run_all(graph: Graph, images: tf.Tensor) -> dict[str, tf.Tensor]:
     values = {INPUT: images}
     for node in graph.nodes:
         with tf.name_scope(node.name):  # so that tensors of a converted model are named after their layers
-            values[node.name] = _OPERATIONS[node.op](node, *(values[name] for name in node.inputs))
+            values[node.name] = run_node(node, *(values[name] for name in node.inputs))
     return values
+
+
+def run_node(node: Node, *inputs: tf.Tensor) -> tf.Tensor:
+    """Output of one node."""
+    return _OPERATIONS[node.op](node, *inputs)
 
 
 def _conv2d(node: Node, x: tf.Tensor) -> tf.Tensor:

@@ -111,6 +111,17 @@ def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
     return interpreter
 
 
+def create_plain_interpreter(content: bytes) -> Any:
+    """A LiteRT interpreter without a delegate, that keeps every tensor; its memory is not allocated yet."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    return Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 

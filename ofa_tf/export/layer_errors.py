@@ -1,14 +1,14 @@
 """Where a quantized model goes wrong: the error of each of its layers."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ofa_tf.export.graph import Graph
 from ofa_tf.export.graph_function import run_all
-from ofa_tf.export.inference import dequantize, quantize
+from ofa_tf.export.inference import create_plain_interpreter, dequantize, quantize
+from ofa_tf.export.tensors import tensors_of_nodes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +41,9 @@ def layer_errors(graph: Graph, content: bytes, images: np.ndarray) -> list[Layer
     """
     differences: dict[str, float] = {}
     sizes: dict[str, float] = {}
-    interpreter = _create_plain_interpreter(content)
-    tensors = _tensors_of_nodes(graph, interpreter)
+    interpreter = create_plain_interpreter(content)
+    interpreter.allocate_tensors()
+    tensors = {name: details[-1] for name, details in tensors_of_nodes(graph, interpreter).items()}
     for image in images:
         expected = run_all(graph, tf.constant(image[np.newaxis]))
         (details,) = interpreter.get_input_details()
@@ -68,30 +69,3 @@ def _error_before(graph: Graph, name: str, errors: dict[str, float]) -> float:
     if node is None:
         return 0.0
     return max(errors[before] if before in errors else _error_before(graph, before, errors) for before in node.inputs)
-
-
-def _create_plain_interpreter(content: bytes) -> Any:
-    """One without a delegate, that keeps every tensor."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    interpreter = Interpreter(
-        model_content=content,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
-    )
-    interpreter.allocate_tensors()
-    return interpreter
-
-
-def _tensors_of_nodes(graph: Graph, interpreter: Any) -> dict[str, Any]:
-    """The tensor of each node that has one: its name lists the operations that were fused, `node/Operation;...`."""
-    order = {node.name: index for index, node in enumerate(graph.nodes)}
-    produced = {int(index) for operator in interpreter._get_ops_details() for index in operator["outputs"]}
-    tensors = {}
-    for tensor in interpreter.get_tensor_details():
-        scopes = [part.split("/")[0] for part in tensor["name"].split(";")]
-        named = [scope for scope in scopes if scope in order]
-        if int(tensor["index"]) in produced and named:
-            tensors[max(named, key=order.__getitem__)] = tensor
-    (output,) = interpreter.get_output_details()  # which is called after the signature
-    return {**tensors, graph.nodes[-1].name: output}

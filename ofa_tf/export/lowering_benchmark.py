@@ -16,7 +16,8 @@ from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.graph import Graph, Node
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import FOR_INT8_ONLY, LOWERINGS, lower
-from ofa_tf.export.tflite import configure_converter, convert
+from ofa_tf.export.ranges import measure_ranges
+from ofa_tf.export.tflite import convert, convert_to_integer
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.native_log import withheld_stderr
 from ofa_tf.presets import get_search_space
@@ -26,7 +27,7 @@ ALL = "all rewrites"
 RELU6 = "all, ReLU6 instead of hard-swish"
 
 _NUM_CLASSES = 1000
-_PRECISIONS = {"float32": "none", "int8": "int8"}
+_PRECISIONS = ("float32", "int8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,9 +93,9 @@ def _ways(subnet: keras.Model, precision: str) -> Iterator[tuple[str, Callable[[
     used = [name for name in LOWERINGS if is_int8 or name not in FOR_INT8_ONLY]
 
     def by_graph(graph: Graph, names: Sequence[str]) -> Callable[[], bytes]:
-        return lambda: convert(lower(graph, names, is_int8), _PRECISIONS[precision], lambda: _images(graph.input_shape))
+        return lambda: _convert_graph(lower(graph, names, is_int8), is_int8)
 
-    yield REFERENCE, lambda: _convert_keras(subnet, _PRECISIONS[precision])
+    yield REFERENCE, lambda: _convert_keras(subnet, is_int8)
     yield ALL, by_graph(graph, used)
     for name in used:
         yield f"without {name}", by_graph(graph, [other for other in used if other != name])
@@ -109,16 +110,26 @@ def _to_relu6(node: Node) -> list[Node]:
     return [dataclasses.replace(node, attributes={"function": "relu6"}) if is_hard_swish else node]
 
 
-def _convert_keras(subnet: keras.Model, quantization: str) -> bytes:
+def _convert_graph(graph: Graph, is_int8: bool) -> bytes:
+    if not is_int8:
+        return convert(graph)
+    return convert_to_integer(graph, measure_ranges(graph, [np.concatenate(list(_images(graph.input_shape)))]))
+
+
+def _convert_keras(subnet: keras.Model, is_int8: bool) -> bytes:
     import tensorflow as tf
 
     with withheld_stderr(), contextlib.redirect_stdout(io.StringIO()):  # the converter lists all variables
         converter = tf.lite.TFLiteConverter.from_keras_model(subnet)
-        configure_converter(converter, tf, quantization, lambda: _images(subnet.input_shape[1:]))
+        if is_int8:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([image] for image in _images(subnet.input_shape[1:]))
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
         return bytes(converter.convert())
 
 
-def _images(shape: tuple[Any, ...]) -> Iterator[list[Any]]:
+def _images(shape: tuple[Any, ...]) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(0)
     for _ in range(2):
-        yield [rng.standard_normal((1, *shape), dtype=np.float32)]
+        yield rng.standard_normal((1, *shape), dtype=np.float32)

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.errors import InputError
+from ofa_tf.export.flatbuffer import IDENTIFIER, pack_model, unpack_model
 
 ENTRY = "ofa_tf"  # name of the metadata entry; its content is JSON in UTF-8
-_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite file
-_ALIGNMENT = 16  # bytes; the TFLite schema demands it of buffers, and kernels rely on it
 
 
 def add_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
@@ -25,17 +24,14 @@ def add_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
     Returns:
         Content of the file with a metadata entry called `ofa_tf`.
     """
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(content)
+    model = unpack_model(content)
     kept = [entry for entry in model.metadata or [] if _name(entry) != ENTRY]
     data = np.frombuffer(json.dumps(facts, ensure_ascii=False).encode(), np.uint8)
-    model.buffers = [*(_aligned(buffer) for buffer in model.buffers), _aligned(schema.BufferT(data=data))]
+    model.buffers.append(schema.BufferT(data=data))
     model.metadata = [*kept, schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)]
-    builder = flatbuffers.Builder(len(content) + len(data) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return pack_model(model)
 
 
 def read_metadata(model: bytes | str | Path) -> dict[str, Any]:
@@ -93,7 +89,7 @@ def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
             raise InputError(
                 f"Expected a TFLite file at {name}. Received: {error.strerror}. Write one with tools/to_tflite.py."
             ) from error
-    if content[4:8] != _IDENTIFIER:
+    if content[4:8] != IDENTIFIER:
         raise InputError(
             f"Expected {name} to be a TFLite file. Received: {len(content)} bytes beginning with {content[:8]!r}. "
             "Write it again with tools/to_tflite.py."
@@ -103,23 +99,3 @@ def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
 
 def _name(entry: Any) -> str:
     return entry.name.decode() if isinstance(entry.name, bytes) else entry.name
-
-
-def _aligned(buffer: Any) -> Any:
-    """A buffer that keeps its alignment when it is packed, which the generated code's own class does not."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    class Aligned(schema.BufferT):
-        def Pack(self, builder: Any) -> int:
-            payload = np.asarray(self.data, np.uint8).tobytes() if self.data is not None else b""
-            if payload:
-                builder.StartVector(1, len(payload), _ALIGNMENT)
-                builder.head -= len(payload)
-                builder.Bytes[builder.head : builder.head + len(payload)] = payload
-                vector = builder.EndVector()
-            schema.BufferStart(builder)
-            if payload:
-                schema.BufferAddData(builder, vector)
-            return schema.BufferEnd(builder)
-
-    return Aligned(data=buffer.data)

@@ -7,7 +7,8 @@ from ofa_tf.errors import InputError
 from ofa_tf.export.input_format import check_input_type
 from ofa_tf.export.lowering import choose_lowerings
 
-QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+ACTIVATION_BITS = {"int8": 8, "int16x8": 16}  # of the quantizations with integer activations
+QUANTIZATIONS = ("none", "float16", "dynamic", *ACTIVATION_BITS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,11 @@ class ExportOptions:
             )
         choose_lowerings(self.lowering, quantized=False)
         check_input_type(self.input_type)
+        if self.quantization == "int16x8" and self.input_type == "uint8":
+            raise InputError(
+                "Expected `input_type` to be 'normalized' or 'float32' with quantization='int16x8', which takes int16. "
+                "Received: input_type='uint8'."
+            )
         if not 0 <= self.max_accuracy_drop <= 1:
             raise InputError(
                 f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."

@@ -4,6 +4,7 @@ import pytest
 
 from ofa_tf.errors import InputError
 from ofa_tf.export.inference import TFLiteModel
+from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.tflite import to_tflite
 
 
@@ -53,14 +54,31 @@ def test_int8_weights_are_quantized_per_channel(subnet: keras.Model, images: np.
     assert max(scales) >= 480  # one scale for each channel of the last convolution
 
 
-def test_the_converters_messages_stay_off_stderr(subnet: keras.Model, capfd: pytest.CaptureFixture[str]) -> None:
+def test_int16x8_is_more_exact_than_int8(subnet: keras.Model, images: np.ndarray) -> None:
+    models = {name: to_tflite(subnet, name, [images]) for name in ("int8", "int16x8")}
+    assert TFLiteModel(models["int16x8"]).input_dtype == TFLiteModel(models["int16x8"]).output_dtype == np.int16
+    expected = np.asarray(subnet(images, training=False))
+    errors = {name: np.abs(TFLiteModel(model).predict(images) - expected).mean() for name, model in models.items()}
+    assert errors["int16x8"] < 0.5 * errors["int8"]  # what is left is the rounding of the weights
+
+
+def test_int16x8_does_not_take_uint8(subnet: keras.Model, images: np.ndarray) -> None:
+    camera = InputFormat("uint8", (127.5,) * 3, (127.5,) * 3)
+    with pytest.raises(InputError, match=r"with quantization='int16x8'.* Received: input_type='uint8'"):
+        to_tflite(subnet, "int16x8", [images], input_format=camera)
+
+
+def test_the_converters_messages_stay_off_stderr(
+    subnet: keras.Model, images: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
     to_tflite(subnet, "dynamic")
+    to_tflite(subnet, "int8", [images])
     assert capfd.readouterr().err == ""
 
 
 def test_unknown_quantization_is_named(subnet: keras.Model) -> None:
-    with pytest.raises(InputError, match=r"Expected `quantization` to be one of .*int8.*Received: .*'int16x8'"):
-        to_tflite(subnet, "int16x8")
+    with pytest.raises(InputError, match=r"Expected `quantization` to be one of .*int8.*Received: .*'int4'"):
+        to_tflite(subnet, "int4")
 
 
 @pytest.mark.parametrize(

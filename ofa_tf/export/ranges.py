@@ -1,0 +1,32 @@
+"""Ranges of activations, from which integer models get their scales."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from ofa_tf.export.graph import INPUT, Graph
+from ofa_tf.export.graph_function import run_all
+
+Range = tuple[float, float]  # smallest and largest value; 0 lies between them
+
+
+def measure_ranges(graph: Graph, batches: Iterable[np.ndarray]) -> dict[str, Range]:
+    """The range of the input and of each node's output over images.
+
+    Args:
+        graph: What to run.
+        batches: Images as the graph takes them, `(n, height, width, channels)`.
+    """
+    names = [INPUT, *(node.name for node in graph.nodes)]
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def extremes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        values = {INPUT: images, **run_all(graph, images)}
+        return tuple(tf.stack([reduce(values[name]) for name in names]) for reduce in (tf.reduce_min, tf.reduce_max))
+
+    low, high = np.zeros(len(names)), np.zeros(len(names))
+    for images in batches:
+        batch_low, batch_high = extremes(tf.convert_to_tensor(images))
+        low, high = np.minimum(low, batch_low), np.maximum(high, batch_high)
+    return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}

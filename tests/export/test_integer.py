@@ -1,0 +1,103 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ofa_tf.export.graph import INPUT, Graph, Node
+from ofa_tf.export.graph_function import run_graph
+from ofa_tf.export.inference import TFLiteModel, create_plain_interpreter
+from ofa_tf.export.input_format import InputFormat
+from ofa_tf.export.integer import quantize_model
+from ofa_tf.export.ranges import Range, measure_ranges
+from ofa_tf.export.tensors import tensors_of_nodes
+from ofa_tf.export.tflite import convert, inference_graph
+
+
+@pytest.fixture(scope="module")
+def graph(subnet: keras.Model) -> Graph:
+    return inference_graph(subnet, "int8", "all", InputFormat())
+
+
+@pytest.fixture(scope="module")
+def lowered(graph: Graph) -> bytes:
+    return convert(graph)
+
+
+@pytest.fixture(scope="module")
+def ranges(graph: Graph, images: np.ndarray) -> dict[str, Range]:
+    return measure_ranges(graph, [images])
+
+
+def _details(content: bytes, graph: Graph) -> dict[str, dict]:
+    interpreter = create_plain_interpreter(content)
+    tensors = {name: details[-1] for name, details in tensors_of_nodes(graph, interpreter).items()}
+    return {INPUT: interpreter.get_input_details()[0], **tensors}
+
+
+def test_scales_and_zero_points_cover_the_ranges(graph: Graph, lowered: bytes, ranges: dict[str, Range]) -> None:
+    tensors = _details(quantize_model(lowered, graph, ranges), graph)
+    for name in (INPUT, "stem_bn", "stage3_block2_project_bn", "classifier"):
+        scale, zero_point = tensors[name]["quantization"]
+        low, high = ranges[name]
+        assert scale == pytest.approx((high - low) / 255, rel=1e-3)
+        assert scale * (-128 - zero_point) == pytest.approx(low, abs=scale)
+
+
+def test_a_model_is_within_a_step_of_rounding_where_one_convolution_is_all_there_is() -> None:
+    rng = np.random.default_rng(0)
+    inputs = keras.Input((6, 6, 3))
+    outputs = keras.layers.Flatten()(keras.layers.Conv2D(4, 6, use_bias=True, name="conv")(inputs))
+    model = keras.Model(inputs, outputs)
+    images = rng.standard_normal((20, 6, 6, 3), dtype=np.float32)
+    graph = inference_graph(model, "int8", "all", InputFormat())
+    ranges = measure_ranges(graph, [images])
+    actual = TFLiteModel(quantize_model(convert(graph), graph, ranges)).predict(images)
+
+    def rounded(values: np.ndarray, low: float, high: float) -> np.ndarray:
+        scale = (high - low) / 255
+        zero_point = round(-128 - low / scale)
+        return scale * (np.clip(np.rint(values / scale) + zero_point, -128, 127) - zero_point)
+
+    kernel = model.get_layer("conv").kernel.numpy()
+    steps = np.abs(kernel).max((0, 1, 2)) / 127
+    sums = np.einsum("nhwc,hwco->no", rounded(images, *ranges[INPUT]), steps * np.rint(kernel / steps))
+    expected = rounded(sums + model.get_layer("conv").bias.numpy(), *ranges["conv"])
+    assert np.abs(actual - expected).max() <= 1.01 * (ranges["conv"][1] - ranges["conv"][0]) / 255
+
+
+def _with_rounded_weights(node: Node) -> list[Node]:
+    if "kernel" not in node.weights:
+        return [node]
+    channels = -2 if node.op == "depthwise_conv2d" else -1
+    others = tuple(axis for axis in range(node.kernel.ndim) if axis != node.kernel.ndim + channels)
+    steps = np.abs(node.kernel).max(others, keepdims=True) / 127
+    return [node.with_weights(kernel=(steps * np.rint(node.kernel / steps)).astype(np.float32))]
+
+
+def test_with_int16_activations_only_the_rounding_of_weights_counts(
+    graph: Graph, lowered: bytes, ranges: dict[str, Range], images: np.ndarray
+) -> None:
+    actual = TFLiteModel(quantize_model(lowered, graph, ranges, activation_bits=16)).predict(images)
+    exact = np.asarray(run_graph(graph, tf.constant(images)))
+    expected = np.asarray(run_graph(graph.map(_with_rounded_weights), tf.constant(images)))
+    assert np.abs(expected - exact).max() > 0.05 * np.abs(exact).max()  # of a network that was never trained
+    assert np.abs(actual - expected).max() < 5e-3 * np.abs(exact).max()
+
+
+def test_chosen_nodes_stay_float(graph: Graph, lowered: bytes, ranges: dict[str, Range], images: np.ndarray) -> None:
+    chosen = [node.name for node in graph.nodes if node.name.startswith("stage2_block1")]
+    mixed = quantize_model(lowered, graph, ranges, float_nodes=chosen)
+    kinds = {name: details["dtype"] for name, details in _details(mixed, graph).items()}
+    assert kinds["stage2_block1_depthwise_relu"] == np.float32
+    assert kinds["stage1_block1_depthwise_relu"] == kinds["stage3_block1_depthwise_bn"] == np.int8
+    assert TFLiteModel(mixed).input_dtype == TFLiteModel(mixed).output_dtype == np.int8
+    assert np.isfinite(TFLiteModel(mixed).predict(images)).all()
+
+
+def test_data_are_inside_the_flatbuffer(graph: Graph, lowered: bytes, ranges: dict[str, Range]) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(quantize_model(lowered, graph, ranges))
+    buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
+    assert all(buffer.Size() == 0 for buffer in buffers)  # nothing behind it
+    assert max(buffer.DataLength() for buffer in buffers) > 10_000
