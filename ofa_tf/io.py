@@ -127,7 +127,8 @@ def check_output(path: str | Path) -> None:
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(
-            f"Expected {path} to be in a folder that can be written. Received: {folder}, which cannot. Choose another."
+            f"Expected {path} to be in a folder that can be written. Received: {folder}, "
+            f"{'which cannot' if folder.is_dir() else 'a file'}. Choose another."
         )
 
 

@@ -1,15 +1,17 @@
 """The steps after training, each from what lies in a workdir to what it adds there."""
 
 import dataclasses
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ofa_tf.arch import Arch
-from ofa_tf.data.pipeline import calibration_batches, eval_batches
+from ofa_tf.data.image_source import ImageSource
+from ofa_tf.data.pipeline import calibration_batches, eval_batches, steps_per_epoch, train_batches
 from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD, get_augmentation
 from ofa_tf.data.sources import open_source
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
@@ -17,7 +19,8 @@ from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import TABLE_SETTINGS, build_latency_table
 from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter
-from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions
+from ofa_tf.export.lowering import choose_lowerings
+from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions, FineTuning
 from ofa_tf.export.ship import ExportData, ship
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.models.extraction import extract_subnet
@@ -99,7 +102,14 @@ def measure_latencies(
     settings = dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads, time_limit_s=time_limit_s)
     with progress_bar(1, f"latency table of {device.id}", "step") as bar:
         table = build_latency_table(
-            space, device, converter, num_classes, precision, settings, on_progress=on_progress(bar)
+            space,
+            device,
+            converter,
+            num_classes,
+            precision,
+            settings,
+            on_progress=on_progress(bar),
+            lowering=choose_lowerings("all", quantized=precision == "int8"),
         )
     archs = networks_of_all_sizes(space, num_networks, np.random.default_rng(seed))
     models = []
@@ -177,13 +187,37 @@ def search_under(
 
 def export_data(workdir: Workdir, arch: Arch, num_representative_images: int = 200) -> ExportData:
     """The images and names of a run's data set that the export of an arch needs."""
-    evaluator = workdir.evaluator
+    evaluator, config = workdir.evaluator, workdir.config
     return ExportData(
         (IMAGE_MEAN, IMAGE_STD),
         workdir.source.class_names,
         lambda: evaluator.training_images(arch.image_size, num_representative_images),
         lambda: evaluator.eval_batches(arch.image_size, "test"),
+        functools.partial(_fine_tuning, workdir.source, arch.image_size, config.batch_size, config.augmentation),
     )
+
+
+def _fine_tuning(
+    source: ImageSource, image_size: int, batch_size: int, augmentation: str, options: ExportOptions
+) -> FineTuning:
+    """A few epochs of augmented training images, with a progress bar."""
+    batch_size = min(batch_size, source.num_examples("train"))
+    length = steps_per_epoch(source, batch_size)
+    bar = progress_bar(options.qat_epochs * length, "fine-tuning", "step")
+
+    def batches() -> Iterator[tuple[Any, Any]]:
+        with bar:
+            for epoch in range(options.qat_epochs):
+                yield from train_batches(
+                    source,
+                    batch_size=batch_size,
+                    epoch=epoch,
+                    seed=0,
+                    image_sizes=[image_size] * length,
+                    augmentation=augmentation,
+                )
+
+    return FineTuning(batches, options.qat_epochs * length, options.qat_learning_rate, on_progress(bar))
 
 
 def ship_subnet(
@@ -261,13 +295,15 @@ def ship_model(
             f"Expected the data set {source.name!r} to have the model's {num_classes} classes. "
             f"Received: {source.num_classes}."
         )
-    crop_fraction = get_augmentation("imagenet").eval_crop_fraction
+    augmentation = "imagenet"
+    crop_fraction = get_augmentation(augmentation).eval_crop_fraction
     images: dict[str, Any] = {"image_size": arch.image_size, "batch_size": 32, "crop_fraction": crop_fraction}
     data = ExportData(
         (IMAGE_MEAN, IMAGE_STD),
         source.class_names,
         lambda: calibration_batches(source, num_images=num_representative_images, seed=0, **images),
         lambda: eval_batches(source, "test", **images),
+        functools.partial(_fine_tuning, source, arch.image_size, images["batch_size"], augmentation),
     )
     return ship(subnet, arch, path, options, data)
 

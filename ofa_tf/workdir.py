@@ -12,6 +12,7 @@ from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.errors import InputError
+from ofa_tf.export.lowering import choose_lowerings
 from ofa_tf.presets import get_search_space
 from ofa_tf.progress import announce
 from ofa_tf.search_space import SearchSpace
@@ -122,12 +123,19 @@ class Workdir:
         """The latency model of a device, from its table.
 
         Raises:
-            InputError: If there is no table, or that of the host was measured on
-                another computer or with another runtime.
+            InputError: If there is no table, its pieces were exported in another
+                way, or that of the host was measured on another computer or with
+                another runtime.
         """
         table = LatencyTable.load(self.latency_table_path(device_id, precision), self.space)
         if device_id == "host":  # a phone need not be at hand
             table.check_device(get_device(device_id).describe())
+        lowering = choose_lowerings("all", quantized=precision == "int8")
+        if table.lowering != lowering:
+            raise InputError(
+                f"Expected a latency table of pieces exported with the rewrites {list(lowering)}. "
+                f"Received: one with {list(table.lowering)}. Build it again with tools/build_latency_table.py."
+            )
         return LatencyModel(self.space, table)
 
     def check_tables(self, device_id: str | None, precision: str = "float32") -> None:
@@ -169,16 +177,19 @@ class Workdir:
             return {f"random_{index}": arch for index, arch in enumerate(_draw(self.space, text, seed))}
         if not Path(text).is_file():
             raise InputError(
-                f"Expected --arch to be an arch JSON file, min, max or random:N. Received: --arch={text}. "
-                "Find an arch with tools/search.py."
+                f"Expected --arch to be an arch JSON file, min, max or random:N. Received: --arch={text}, which is no "
+                "file. Find an arch with tools/search.py."
             )
         arch = Arch.load(text)
-        self.space.validate(arch)
+        try:
+            self.space.validate(arch)
+        except InputError as error:
+            raise InputError(f"{text}: {error}") from error
         return {Path(text).stem: arch}
 
 
 def _draw(space: SearchSpace, text: str, seed: int) -> list[Arch]:
     number = text.removeprefix("random:")
     if not number.isdigit() or int(number) < 1:
-        raise InputError(f"Expected --arch=random:N with a whole number N. Received: --arch={text}.")
+        raise InputError(f"Expected --arch=random:N with a whole number N of at least 1. Received: --arch={text}.")
     return space.decode(space.sample_genes(np.random.default_rng(seed), int(number)))

@@ -4,7 +4,10 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -266,11 +269,38 @@ def test_an_output_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> 
     io.check_output(tmp_path / "new" / "folder" / "m.tflite")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"m.tflite to be in a folder that can be written. Received: .*file, which"):
+    with pytest.raises(InputError, match=r"m.tflite to be in a folder that can be written. Received: .*file, a file"):
         io.check_output(tmp_path / "file" / "m.tflite")
     with pytest.raises(InputError, match=r"Received: the folder .*Add a file name"):
         io.check_output(tmp_path)
-    if os.geteuid() != 0:  # whom no permission stops
-        (tmp_path / "fixed").mkdir(mode=0o500)
-        with pytest.raises(InputError, match=r"a folder that can be written. Received: .*fixed, which cannot"):
-            io.check_output(tmp_path / "fixed" / "m.tflite")
+
+
+def test_a_folder_that_is_read_only_is_refused_at_once() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # not pytest's, which only its owner enters
+        Path(folder).chmod(0o555)
+
+        def check() -> None:
+            with pytest.raises(InputError, match=r"a folder that can be written. Received: .*, which cannot"):
+                io.check_output(Path(folder) / "m.tflite")
+
+        _as_ordinary_user(check)
+        assert list(Path(folder).iterdir()) == []
+
+
+def _as_ordinary_user(check: Callable[[], None]) -> None:
+    """No permission stops root."""
+    if os.geteuid() != 0:
+        check()
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside threads
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setresuid(65534, 65534, 65534)
+            check()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

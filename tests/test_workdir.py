@@ -50,7 +50,9 @@ def test_archs_are_named_by_file_ends_or_number(tmp_path: Path) -> None:
     drawn = workdir.parse_archs("random:3", seed=1)
     assert list(drawn) == ["random_0", "random_1", "random_2"]
     assert drawn == workdir.parse_archs("random:3", seed=1) != workdir.parse_archs("random:3", seed=2)
-    with pytest.raises(InputError, match=r"Expected --arch=random:N with a whole number N. Received: --arch=random:x"):
+    with pytest.raises(
+        InputError, match=r"Expected --arch=random:N with a whole number N of at least 1. Received: --arch=random:x"
+    ):
         workdir.parse_archs("random:x")
     with pytest.raises(InputError, match=r"Expected --arch to be an arch JSON file.*Received: --arch=gone.json"):
         workdir.parse_archs("gone.json")
@@ -74,6 +76,19 @@ def test_a_latency_table_of_another_computer_is_refused(tmp_path: Path) -> None:
     table = LatencyTable(MICRO, 3, "float32", there, {}, MICRO.image_sizes, 0.01, entries)
     table.save(workdir.latency_table_path("host", "float32"))
     with pytest.raises(InputError, match=r"model='Another CPU'\). Received: model=.*tools/build_latency_table.py"):
+        workdir.latency_model("host")
+
+
+def test_a_latency_table_of_models_exported_in_another_way_is_refused(tmp_path: Path) -> None:
+    TrainConfig(str(tmp_path), space=MICRO.name).save()
+    workdir = Workdir(tmp_path)
+    here = {**get_device("host").describe(), "num_threads": 1}
+    lowering = ("fold_batch_norm",)
+    table = LatencyTable(MICRO, 3, "float32", here, {}, MICRO.image_sizes, 0.01, {"stem": {16: 0.1}}, lowering=lowering)
+    table.save(workdir.latency_table_path("host", "float32"))
+    with pytest.raises(
+        InputError, match=r"'split_depthwise'\]. Received: one with \['fold_batch_norm'\]. Build it again"
+    ):
         workdir.latency_model("host")
 
 

@@ -37,6 +37,8 @@ def main(argv: Sequence[str]) -> None:
         rounds=_ROUNDS.value,
         time_limit_s=_TIME_LIMIT.value,
     )
+    if not _MODEL.value:
+        raise InputError("Expected --model to name at least one TFLite file. Received: none.")
     device = get_device(_DEVICE.value)
     missing = [path for path in _MODEL.value if not Path(path).is_file()]
     if missing:
@@ -57,9 +59,9 @@ def main(argv: Sequence[str]) -> None:
             )
     if _OUTPUT.value:
         save_benchmark(_OUTPUT.value, measurements, settings)
-    failed = [measurement.model for measurement in measurements if measurement.error]
+    failed = [f"{measurement.model}: {measurement.error}" for measurement in measurements if measurement.error]
     if failed:
-        raise InputError(f"Expected all models to run on {device.id}. Received: failures of {', '.join(failed)}.")
+        raise InputError(f"Expected all models to run on {device.id}. Received: {'; '.join(failed)}.")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ def main(argv: Sequence[str]) -> None:
     from ofa_tf.pipeline import measure_accuracies
 
     table = measure_accuracies(workdir, _NUM_ARCHS.value, _SEED.value)
+    if len(table.top1) > _NUM_ARCHS.value:
+        print(f"the table already had {len(table.top1)} subnets: nothing was measured")
     print(f"{len(table.top1)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {table.split}")
     report = AccuracyPredictor.fit(table).report
     correlation = format_correlation(report["rank_correlation"])

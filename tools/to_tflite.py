@@ -17,6 +17,7 @@ from absl import flags
 from ofa_tf import cli, io
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
+from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.input_format import INPUT_TYPES
 from ofa_tf.export.lowering import LOWERINGS
 from ofa_tf.export.metadata import read_metadata
@@ -36,9 +37,11 @@ _QUANTIZATION = flags.DEFINE_enum(
     "quantization",
     "none",
     QUANTIZATIONS,
-    "Quantization after training (quantization-aware training is not done yet).",
+    "float16 and dynamic: of the weights; int8 and int16x8: of activations, too; qat: int8 after fine-tuning for it.",
 )
-_NUM_IMAGES = flags.DEFINE_integer("num_representative_images", 200, "Training images that set the int8 ranges.")
+_NUM_IMAGES = flags.DEFINE_integer(
+    "num_representative_images", 200, "Training images that set the ranges of activations.", lower_bound=1
+)
 _LOWERING = flags.DEFINE_list(
     "lowering",
     ["all"],
@@ -52,7 +55,17 @@ _INPUT_TYPE = flags.DEFINE_enum(
     "from 0 to 1, or uint8 from 0 to 255 as a camera gives them.",
 )
 _MAX_ACCURACY_DROP = flags.DEFINE_float(
-    "max_accuracy_drop", 1.0, "Largest loss of top-1 accuracy through quantization, percent points; else no file."
+    "max_accuracy_drop",
+    1.0,
+    "Largest loss of top-1 accuracy through quantization, percent points; else no file.",
+    lower_bound=0,
+    upper_bound=100,
+)
+_QAT_EPOCHS = flags.DEFINE_integer(
+    "qat_epochs", ExportOptions.qat_epochs, "Epochs of fine-tuning, with qat.", lower_bound=1
+)
+_QAT_LEARNING_RATE = flags.DEFINE_float(
+    "qat_learning_rate", ExportOptions.qat_learning_rate, "Learning rate of Adam at the start, with qat."
 )
 _DESCRIBE = flags.DEFINE_string("describe", None, "Print what is known of this .tflite file, and do nothing else.")
 _OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite; a folder for several archs.")
@@ -61,18 +74,26 @@ _OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite;
 def main(argv: Sequence[str]) -> None:
     del argv
     if _DESCRIBE.value is not None:
-        print(json.dumps(read_metadata(_DESCRIBE.value), indent=1, ensure_ascii=False))
+        facts = read_metadata(_DESCRIBE.value)
+        tensors = TFLiteModel(_DESCRIBE.value).describe_tensors()  # which notices more of what may be damaged
+        print(json.dumps({**facts, **tensors}, indent=1, ensure_ascii=False))
         return
     if _OUTPUT.value is None:
         raise InputError("Expected --output, the file to write, or --describe. Received: neither.")
     options = ExportOptions(
-        _QUANTIZATION.value, tuple(_LOWERING.value), _INPUT_TYPE.value, _MAX_ACCURACY_DROP.value / 100
+        _QUANTIZATION.value,
+        tuple(_LOWERING.value),
+        _INPUT_TYPE.value,
+        _MAX_ACCURACY_DROP.value / 100,
+        _QAT_EPOCHS.value,
+        _QAT_LEARNING_RATE.value,
     )
     shipped, faults = _ship_model(options) if _MODEL.value is not None else _ship_subnets(options)
     for facts in shipped:
         top1 = "not measured (no --dataset)" if facts["top1"] is None else f"{facts['top1']:.2%}"
         sidecar = sidecar_path(facts["path"])
-        print(f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}; facts in {sidecar}")
+        remedies = "".join(f", {remedy}" for remedy in facts["remedies"])
+        print(f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}{remedies}; facts in {sidecar}")
     if faults:
         raise InputError(" ".join(faults))
 
@@ -91,8 +112,9 @@ def _ship_model(options: ExportOptions) -> tuple[list[dict[str, Any]], list[str]
 
 
 def _ship_subnets(options: ExportOptions) -> tuple[list[dict[str, Any]], list[str]]:
-    if _WORKDIR.value is None or _ARCH.value is None:
-        raise InputError("Expected --workdir and --arch, or --model. Received: too few of them.")
+    if _WORKDIR.value is None or not _ARCH.value:
+        missing = "--workdir" if _WORKDIR.value is None else "--arch"
+        raise InputError(f"Expected --workdir and --arch, or --model. Received: no {missing}.")
     if _DATASET.value is not None or _DATA_DIR.value is not None:
         raise InputError(
             "Expected --dataset and --data_dir with --model only: a run in --workdir has its own data set."
@@ -136,7 +158,9 @@ def _warn_of_other_precision(path: str) -> None:
     """The latency and size that a search kept to are those of the precision it was told."""
     notes = io.read_json(path, "arch").get("notes") if Path(path).is_file() else None
     precision = notes.get("precision") if isinstance(notes, dict) else None
-    if precision is not None and {"float32": "none", "int8": "int8"}.get(precision) != _QUANTIZATION.value:
+    if precision is not None and precision != {"none": "float32", "qat": "int8"}.get(
+        _QUANTIZATION.value, _QUANTIZATION.value
+    ):
         print(
             f"warning: {path} was searched with --precision={precision}, but --quantization="
             f"{_QUANTIZATION.value} is asked for: the search's latency and size do not hold for this model.",

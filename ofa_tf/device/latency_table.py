@@ -41,6 +41,7 @@ class LatencyTable:
             less the overhead, milliseconds.
         calibration: What `LatencyModel.calibrate` found on whole networks:
             `slope`, `intercept_ms`, `archs`, `measured_ms` and `report`; or `None`.
+        lowering: Names of the rewrites that the pieces were exported with.
     """
 
     space: SearchSpace
@@ -52,6 +53,7 @@ class LatencyTable:
     overhead_ms: float
     entries: Mapping[str, Mapping[int, float]]
     calibration: dict[str, Any] | None = None
+    lowering: tuple[str, ...] = ()
 
     def latency_ms(self, key: str, input_size: int) -> float:
         """Latency of a piece, interpolated between the measured input sizes.
@@ -104,7 +106,7 @@ class LatencyTable:
         """Write the table as JSON, atomically."""
         payload = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         payload["space"] = self.space.to_dict()
-        payload["image_sizes"] = list(self.image_sizes)
+        payload["image_sizes"], payload["lowering"] = list(self.image_sizes), list(self.lowering)
         payload["entries"] = {key: {str(size): ms for size, ms in row.items()} for key, row in self.entries.items()}
         io.write_json(path, _KIND, payload)
 
@@ -124,7 +126,7 @@ class LatencyTable:
         try:
             values = {field.name: document[field.name] for field in dataclasses.fields(cls)}
             values["space"] = SearchSpace.from_dict(values["space"])
-            values["image_sizes"] = tuple(values["image_sizes"])
+            values["image_sizes"], values["lowering"] = tuple(values["image_sizes"]), tuple(values["lowering"])
             rows = values["entries"].items()
             values["entries"] = {key: {int(size): float(ms) for size, ms in row.items()} for key, row in rows}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -148,6 +150,7 @@ def build_latency_table(
     settings: BenchmarkSettings = TABLE_SETTINGS,
     image_sizes: Sequence[int] | None = None,
     on_progress: Progress | None = None,
+    lowering: Sequence[str] = (),
 ) -> LatencyTable:
     """Measure every piece of a search space on a device.
 
@@ -163,6 +166,7 @@ def build_latency_table(
         image_sizes: Image sizes to measure; all of the space, or five evenly
             spread ones if it has more. Others are interpolated.
         on_progress: Called with steps done and steps in all.
+        lowering: Names of the rewrites that `convert_piece` applies; recorded.
 
     Raises:
         InputError: If an image size is not of the space or a piece fails.
@@ -198,7 +202,15 @@ def build_latency_table(
     for (key, size), latency_ms in zip(labels[1:], latencies[1:], strict=True):
         entries.setdefault(key, {})[size] = max(latency_ms - latencies[0], 0.0)
     return LatencyTable(
-        space, num_classes, precision, measurements[0].device, settings.to_dict(), sizes, latencies[0], entries
+        space,
+        num_classes,
+        precision,
+        measurements[0].device,
+        settings.to_dict(),
+        sizes,
+        latencies[0],
+        entries,
+        lowering=tuple(lowering),
     )
 
 

@@ -61,6 +61,10 @@ class TFLiteModel:
         """Type of the model's own output, such as int8."""
         return np.dtype(self._output["dtype"])
 
+    def describe_tensors(self) -> dict[str, dict[str, Any]]:
+        """Shape and type of the input and the output, with what their integers mean: `(q - zero_point) * scale`."""
+        return {"input_tensor": _describe(self._input), "output_tensor": _describe(self._output)}
+
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Run the model on images, one by one.
 
@@ -124,6 +128,13 @@ def create_plain_interpreter(content: bytes) -> Any:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _describe(tensor: dict[str, Any]) -> dict[str, Any]:
+    scale, zero_point = tensor["quantization"]
+    kind = np.dtype(tensor["dtype"])
+    facts = {"name": tensor["name"], "shape": [int(size) for size in tensor["shape"]], "dtype": kind.name}
+    return {**facts, "scale": scale, "zero_point": zero_point} if np.issubdtype(kind, np.integer) else facts
 
 
 def quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:

@@ -35,13 +35,13 @@ def lower(graph: Graph, names: str | Sequence[str] = "all", quantized: bool = Fa
     Raises:
         InputError: If a name is unknown.
     """
-    for rewrite in choose_lowerings(names, quantized):
-        graph = rewrite(graph)
+    for name in choose_lowerings(names, quantized):
+        graph = LOWERINGS[name](graph)
     return graph
 
 
-def choose_lowerings(names: str | Sequence[str], quantized: bool) -> list[Callable[[Graph], Graph]]:
-    """The rewrites of some names, in the order in which they work.
+def choose_lowerings(names: str | Sequence[str], quantized: bool) -> tuple[str, ...]:
+    """The names of the rewrites that some names stand for, in the order in which they work.
 
     Raises:
         InputError: If a name is unknown, or `"all"` or `"none"` is not the only one.
@@ -54,10 +54,10 @@ def choose_lowerings(names: str | Sequence[str], quantized: bool) -> list[Callab
     if len(names) > 1 and {"all", "none"} & set(names):
         raise InputError(f"Expected `lowering` to be all, none or a list of others. Received: {','.join(names)}.")
     if names == ["none"]:
-        return []
+        return ()
     if names == ["all"]:
         names = [name for name in LOWERINGS if quantized or name not in FOR_INT8_ONLY]
-    return [rewrite for name, rewrite in LOWERINGS.items() if name in names]
+    return tuple(name for name in LOWERINGS if name in names)
 
 
 def fold_batch_norm(graph: Graph) -> Graph:

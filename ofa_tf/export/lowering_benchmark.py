@@ -12,12 +12,13 @@ import numpy as np
 
 from ofa_tf.arch import Arch
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
+from ofa_tf.export.convert import convert
+from ofa_tf.export.draft import Draft
 from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.graph import Graph, Node
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import FOR_INT8_ONLY, LOWERINGS, lower
 from ofa_tf.export.ranges import measure_ranges
-from ofa_tf.export.tflite import convert, convert_to_integer
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.native_log import withheld_stderr
 from ofa_tf.presets import get_search_space
@@ -113,7 +114,8 @@ def _to_relu6(node: Node) -> list[Node]:
 def _convert_graph(graph: Graph, is_int8: bool) -> bytes:
     if not is_int8:
         return convert(graph)
-    return convert_to_integer(graph, measure_ranges(graph, [np.concatenate(list(_images(graph.input_shape)))]))
+    ranges = measure_ranges(graph, [np.concatenate(list(_images(graph.input_shape)))])
+    return Draft(graph, "int8", ranges=ranges).convert()
 
 
 def _convert_keras(subnet: keras.Model, is_int8: bool) -> bytes:

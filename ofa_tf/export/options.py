@@ -1,13 +1,14 @@
 """`ExportOptions`: how to convert a subnet. Loads neither TensorFlow nor Keras."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from ofa_tf.errors import InputError
 from ofa_tf.export.input_format import check_input_type
 from ofa_tf.export.lowering import choose_lowerings
 
-ACTIVATION_BITS = {"int8": 8, "int16x8": 16}  # of the quantizations with integer activations
+ACTIVATION_BITS = {"int8": 8, "int16x8": 16, "qat": 8}  # of the quantizations with integer activations
 QUANTIZATIONS = ("none", "float16", "dynamic", *ACTIVATION_BITS)
 
 
@@ -21,6 +22,8 @@ class ExportOptions:
         input_type: What the model takes as an image, see `InputFormat`.
         max_accuracy_drop: Largest loss of top-1 accuracy through quantization, in
             [0, 1].
+        qat_epochs: Passes over the training images for `"qat"`.
+        qat_learning_rate: See `FineTuning`.
 
     Raises:
         InputError: If a value is not allowed.
@@ -30,6 +33,8 @@ class ExportOptions:
     lowering: str | Sequence[str] = "all"
     input_type: str = "normalized"
     max_accuracy_drop: float = 0.01
+    qat_epochs: int = 3
+    qat_learning_rate: float = 2e-5
 
     def __post_init__(self) -> None:
         if self.quantization not in QUANTIZATIONS:
@@ -48,3 +53,26 @@ class ExportOptions:
             raise InputError(
                 f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."
             )
+        if self.qat_epochs < 1 or not 0 < self.qat_learning_rate < 1:
+            raise InputError(
+                "Expected `qat_epochs` to be at least 1 and `qat_learning_rate` to be in (0, 1). "
+                f"Received: qat_epochs={self.qat_epochs}, qat_learning_rate={self.qat_learning_rate}."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuning:
+    """What a network is fine-tuned on for quantization.
+
+    Args:
+        batches: Makes batches of normalised images, `(batch, size, size, 3)`, and
+            labels, `(batch,)`.
+        num_steps: Number of the batches.
+        learning_rate: Of Adam in the first step; it falls to 0 along a cosine.
+        on_progress: Called with the number of steps done, and of all.
+    """
+
+    batches: Callable[[], Iterable[tuple[Any, Any]]]
+    num_steps: int
+    learning_rate: float = ExportOptions.qat_learning_rate
+    on_progress: Callable[[int, int], None] | None = None

@@ -1,7 +1,7 @@
 """Shipping a subnet: convert it, let it through the gate, write it with its sidecar."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,17 @@ import numpy as np
 from ofa_tf import cost
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
-from ofa_tf.export.gate import Batches, Reference, compare, find_fault
+from ofa_tf.export.draft import Draft
+from ofa_tf.export.gate import Batches, GateReport, Reference, compare, find_fault
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.layer_errors import LayerError, layer_errors
 from ofa_tf.export.metadata import add_metadata
-from ofa_tf.export.options import ExportOptions
+from ofa_tf.export.options import ExportOptions, FineTuning
+from ofa_tf.export.remedies import apply_remedies, keep_float
 from ofa_tf.export.sidecar import describe, save_tflite
-from ofa_tf.export.tflite import inference_graph, to_tflite
+from ofa_tf.export.tflite import make_draft
 from ofa_tf.presets import get_search_space
+from ofa_tf.progress import announce
 
 _NUM_EXAMINED_IMAGES = 4  # of which every layer's error is measured when a model fails
 _NUM_RANDOM_IMAGES = 8  # that a model is checked on when there is no data set
@@ -36,12 +39,14 @@ class ExportData:
             set the ranges of int8; `None`: there are none.
         test_batches: Makes batches of normalised held-out images and labels;
             `None`: there are none, and accuracies are not measured.
+        fine_tuning: Makes what quantization-aware fine-tuning trains on.
     """
 
     normalization: tuple[tuple[float, ...], tuple[float, ...]]
     class_names: tuple[str, ...] | None = None
     representative_images: Callable[[], Iterable[np.ndarray]] | None = None
     test_batches: Callable[[], Batches] | None = None
+    fine_tuning: Callable[[ExportOptions], FineTuning] | None = None
 
     def held_out(self, arch: Arch) -> Batches:
         """The test batches; random images without labels if there are none."""
@@ -61,6 +66,8 @@ def ship(
 ) -> dict[str, Any]:
     """Convert a subnet, compare the result with it, and write it if it is good.
 
+    Where int8 loses too much accuracy, what helps is tried, see `remedies.py`.
+
     Args:
         subnet: Plain Keras model with calibrated BN statistics.
         arch: What `subnet` is; its image size need not be a choice of the space.
@@ -71,43 +78,105 @@ def ship(
             model takes whole numbers), if that was measured before.
 
     Returns:
-        `path`, `size_bytes`, `top1` (`None` if it was not measured), `num_macs`,
-        `num_params` and `gate`, the comparison.
+        `path`, `size_bytes`, `remedies`, `top1` (`None` if it was not measured),
+        `num_macs`, `num_params` and `gate`, the comparison.
 
     Raises:
         InputError: If the model does not pass the gate; nothing is written then.
     """
-    images = None if data.representative_images is None else data.representative_images()
-    input_format = InputFormat(options.input_type, *data.normalization)
-    content = to_tflite(subnet, options.quantization, images, options.lowering, input_format)
-    num_classes = int(subnet.output_shape[-1])
-    description = describe(arch, options.quantization, num_classes, input_format, data.class_names)
-    content = add_metadata(content, description)
-    reference = reference or Reference.measure(subnet, _rounded(data.held_out(arch), input_format))
-    report = compare(content, reference, _rounded(data.held_out(arch), input_format))
-    fault = find_fault(report, options.quantization, options.max_accuracy_drop)
-    if fault is not None:
-        graph = inference_graph(subnet, options.quantization, options.lowering, input_format)
-        images, _ = next(iter(data.held_out(arch)))
-        errors = layer_errors(graph, content, input_format.denormalize(images[:_NUM_EXAMINED_IMAGES]))
+    network = _Network(subnet, arch, options, data, reference)
+    draft = network.draft()
+    candidates = _candidates(draft, network) if options.quantization == "int8" else iter([draft])
+    for draft in candidates:
+        content = network.convert(draft)
+        report = network.check(content)
+        fault = find_fault(report, options.quantization, options.max_accuracy_drop)
+        if fault is None:
+            break
+    else:
         raise InputError(
             f"Expected the {options.quantization} model to agree with the network it was made from. Received: {fault}; "
-            f"{_describe_errors(errors)}. {_remedy(options.quantization)} Nothing was written."
+            f"{_describe_errors(network.layer_errors(draft, content))}. {_advice(options.quantization)} "
+            "Nothing was written."
         )
     space = get_search_space(arch.space)
     parts = space.plain_parts(dataclasses.replace(arch, image_size=space.image_sizes[0])).values()
     facts = {
+        "remedies": list(draft.remedies),
         "top1": report.top1,
-        **cost.count_parts(parts, arch.image_size, num_classes),
+        **cost.count_parts(parts, arch.image_size, network.num_classes),
         "gate": report.facts(),
     }
-    save_tflite(path, content, {**description, **facts})
+    save_tflite(path, content, {**network.description, **facts})
     return {"path": str(path), "size_bytes": len(content), **facts}
 
 
-def _rounded(batches: Batches, input_format: InputFormat) -> Batches:
-    """Batches of images that the model can be given exactly."""
-    return ((input_format.round(images), labels) for images, labels in batches)
+class _Network:
+    """A network to be shipped: how to convert and to judge it."""
+
+    def __init__(
+        self, subnet: keras.Model, arch: Arch, options: ExportOptions, data: ExportData, reference: Reference | None
+    ) -> None:
+        self._subnet, self._arch, self._options, self._data = subnet, arch, options, data
+        self._input_format = InputFormat(options.input_type, *data.normalization)
+        self.num_classes = int(subnet.output_shape[-1])
+        self.description = describe(arch, options, self.num_classes, self._input_format, data.class_names)
+        self._reference = reference
+
+    def draft(self) -> Draft:
+        """As the options say."""
+        data = self._data
+        return make_draft(
+            self._subnet,
+            self._options.quantization,
+            None if data.representative_images is None else data.representative_images(),
+            self._options.lowering,
+            self._input_format,
+            None
+            if data.fine_tuning is None or self._options.quantization != "qat"
+            else data.fine_tuning(self._options),
+        )
+
+    def convert(self, draft: Draft) -> bytes:
+        """Content of the `.tflite` file, with metadata."""
+        return add_metadata(draft.convert(), self.description)
+
+    def check(self, content: bytes) -> GateReport:
+        """The model beside the network, on the held-out images."""
+        if self._reference is None:
+            self._reference = Reference.measure(self._subnet, self._rounded(self._data.held_out(self._arch)))
+        return compare(content, self._reference, self._rounded(self._data.held_out(self._arch)))
+
+    def improve(self, draft: Draft) -> Draft:
+        """The draft with the remedies that bring it nearer to the network on the representative images."""
+        if self._data.representative_images is None:
+            return draft
+        batches = [(self._input_format.round(images), None) for images in self._data.representative_images()]
+        reference = Reference.measure(self._subnet, batches)
+        return apply_remedies(
+            draft,
+            [self._input_format.denormalize(images) for images, _ in batches],
+            lambda changed: compare(self.convert(changed), reference, batches).mean_kl,
+        )
+
+    def layer_errors(self, draft: Draft, content: bytes) -> list[LayerError]:
+        """Of some held-out images."""
+        images, _ = next(iter(self._data.held_out(self._arch)))
+        return layer_errors(draft.graph, content, self._input_format.denormalize(images[:_NUM_EXAMINED_IMAGES]))
+
+    def _rounded(self, batches: Batches) -> Batches:
+        """Batches of images that the model can be given exactly."""
+        return ((self._input_format.round(images), labels) for images, labels in batches)
+
+
+def _candidates(draft: Draft, network: _Network) -> Iterator[Draft]:
+    """A draft and, as long as more is asked for, what may be better."""
+    yield draft
+    announce("int8 loses too much accuracy; trying what helps")
+    draft = network.improve(draft)
+    if draft.remedies:
+        yield draft
+    yield from keep_float(draft, network.layer_errors(draft, network.convert(draft)))
 
 
 def _describe_errors(errors: Sequence[LayerError]) -> str:
@@ -118,7 +187,14 @@ def _describe_errors(errors: Sequence[LayerError]) -> str:
     )
 
 
-def _remedy(quantization: str) -> str:
+def _advice(quantization: str) -> str:
     if quantization == "none":
         return "This is a fault of the conversion: try --lowering=none, and report it."
-    return "Try more or better representative images, --quantization=float16, or allow more with --max_accuracy_drop."
+    if quantization == "qat":
+        return (
+            "Train longer (--qat_epochs), or otherwise (--qat_learning_rate), or allow more with --max_accuracy_drop."
+        )
+    return (
+        "Try --quantization=qat, more or better representative images, --quantization=float16, "
+        "or allow more with --max_accuracy_drop."
+    )

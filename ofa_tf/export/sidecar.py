@@ -9,6 +9,7 @@ from ofa_tf import io
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.export.input_format import InputFormat
+from ofa_tf.export.options import ExportOptions
 
 _KIND = "tflite_model"
 
@@ -27,7 +28,7 @@ def sidecar_path(model_path: str | Path) -> Path:
 
 def describe(
     arch: Arch,
-    quantization: str,
+    options: ExportOptions,
     num_classes: int,
     input_format: InputFormat,
     class_names: Sequence[str] | None = None,
@@ -36,7 +37,7 @@ def describe(
 
     Args:
         arch: The subnet.
-        quantization: How it was quantized, see `to_tflite`.
+        options: How it was converted.
         num_classes: Number of classes.
         input_format: What the model takes as an image, with the normalization of
             pixels from 0 to 255.
@@ -50,7 +51,8 @@ def describe(
             f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
         )
     return {
-        "quantization": quantization,
+        "quantization": options.quantization,
+        "lowering": [options.lowering] if isinstance(options.lowering, str) else list(options.lowering),
         "arch": arch.to_dict(),
         "image_size": arch.image_size,
         "num_classes": num_classes,

@@ -1,19 +1,17 @@
 """Keras subnet to TFLite: conversion and quantization. `ship.py` measures and writes the result."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
 
 from ofa_tf.errors import InputError
-from ofa_tf.export.graph import INPUT, Graph
+from ofa_tf.export.draft import Draft
 from ofa_tf.export.input_format import InputFormat
-from ofa_tf.export.integer import quantize_model
 from ofa_tf.export.keras_reader import read_keras
-from ofa_tf.export.lowering import lower
-from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions
-from ofa_tf.export.ranges import Range, measure_ranges
-from ofa_tf.native_log import withheld_stderr
+from ofa_tf.export.lowering import fold_batch_norm, lower
+from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions, FineTuning
+from ofa_tf.export.ranges import measure_ranges
 
 
 def to_tflite(
@@ -22,6 +20,7 @@ def to_tflite(
     representative_images: Iterable[np.ndarray] | None = None,
     lowering: str | Sequence[str] = "all",
     input_format: InputFormat | None = None,
+    fine_tuning: FineTuning | None = None,
 ) -> bytes:
     """Convert a subnet to a TFLite model of batch 1.
 
@@ -34,15 +33,17 @@ def to_tflite(
             `"dynamic"`: int8 weights, activations quantized as they come;
             `"int8"`: int8 weights (a scale a channel), activations, input and output;
             `"int16x8"`: the same with int16 activations, input and output. More
-            exact, but CPU kernels for it are slow.
+            exact, but CPU kernels for it are slow;
+            `"qat"`: like `"int8"`, after fine-tuning with simulated rounding.
         representative_images: Arrays of normalised images, each of shape
             `(n, size, size, 3)` with any `n`; they set the ranges of the
-            activations. Needed by `"int8"` and `"int16x8"`, unused otherwise.
+            activations. Needed by `"int8"`, `"int16x8"` and `"qat"`, unused otherwise.
             A hundred images that look like those of the application are enough.
         lowering: Rewrites into operators that LiteRT's CPU kernels run well, see
             `lower`: `"all"`, `"none"` (for other delegates) or names of some.
         input_format: What the model shall take; normalised images by default, in
             int8 or int16 if it is quantized to that.
+        fine_tuning: What `"qat"` trains on.
 
     Returns:
         Content of the `.tflite` file.
@@ -52,80 +53,40 @@ def to_tflite(
             layers that cannot be converted, or the representative images are
             missing, empty or of another size than the subnet's.
     """
+    return make_draft(subnet, quantization, representative_images, lowering, input_format, fine_tuning).convert()
+
+
+def make_draft(
+    subnet: keras.Model,
+    quantization: str = "none",
+    representative_images: Iterable[np.ndarray] | None = None,
+    lowering: str | Sequence[str] = "all",
+    input_format: InputFormat | None = None,
+    fine_tuning: FineTuning | None = None,
+) -> Draft:
+    """What `to_tflite` converts; arguments as there."""
     input_format = input_format or InputFormat()
     ExportOptions(quantization, lowering, input_format.input_type)  # checks them
     image_shape = _image_shape(subnet)
-    images = []
-    if quantization in ACTIVATION_BITS:
-        images = check_images(quantization, representative_images, image_shape, input_format)
-    graph = inference_graph(subnet, quantization, lowering, input_format)
     if quantization not in ACTIVATION_BITS:
-        return convert(graph, quantization, input_format.is_uint8)
-    return convert_to_integer(
-        graph, measure_ranges(graph, images), ACTIVATION_BITS[quantization], input_format.is_uint8
-    )
+        graph = lower(input_format.prepend_to(read_keras(subnet)), lowering)
+        return Draft(graph, quantization, input_format.is_uint8)
+    images = check_images(quantization, representative_images, image_shape, input_format)
+    graph = input_format.prepend_to(read_keras(subnet))
+    if quantization == "qat":
+        graph = fold_batch_norm(graph)  # what is trained is what is rounded
+    graph = lower(graph, lowering, quantized=True)
+    ranges = measure_ranges(graph, images)
+    if quantization == "qat":
+        from ofa_tf.export.qat import fine_tune
 
-
-def inference_graph(
-    subnet: keras.Model, quantization: str, lowering: str | Sequence[str], input_format: InputFormat
-) -> Graph:
-    """What `to_tflite` converts; arguments as there."""
-    is_quantized = quantization in ACTIVATION_BITS
-    return lower(input_format.prepend_to(read_keras(subnet)), lowering, quantized=is_quantized)
-
-
-def convert(graph: Graph, quantization: str = "none", takes_uint8: bool = False) -> bytes:
-    """Convert a graph with float activations; batch 1.
-
-    A concrete function without variables goes straight to the converter's
-    frozen-graph path, which is several times faster than
-    `TFLiteConverter.from_keras_model`.
-
-    Args:
-        graph: What to convert. Heights and widths that it leaves open can be set
-            later by the interpreter.
-        quantization: `"none"`, `"float16"` or `"dynamic"`, see `to_tflite`.
-        takes_uint8: Whether the model takes uint8, which the graph sees as
-            numbers from 0 to 255.
-    """
-    import tensorflow as tf
-
-    from ofa_tf.export.graph_function import run_graph
-
-    kind = tf.uint8 if takes_uint8 else tf.float32
-    signature = [tf.TensorSpec((1, *graph.input_shape), kind, name=INPUT)]
-    function = tf.function(
-        lambda x: run_graph(graph, tf.cast(x, tf.float32)), input_signature=signature, autograph=False
-    )
-    with withheld_stderr():
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
-        if quantization != "none":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if quantization == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        return bytes(converter.convert())
-
-
-def convert_to_integer(
-    graph: Graph,
-    ranges: Mapping[str, Range],
-    activation_bits: int = 8,
-    takes_uint8: bool = False,
-    float_nodes: Collection[str] = (),
-) -> bytes:
-    """Convert a graph to a model with integer activations; batch 1.
-
-    Args:
-        graph: See `convert`.
-        ranges: Of the input and all nodes, see `measure_ranges`.
-        activation_bits: 8 or 16.
-        takes_uint8: See `convert`; the range of the input is then 0 to 255.
-        float_nodes: Names of nodes that stay float.
-    """
-    if takes_uint8:
-        # A scale of 1, whatever the images: a camera's numbers are taken as they are.
-        ranges = {**ranges, INPUT: (0.0, 255.0)}
-    return quantize_model(convert(graph), graph, ranges, activation_bits, takes_uint8, float_nodes)
+        if fine_tuning is None:
+            raise InputError(
+                "Expected `fine_tuning`, training images with labels, for quantization='qat'. Received: none."
+            )
+        graph, ranges = fine_tune(graph, ranges, subnet, input_format, fine_tuning)
+        ranges = {**measure_ranges(graph, images), **ranges}
+    return Draft(graph, quantization, input_format.is_uint8, ranges)
 
 
 def _image_shape(subnet: keras.Model) -> tuple[int, ...]:

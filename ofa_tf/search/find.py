@@ -88,7 +88,7 @@ def find_arch(
     row = genes[winner][None]
     return Found(
         arch=space.decode_one(genes[winner]),
-        predicted_top1=float(scores[winner]),
+        predicted_top1=min(1.0, float(scores[winner])),
         measured_top1=measured_top1,
         costs={constraint.name: float(constraint.measure(row)[0]) for constraint in constraints},
         limits={constraint.name: constraint.limit for constraint in constraints},

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 from ofa_tf.errors import InputError
+from ofa_tf.export.convert import convert
 from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.graph import INPUT, Graph, Node
-from ofa_tf.export.tflite import convert, to_tflite
+from ofa_tf.export.tflite import to_tflite
 
 
 def test_lowered_int8_is_one_partition_and_plain_int8_is_not(subnet: keras.Model, images: np.ndarray) -> None:

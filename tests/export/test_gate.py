@@ -10,8 +10,9 @@ import pytest
 
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
-from ofa_tf.export import ship as ship_module
+from ofa_tf.export.draft import Draft
 from ofa_tf.export.gate import GateReport, Reference, compare, find_fault
+from ofa_tf.export.graph import Node
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.metadata import read_metadata
 from ofa_tf.export.options import ExportOptions
@@ -19,6 +20,7 @@ from ofa_tf.export.ship import ExportData, ship
 from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.export.tflite import to_tflite
 
+CONVERT = Draft.convert
 NORMALIZATION = ((0.5,) * 3, (0.25,) * 3)
 
 
@@ -113,14 +115,15 @@ def test_without_a_data_set_a_float_model_is_checked_on_random_images(
     assert shipped["gate"]["max_relative_error"] < 1e-4
 
 
-def _spoiled(subnet: keras.Model) -> keras.Model:
-    """The same network with the output channels of one layer in another order."""
-    other = keras.models.clone_model(subnet)
-    other.set_weights(subnet.get_weights())
-    layer = other.get_layer("stage2_block1_project_conv")
-    (kernel,) = layer.get_weights()
-    layer.set_weights([kernel[..., ::-1]])
-    return other
+def _convert_spoiled(draft: Draft) -> bytes:
+    """A model with the output channels of one layer in another order."""
+
+    def spoil(node: Node) -> list[Node]:
+        if node.name != "stage2_block1_project_bn":
+            return [node]
+        return [node.with_weights(kernel=node.kernel[..., ::-1])]
+
+    return CONVERT(dataclasses.replace(draft, graph=draft.graph.map(spoil)))
 
 
 @pytest.mark.parametrize("quantization", ["none", "int8"])
@@ -132,8 +135,7 @@ def test_a_model_that_computes_something_else_is_not_written(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    convert = ship_module.to_tflite
-    monkeypatch.setattr(ship_module, "to_tflite", lambda network, *rest: convert(_spoiled(network), *rest))
+    monkeypatch.setattr(Draft, "convert", _convert_spoiled)
     (tmp_path / "m.tflite").write_bytes(b"an earlier model")
     rule = f"Expected the {quantization} model to agree with the network it was made from. Received: "
     with pytest.raises(
@@ -144,11 +146,35 @@ def test_a_model_that_computes_something_else_is_not_written(
     assert (tmp_path / "m.tflite").read_bytes() == b"an earlier model"
 
 
+def _with_uneven_channels(subnet: keras.Model) -> keras.Model:
+    """The same function, with channels up to 10,000 times as large as others, which int8 has too few steps for."""
+    other = keras.models.clone_model(subnet)
+    other.set_weights(subnet.get_weights())
+    norm, conv = (other.get_layer(f"stage1_block1_{name}") for name in ("expand_bn", "depthwise_conv"))
+    factor = 10 ** np.random.default_rng(0).uniform(-2, 2, norm.gamma.shape)
+    norm.gamma.assign(norm.gamma * factor)
+    norm.beta.assign(norm.beta * factor)
+    conv.kernel.assign(conv.kernel / factor[:, np.newaxis])
+    return other
+
+
+def test_where_int8_falls_short_what_helps_is_done_and_recorded(
+    subnet: keras.Model, data: ExportData, arch: Arch, tmp_path: Path
+) -> None:
+    uneven, options = _with_uneven_channels(subnet), ExportOptions("int8", max_accuracy_drop=0.3)
+    shipped = ship(uneven, arch, tmp_path / "m.tflite", options, data)
+    assert shipped["remedies"][0] == "channels equalized"
+    assert load_sidecar(tmp_path / "m.tflite")["remedies"] == shipped["remedies"]
+    assert shipped["top1"] >= 0.7
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"quantization": "int4"}, r"`quantization` to be one of .*Received: quantization='int4'"),
         ({"lowering": "folding"}, r"`lowering` to be of .*Received: 'folding'"),
+        ({"qat_epochs": 0}, r"Received: qat_epochs=0, qat_learning_rate=2e-05"),
+        ({"qat_learning_rate": float("nan")}, r"Received: qat_epochs=3, qat_learning_rate=nan"),
         ({"max_accuracy_drop": 1.5}, r"`max_accuracy_drop` to be in \[0, 1\]. Received: max_accuracy_drop=1.5"),
     ],
 )

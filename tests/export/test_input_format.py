@@ -14,6 +14,7 @@ from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import lower
 from ofa_tf.export.metadata import add_metadata
+from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.sidecar import describe
 from ofa_tf.export.tflite import to_tflite
 from tests.support.networks import assert_close
@@ -82,7 +83,9 @@ def test_normalisation_becomes_part_of_the_first_weights(subnet: keras.Model, no
 def test_predict_takes_normalised_images_whatever_the_model_takes(
     input_format: InputFormat, subnet: keras.Model, arch: Arch, normalized: np.ndarray
 ) -> None:
-    content = add_metadata(to_tflite(subnet, input_format=input_format), describe(arch, "none", 10, input_format))
+    content = add_metadata(
+        to_tflite(subnet, input_format=input_format), describe(arch, ExportOptions(), 10, input_format)
+    )
     model = TFLiteModel(content)
     assert model.input_format == input_format
     assert_close(model.predict(normalized), subnet(normalized), 1e-4)

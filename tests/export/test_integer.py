@@ -3,19 +3,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ofa_tf.export.convert import convert
 from ofa_tf.export.graph import INPUT, Graph, Node
 from ofa_tf.export.graph_function import run_graph
 from ofa_tf.export.inference import TFLiteModel, create_plain_interpreter
-from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.integer import quantize_model
 from ofa_tf.export.ranges import Range, measure_ranges
 from ofa_tf.export.tensors import tensors_of_nodes
-from ofa_tf.export.tflite import convert, inference_graph
+from ofa_tf.export.tflite import make_draft
 
 
 @pytest.fixture(scope="module")
-def graph(subnet: keras.Model) -> Graph:
-    return inference_graph(subnet, "int8", "all", InputFormat())
+def graph(subnet: keras.Model, images: np.ndarray) -> Graph:
+    return make_draft(subnet, "int8", [images]).graph
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +49,9 @@ def test_a_model_is_within_a_step_of_rounding_where_one_convolution_is_all_there
     outputs = keras.layers.Flatten()(keras.layers.Conv2D(4, 6, use_bias=True, name="conv")(inputs))
     model = keras.Model(inputs, outputs)
     images = rng.standard_normal((20, 6, 6, 3), dtype=np.float32)
-    graph = inference_graph(model, "int8", "all", InputFormat())
-    ranges = measure_ranges(graph, [images])
-    actual = TFLiteModel(quantize_model(convert(graph), graph, ranges)).predict(images)
+    draft = make_draft(model, "int8", [images])
+    ranges = draft.ranges
+    actual = TFLiteModel(draft.convert()).predict(images)
 
     def rounded(values: np.ndarray, low: float, high: float) -> np.ndarray:
         scale = (high - low) / 255

@@ -2,15 +2,15 @@ import keras
 import numpy as np
 import pytest
 
+from ofa_tf.export.convert import convert
 from ofa_tf.export.graph import Graph, Node
-from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.layer_errors import layer_errors
-from ofa_tf.export.tflite import convert, inference_graph, to_tflite
+from ofa_tf.export.tflite import make_draft, to_tflite
 
 
 @pytest.fixture(scope="module")
-def graph(subnet: keras.Model) -> Graph:
-    return inference_graph(subnet, "int8", "all", InputFormat())
+def graph(subnet: keras.Model, images: np.ndarray) -> Graph:
+    return make_draft(subnet, "int8", [images]).graph
 
 
 def test_every_layer_of_a_float_model_is_right(graph: Graph, images: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import pytest
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.export.input_format import InputFormat
+from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.sidecar import describe, load_sidecar, save_tflite
 
 FORMAT = InputFormat("uint8", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -15,7 +16,7 @@ CONTENT = b"\x1c\0\0\0TFL3 and so on"
 
 
 def _save(path: Path, arch: Arch) -> Path:
-    description = describe(arch, "int8", 2, FORMAT, ["cat", "dog"])
+    description = describe(arch, ExportOptions("int8"), 2, FORMAT, ["cat", "dog"])
     return save_tflite(path, CONTENT, {**description, "num_macs": 123})
 
 
@@ -64,4 +65,4 @@ def test_wrong_name_and_wrong_number_of_classes_are_refused(arch: Arch, tmp_path
     with pytest.raises(InputError, match=r"end in \.tflite. Received: .*m\.lite"):
         _save(tmp_path / "m.lite", arch)
     with pytest.raises(InputError, match=r"2 entries, one per class. Received: 1"):
-        describe(arch, "int8", 2, FORMAT, ["cat"])
+        describe(arch, ExportOptions("int8"), 2, FORMAT, ["cat"])

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ofa_tf.arch import Arch
@@ -56,6 +57,10 @@ def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found
     described = run("tools/to_tflite.py", f"--describe={model}")
     facts = json.loads(described.stdout)
     assert (facts["class_names"], facts["input_type"]) == (["ant", "bee"], "uint8")
+    assert facts["lowering"] == ["all"]
+    assert facts["input_tensor"]["dtype"] == "uint8"
+    assert (facts["input_tensor"]["scale"], facts["input_tensor"]["zero_point"]) == (1, 0)
+    assert facts["output_tensor"]["shape"] == [1, 2]
     assert f"warning: {found} was searched with --precision=float32, but --quantization=int8" in result.stderr
 
     result = run("tools/benchmark.py", f"--model={model}", "--device=host", f"--output={measured}", "--rounds=3")
@@ -63,6 +68,16 @@ def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found
     (measurement,) = load_benchmark(measured)
     assert measurement.latency_ms is not None
     assert f"{measurement.latency_ms:.3f} ms" in result.stdout
+
+
+def test_a_model_is_fine_tuned_for_int8(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    model = tmp_path / "tuned.tflite"
+    options = (f"--workdir={quickstart}", "--arch=min", "--quantization=qat", "--qat_epochs=2", f"--output={model}")
+    result = run("tools/to_tflite.py", *options, "--max_accuracy_drop=100")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "fine-tuning" in result.stderr
+    assert load_sidecar(model)["quantization"] == "qat"
+    assert TFLiteModel(model).input_dtype == np.int8
 
 
 def test_evaluate_prints_and_writes_the_accuracy_of_each_arch(run: Run, quickstart: Path, tmp_path: Path) -> None:
@@ -126,7 +141,10 @@ def test_several_archs_become_a_folder_of_models(run: Run, quickstart: Path, fou
 def test_what_is_no_model_cannot_be_described(run: Run, quickstart: Path, tmp_path: Path) -> None:
     whole = (quickstart / "models" / "found_1_int8.tflite").read_bytes()
     (tmp_path / "cut.tflite").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "short.tflite").write_bytes(whole[:-72])
     (tmp_path / "text.tflite").write_text("a text")
+    line = _error_line(run("tools/to_tflite.py", f"--describe={tmp_path / 'short.tflite'}"))
+    assert "short.tflite to be a complete TFLite file that LiteRT can run. Received:" in line
     line = _error_line(run("tools/to_tflite.py", f"--describe={tmp_path / 'cut.tflite'}"))
     assert "cut.tflite to be a complete TFLite file. Received: a damaged one" in line
     line = _error_line(run("tools/to_tflite.py", f"--describe={tmp_path / 'text.tflite'}"))
@@ -135,13 +153,21 @@ def test_what_is_no_model_cannot_be_described(run: Run, quickstart: Path, tmp_pa
     assert "Expected --output, the file to write, or --describe. Received: neither." in line
 
 
+def test_an_empty_list_of_archs_or_models_is_refused(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    output = f"--output={tmp_path / 'm.tflite'}"
+    line = _error_line(run("tools/to_tflite.py", f"--workdir={quickstart}", "--arch=", output))
+    assert "Expected --workdir and --arch, or --model. Received: no --arch." in line
+    line = _error_line(run("tools/benchmark.py", "--model=", "--device=host"))
+    assert "Expected --model to name at least one TFLite file. Received: none." in line
+
+
 def test_an_arch_of_another_space_is_refused(run: Run, quickstart: Path, tmp_path: Path) -> None:
     arch = tmp_path / "arch.json"
     get_search_space("mobilenet_v3_w1.0").largest().save(arch)
     output = tmp_path / "m.tflite"
     options = (f"--workdir={quickstart}", f"--arch={arch}", f"--output={output}")
     line = _error_line(run("tools/to_tflite.py", *options))
-    assert "Expected an arch of the search space 'small'. Received: one of 'mobilenet_v3_w1.0'" in line
+    assert f"{arch}: Expected an arch of the search space 'small'. Received: one of 'mobilenet_v3_w1.0'" in line
     assert not output.exists()
 
 
@@ -161,7 +187,7 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
     bad = tmp_path / "bad.tflite"
     bad.write_bytes(good.read_bytes()[:1000])
     result = run("tools/benchmark.py", f"--model={bad},{good}", "--device=host", "--rounds=2")
-    assert f"failures of {bad}" in _error_line(result)
+    assert f"Expected all models to run on host. Received: {bad}: " in _error_line(result)
     assert f"{good}: " in result.stdout  # the other one is measured all the same
 
 

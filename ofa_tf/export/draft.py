@@ -1,0 +1,44 @@
+"""`Draft`: a network on its way to a TFLite model."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from ofa_tf.export.convert import convert
+from ofa_tf.export.graph import INPUT, Graph
+from ofa_tf.export.integer import quantize_model
+from ofa_tf.export.options import ACTIVATION_BITS
+from ofa_tf.export.ranges import Range
+
+
+@dataclasses.dataclass(frozen=True)
+class Draft:
+    """All that a conversion needs.
+
+    Args:
+        graph: What is converted; batch 1. Heights and widths that it leaves open
+            can be set later by the interpreter.
+        quantization: See `to_tflite`.
+        takes_uint8: Whether the model takes uint8, which the graph sees as
+            numbers from 0 to 255.
+        ranges: Of the input and all nodes, see `measure_ranges`; needed where
+            activations become integers.
+        float_nodes: Names of nodes that stay float where others do not.
+        remedies: What was done to the graph and the ranges for the sake of
+            accuracy, in words.
+    """
+
+    graph: Graph
+    quantization: str = "none"
+    takes_uint8: bool = False
+    ranges: Mapping[str, Range] = dataclasses.field(default_factory=dict)
+    float_nodes: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+
+    def convert(self) -> bytes:
+        """Content of the `.tflite` file."""
+        if self.quantization not in ACTIVATION_BITS:
+            return convert(self.graph, self.quantization, self.takes_uint8)
+        # A scale of 1, whatever the images: a camera's numbers are taken as they are.
+        ranges = {**self.ranges, INPUT: (0.0, 255.0)} if self.takes_uint8 else self.ranges
+        bits = ACTIVATION_BITS[self.quantization]
+        return quantize_model(convert(self.graph), self.graph, ranges, bits, self.takes_uint8, self.float_nodes)

@@ -1,0 +1,224 @@
+"""What helps where int8 loses too much accuracy, from some training images.
+
+Reference: Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
+Correction", ICCV 2019.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ofa_tf.export.draft import Draft
+from ofa_tf.export.graph import INPUT, Graph, Node
+from ofa_tf.export.graph_function import run_all, run_node
+from ofa_tf.export.layer_errors import LayerError
+from ofa_tf.export.lowering import fold_batch_norm
+from ofa_tf.export.ranges import Range, measure_ranges
+
+Divergence = Callable[[Draft], float]  # of a draft's model from the float network
+Images = Iterable[np.ndarray]  # batches as the graph takes them, `(n, height, width, channels)`
+
+_LINEAR = ("conv2d", "depthwise_conv2d", "dense")
+_SHARES = tuple(np.linspace(0.3, 1.0, 8))  # of a range, that are tried
+
+
+def apply_remedies(draft: Draft, images: Sequence[np.ndarray], divergence: Divergence) -> Draft:
+    """Try each remedy on top of those that helped.
+
+    Args:
+        draft: With integer activations.
+        images: Representative ones, as the graph takes them.
+        divergence: Judges a draft, lower is better. It should use training
+            images, so that the test images stay a test.
+    """
+    least = divergence(draft)
+    for name, remedy in _REMEDIES.items():
+        changed = remedy(draft, images)
+        changed = dataclasses.replace(changed, remedies=(*draft.remedies, name))
+        if (found := divergence(changed)) < least:
+            draft, least = changed, found
+    return draft
+
+
+def keep_float(draft: Draft, errors: Sequence[LayerError]) -> Iterator[Draft]:
+    """Leave ever more nodes float, up to half of them, those first to which int8 adds most error.
+
+    Args:
+        draft: With integer activations.
+        errors: Of the layers of its model, see `layer_errors`.
+    """
+    worst = [entry.name for entry in sorted(errors, key=lambda entry: -entry.added)]
+    num = 1
+    while num <= len(worst) / 2:
+        yield dataclasses.replace(
+            draft, float_nodes=tuple(worst[:num]), remedies=(*draft.remedies, f"{num} of {len(worst)} layers float")
+        )
+        num *= 2
+
+
+def _equalized(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
+    graph = equalize(fold_batch_norm(draft.graph), images)
+    return dataclasses.replace(draft, graph=graph, ranges=measure_ranges(graph, images))
+
+
+def _bias_corrected(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
+    graph = correct_biases(fold_batch_norm(draft.graph), images)
+    return dataclasses.replace(draft, graph=graph, ranges=measure_ranges(graph, images))
+
+
+def _clipped(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
+    return dataclasses.replace(draft, ranges=clip_ranges(draft.graph, draft.ranges, images))
+
+
+_REMEDIES: dict[str, Callable[[Draft, Sequence[np.ndarray]], Draft]] = {
+    "channels equalized": _equalized,
+    "biases corrected": _bias_corrected,
+    "ranges clipped": _clipped,
+}
+
+
+def equalize(graph: Graph, images: Images) -> Graph:
+    """Bring the channels between two convolutions to like ranges, where a ReLU or nothing is between.
+
+    A channel is divided by a number in the first convolution and multiplied by it
+    in the second: the network computes the same, and rounding hurts less. Here the
+    ranges are those of the activations, as weights have a scale a channel anyway.
+
+    Args:
+        graph: With batch normalization folded.
+        images: They say how large each channel gets.
+
+    Reference: Nagel et al., section 4.1.
+    """
+    pairs = _equalizable(graph)
+    largest = _over_images(
+        graph,
+        images,
+        {between: lambda x: tf.reduce_max(tf.abs(x), tuple(range(x.shape.rank - 1))) for _, between, _ in pairs},
+        np.maximum,
+    )
+    factors_of_output, factors_of_input = {}, {}
+    for first, between, second in pairs:
+        activation = np.maximum(largest[between], 1e-3 * largest[between].max())
+        # The weights of a depthwise convolution have a scale a channel: what they grow by costs nothing.
+        weights = 1 / activation if second.op == "depthwise_conv2d" else _largest_weights(second)
+        factor = np.sqrt(activation / weights)
+        factor = (factor / np.exp(np.mean(np.log(factor)))).astype(np.float32)
+        factors_of_output[first.name] = factors_of_input[second.name] = factor
+
+    def scale(node: Node) -> list[Node]:
+        if node.name in factors_of_output:
+            factor = factors_of_output[node.name]
+            by_channel = factor[:, np.newaxis] if node.op == "depthwise_conv2d" else factor
+            weights = {
+                name: value / (by_channel if name == "kernel" else factor) for name, value in node.weights.items()
+            }
+            node = node.with_weights(**weights)
+        if node.name in factors_of_input:
+            node = node.with_weights(kernel=node.kernel * factors_of_input[node.name][:, np.newaxis])
+        return [node]
+
+    return graph.map(scale)
+
+
+def _largest_weights(node: Node) -> np.ndarray:
+    """The largest weight of each input channel."""
+    channels = node.kernel.ndim - 2
+    largest = np.abs(node.kernel).max(tuple(axis for axis in range(node.kernel.ndim) if axis != channels))
+    return np.maximum(largest, 1e-3 * largest.max())
+
+
+def _equalizable(graph: Graph) -> list[tuple[Node, str, Node]]:
+    """The first and second of each pair of convolutions, and the name of what lies between them."""
+    pairs = []
+    for node in graph.nodes:
+        producer = graph.node(node.inputs[0]) if node.op in _LINEAR else None
+        while producer is not None and len(graph.consumers(producer.name)) == 1:
+            if producer.op in _LINEAR:
+                pairs.append((producer, node.inputs[0], node))
+                break
+            if producer.op != "pad" and not (producer.op == "activation" and producer.attributes["function"] == "relu"):
+                break
+            producer = graph.node(producer.inputs[0])
+    return pairs
+
+
+def clip_ranges(graph: Graph, ranges: Mapping[str, Range], images: Images) -> dict[str, Range]:
+    """Shrink each range to where rounding and clipping together err least in the mean square."""
+
+    def errors(low: float, high: float) -> Callable[[tf.Tensor], tf.Tensor]:
+        def measure(x: tf.Tensor) -> tf.Tensor:
+            rounded = [tf.quantization.fake_quant_with_min_max_args(x, share * low, share * high) for share in _SHARES]
+            return tf.stack([tf.reduce_sum(tf.square(x - values)) for values in rounded])
+
+        return measure
+
+    known = {name: errors(*limits) for name, limits in ranges.items() if limits[0] < limits[1]}
+    total = _over_images(graph, images, known, np.add)
+    shares = {name: float(_SHARES[int(np.argmin(total[name]))]) for name in known}
+    return {name: (shares.get(name, 1) * low, shares.get(name, 1) * high) for name, (low, high) in ranges.items()}
+
+
+def correct_biases(graph: Graph, images: Images) -> Graph:
+    """Take from each bias by how much the rounding of weights moves the mean of the channel.
+
+    Reference: Nagel et al., section 4.2 (here measured on images).
+    """
+    corrected = [node for node in graph.nodes if node.op in _LINEAR and "bias" in node.weights]
+    sources: dict[str, list[Node]] = {}
+    for node in corrected:
+        sources.setdefault(node.inputs[0], []).append(node)
+
+    def shifts(nodes: list[Node]) -> Callable[[tf.Tensor], tf.Tensor]:
+        differences = [
+            node.with_weights(kernel=round_kernel(node) - node.kernel, bias=np.zeros_like(node.weights["bias"]))
+            for node in nodes
+        ]
+
+        def measure(x: tf.Tensor) -> tf.Tensor:
+            outputs = [run_node(node, x) for node in differences]
+            means = [tf.reduce_mean(values, tuple(range(1, values.shape.rank - 1))) for values in outputs]
+            return tf.concat([*(tf.reduce_sum(mean, 0) for mean in means), [tf.cast(tf.shape(x)[0], tf.float32)]], 0)
+
+        return measure
+
+    total = _over_images(graph, images, {name: shifts(nodes) for name, nodes in sources.items()}, np.add)
+    shift: dict[str, np.ndarray] = {}
+    for name, nodes in sources.items():
+        ends = np.cumsum([len(node.weights["bias"]) for node in nodes])
+        shift |= dict(
+            zip((node.name for node in nodes), np.split(total[name][:-1] / total[name][-1], ends[:-1]), strict=True)
+        )
+    return graph.map(
+        lambda node: [node.with_weights(bias=node.weights["bias"] - shift[node.name]) if node.name in shift else node]
+    )
+
+
+def round_kernel(node: Node) -> np.ndarray:
+    """The kernel as an int8 model has it: 255 steps a channel, alike on both sides of 0."""
+    channels = node.kernel.ndim - (2 if node.op == "depthwise_conv2d" else 1)
+    others = tuple(axis for axis in range(node.kernel.ndim) if axis != channels)
+    steps = np.maximum(np.abs(node.kernel).max(others, keepdims=True), 1e-30) / 127
+    return (steps * np.rint(node.kernel / steps)).astype(np.float32)
+
+
+def _over_images(
+    graph: Graph,
+    images: Images,
+    functions: Mapping[str, Callable[[tf.Tensor], tf.Tensor]],
+    combine: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> dict[str, np.ndarray]:
+    """A statistic of each of some outputs, over batches."""
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def measure(batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        values = {INPUT: batch, **run_all(graph, batch)}
+        return {name: function(values[name]) for name, function in functions.items()}
+
+    total: dict[str, np.ndarray] = {}
+    for batch in images:
+        for name, value in measure(tf.convert_to_tensor(batch)).items():
+            total[name] = combine(total[name], value.numpy()) if name in total else value.numpy()
+    return total

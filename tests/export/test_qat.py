@@ -1,0 +1,97 @@
+"""Fine-tuning simulates what an int8 model computes, and what it learns arrives in the model."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ofa_tf.errors import InputError
+from ofa_tf.export.draft import Draft
+from ofa_tf.export.graph_function import run_graph
+from ofa_tf.export.inference import TFLiteModel
+from ofa_tf.export.input_format import InputFormat
+from ofa_tf.export.options import FineTuning
+from ofa_tf.export.qat import QuantizedTwin, fine_tune
+from ofa_tf.export.tflite import make_draft, to_tflite
+from tests.support.networks import randomize
+
+NUM_CLASSES = 4
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """One of each operation of a mobile network."""
+    images = keras.Input((12, 12, 3), name="images")
+    x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False, name="stem")(images)
+    x = residual = keras.layers.Activation("hard_swish", name="swish")(keras.layers.BatchNormalization(name="bn")(x))
+    x = keras.layers.DepthwiseConv2D(7, padding="same", use_bias=False, name="depthwise")(x)
+    x = keras.layers.ReLU(name="relu")(keras.layers.BatchNormalization(name="depthwise_bn")(x))
+    gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
+    gate = keras.layers.Activation("hard_sigmoid", name="sigmoid")(keras.layers.Conv2D(8, 1, name="gate")(gate))
+    x = keras.layers.Conv2D(8, 1, name="project")(keras.layers.Multiply(name="multiply")([x, gate]))
+    x = keras.layers.Flatten(name="flatten")(keras.layers.Add(name="add")([x, residual]))
+    model = keras.Model(images, keras.layers.Dense(NUM_CLASSES, name="classifier")(x))
+    randomize(model, 0)
+    # Channels of very different sizes, so that only a scale a channel serves their weights.
+    sizes = np.geomspace(1, 1000, 8)
+    kernel, norm = model.get_layer("depthwise").kernel, model.get_layer("depthwise_bn")
+    kernel.assign(kernel * sizes[:, np.newaxis])
+    norm.moving_mean.assign(norm.moving_mean * sizes)
+    norm.moving_variance.assign(norm.moving_variance * sizes**2)
+    norm.gamma.assign(norm.gamma / (1 + np.arange(8)))
+    return model
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((64, 12, 12, 3), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def draft(network: keras.Model, images: np.ndarray) -> Draft:
+    return make_draft(network, "int8", [images])
+
+
+@pytest.fixture(scope="module")
+def twin(draft: Draft) -> QuantizedTwin:
+    return QuantizedTwin(draft.graph, draft.ranges)
+
+
+def test_the_twin_computes_what_the_int8_model_computes(twin: QuantizedTwin, draft: Draft, images: np.ndarray) -> None:
+    simulated = twin.network(images, training=False).numpy()
+    actual = TFLiteModel(draft.convert()).predict(images)
+    exact = run_graph(draft.graph, tf.constant(images)).numpy()
+    assert np.abs(simulated - actual).mean() < 0.25 * np.abs(exact - actual).mean()
+
+
+def test_what_is_learnt_arrives_in_the_model(network: keras.Model, draft: Draft, images: np.ndarray) -> None:
+    known = run_graph(draft.graph, tf.constant(images)).numpy().argmax(-1)
+    labels = np.full(64, np.bincount(known, minlength=NUM_CLASSES).argmin())  # the rarest answer
+    progress: list[tuple[int, int]] = []
+    tuning = FineTuning(lambda: iter([(images, labels)] * 60), 60, 0.01, lambda *done: progress.append(done))
+    graph, ranges = fine_tune(draft.graph, draft.ranges, network, InputFormat(), tuning)
+    tuned = Draft(graph, "qat", ranges={**draft.ranges, **ranges})
+    before, after = (TFLiteModel(each.convert()).predict(images).argmax(-1) == labels for each in (draft, tuned))
+    assert before.mean() < 0.5
+    assert after.mean() > 0.9
+    assert progress[0] == (1, 60)
+    assert progress[-1] == (60, 60)
+
+
+def test_a_teacher_without_news_leaves_a_network_as_it_is(
+    network: keras.Model, draft: Draft, images: np.ndarray
+) -> None:
+    """With a learning rate of next to nothing, the graph that comes back is the one that went in."""
+    tuning = FineTuning(lambda: [(images, np.zeros(64, int))], 1, 1e-12)
+    graph, ranges = fine_tune(draft.graph, draft.ranges, network, InputFormat(), tuning)
+    for before, after in zip(draft.graph.nodes, graph.nodes, strict=True):
+        assert before.name == after.name
+        for name, weight in before.weights.items():
+            np.testing.assert_allclose(after.weights[name], weight, atol=1e-6)
+    for name, limits in ranges.items():
+        np.testing.assert_allclose(limits, draft.ranges[name], rtol=1e-2, atol=1e-6)
+
+
+def test_fine_tuning_needs_labelled_images(network: keras.Model, images: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"Expected `fine_tuning`.* for quantization='qat'. Received: none"):
+        to_tflite(network, "qat", [images])

@@ -1,0 +1,123 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ofa_tf.export.draft import Draft
+from ofa_tf.export.graph import Graph, Node
+from ofa_tf.export.graph_function import run_all, run_graph
+from ofa_tf.export.layer_errors import LayerError, layer_errors
+from ofa_tf.export.ranges import measure_ranges
+from ofa_tf.export.remedies import apply_remedies, clip_ranges, correct_biases, equalize, keep_float, round_kernel
+from ofa_tf.export.tflite import make_draft
+
+
+@pytest.fixture(scope="module")
+def draft(subnet: keras.Model, images: np.ndarray) -> Draft:
+    return make_draft(subnet, "int8", [images])
+
+
+def _with_uneven_channels(graph: Graph) -> Graph:
+    """The same function, with channels up to 10,000 times as large as others before a depthwise convolution."""
+    first, second = (graph.node(f"stage1_block1_{name}_bn") for name in ("expand", "depthwise"))
+    assert first is not None
+    assert second is not None
+    factor = (10 ** np.random.default_rng(0).uniform(-2, 2, first.kernel.shape[-1])).astype(np.float32)
+
+    def scale(node: Node) -> list[Node]:
+        if node.name == first.name:
+            return [node.with_weights(kernel=node.kernel * factor, bias=node.weights["bias"] * factor)]
+        if node.name == second.name:
+            return [node.with_weights(kernel=node.kernel / factor[:, np.newaxis])]
+        return [node]
+
+    return graph.map(scale)
+
+
+def _error(draft: Draft, images: np.ndarray) -> float:
+    """Of the int8 model, where the block with uneven channels ends."""
+    errors = {entry.name: entry.error for entry in layer_errors(draft.graph, draft.convert(), images[:4])}
+    return errors["stage1_block1_project_bn"]
+
+
+def _redrawn(draft: Draft, graph: Graph, images: np.ndarray) -> Draft:
+    return dataclasses.replace(draft, graph=graph, ranges=measure_ranges(graph, [images]))
+
+
+def test_equalization_computes_the_same(draft: Draft, images: np.ndarray) -> None:
+    for graph in (draft.graph, _with_uneven_channels(draft.graph)):
+        expected = run_graph(graph, tf.constant(images)).numpy()
+        actual = run_graph(equalize(graph, [images[:6], images[6:]]), tf.constant(images)).numpy()
+        np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_equalization_evens_the_channels_out(draft: Draft, images: np.ndarray) -> None:
+    uneven = _with_uneven_channels(draft.graph)
+    name = "stage1_block1_expand_relu"
+    spread = {}
+    for kind, graph in (("before", uneven), ("after", equalize(uneven, [images]))):
+        largest = np.abs(run_all(graph, tf.constant(images))[name].numpy()).max((0, 1, 2))
+        spread[kind] = largest.max() / np.median(largest)
+    assert spread["after"] < 0.25 * spread["before"]
+
+
+def test_remedies_rescue_a_network_with_uneven_channels(draft: Draft, images: np.ndarray) -> None:
+    uneven = _redrawn(draft, _with_uneven_channels(draft.graph), images)
+    rescued = apply_remedies(uneven, [images], lambda changed: _error(changed, images))
+    assert "channels equalized" in rescued.remedies
+    assert _error(rescued, images) < 0.3 * _error(uneven, images)
+
+
+def test_remedies_that_do_not_help_are_left_out(draft: Draft, images: np.ndarray) -> None:
+    calls = iter(range(10))
+    assert apply_remedies(draft, [images], lambda changed: float(next(calls))) is draft
+
+
+def test_ranges_are_clipped_where_an_outlier_stretches_them(draft: Draft, images: np.ndarray) -> None:
+    low, high = draft.ranges["stem_bn"]
+    stretched = {**draft.ranges, "stem_bn": (3 * low, 3 * high)}
+    clipped = clip_ranges(draft.graph, stretched, [images])
+    assert clipped["stem_bn"][1] == pytest.approx(high, rel=0.35)
+    assert all(0 >= clipped[name][0] >= stretched[name][0] for name in clipped)
+    assert all(0 <= clipped[name][1] <= stretched[name][1] for name in clipped)
+
+
+@pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d"])
+def test_corrected_biases_bring_the_mean_outputs_back(op: str) -> None:
+    rng = np.random.default_rng(0)
+    kernel = rng.standard_normal((3, 3, 8, 8 if op == "conv2d" else 1)).astype(np.float32)
+    kernel[0, 0] *= 100  # so that rounding shows
+    images = rng.standard_normal((20, 7, 7, 8)).astype(np.float32) + 1
+    bias = rng.standard_normal(8).astype(np.float32)
+    node = Node("conv", op, ("images",), {"stride": 1, "padding": "valid"}, {"kernel": kernel, "bias": bias})
+    graph = Graph((7, 7, 8), (node,))
+
+    def means(graph: Graph) -> np.ndarray:
+        return run_graph(graph, tf.constant(images)).numpy().mean((0, 1, 2))
+
+    def rounded(graph: Graph) -> Graph:
+        return graph.map(lambda node: [node.with_weights(kernel=round_kernel(node))])
+
+    assert np.median(np.abs(means(rounded(graph)) - means(graph))) > 0.1
+    corrected = correct_biases(graph, [images[:3], images[3:]])
+    np.testing.assert_allclose(means(rounded(corrected)), means(graph), atol=1e-3)
+
+
+def test_rounded_kernels_have_255_levels_a_channel(draft: Draft) -> None:
+    for node in draft.graph.nodes:
+        if node.op in ("conv2d", "depthwise_conv2d", "dense"):
+            kernel, rounded = node.kernel, round_kernel(node)
+            axis = kernel.ndim - (2 if node.op == "depthwise_conv2d" else 1)
+            for before, after in zip(np.moveaxis(kernel, axis, 0), np.moveaxis(rounded, axis, 0), strict=True):
+                step = np.abs(before).max() / 127
+                assert np.abs(before - after).max() <= 0.501 * step
+                np.testing.assert_allclose(after / step, np.rint(after / step), atol=1e-3)
+
+
+def test_ever_more_layers_stay_float_the_worst_first(draft: Draft) -> None:
+    errors = [LayerError(f"layer{index}", 1.0, added) for index, added in enumerate([0.1, 0.4, 0.2, 0.3, 0.0, 0.0])]
+    drafts = list(keep_float(draft, errors))
+    assert [changed.float_nodes for changed in drafts] == [("layer1",), ("layer1", "layer3")]
+    assert drafts[1].remedies == ("2 of 6 layers float",)
