@@ -148,7 +148,7 @@ def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict
     path = Path(path)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"Expected a file at {path}. Received: no such file. {hint}".strip()) from error
     except IsADirectoryError as error:
         raise InputError(f"Expected a JSON file. Received: the folder {path}. {hint}".strip()) from error

@@ -94,8 +94,14 @@ def main(argv: Sequence[str]) -> None:
         sidecar = sidecar_path(facts["path"])
         remedies = "".join(f", {remedy}" for remedy in facts["remedies"])
         print(f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}{remedies}; facts in {sidecar}")
+    if len(faults) == 1:
+        raise InputError(faults[0])
     if faults:
-        raise InputError(" ".join(faults))
+        print("\n".join(f"not written: {fault}" for fault in faults), file=sys.stderr)
+        num_archs = len(faults) + len(shipped)
+        raise InputError(
+            f"Expected all {num_archs} models to be good. Received: {len(faults)} that are not, listed above."
+        )
 
 
 def _ship_model(options: ExportOptions) -> tuple[list[dict[str, Any]], list[str]]:
