@@ -38,6 +38,9 @@ def quantize_model(
 
     Returns:
         Content of the quantized `.tflite` file.
+
+    Raises:
+        ValueError: If a node became several operators: it has one range only.
     """
     from litert_quantizer import quantizer
 
@@ -45,6 +48,9 @@ def quantize_model(
     tensors = {
         name: [tensor["name"] for tensor in details] for name, details in tensors_of_nodes(graph, interpreter).items()
     }
+    several = [name for name, names in tensors.items() if len(names) > 1]
+    if several:
+        raise ValueError(f"Expected one operator a node, see `one_operator_a_node`. Received: several of {several}.")
     (input_tensor,) = interpreter.get_input_details()
     tensors[INPUT] = [input_tensor["name"]]
     rank = {tensor["name"]: len(tensor["shape"]) for tensor in interpreter.get_tensor_details()}

@@ -92,15 +92,30 @@ def lower_hard_sigmoid(graph: Graph) -> Graph:
             return [node.with_weights(bias=node.weights.get("bias", np.zeros(_out_channels(node))) + np.float32(3))]
         if not _is_activation(node, "hard_sigmoid"):
             return [node]
-        shifted = node.inputs[0]
-        nodes = []
-        if shifted not in biased:
-            nodes.append(_add_three(node))
-            shifted = nodes[0].name
-        relu6 = Node(f"{node.name}_relu6", "activation", (shifted,), {"function": "relu6"})
-        return [*nodes, relu6, Node(node.name, "scale", (relu6.name,), {"factor": 1 / 6})]
+        return _hard_sigmoid_parts(node, is_shifted=node.inputs[0] in biased)
 
     return fold_scales(graph.map(replace))
+
+
+def _hard_sigmoid_parts(node: Node, is_shifted: bool) -> list[Node]:
+    shift = [] if is_shifted else [_add_three(node)]
+    shifted = shift[0].name if shift else node.inputs[0]
+    relu6 = Node(f"{node.name}_relu6", "activation", (shifted,), {"function": "relu6"})
+    return [*shift, relu6, Node(node.name, "scale", (relu6.name,), {"factor": 1 / 6})]
+
+
+def one_operator_a_node(graph: Graph) -> Graph:
+    """Write out what becomes several operators, as integer models need a range for the output of each."""
+
+    def replace(node: Node) -> list[Node]:
+        if _is_activation(node, "hard_sigmoid"):
+            return _hard_sigmoid_parts(node, is_shifted=False)
+        if node.op == "batch_norm":
+            scaled = Node(f"{node.name}_scaled", "scale", node.inputs, {"factor": node.weights["scale"]})
+            return [scaled, Node(node.name, "add_constant", (scaled.name,), {}, {"constant": node.weights["offset"]})]
+        return [node]
+
+    return graph.map(replace)
 
 
 def lower_hard_swish(graph: Graph) -> Graph:

@@ -9,7 +9,7 @@ from ofa_tf.errors import InputError
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.keras_reader import read_keras
-from ofa_tf.export.lowering import fold_batch_norm, lower
+from ofa_tf.export.lowering import fold_batch_norm, lower, one_operator_a_node
 from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions, FineTuning
 from ofa_tf.export.ranges import measure_ranges
 
@@ -75,7 +75,7 @@ def make_draft(
     graph = input_format.prepend_to(read_keras(subnet))
     if quantization == "qat":
         graph = fold_batch_norm(graph)  # what is trained is what is rounded
-    graph = lower(graph, lowering, quantized=True)
+    graph = one_operator_a_node(lower(graph, lowering, quantized=True))
     ranges = measure_ranges(graph, images)
     if quantization == "qat":
         from ofa_tf.export.qat import fine_tune

@@ -6,6 +6,10 @@ from ofa_tf.errors import InputError
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.tflite import to_tflite
+from ofa_tf.models.subnet import build_subnet
+from ofa_tf.search_space import SearchSpace
+from tests.support.networks import randomize
+from tests.support.spaces import BOTTLENECKS, SMALL
 
 
 def _relative_error(model: bytes, subnet: keras.Model, images: np.ndarray) -> float:
@@ -52,6 +56,18 @@ def test_int8_weights_are_quantized_per_channel(subnet: keras.Model, images: np.
     interpreter = Interpreter(model_content=to_tflite(subnet, "int8", [images[:2]]))
     scales = [len(tensor["quantization_parameters"]["scales"]) for tensor in interpreter.get_tensor_details()]
     assert max(scales) >= 480  # one scale for each channel of the last convolution
+
+
+@pytest.mark.parametrize("lowering", ["all", "none", ["fold_batch_norm"], ["hard_sigmoid"]], ids=str)
+@pytest.mark.parametrize("space", [SMALL, BOTTLENECKS], ids=lambda space: space.name)
+def test_integer_models_are_near_the_network_whatever_is_rewritten(space: SearchSpace, lowering: str) -> None:
+    model = build_subnet(space, space.smallest(), 5)
+    randomize(model, 0)
+    images = np.random.default_rng(0).standard_normal((6, *model.input_shape[1:]), dtype=np.float32)
+    expected = np.asarray(model(images))
+    for quantization, most in (("int8", 0.1), ("int16x8", 0.05)):
+        actual = TFLiteModel(to_tflite(model, quantization, [images], lowering)).predict(images)
+        assert np.abs(actual - expected).mean() < most * np.abs(expected).mean()
 
 
 def test_int16x8_is_more_exact_than_int8(subnet: keras.Model, images: np.ndarray) -> None:
