@@ -5,13 +5,13 @@ tensorflow-model-optimization works on, with weights and activations rounded as
 int8 rounds them; trained a little; and read back.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import keras  # (first: tensorflow-model-optimization turns Keras 2 on for whoever loads Keras after it)
+import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_model_optimization as tfmot
 import tf_keras
 
 from ofa_tf.export.graph import INPUT, Graph, Node
@@ -22,7 +22,24 @@ from ofa_tf.export.ranges import Range
 
 _FUSED = ("conv2d", "depthwise_conv2d", "dense", "add", "multiply", "add_constant")
 _KEEPS_RANGE = ("pad", "crop", "max_pool", "average_pool", "flatten")
-_quantizers = tfmot.quantization.keras.quantizers
+
+
+def _import_tfmot() -> Any:
+    """Import tensorflow-model-optimization without what it does to others: it makes `tf.keras` mean Keras 2."""
+    variable = "TF_USE_LEGACY_KERAS"
+    before = os.environ.get(variable)
+    tf.keras.Model  # noqa: B018 -- resolved now, `tf.keras` stays what it is
+    import tensorflow_model_optimization as tfmot
+
+    if before is None:
+        del os.environ[variable]
+    else:
+        os.environ[variable] = before
+    return tfmot
+
+
+_tfmot = _import_tfmot().quantization.keras
+_quantizers = _tfmot.quantizers
 
 
 def fine_tune(
@@ -82,7 +99,7 @@ class QuantizedTwin:
         self.network = tf_keras.Model(images, values[graph.nodes[-1].name])
 
     def _wrap(self, name: str, layer: Any, output_range: Range | None) -> Any:
-        self._layers[name] = tfmot.quantization.keras.QuantizeWrapperV2(layer, _Config(output_range))
+        self._layers[name] = _tfmot.QuantizeWrapperV2(layer, _Config(output_range))
         return self._layers[name]
 
     def train(
@@ -189,7 +206,7 @@ class _ActivationQuantizer(_quantizers.MovingAverageQuantizer):  # type: ignore[
         return variables
 
 
-class _Config(tfmot.quantization.keras.QuantizeConfig):
+class _Config(_tfmot.QuantizeConfig):  # type: ignore[name-defined]
     """How a node is quantized: kernels with a scale a channel, the output if it has a range of its own."""
 
     def __init__(self, output_range: Range | None) -> None:

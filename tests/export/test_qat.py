@@ -1,5 +1,9 @@
 """Fine-tuning simulates what an int8 model computes, and what it learns arrives in the model."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -90,6 +94,15 @@ def test_a_teacher_without_news_leaves_a_network_as_it_is(
             np.testing.assert_allclose(after.weights[name], weight, atol=1e-6)
     for name, limits in ranges.items():
         np.testing.assert_allclose(limits, draft.ranges[name], rtol=1e-2, atol=1e-6)
+
+
+def test_fine_tuning_leaves_keras_what_it_is() -> None:
+    program = (
+        "import os, ofa_tf.export.qat, tensorflow as tf; "
+        "assert 'TF_USE_LEGACY_KERAS' not in os.environ; assert tf.keras.version().startswith('3.')"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 
 def test_fine_tuning_needs_labelled_images(network: keras.Model, images: np.ndarray) -> None:
