@@ -14,7 +14,7 @@ def convert(graph: Graph, quantization: str = "none", takes_uint8: bool = False)
     Args:
         graph: What to convert. Heights and widths that it leaves open can be set
             later by the interpreter.
-        quantization: `"none"`, `"float16"` or `"dynamic"`, see `to_tflite`.
+        quantization: `"none"` or `"float16"`, see `to_tflite`.
         takes_uint8: Whether the model takes uint8, which the graph sees as
             numbers from 0 to 255.
     """
@@ -29,8 +29,7 @@ def convert(graph: Graph, quantization: str = "none", takes_uint8: bool = False)
     )
     with withheld_stderr():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
-        if quantization != "none":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if quantization == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         return bytes(converter.convert())

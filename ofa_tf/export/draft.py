@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from ofa_tf.export.convert import convert
 from ofa_tf.export.graph import INPUT, Graph
-from ofa_tf.export.integer import quantize_model
+from ofa_tf.export.integer import quantize_model, quantize_weights
 from ofa_tf.export.options import ACTIVATION_BITS
 from ofa_tf.export.ranges import Range
 
@@ -36,6 +36,8 @@ class Draft:
 
     def convert(self) -> bytes:
         """Content of the `.tflite` file."""
+        if self.quantization == "dynamic":
+            return quantize_weights(convert(self.graph, takes_uint8=self.takes_uint8))
         if self.quantization not in ACTIVATION_BITS:
             return convert(self.graph, self.quantization, self.takes_uint8)
         # A scale of 1, whatever the images: a camera's numbers are taken as they are.

@@ -42,8 +42,6 @@ def quantize_model(
     Raises:
         ValueError: If a node became several operators: it has one range only.
     """
-    from litert_quantizer import quantizer
-
     interpreter = create_plain_interpreter(content)
     tensors = {
         name: [tensor["name"] for tensor in details] for name, details in tensors_of_nodes(graph, interpreter).items()
@@ -64,14 +62,35 @@ def quantize_model(
         for tensor in names
     }
     float_tensors = [tensor for name in float_nodes for tensor in tensors.get(name, [])]
+    return _quantize(content, _integer_recipe(activation_bits, takes_uint8, float_tensors), statistics)
+
+
+def quantize_weights(content: bytes) -> bytes:
+    """Quantize the weights of a float model to int8; its activations are quantized as they come.
+
+    Weights of depthwise convolutions stay float: they are few, and XNNPACK has no
+    such kernels with int8 weights for float activations.
+    """
+    from litert_quantizer import qtyping
+    from litert_quantizer.recipe_manager import RecipeManager
+
+    recipe = RecipeManager()
+    for name in (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.FULLY_CONNECTED):
+        recipe.add_dynamic_config(".*", name, num_bits=8)
+    return _quantize(content, recipe.get_quantization_recipe(), None)
+
+
+def _quantize(content: bytes, recipe: Any, statistics: Any) -> bytes:
+    from litert_quantizer import quantizer
+
     with withheld_stderr(), contextlib.redirect_stderr(io.StringIO()):  # progress bars
         task = quantizer.Quantizer(content)
-        task.load_quantization_recipe(_recipe(activation_bits, takes_uint8, float_tensors))
+        task.load_quantization_recipe(recipe)
         result = task.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
     return pack_model(unpack_model(bytes(result.quantized_model)))
 
 
-def _recipe(activation_bits: int, takes_uint8: bool, float_tensors: Collection[str]) -> Any:
+def _integer_recipe(activation_bits: int, takes_uint8: bool, float_tensors: Collection[str]) -> Any:
     from litert_quantizer import qtyping
     from litert_quantizer.algorithm_manager import AlgorithmName
     from litert_quantizer.recipe_manager import RecipeManager

@@ -30,7 +30,8 @@ def to_tflite(
         quantization: One of
             `"none"`: float32;
             `"float16"`: float16 weights, float32 arithmetic;
-            `"dynamic"`: int8 weights, activations quantized as they come;
+            `"dynamic"`: int8 weights (but for depthwise convolutions), activations
+            quantized as they come;
             `"int8"`: int8 weights (a scale a channel), activations, input and output;
             `"int16x8"`: the same with int16 activations, input and output. More
             exact, but CPU kernels for it are slow;
