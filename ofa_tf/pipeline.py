@@ -203,21 +203,23 @@ def _fine_tuning(
     """A few epochs of augmented training images, with a progress bar."""
     batch_size = min(batch_size, source.num_examples("train"))
     length = steps_per_epoch(source, batch_size)
-    bar = progress_bar(options.qat_epochs * length, "fine-tuning", "step")
+    num_steps = options.qat_epochs * length
 
     def batches() -> Iterator[tuple[Any, Any]]:
-        with bar:
+        with progress_bar(num_steps, "fine-tuning", "step") as bar:
             for epoch in range(options.qat_epochs):
-                yield from train_batches(
+                for batch in train_batches(
                     source,
                     batch_size=batch_size,
                     epoch=epoch,
                     seed=0,
                     image_sizes=[image_size] * length,
                     augmentation=augmentation,
-                )
+                ):
+                    yield batch
+                    bar.update()
 
-    return FineTuning(batches, options.qat_epochs * length, options.qat_learning_rate, on_progress(bar))
+    return FineTuning(batches, num_steps, options.qat_learning_rate)
 
 
 def ship_subnet(

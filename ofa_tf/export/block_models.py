@@ -12,7 +12,6 @@ from ofa_tf.export.convert import convert
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import lower
-from ofa_tf.export.ranges import measure_ranges
 from ofa_tf.models.subnet import add_part
 from ofa_tf.search_space import SearchSpace
 
@@ -64,7 +63,7 @@ def block_model_converter(
             return convert(graph)
         pixels = size or _CALIBRATION_SIZE
         images = np.random.default_rng(0).standard_normal((2, pixels, pixels, piece.in_channels), dtype=np.float32)
-        return Draft(graph, "int8", ranges=measure_ranges(graph, [images])).convert()
+        return Draft(graph, "int8").with_graph(graph, [images]).convert()
 
     return convert_piece
 

@@ -1,13 +1,16 @@
 """`Draft`: a network on its way to a TFLite model."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from ofa_tf.export.convert import convert
 from ofa_tf.export.graph import INPUT, Graph
 from ofa_tf.export.integer import quantize_model, quantize_weights
+from ofa_tf.export.lowering import one_operator_a_node
 from ofa_tf.export.options import ACTIVATION_BITS
-from ofa_tf.export.ranges import Range
+from ofa_tf.export.ranges import Range, measure_ranges
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,13 +37,24 @@ class Draft:
     float_nodes: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
 
+    def with_graph(self, graph: Graph, images: Iterable[np.ndarray]) -> "Draft":
+        """The same of another graph, with ranges measured on images as it takes them.
+
+        Raises:
+            InputError: If an output is not finite.
+        """
+        graph = one_operator_a_node(graph)
+        return dataclasses.replace(self, graph=graph).with_ranges(measure_ranges(graph, images))
+
+    def with_ranges(self, ranges: Mapping[str, Range]) -> "Draft":
+        """The same with other ranges; that of uint8 images is known: a camera's numbers are taken as they are."""
+        return dataclasses.replace(self, ranges={**ranges, INPUT: (0.0, 255.0)} if self.takes_uint8 else ranges)
+
     def convert(self) -> bytes:
         """Content of the `.tflite` file."""
         if self.quantization == "dynamic":
             return quantize_weights(convert(self.graph, takes_uint8=self.takes_uint8))
         if self.quantization not in ACTIVATION_BITS:
             return convert(self.graph, self.quantization, self.takes_uint8)
-        # A scale of 1, whatever the images: a camera's numbers are taken as they are.
-        ranges = {**self.ranges, INPUT: (0.0, 255.0)} if self.takes_uint8 else self.ranges
         bits = ACTIVATION_BITS[self.quantization]
-        return quantize_model(convert(self.graph), self.graph, ranges, bits, self.takes_uint8, self.float_nodes)
+        return quantize_model(convert(self.graph), self.graph, self.ranges, bits, self.takes_uint8, self.float_nodes)

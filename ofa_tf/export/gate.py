@@ -12,7 +12,9 @@ from ofa_tf.errors import InputError
 from ofa_tf.export.execution import Execution, inspect_execution
 from ofa_tf.export.inference import TFLiteModel
 
-FLOAT_TOLERANCE = 1e-4  # of the largest logit, for models in float32
+FLOAT_TOLERANCE = 1e-4  # of an image's largest logit, for models in float32
+_TOLERANCES_WITHOUT_LABELS = {"float16": 1e-2}  # of others than these:
+_TOLERANCE_WITHOUT_LABELS = 0.5
 _NUM_THREADS = min(4, os.cpu_count() or 1)  # small models gain nothing from more
 
 Batches = Iterable[tuple[Any, Any]]  # normalised images and labels
@@ -52,7 +54,8 @@ class GateReport:
 
     Args:
         num_images: Number of images both ran on.
-        max_relative_error: Largest difference of a logit, over the largest logit.
+        max_relative_error: Largest difference of a logit, over the largest logit of
+            the image.
         agreement: Share of images with the same first class.
         mean_kl: Mean Kullback-Leibler divergence of the classes' probabilities
             from the network's, nats.
@@ -99,7 +102,7 @@ def compare(content: bytes, reference: Reference, batches: Batches) -> GateRepor
     expected = reference.logits
     return GateReport(
         num_images=len(logits),
-        max_relative_error=float(np.abs(logits - expected).max() / np.abs(expected).max()),
+        max_relative_error=_max_relative_error(expected, logits),
         agreement=float((logits.argmax(-1) == expected.argmax(-1)).mean()),
         mean_kl=_mean_kl(expected, logits),
         top1=None if reference.labels is None else _top1(logits, reference.labels),
@@ -118,15 +121,13 @@ def find_fault(report: GateReport, quantization: str, max_accuracy_drop: float) 
             computes; others may lose some accuracy.
         max_accuracy_drop: Largest loss of top-1 accuracy, in [0, 1].
     """
+    if not np.isfinite([report.max_relative_error, report.mean_kl]).all():
+        return "not all of its logits are finite"
     if quantization == "none":
         # Classes whose logits are equal within the tolerance may change places; the error bounds that.
-        if not report.max_relative_error <= FLOAT_TOLERANCE:  # NaN is a fault, too
-            return (
-                f"its logits differ by {report.max_relative_error:.1e} of the largest (at most {FLOAT_TOLERANCE:.0e})"
-            )
-        return None
+        return _find_difference(report, FLOAT_TOLERANCE)
     if report.top1 is None or report.reference_top1 is None:
-        return None
+        return _find_difference(report, _TOLERANCES_WITHOUT_LABELS.get(quantization, _TOLERANCE_WITHOUT_LABELS))
     drop = report.reference_top1 - report.top1
     if not drop <= max_accuracy_drop + 1e-9:
         return (
@@ -134,6 +135,17 @@ def find_fault(report: GateReport, quantization: str, max_accuracy_drop: float) 
             f"(at most {100 * max_accuracy_drop:g} points), mean KL {report.mean_kl:.3f}"
         )
     return None
+
+
+def _find_difference(report: GateReport, tolerance: float) -> str | None:
+    if report.max_relative_error <= tolerance:
+        return None
+    return f"its logits differ by {report.max_relative_error:.1e} of the largest (at most {tolerance:.0e})"
+
+
+def _max_relative_error(expected: np.ndarray, logits: np.ndarray) -> float:
+    largest = np.maximum(np.abs(expected).max(-1, keepdims=True), np.finfo(np.float32).tiny)
+    return float((np.abs(logits - expected) / largest).max())
 
 
 def _top1(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -18,7 +18,6 @@ from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.graph import Graph, Node
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import FOR_INT8_ONLY, LOWERINGS, lower
-from ofa_tf.export.ranges import measure_ranges
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.native_log import withheld_stderr
 from ofa_tf.presets import get_search_space
@@ -114,8 +113,7 @@ def _to_relu6(node: Node) -> list[Node]:
 def _convert_graph(graph: Graph, is_int8: bool) -> bytes:
     if not is_int8:
         return convert(graph)
-    ranges = measure_ranges(graph, [np.concatenate(list(_images(graph.input_shape)))])
-    return Draft(graph, "int8", ranges=ranges).convert()
+    return Draft(graph, "int8").with_graph(graph, _images(graph.input_shape)).convert()
 
 
 def _convert_keras(subnet: keras.Model, is_int8: bool) -> bytes:

@@ -69,10 +69,8 @@ class FineTuning:
             labels, `(batch,)`.
         num_steps: Number of the batches.
         learning_rate: Of Adam in the first step; it falls to 0 along a cosine.
-        on_progress: Called with the number of steps done, and of all.
     """
 
     batches: Callable[[], Iterable[tuple[Any, Any]]]
     num_steps: int
     learning_rate: float = ExportOptions.qat_learning_rate
-    on_progress: Callable[[int, int], None] | None = None

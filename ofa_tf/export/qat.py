@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from ofa_tf.errors import InputError
 from ofa_tf.export.graph import INPUT, Graph, Node
 from ofa_tf.export.graph_function import run_node
 from ofa_tf.export.input_format import InputFormat
@@ -58,6 +59,9 @@ def fine_tune(
         The graph with other weights, and the ranges of the outputs that an
         integer model stores.
 
+    Raises:
+        InputError: If the training fails.
+
     Reference: Jacob et al., "Quantization and Training of Neural Networks for
     Efficient Integer-Arithmetic-Only Inference", CVPR 2018, section 3.
     """
@@ -72,9 +76,9 @@ def fine_tune(
 
     twin = QuantizedTwin(graph, ranges)
     learning_rates = tuning.learning_rate * (1 + np.cos(np.pi * np.arange(tuning.num_steps) / tuning.num_steps)) / 2
-    for step, _ in enumerate(twin.train(batches(), learning_rates)):
-        if tuning.on_progress is not None:
-            tuning.on_progress(step + 1, tuning.num_steps)
+    for loss in twin.train(batches(), learning_rates):
+        if not np.isfinite(loss):
+            raise InputError(f"Expected a finite loss. Received: {loss}. Take a lower --qat_learning_rate.")
     return twin.read_back()
 
 
@@ -91,7 +95,11 @@ class QuantizedTwin:
         self._layers: dict[str, Any] = {}
         ranged = rounded_outputs(graph)
         images = tf_keras.Input(graph.input_shape)
-        values = {INPUT: self._wrap(INPUT, tf_keras.layers.Activation("linear"), ranges[INPUT])(images)}
+        values = {
+            INPUT: self._wrap(INPUT, tf_keras.layers.Activation("linear", name=f"{INPUT}_rounded"), ranges[INPUT])(
+                images
+            )
+        }
         for node in graph.nodes:
             layer = self._wrap(node.name, _create_layer(node), ranges[node.name] if node.name in ranged else None)
             inputs = [values[name] for name in node.inputs]
@@ -123,7 +131,7 @@ class QuantizedTwin:
             optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
             return loss
 
-        for (images, targets), learning_rate in zip(batches, learning_rates, strict=False):
+        for (images, targets), learning_rate in zip(batches, learning_rates, strict=True):
             optimizer.learning_rate = learning_rate
             yield float(step(tf.convert_to_tensor(images), tf.convert_to_tensor(targets)))
 

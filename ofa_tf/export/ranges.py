@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.errors import InputError
 from ofa_tf.export.graph import INPUT, Graph
 from ofa_tf.export.graph_function import run_all
 
@@ -17,10 +18,14 @@ def measure_ranges(graph: Graph, batches: Iterable[np.ndarray]) -> dict[str, Ran
     Args:
         graph: What to run.
         batches: Images as the graph takes them, `(n, height, width, channels)`.
+
+    Raises:
+        InputError: If an output is not finite, as in a network whose training
+            failed.
     """
     names = [INPUT, *(node.name for node in graph.nodes)]
 
-    @tf.function(reduce_retracing=True, autograph=False)
+    @tf.function(input_signature=[image_signature(graph)], autograph=False)
     def extremes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         values = {INPUT: images, **run_all(graph, images)}
         return tuple(tf.stack([reduce(values[name]) for name in names]) for reduce in (tf.reduce_min, tf.reduce_max))
@@ -29,4 +34,15 @@ def measure_ranges(graph: Graph, batches: Iterable[np.ndarray]) -> dict[str, Ran
     for images in batches:
         batch_low, batch_high = extremes(tf.convert_to_tensor(images))
         low, high = np.minimum(low, batch_low), np.maximum(high, batch_high)
+    wrong = [name for name, a, b in zip(names, low, high, strict=True) if not np.isfinite([a, b]).all()]
+    if wrong:
+        raise InputError(
+            f"Expected all layers to give finite numbers. Received: NaN or infinite ones from {wrong[0]!r}. "
+            "Train again with a lower learning rate, or calibrate batch normalization."
+        )
     return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
+
+
+def image_signature(graph: Graph) -> tf.TensorSpec:
+    """Batches of images that a graph takes."""
+    return tf.TensorSpec((None, *graph.input_shape), tf.float32)

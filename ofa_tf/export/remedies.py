@@ -15,7 +15,7 @@ from ofa_tf.export.graph import INPUT, Graph, Node
 from ofa_tf.export.graph_function import run_all, run_node
 from ofa_tf.export.layer_errors import LayerError
 from ofa_tf.export.lowering import fold_batch_norm
-from ofa_tf.export.ranges import Range, measure_ranges
+from ofa_tf.export.ranges import Range, image_signature
 
 Divergence = Callable[[Draft], float]  # of a draft's model from the float network
 Images = Iterable[np.ndarray]  # batches as the graph takes them, `(n, height, width, channels)`
@@ -59,17 +59,15 @@ def keep_float(draft: Draft, errors: Sequence[LayerError]) -> Iterator[Draft]:
 
 
 def _equalized(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
-    graph = equalize(fold_batch_norm(draft.graph), images)
-    return dataclasses.replace(draft, graph=graph, ranges=measure_ranges(graph, images))
+    return draft.with_graph(equalize(fold_batch_norm(draft.graph), images), images)
 
 
 def _bias_corrected(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
-    graph = correct_biases(fold_batch_norm(draft.graph), images)
-    return dataclasses.replace(draft, graph=graph, ranges=measure_ranges(graph, images))
+    return draft.with_graph(correct_biases(fold_batch_norm(draft.graph), images), images)
 
 
 def _clipped(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
-    return dataclasses.replace(draft, ranges=clip_ranges(draft.graph, draft.ranges, images))
+    return draft.with_ranges(clip_ranges(draft.graph, draft.ranges, images))
 
 
 _REMEDIES: dict[str, Callable[[Draft, Sequence[np.ndarray]], Draft]] = {
@@ -101,11 +99,7 @@ def equalize(graph: Graph, images: Images) -> Graph:
     )
     factors_of_output, factors_of_input = {}, {}
     for first, between, second in pairs:
-        activation = np.maximum(largest[between], 1e-3 * largest[between].max())
-        # The weights of a depthwise convolution have a scale a channel: what they grow by costs nothing.
-        weights = 1 / activation if second.op == "depthwise_conv2d" else _largest_weights(second)
-        factor = np.sqrt(activation / weights)
-        factor = (factor / np.exp(np.mean(np.log(factor)))).astype(np.float32)
+        factor = _even_out(largest[between], second)
         factors_of_output[first.name] = factors_of_input[second.name] = factor
 
     def scale(node: Node) -> list[Node]:
@@ -123,11 +117,18 @@ def equalize(graph: Graph, images: Images) -> Graph:
     return graph.map(scale)
 
 
-def _largest_weights(node: Node) -> np.ndarray:
-    """The largest weight of each input channel."""
-    channels = node.kernel.ndim - 2
-    largest = np.abs(node.kernel).max(tuple(axis for axis in range(node.kernel.ndim) if axis != channels))
-    return np.maximum(largest, 1e-3 * largest.max())
+def _even_out(activation: np.ndarray, second: Node) -> np.ndarray:
+    """What to divide each channel by, from how large it gets and the convolution that takes it; 1 for dead channels."""
+    channels = second.kernel.ndim - 2
+    weight = np.abs(second.kernel).max(tuple(axis for axis in range(second.kernel.ndim) if axis != channels))
+    alive = (activation > 1e-6 * activation.max()) & (weight > 1e-6 * weight.max())
+    factor = np.ones_like(activation)
+    if alive.any():
+        # The weights of a depthwise convolution have a scale a channel: what they grow by costs nothing.
+        is_depthwise = second.op == "depthwise_conv2d"
+        wanted = activation[alive] if is_depthwise else np.sqrt(activation[alive] / weight[alive])
+        factor[alive] = wanted / np.exp(np.mean(np.log(wanted)))
+    return factor
 
 
 def _equalizable(graph: Graph) -> list[tuple[Node, str, Node]]:
@@ -166,14 +167,14 @@ def correct_biases(graph: Graph, images: Images) -> Graph:
 
     Reference: Nagel et al., section 4.2 (here measured on images).
     """
-    corrected = [node for node in graph.nodes if node.op in _LINEAR and "bias" in node.weights]
+    corrected = [node for node in graph.nodes if node.op in _LINEAR]
     sources: dict[str, list[Node]] = {}
     for node in corrected:
         sources.setdefault(node.inputs[0], []).append(node)
 
     def shifts(nodes: list[Node]) -> Callable[[tf.Tensor], tf.Tensor]:
         differences = [
-            node.with_weights(kernel=round_kernel(node) - node.kernel, bias=np.zeros_like(node.weights["bias"]))
+            node.with_weights(kernel=round_kernel(node) - node.kernel, bias=np.zeros_like(_bias(node)))
             for node in nodes
         ]
 
@@ -187,13 +188,18 @@ def correct_biases(graph: Graph, images: Images) -> Graph:
     total = _over_images(graph, images, {name: shifts(nodes) for name, nodes in sources.items()}, np.add)
     shift: dict[str, np.ndarray] = {}
     for name, nodes in sources.items():
-        ends = np.cumsum([len(node.weights["bias"]) for node in nodes])
+        ends = np.cumsum([len(_bias(node)) for node in nodes])
         shift |= dict(
             zip((node.name for node in nodes), np.split(total[name][:-1] / total[name][-1], ends[:-1]), strict=True)
         )
     return graph.map(
-        lambda node: [node.with_weights(bias=node.weights["bias"] - shift[node.name]) if node.name in shift else node]
+        lambda node: [node.with_weights(bias=_bias(node) - shift[node.name]) if node.name in shift else node]
     )
+
+
+def _bias(node: Node) -> np.ndarray:
+    channels = node.kernel.shape[-2 if node.op == "depthwise_conv2d" else -1]
+    return node.weights.get("bias", np.zeros(channels, np.float32))
 
 
 def round_kernel(node: Node) -> np.ndarray:
@@ -212,7 +218,7 @@ def _over_images(
 ) -> dict[str, np.ndarray]:
     """A statistic of each of some outputs, over batches."""
 
-    @tf.function(reduce_retracing=True, autograph=False)
+    @tf.function(input_signature=[image_signature(graph)], autograph=False)
     def measure(batch: tf.Tensor) -> dict[str, tf.Tensor]:
         values = {INPUT: batch, **run_all(graph, batch)}
         return {name: function(values[name]) for name, function in functions.items()}

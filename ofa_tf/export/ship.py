@@ -87,17 +87,18 @@ def ship(
     network = _Network(subnet, arch, options, data, reference)
     draft = network.draft()
     candidates = _candidates(draft, network) if options.quantization == "int8" else iter([draft])
+    first_fault = None
     for draft in candidates:
         content = network.convert(draft)
         report = network.check(content)
         fault = find_fault(report, options.quantization, options.max_accuracy_drop)
         if fault is None:
             break
+        first_fault = first_fault or f"{fault}; {_describe_errors(network.layer_errors(draft, content))}"
     else:
         raise InputError(
-            f"Expected the {options.quantization} model to agree with the network it was made from. Received: {fault}; "
-            f"{_describe_errors(network.layer_errors(draft, content))}. {_advice(options.quantization)} "
-            "Nothing was written."
+            f"Expected the {options.quantization} model to agree with the network it was made from. "
+            f"Received: {first_fault}. {_advice(options.quantization)} Nothing was written."
         )
     space = get_search_space(arch.space)
     parts = space.plain_parts(dataclasses.replace(arch, image_size=space.image_sizes[0])).values()
@@ -160,8 +161,11 @@ class _Network:
         )
 
     def layer_errors(self, draft: Draft, content: bytes) -> list[LayerError]:
-        """Of some held-out images."""
-        images, _ = next(iter(self._data.held_out(self._arch)))
+        """Of some training images, if there are any."""
+        if self._data.representative_images is not None:
+            images = np.asarray(next(iter(self._data.representative_images())))
+        else:
+            images, _ = next(iter(self._data.held_out(self._arch)))
         return layer_errors(draft.graph, content, self._input_format.denormalize(images[:_NUM_EXAMINED_IMAGES]))
 
     def _rounded(self, batches: Batches) -> Batches:

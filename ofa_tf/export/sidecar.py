@@ -50,8 +50,10 @@ def describe(
         raise InputError(
             f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
         )
+    is_tuned = options.quantization == "qat"
     return {
         "quantization": options.quantization,
+        **({name: getattr(options, name) for name in ("qat_epochs", "qat_learning_rate")} if is_tuned else {}),
         "lowering": [options.lowering] if isinstance(options.lowering, str) else list(options.lowering),
         "arch": arch.to_dict(),
         "image_size": arch.image_size,

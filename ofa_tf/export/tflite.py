@@ -9,9 +9,8 @@ from ofa_tf.errors import InputError
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.keras_reader import read_keras
-from ofa_tf.export.lowering import fold_batch_norm, lower, one_operator_a_node
+from ofa_tf.export.lowering import fold_batch_norm, lower
 from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions, FineTuning
-from ofa_tf.export.ranges import measure_ranges
 
 
 def to_tflite(
@@ -72,22 +71,21 @@ def make_draft(
     if quantization not in ACTIVATION_BITS:
         graph = lower(input_format.prepend_to(read_keras(subnet)), lowering)
         return Draft(graph, quantization, input_format.is_uint8)
+    if quantization == "qat" and fine_tuning is None:
+        raise InputError("Expected `fine_tuning`, training images with labels, for quantization='qat'. Received: none.")
     images = check_images(quantization, representative_images, image_shape, input_format)
     graph = input_format.prepend_to(read_keras(subnet))
     if quantization == "qat":
         graph = fold_batch_norm(graph)  # what is trained is what is rounded
-    graph = one_operator_a_node(lower(graph, lowering, quantized=True))
-    ranges = measure_ranges(graph, images)
-    if quantization == "qat":
-        from ofa_tf.export.qat import fine_tune
+    graph = lower(graph, lowering, quantized=True)
+    draft = Draft(graph, quantization, input_format.is_uint8).with_graph(graph, images)
+    if fine_tuning is None or quantization != "qat":
+        return draft
+    from ofa_tf.export.qat import fine_tune
 
-        if fine_tuning is None:
-            raise InputError(
-                "Expected `fine_tuning`, training images with labels, for quantization='qat'. Received: none."
-            )
-        graph, ranges = fine_tune(graph, ranges, subnet, input_format, fine_tuning)
-        ranges = {**measure_ranges(graph, images), **ranges}
-    return Draft(graph, quantization, input_format.is_uint8, ranges)
+    graph, ranges = fine_tune(draft.graph, draft.ranges, subnet, input_format, fine_tuning)
+    draft = draft.with_graph(graph, images)
+    return draft.with_ranges({**draft.ranges, **ranges})
 
 
 def _image_shape(subnet: keras.Model) -> tuple[int, ...]:

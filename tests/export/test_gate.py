@@ -46,7 +46,8 @@ def test_a_float_model_is_compared_number_by_number(
 ) -> None:
     expected, actual = np.asarray(subnet(images), np.float64), TFLiteModel(float_model).predict(images)
     assert report.num_images == len(images)
-    assert report.max_relative_error == pytest.approx(np.abs(actual - expected).max() / np.abs(expected).max())
+    largest = np.abs(expected).max(-1, keepdims=True)
+    assert report.max_relative_error == pytest.approx((np.abs(actual - expected) / largest).max())
     assert report.max_relative_error < 1e-4
     assert (report.agreement, report.top1, report.reference_top1) == (1, 1, 1)
     assert 0 <= report.mean_kl < 1e-6
@@ -68,7 +69,10 @@ def test_kl_is_that_of_the_definition(subnet: keras.Model, images: np.ndarray, d
     [
         ("none", {}, None),
         ("none", {"max_relative_error": 2e-4}, "its logits differ by 2.0e-04 of the largest (at most 1e-04)"),
-        ("none", {"max_relative_error": float("nan")}, "its logits differ by nan"),
+        ("none", {"max_relative_error": float("nan")}, "not all of its logits are finite"),
+        ("dynamic", {"top1": None, "max_relative_error": 0.9}, "its logits differ by 9.0e-01 of the largest"),
+        ("float16", {"top1": None, "max_relative_error": 0.02}, "its logits differ by 2.0e-02 of the largest"),
+        ("int8", {"mean_kl": float("inf")}, "not all of its logits are finite"),
         ("int8", {"max_relative_error": 0.3}, None),
         ("int8", {"top1": 0.99}, None),
         ("int8", {"top1": 0.98}, "top-1 fell from 100.00% to 98.00% on 12 images (at most 1 points), mean KL"),
@@ -144,6 +148,20 @@ def test_a_model_that_computes_something_else_is_not_written(
         ship(subnet, arch, tmp_path / "m.tflite", ExportOptions(quantization, max_accuracy_drop=0.0), data)
     assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
     assert (tmp_path / "m.tflite").read_bytes() == b"an earlier model"
+
+
+def test_a_network_that_gives_nan_is_not_written(
+    subnet: keras.Model, data: ExportData, arch: Arch, tmp_path: Path
+) -> None:
+    broken = keras.models.clone_model(subnet)
+    broken.set_weights(subnet.get_weights())
+    broken.get_layer("stem_bn").gamma.assign(np.full(broken.get_layer("stem_bn").gamma.shape, np.nan))
+    with pytest.raises(InputError, match=r"NaN or infinite ones from 'stem_bn'"):
+        ship(broken, arch, tmp_path / "m.tflite", ExportOptions("int8"), data)
+    for quantization in ("none", "float16"):
+        with pytest.raises(InputError, match="not all of its logits are finite"):
+            ship(broken, arch, tmp_path / "m.tflite", ExportOptions(quantization), ExportData(NORMALIZATION))
+    assert list(tmp_path.iterdir()) == []
 
 
 def _with_uneven_channels(subnet: keras.Model) -> keras.Model:

@@ -1,7 +1,9 @@
 import keras
 import numpy as np
+import pytest
 
-from ofa_tf.export.graph import INPUT
+from ofa_tf.errors import InputError
+from ofa_tf.export.graph import INPUT, Node
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.ranges import measure_ranges
 
@@ -12,6 +14,16 @@ def test_ranges_are_those_of_the_keras_models_layers(subnet: keras.Model, images
     for name in ("stem_bn", "stage2_block1_depthwise_conv", "stage4_block2_add"):
         outputs = np.asarray(keras.Model(subnet.inputs, subnet.get_layer(name).output)(images))
         np.testing.assert_allclose(ranges[name], (min(0, outputs.min()), max(0, outputs.max())), rtol=1e-4, atol=1e-6)
+
+
+def test_a_layer_that_gives_nan_is_named(subnet: keras.Model, images: np.ndarray) -> None:
+    def spoil(node: Node) -> list[Node]:
+        return (
+            [node.with_weights(scale=np.float32(np.inf) * node.weights["scale"])] if node.name == "stem_bn" else [node]
+        )
+
+    with pytest.raises(InputError, match=r"NaN or infinite ones from 'stem_bn'. Train again"):
+        measure_ranges(read_keras(subnet).map(spoil), [images])
 
 
 def test_zero_lies_in_every_range(subnet: keras.Model, images: np.ndarray) -> None:

@@ -53,6 +53,24 @@ def test_equalization_computes_the_same(draft: Draft, images: np.ndarray) -> Non
         np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
 
 
+def test_dead_channels_are_left_alone(draft: Draft, images: np.ndarray) -> None:
+    dead = ("stage1_block1_expand_bn", "stage1_block2_depthwise_bn", "stage2_block1_project_bn")
+
+    def kill(node: Node) -> list[Node]:
+        return (
+            [node.with_weights(**{name: 0 * value for name, value in node.weights.items()})]
+            if node.name in dead
+            else [node]
+        )
+
+    graph = draft.graph.map(kill)
+    evened = equalize(graph, [images])
+    assert all(np.isfinite(value).all() for node in evened.nodes for value in node.weights.values())
+    expected = run_graph(graph, tf.constant(images)).numpy()
+    actual = run_graph(evened, tf.constant(images)).numpy()
+    np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
+
+
 def test_equalization_evens_the_channels_out(draft: Draft, images: np.ndarray) -> None:
     uneven = _with_uneven_channels(draft.graph)
     name = "stage1_block1_expand_relu"
@@ -84,14 +102,21 @@ def test_ranges_are_clipped_where_an_outlier_stretches_them(draft: Draft, images
     assert all(0 <= clipped[name][1] <= stretched[name][1] for name in clipped)
 
 
+@pytest.mark.parametrize("has_bias", [True, False])
 @pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d"])
-def test_corrected_biases_bring_the_mean_outputs_back(op: str) -> None:
+def test_corrected_biases_bring_the_mean_outputs_back(op: str, has_bias: bool) -> None:
     rng = np.random.default_rng(0)
     kernel = rng.standard_normal((3, 3, 8, 8 if op == "conv2d" else 1)).astype(np.float32)
     kernel[0, 0] *= 100  # so that rounding shows
     images = rng.standard_normal((20, 7, 7, 8)).astype(np.float32) + 1
     bias = rng.standard_normal(8).astype(np.float32)
-    node = Node("conv", op, ("images",), {"stride": 1, "padding": "valid"}, {"kernel": kernel, "bias": bias})
+    node = Node(
+        "conv",
+        op,
+        ("images",),
+        {"stride": 1, "padding": "valid"},
+        {"kernel": kernel, **({"bias": bias} if has_bias else {})},
+    )
     graph = Graph((7, 7, 8), (node,))
 
     def means(graph: Graph) -> np.ndarray:
