@@ -17,7 +17,7 @@ from typing import Any
 from ofa_tf.errors import InputError
 
 _SECONDS_TO_LEFTOVER = 86400  # no file takes a day to write
-_PACKAGES = ("ofa_tf", "tensorflow", "keras", "ai-edge-litert")
+_PACKAGES = ("ofa_tf", "tensorflow", "keras", "ai-edge-litert", "litert-quantizer")
 
 
 def versions() -> dict[str, str]:

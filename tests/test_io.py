@@ -197,7 +197,7 @@ def test_json_is_headed_by_schema_and_versions(tmp_path: Path) -> None:
     document = json.loads(path.read_text())
     assert list(document) == ["schema", "versions", "value"]
     assert document["schema"] == "ofa_tf/latency_table/2"
-    assert set(document["versions"]) == {"ofa_tf", "tensorflow", "keras", "ai-edge-litert"}
+    assert set(document["versions"]) == {"ofa_tf", "tensorflow", "keras", "ai-edge-litert", "litert-quantizer"}
     assert io.read_json(path, "latency_table") == io.read_json(path) == document
 
 

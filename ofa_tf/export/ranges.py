@@ -1,6 +1,7 @@
 """Ranges of activations, from which integer models get their scales."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,14 +26,14 @@ def measure_ranges(graph: Graph, batches: Iterable[np.ndarray]) -> dict[str, Ran
     """
     names = [INPUT, *(node.name for node in graph.nodes)]
 
-    @tf.function(input_signature=[image_signature(graph)], autograph=False)
     def extremes(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         values = {INPUT: images, **run_all(graph, images)}
         return tuple(tf.stack([reduce(values[name]) for name in names]) for reduce in (tf.reduce_min, tf.reduce_max))
 
+    measure = trace(extremes, graph)
     low, high = np.zeros(len(names)), np.zeros(len(names))
     for images in batches:
-        batch_low, batch_high = extremes(tf.convert_to_tensor(images))
+        batch_low, batch_high = measure(tf.convert_to_tensor(images))
         low, high = np.minimum(low, batch_low), np.maximum(high, batch_high)
     wrong = [name for name, a, b in zip(names, low, high, strict=True) if not np.isfinite([a, b]).all()]
     if wrong:
@@ -43,6 +44,7 @@ def measure_ranges(graph: Graph, batches: Iterable[np.ndarray]) -> dict[str, Ran
     return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
 
 
-def image_signature(graph: Graph) -> tf.TensorSpec:
-    """Batches of images that a graph takes."""
-    return tf.TensorSpec((None, *graph.input_shape), tf.float32)
+def trace(function: Callable[[tf.Tensor], Any], graph: Graph) -> Callable[[tf.Tensor], Any]:
+    """A function of batches of images that a graph takes, traced once, for batches of any size."""
+    signature = tf.TensorSpec((None, *graph.input_shape), tf.float32)
+    return tf.function(function, input_signature=[signature], autograph=False).get_concrete_function()

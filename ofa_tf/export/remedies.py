@@ -15,7 +15,7 @@ from ofa_tf.export.graph import INPUT, Graph, Node
 from ofa_tf.export.graph_function import run_all, run_node
 from ofa_tf.export.layer_errors import LayerError
 from ofa_tf.export.lowering import fold_batch_norm
-from ofa_tf.export.ranges import Range, image_signature
+from ofa_tf.export.ranges import Range, trace
 
 Divergence = Callable[[Draft], float]  # of a draft's model from the float network
 Images = Iterable[np.ndarray]  # batches as the graph takes them, `(n, height, width, channels)`
@@ -218,13 +218,13 @@ def _over_images(
 ) -> dict[str, np.ndarray]:
     """A statistic of each of some outputs, over batches."""
 
-    @tf.function(input_signature=[image_signature(graph)], autograph=False)
     def measure(batch: tf.Tensor) -> dict[str, tf.Tensor]:
         values = {INPUT: batch, **run_all(graph, batch)}
         return {name: function(values[name]) for name, function in functions.items()}
 
+    traced = trace(measure, graph)
     total: dict[str, np.ndarray] = {}
     for batch in images:
-        for name, value in measure(tf.convert_to_tensor(batch)).items():
+        for name, value in traced(tf.convert_to_tensor(batch)).items():
             total[name] = combine(total[name], value.numpy()) if name in total else value.numpy()
     return total
