@@ -14,7 +14,6 @@ from ofa_tf.export.draft import Draft
 from ofa_tf.export.graph import INPUT, Graph, Node
 from ofa_tf.export.graph_function import run_all, run_node
 from ofa_tf.export.layer_errors import LayerError
-from ofa_tf.export.lowering import fold_batch_norm
 from ofa_tf.export.ranges import Range, trace
 
 Divergence = Callable[[Draft], float]  # of a draft's model from the float network
@@ -59,11 +58,11 @@ def keep_float(draft: Draft, errors: Sequence[LayerError]) -> Iterator[Draft]:
 
 
 def _equalized(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
-    return draft.with_graph(equalize(fold_batch_norm(draft.graph), images), images)
+    return draft.with_graph(equalize(draft.graph, images), images)
 
 
 def _bias_corrected(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
-    return draft.with_graph(correct_biases(fold_batch_norm(draft.graph), images), images)
+    return draft.with_graph(correct_biases(draft.graph, images), images)
 
 
 def _clipped(draft: Draft, images: Sequence[np.ndarray]) -> Draft:

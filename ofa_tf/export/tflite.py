@@ -74,9 +74,8 @@ def make_draft(
     if quantization == "qat" and fine_tuning is None:
         raise InputError("Expected `fine_tuning`, training images with labels, for quantization='qat'. Received: none.")
     images = check_images(quantization, representative_images, image_shape, input_format)
-    graph = input_format.prepend_to(read_keras(subnet))
-    if quantization == "qat":
-        graph = fold_batch_norm(graph)  # what is trained is what is rounded
+    # Converters fold anyway; what is measured, mended and trained must be what is rounded.
+    graph = fold_batch_norm(input_format.prepend_to(read_keras(subnet)))
     graph = lower(graph, lowering, quantized=True)
     draft = Draft(graph, quantization, input_format.is_uint8).with_graph(graph, images)
     if fine_tuning is None or quantization != "qat":
