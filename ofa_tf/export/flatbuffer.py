@@ -1,5 +1,6 @@
 """TFLite files as objects of the schema and back."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,15 @@ def pack_model(model: Any) -> bytes:
     """Content of the `.tflite` file of a `ModelT`."""
     import flatbuffers
 
-    model.buffers = [_aligned(buffer) for buffer in model.buffers]
+    model.buffers = [_aligned_buffer()(data=buffer.data) for buffer in model.buffers]
     builder = flatbuffers.Builder(sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 
 
-def _aligned(buffer: Any) -> Any:
-    """A buffer that keeps its alignment when it is packed, which the generated code's own class does not."""
+@functools.cache
+def _aligned_buffer() -> Any:
+    """The class of buffers that keep their alignment when they are packed, which the generated code's own do not."""
     from ai_edge_litert import schema_py_generated as schema
 
     class Aligned(schema.BufferT):
@@ -50,4 +52,4 @@ def _aligned(buffer: Any) -> Any:
                 schema.BufferAddData(builder, vector)
             return schema.BufferEnd(builder)
 
-    return Aligned(data=buffer.data)
+    return Aligned

@@ -14,6 +14,7 @@ import numpy as np
 from ofa_tf.errors import InputError
 
 INPUT = "images"
+LINEAR = ("conv2d", "depthwise_conv2d", "dense")  # operations with the weights `kernel` and `bias`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +55,31 @@ class Node:
         """The weight `kernel`."""
         return self.weights["kernel"]
 
+    @property
+    def channel_axis(self) -> int:
+        """The axis of the kernel that the output channels are on."""
+        return self.kernel.ndim - (2 if self.op == "depthwise_conv2d" else 1)
+
+    @property
+    def bias(self) -> np.ndarray:
+        """The weight `bias`, one number an output channel; zeros if there is none."""
+        return self.weights.get("bias", np.zeros(self.kernel.shape[self.channel_axis], np.float32))
+
     def with_weights(self, **weights: np.ndarray) -> "Node":
         """The node with some weights replaced or added."""
         return dataclasses.replace(self, weights={**self.weights, **weights})
+
+    def scale_outputs(self, factor: np.ndarray) -> "Node":
+        """A convolution or dense layer with its output times a number a channel."""
+        kernel = self.kernel * (factor[:, np.newaxis] if self.op == "depthwise_conv2d" else factor)
+        scaled = self.with_weights(kernel=kernel.astype(np.float32))
+        if "bias" not in self.weights:
+            return scaled
+        return scaled.with_weights(bias=(self.bias * factor).astype(np.float32))
+
+    def scale_inputs(self, factor: np.ndarray) -> "Node":
+        """A convolution or dense layer that computes the same of inputs divided by a number, or by one a channel."""
+        return self.with_weights(kernel=(self.kernel * np.reshape(factor, (-1, 1))).astype(np.float32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +112,12 @@ class Graph:
     def node(self, name: str) -> Node | None:
         """The node of a name; `None` for the input."""
         return next((node for node in self.nodes if node.name == name), None)
+
+    def sole_producer(self, name: str, operations: Sequence[str] = LINEAR) -> Node | None:
+        """The node of a name, if it is one of these operations and only one node takes its output."""
+        node = self.node(name)
+        is_one = node is not None and node.op in operations and len(self.consumers(name)) == 1
+        return node if is_one else None
 
     def consumers(self, name: str) -> tuple[Node, ...]:
         """The nodes that take the output of a node."""

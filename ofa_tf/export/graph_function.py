@@ -1,6 +1,6 @@
 """Running a `Graph` in TensorFlow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,19 @@ def run_all(graph: Graph, images: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.name_scope(node.name):  # so that tensors of a converted model are named after their layers
             values[node.name] = run_node(node, *(values[name] for name in node.inputs))
     return values
+
+
+def iterate_outputs(graph: Graph, images: tf.Tensor) -> Iterator[tuple[str, tf.Tensor]]:
+    """The images and the output of each node in turn, by name; an output is forgotten after its last use."""
+    last_use = {name: node.name for node in graph.nodes for name in node.inputs}
+    values = {INPUT: images}
+    yield INPUT, images
+    for node in graph.nodes:
+        values[node.name] = run_node(node, *(values[name] for name in node.inputs))
+        for name in set(node.inputs):
+            if last_use[name] == node.name:
+                del values[name]
+        yield node.name, values[node.name]
 
 
 def run_node(node: Node, *inputs: tf.Tensor) -> tf.Tensor:

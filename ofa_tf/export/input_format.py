@@ -90,11 +90,10 @@ class InputFormat:
         unit = 255.0 if self.input_type == "float32" else 1.0
         center = {"constant": np.array([-mean / unit for mean in self.mean], np.float32)}
         factor = np.array([unit / std for std in self.std], np.float32)
-        nodes = [
-            Node("centered", "add_constant", (INPUT,), {}, center),
-            Node("normalized", "scale", ("centered",), {"factor": factor}),
-        ]
+        centered = Node(f"{INPUT}_centered", "add_constant", (INPUT,), {}, center)
+        normalized = Node(f"{INPUT}_normalized", "scale", (centered.name,), {"factor": factor})
+        nodes = [centered, normalized]
         for node in graph.nodes:
-            inputs = tuple("normalized" if name == INPUT else name for name in node.inputs)
+            inputs = tuple(normalized.name if name == INPUT else name for name in node.inputs)
             nodes.append(dataclasses.replace(node, inputs=inputs))
         return Graph(graph.input_shape, tuple(nodes))

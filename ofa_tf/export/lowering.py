@@ -4,19 +4,14 @@ What each gains is measured by `tools/bench_export.py`; the figures are in BUILD
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ofa_tf.errors import InputError
+from ofa_tf.export.depthwise_strips import split_depthwise
 from ofa_tf.export.graph import Graph, Node
-
-Padding = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
-
-_MAX_TAPS = 25  # of XNNPACK's depthwise kernels; larger windows take a path that is many times slower
-_LINEAR = ("conv2d", "depthwise_conv2d", "dense")
-_COMMUTES_WITH_SCALE = ("mean", "pad", "crop", "average_pool")
+from ofa_tf.export.scales import fold_scales
 
 
 def lower(graph: Graph, names: str | Sequence[str] = "all", quantized: bool = False) -> Graph:
@@ -64,7 +59,7 @@ def fold_batch_norm(graph: Graph) -> Graph:
     """Make batch normalization part of the convolution before it."""
     folded: dict[str, Node] = {}
     for node in graph.nodes:
-        producer = _producer(graph, node.inputs[0])
+        producer = graph.sole_producer(node.inputs[0])
         if node.op == "batch_norm" and producer is not None:
             folded[node.name] = _fold(node, producer)
     return graph.map(lambda node: [folded.get(node.name, node)])
@@ -72,11 +67,9 @@ def fold_batch_norm(graph: Graph) -> Graph:
 
 def _fold(norm: Node, producer: Node) -> Node:
     scale, offset = (norm.weights[name].astype(np.float64) for name in ("scale", "offset"))
-    # The output channels are the last axis of a kernel, but the one before it of a depthwise kernel.
-    kernel = producer.kernel * (scale[:, np.newaxis] if producer.op == "depthwise_conv2d" else scale)
-    bias = producer.weights.get("bias", 0.0) * scale + offset
-    folded = dataclasses.replace(producer, name=norm.name)
-    return folded.with_weights(kernel=kernel.astype(np.float32), bias=bias.astype(np.float32))
+    bias = producer.bias * scale + offset
+    folded = dataclasses.replace(producer, name=norm.name).scale_outputs(scale)
+    return folded.with_weights(bias=bias.astype(np.float32))
 
 
 def lower_hard_sigmoid(graph: Graph) -> Graph:
@@ -84,12 +77,12 @@ def lower_hard_sigmoid(graph: Graph) -> Graph:
     biased = {
         node.inputs[0]
         for node in graph.nodes
-        if _is_activation(node, "hard_sigmoid") and _producer(graph, node.inputs[0]) is not None
+        if _is_activation(node, "hard_sigmoid") and graph.sole_producer(node.inputs[0]) is not None
     }
 
     def replace(node: Node) -> list[Node]:
         if node.name in biased:
-            return [node.with_weights(bias=node.weights.get("bias", np.zeros(_out_channels(node))) + np.float32(3))]
+            return [node.with_weights(bias=node.bias + np.float32(3))]
         if not _is_activation(node, "hard_sigmoid"):
             return [node]
         return _hard_sigmoid_parts(node, is_shifted=node.inputs[0] in biased)
@@ -132,144 +125,12 @@ def lower_hard_swish(graph: Graph) -> Graph:
     return fold_scales(graph.map(replace))
 
 
-def fold_scales(graph: Graph) -> Graph:
-    """Move multiplications by a number towards the output, into the next weights where there are some."""
-    while True:
-        for node in graph.nodes:
-            if node.op == "scale" and (moved := _move_scale(graph, node)) is not None:
-                graph = moved
-                break
-        else:
-            return graph
-
-
-def _move_scale(graph: Graph, scale: Node) -> Graph | None:
-    """The graph with a scale moved behind, or into, one of its consumers; `None` if it stays."""
-    factor = np.asarray(scale.attributes["factor"])
-    for consumer in graph.consumers(scale.name):
-        inputs = tuple(scale.inputs[0] if name == scale.name else name for name in consumer.inputs)
-        others = [name for name in consumer.inputs if name != scale.name]
-        unscaled = dataclasses.replace(consumer, name=f"{consumer.name}_unscaled", inputs=inputs)
-        behind = [unscaled, Node(consumer.name, "scale", (unscaled.name,), {"factor": factor})]
-        changed: dict[str, list[Node]] = {}
-        if consumer.op in _LINEAR:
-            kernel = (consumer.kernel * factor.reshape(-1, 1)).astype(np.float32)  # its input channels
-            changed[consumer.name] = [dataclasses.replace(consumer, inputs=inputs).with_weights(kernel=kernel)]
-        elif consumer.op == "scale":
-            product = {"factor": factor * consumer.attributes["factor"]}
-            changed[consumer.name] = [dataclasses.replace(consumer, inputs=inputs, attributes=product)]
-        elif _commutes(consumer, is_scalar=factor.ndim == 0):
-            changed[consumer.name] = behind
-        elif factor.ndim == 0 and consumer.op == "add" and others:
-            other = _producer(graph, others[0], (*_LINEAR, "batch_norm"))
-            if other is not None:
-                scaled = {name: (values / factor).astype(np.float32) for name, values in other.weights.items()}
-                changed = {other.name: [other.with_weights(**scaled)], consumer.name: behind}
-        if changed:
-            return graph.map(lambda node: changed.get(node.name, [node]))  # noqa: B023 (called at once)
-    return None
-
-
-def _commutes(node: Node, is_scalar: bool) -> bool:
-    """Whether an operation on one scaled input is the scaled operation."""
-    if node.op == "multiply":
-        return len(set(node.inputs)) == 2
-    return node.op in _COMMUTES_WITH_SCALE or (node.op == "flatten" and is_scalar)
-
-
-def split_depthwise(graph: Graph) -> Graph:
-    """Make a depthwise convolution of more than 25 taps a sum of several, each over some of its rows.
-
-    Taps that see nothing but padding, as those of a 7x7 kernel on a 3x3 image, are left out.
-    """
-    sizes = graph.sizes()
-
-    def replace(node: Node) -> list[Node]:
-        if node.op != "depthwise_conv2d" or math.prod(node.kernel.shape[:2]) <= _MAX_TAPS:
-            return [node]
-        source, padding = _padding(graph, node)
-        node, padding = _trim(node, padding, sizes[source])
-        return _split(node, source, padding)
-
-    return graph.map(replace)
-
-
-def _trim(node: Node, padding: Padding, sizes: tuple[int | None, ...]) -> tuple[Node, Padding]:
-    """Cut off the outer rows and columns of a centered kernel that never reach into the image."""
-    kernel, trimmed = node.kernel, []
-    for axis, ((before, after), size) in enumerate(zip(padding, sizes, strict=True)):
-        cut = 0
-        if size is not None and before == after and kernel.shape[axis] == 2 * before + 1:
-            cut = max(0, before - (size - 1))
-        kernel = np.take(kernel, range(cut, kernel.shape[axis] - cut), axis)
-        trimmed.append((before - cut, after - cut))
-    return node.with_weights(kernel=kernel), (trimmed[0], trimmed[1])
-
-
-def _padding(graph: Graph, node: Node) -> tuple[str, Padding]:
-    """What a convolution takes before it is padded, and the padding."""
-    if node.attributes["padding"] == "same":
-        height, width = (size // 2 for size in node.kernel.shape[:2])
-        if node.attributes["stride"] > 1:
-            raise InputError(
-                f"Expected {node.name!r} to be padded by a layer before it, as its stride is "
-                f"{node.attributes['stride']}. Received: padding='same', which is uneven. Leave split_depthwise out."
-            )
-        return node.inputs[0], ((height, height), (width, width))
-    producer = graph.node(node.inputs[0])
-    if producer is not None and producer.op == "pad":
-        return producer.inputs[0], producer.attributes["padding"]
-    return node.inputs[0], ((0, 0), (0, 0))
-
-
-def _split(node: Node, source: str, padding: Padding) -> list[Node]:
-    """Strips of rows of the kernel; each sees the image moved by padding one end and cropping the other."""
-    height, width = node.kernel.shape[:2]
-    (top, bottom), columns = padding
-    num_rows = max(1, _MAX_TAPS // width)
-    starts = range(0, height, num_rows)
-    nodes: list[Node] = []
-    total = ""
-    for start in starts:
-        kernel = node.kernel[start : start + num_rows]
-        name, x = f"{node.name}_rows{start}" if len(starts) > 1 else node.name, source
-        rows = (top - start, bottom - (height - start - len(kernel)))  # negative: to be cropped
-        if min(rows) < 0:
-            cropping = (tuple(max(0, -count) for count in rows), (0, 0))
-            nodes.append(Node(f"{name}_crop", "crop", (x,), {"cropping": cropping}))
-            x = nodes[-1].name
-        if max(*rows, *columns) > 0:
-            padded = (tuple(max(0, count) for count in rows), columns)
-            nodes.append(Node(f"{name}_pad", "pad", (x,), {"padding": padded}))
-            x = nodes[-1].name
-        weights = {"kernel": kernel}
-        if start == 0 and "bias" in node.weights:
-            weights["bias"] = node.weights["bias"]
-        attributes = {"stride": node.attributes["stride"], "padding": "valid"}
-        nodes.append(Node(name, "depthwise_conv2d", (x,), attributes, weights))
-        if total:
-            nodes.append(Node(node.name if start == starts[-1] else f"{name}_sum", "add", (total, name)))
-        total = nodes[-1].name
-    return nodes
-
-
 def _is_activation(node: Node, function: str) -> bool:
     return node.op == "activation" and node.attributes["function"] == function
 
 
 def _add_three(node: Node) -> Node:
     return Node(f"{node.name}_shift", "add_constant", node.inputs, {}, {"constant": np.float32(3)})
-
-
-def _producer(graph: Graph, name: str, operations: tuple[str, ...] = _LINEAR) -> Node | None:
-    """The node of a name, if it is one of these operations and nobody else takes its output."""
-    node = graph.node(name)
-    is_one = node is not None and node.op in operations and len(graph.consumers(name)) == 1
-    return node if is_one else None
-
-
-def _out_channels(node: Node) -> int:
-    return node.kernel.shape[2 if node.op == "depthwise_conv2d" else -1]
 
 
 LOWERINGS: dict[str, Callable[[Graph], Graph]] = {

@@ -11,15 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.export.draft import Draft
-from ofa_tf.export.graph import INPUT, Graph, Node
-from ofa_tf.export.graph_function import run_all, run_node
+from ofa_tf.export.graph import LINEAR, Graph, Node
+from ofa_tf.export.graph_function import iterate_outputs, run_node
 from ofa_tf.export.layer_errors import LayerError
-from ofa_tf.export.ranges import Range, trace
+from ofa_tf.export.ranges import Range
 
 Divergence = Callable[[Draft], float]  # of a draft's model from the float network
 Images = Iterable[np.ndarray]  # batches as the graph takes them, `(n, height, width, channels)`
 
-_LINEAR = ("conv2d", "depthwise_conv2d", "dense")
 _SHARES = tuple(np.linspace(0.3, 1.0, 8))  # of a range, that are tried
 
 
@@ -103,14 +102,9 @@ def equalize(graph: Graph, images: Images) -> Graph:
 
     def scale(node: Node) -> list[Node]:
         if node.name in factors_of_output:
-            factor = factors_of_output[node.name]
-            by_channel = factor[:, np.newaxis] if node.op == "depthwise_conv2d" else factor
-            weights = {
-                name: value / (by_channel if name == "kernel" else factor) for name, value in node.weights.items()
-            }
-            node = node.with_weights(**weights)
+            node = node.scale_outputs(1 / factors_of_output[node.name])
         if node.name in factors_of_input:
-            node = node.with_weights(kernel=node.kernel * factors_of_input[node.name][:, np.newaxis])
+            node = node.scale_inputs(factors_of_input[node.name])
         return [node]
 
     return graph.map(scale)
@@ -118,8 +112,7 @@ def equalize(graph: Graph, images: Images) -> Graph:
 
 def _even_out(activation: np.ndarray, second: Node) -> np.ndarray:
     """What to divide each channel by, from how large it gets and the convolution that takes it; 1 for dead channels."""
-    channels = second.kernel.ndim - 2
-    weight = np.abs(second.kernel).max(tuple(axis for axis in range(second.kernel.ndim) if axis != channels))
+    weight = _largest_by_channel(second.kernel, second.kernel.ndim - 2)
     alive = (activation > 1e-6 * activation.max()) & (weight > 1e-6 * weight.max())
     factor = np.ones_like(activation)
     if alive.any():
@@ -134,9 +127,9 @@ def _equalizable(graph: Graph) -> list[tuple[Node, str, Node]]:
     """The first and second of each pair of convolutions, and the name of what lies between them."""
     pairs = []
     for node in graph.nodes:
-        producer = graph.node(node.inputs[0]) if node.op in _LINEAR else None
+        producer = graph.node(node.inputs[0]) if node.op in LINEAR else None
         while producer is not None and len(graph.consumers(producer.name)) == 1:
-            if producer.op in _LINEAR:
+            if producer.op in LINEAR:
                 pairs.append((producer, node.inputs[0], node))
                 break
             if producer.op != "pad" and not (producer.op == "activation" and producer.attributes["function"] == "relu"):
@@ -166,15 +159,14 @@ def correct_biases(graph: Graph, images: Images) -> Graph:
 
     Reference: Nagel et al., section 4.2 (here measured on images).
     """
-    corrected = [node for node in graph.nodes if node.op in _LINEAR]
+    corrected = [node for node in graph.nodes if node.op in LINEAR]
     sources: dict[str, list[Node]] = {}
     for node in corrected:
         sources.setdefault(node.inputs[0], []).append(node)
 
     def shifts(nodes: list[Node]) -> Callable[[tf.Tensor], tf.Tensor]:
         differences = [
-            node.with_weights(kernel=round_kernel(node) - node.kernel, bias=np.zeros_like(_bias(node)))
-            for node in nodes
+            node.with_weights(kernel=round_kernel(node) - node.kernel, bias=np.zeros_like(node.bias)) for node in nodes
         ]
 
         def measure(x: tf.Tensor) -> tf.Tensor:
@@ -187,26 +179,24 @@ def correct_biases(graph: Graph, images: Images) -> Graph:
     total = _over_images(graph, images, {name: shifts(nodes) for name, nodes in sources.items()}, np.add)
     shift: dict[str, np.ndarray] = {}
     for name, nodes in sources.items():
-        ends = np.cumsum([len(_bias(node)) for node in nodes])
+        ends = np.cumsum([len(node.bias) for node in nodes])
         shift |= dict(
             zip((node.name for node in nodes), np.split(total[name][:-1] / total[name][-1], ends[:-1]), strict=True)
         )
     return graph.map(
-        lambda node: [node.with_weights(bias=_bias(node) - shift[node.name]) if node.name in shift else node]
+        lambda node: [node.with_weights(bias=node.bias - shift[node.name]) if node.name in shift else node]
     )
-
-
-def _bias(node: Node) -> np.ndarray:
-    channels = node.kernel.shape[-2 if node.op == "depthwise_conv2d" else -1]
-    return node.weights.get("bias", np.zeros(channels, np.float32))
 
 
 def round_kernel(node: Node) -> np.ndarray:
     """The kernel as an int8 model has it: 255 steps a channel, alike on both sides of 0."""
-    channels = node.kernel.ndim - (2 if node.op == "depthwise_conv2d" else 1)
-    others = tuple(axis for axis in range(node.kernel.ndim) if axis != channels)
-    steps = np.maximum(np.abs(node.kernel).max(others, keepdims=True), 1e-30) / 127
+    largest = _largest_by_channel(node.kernel, node.channel_axis)
+    steps = np.maximum(np.expand_dims(largest, tuple(range(1, node.kernel.ndim - node.channel_axis))), 1e-30) / 127
     return (steps * np.rint(node.kernel / steps)).astype(np.float32)
+
+
+def _largest_by_channel(kernel: np.ndarray, channel_axis: int) -> np.ndarray:
+    return np.abs(kernel).max(tuple(axis for axis in range(kernel.ndim) if axis != channel_axis))
 
 
 def _over_images(
@@ -216,14 +206,10 @@ def _over_images(
     combine: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> dict[str, np.ndarray]:
     """A statistic of each of some outputs, over batches."""
-
-    def measure(batch: tf.Tensor) -> dict[str, tf.Tensor]:
-        values = {INPUT: batch, **run_all(graph, batch)}
-        return {name: function(values[name]) for name, function in functions.items()}
-
-    traced = trace(measure, graph)
     total: dict[str, np.ndarray] = {}
     for batch in images:
-        for name, value in traced(tf.convert_to_tensor(batch)).items():
-            total[name] = combine(total[name], value.numpy()) if name in total else value.numpy()
+        for name, values in iterate_outputs(graph, tf.convert_to_tensor(batch)):
+            if name in functions:
+                value = functions[name](values).numpy()
+                total[name] = combine(total[name], value) if name in total else value
     return total

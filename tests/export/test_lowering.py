@@ -15,7 +15,8 @@ from ofa_tf.errors import InputError
 from ofa_tf.export.graph import INPUT, Graph, Node
 from ofa_tf.export.graph_function import run_all, run_graph
 from ofa_tf.export.keras_reader import read_keras
-from ofa_tf.export.lowering import LOWERINGS, choose_lowerings, fold_scales, lower
+from ofa_tf.export.lowering import LOWERINGS, choose_lowerings, lower
+from ofa_tf.export.scales import fold_scales
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.search_space import SearchSpace
 from tests.support.networks import randomize
