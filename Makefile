@@ -18,13 +18,13 @@ quickstart: $(STAMP) ## the whole pipeline on a small data set, into runs/quicks
 	$(BIN)/python tools/quickstart.py --flagfile=flags/quickstart.cfg --workdir=runs/quickstart
 
 test: $(STAMP) ## the tests, in two processes, with coverage of ofa_tf (the required share stands in pyproject.toml)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not parity" --cov --cov-report=term-missing:skip-covered --durations=15
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" --cov --cov-report=term-missing:skip-covered --durations=15
 
-test-parity: $(STAMP) ## the rest of the comparison with the reference implementation: three more search spaces
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m parity
+test-long: $(STAMP) ## what `make test` leaves out for its time: more spaces beside the reference, killed runs, whole pipelines
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
 test-fast: $(STAMP) ## `make test` without the slow tests and without coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not parity"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long"
 
 lint: $(STAMP) ## ruff (rules and formatting) and mypy
 	$(BIN)/ruff check .
@@ -59,4 +59,4 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	@touch $(STAMP)
 	@echo "Installed into .venv"
 
-.PHONY: help install install-pytorch quickstart test test-parity test-fast lint bench bench-export clean
+.PHONY: help install install-pytorch quickstart test test-long test-fast lint bench bench-export clean

@@ -185,13 +185,13 @@ def search_under(
     return dataclasses.replace(found, device=device_id if limits.latency_ms is not None else None, precision=precision)
 
 
-def export_data(workdir: Workdir, arch: Arch, num_representative_images: int = 200) -> ExportData:
+def export_data(workdir: Workdir, arch: Arch, options: ExportOptions) -> ExportData:
     """The images and names of a run's data set that the export of an arch needs."""
     evaluator, config = workdir.evaluator, workdir.config
     return ExportData(
         (IMAGE_MEAN, IMAGE_STD),
         workdir.source.class_names,
-        lambda: evaluator.training_images(arch.image_size, num_representative_images),
+        lambda: evaluator.training_images(arch.image_size, options.num_representative_images),
         lambda: evaluator.eval_batches(arch.image_size, "test"),
         functools.partial(_fine_tuning, workdir.source, arch.image_size, config.batch_size, config.augmentation),
     )
@@ -222,18 +222,16 @@ def _fine_tuning(
     return FineTuning(batches, num_steps, options.qat_learning_rate)
 
 
-def ship_subnet(
-    workdir: Workdir, arch: Arch, path: str | Path, options: ExportOptions, num_representative_images: int = 200
-) -> dict[str, Any]:
+def ship_subnet(workdir: Workdir, arch: Arch, path: str | Path, options: ExportOptions) -> dict[str, Any]:
     """Calibrate, cut out, convert, check on the test images and write; see `ship`."""
     announce("calibrating batch normalization, converting, checking on the test images")
     workdir.evaluator.calibrate(arch)
     subnet = extract_subnet(workdir.supernet, arch)
-    return ship(subnet, arch, path, options, export_data(workdir, arch, num_representative_images))
+    return ship(subnet, arch, path, options, export_data(workdir, arch, options))
 
 
 def ship_subnets(
-    workdir: Workdir, archs: Mapping[str, Arch], options: ExportOptions, num_representative_images: int = 200
+    workdir: Workdir, archs: Mapping[str, Arch], options: ExportOptions
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Ship several subnets; one that cannot be shipped does not keep the others from it.
 
@@ -241,7 +239,6 @@ def ship_subnets(
         workdir: The run.
         archs: The subnets, by the path that each is written to.
         options: See `ship`.
-        num_representative_images: Number of training images for int8.
 
     Returns:
         What `ship` returns of those that were written, and what keeps the others
@@ -251,8 +248,8 @@ def ship_subnets(
     with progress_bar(len(archs), "export", "network") as bar:
         for path, arch in archs.items():
             try:
-                shipped.append(ship_subnet(workdir, arch, path, options, num_representative_images))
-            except InputError as error:
+                shipped.append(ship_subnet(workdir, arch, path, options))
+            except (InputError, OSError) as error:
                 faults.append(f"{path}: {error}")
             bar.update()
     return shipped, faults
@@ -264,7 +261,6 @@ def ship_model(
     options: ExportOptions,
     dataset: str | None = None,
     data_dir: str | None = None,
-    num_representative_images: int = 200,
 ) -> dict[str, Any]:
     """Convert and write a plain Keras subnet that no training run belongs to, such as an imported one; see `ship`.
 
@@ -276,7 +272,6 @@ def ship_model(
             ranges of int8 and whose test images measure the accuracy; without
             one, int8 is not possible and the accuracy is not measured.
         data_dir: See `open_source`.
-        num_representative_images: Number of these training images.
 
     Raises:
         InputError: If the model cannot be read, or the data set is missing where
@@ -303,7 +298,7 @@ def ship_model(
     data = ExportData(
         (IMAGE_MEAN, IMAGE_STD),
         source.class_names,
-        lambda: calibration_batches(source, num_images=num_representative_images, seed=0, **images),
+        lambda: calibration_batches(source, num_images=options.num_representative_images, seed=0, **images),
         lambda: eval_batches(source, "test", **images),
         functools.partial(_fine_tuning, source, arch.image_size, images["batch_size"], augmentation),
     )

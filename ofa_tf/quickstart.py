@@ -161,7 +161,8 @@ def _plain_arch(workdir: Workdir) -> Arch:
 
 def _ship_row(workdir: Workdir, network: _Network, device: Device, max_accuracy_drop: float) -> dict[str, Any]:
     arch, space = network.arch, workdir.space
-    data = export_data(workdir, arch, _NUM_REPRESENTATIVE_IMAGES)
+    options = ExportOptions(max_accuracy_drop=max_accuracy_drop, num_representative_images=_NUM_REPRESENTATIVE_IMAGES)
+    data = export_data(workdir, arch, options)
     reference = Reference.measure(network.model, data.held_out(arch))
     row: dict[str, Any] = {
         "name": network.name,
@@ -173,9 +174,10 @@ def _ship_row(workdir: Workdir, network: _Network, device: Device, max_accuracy_
         "num_params": cost.num_params(space, arch, workdir.supernet.num_classes),
     }
     for quantization, prefix, suffix in (("none", "", "float"), ("int8", "int8_", "int8")):
-        options = ExportOptions(quantization, max_accuracy_drop=max_accuracy_drop)
         path = workdir.path / "models" / f"{network.name}_{suffix}.tflite"
-        shipped = ship(network.model, arch, path, options, data, reference)
+        shipped = ship(
+            network.model, arch, path, dataclasses.replace(options, quantization=quantization), data, reference
+        )
         row[f"{prefix}size_bytes"] = shipped["size_bytes"]
         row[f"{suffix}_top1"] = shipped["top1"]
         row[f"tflite_{suffix}"] = shipped["path"]

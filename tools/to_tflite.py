@@ -40,7 +40,10 @@ _QUANTIZATION = flags.DEFINE_enum(
     "float16 and dynamic: of the weights; int8 and int16x8: of activations, too; qat: int8 after fine-tuning for it.",
 )
 _NUM_IMAGES = flags.DEFINE_integer(
-    "num_representative_images", 200, "Training images that set the ranges of activations.", lower_bound=1
+    "num_representative_images",
+    ExportOptions.num_representative_images,
+    "Training images that set the ranges of activations.",
+    lower_bound=1,
 )
 _LOWERING = flags.DEFINE_list(
     "lowering",
@@ -80,11 +83,17 @@ def main(argv: Sequence[str]) -> None:
         return
     if _OUTPUT.value is None:
         raise InputError("Expected --output, the file to write, or --describe. Received: neither.")
+    for flag in (_QAT_EPOCHS, _QAT_LEARNING_RATE):
+        if flag.present and _QUANTIZATION.value != "qat":
+            raise InputError(
+                f"Expected --{flag.name} with --quantization=qat only. Received: --quantization={_QUANTIZATION.value}."
+            )
     options = ExportOptions(
         _QUANTIZATION.value,
         tuple(_LOWERING.value),
         _INPUT_TYPE.value,
         _MAX_ACCURACY_DROP.value / 100,
+        _NUM_IMAGES.value,
         _QAT_EPOCHS.value,
         _QAT_LEARNING_RATE.value,
     )
@@ -114,7 +123,7 @@ def _ship_model(options: ExportOptions) -> tuple[list[dict[str, Any]], list[str]
     from ofa_tf.pipeline import ship_model
 
     model, output = _MODEL.value, _OUTPUT.value
-    return [ship_model(model, output, options, _DATASET.value, _DATA_DIR.value, _NUM_IMAGES.value)], []
+    return [ship_model(model, output, options, _DATASET.value, _DATA_DIR.value)], []
 
 
 def _ship_subnets(options: ExportOptions) -> tuple[list[dict[str, Any]], list[str]]:
@@ -135,9 +144,9 @@ def _ship_subnets(options: ExportOptions) -> tuple[list[dict[str, Any]], list[st
     from ofa_tf.pipeline import ship_subnet, ship_subnets
 
     if len(archs) > 1:
-        return ship_subnets(workdir, archs, options, _NUM_IMAGES.value)
+        return ship_subnets(workdir, archs, options)
     ((path, arch),) = archs.items()
-    return [ship_subnet(workdir, arch, path, options, _NUM_IMAGES.value)], []
+    return [ship_subnet(workdir, arch, path, options)], []
 
 
 def _parse_archs(workdir: Workdir) -> dict[str, Arch]:

@@ -22,6 +22,8 @@ class ExportOptions:
         input_type: What the model takes as an image, see `InputFormat`.
         max_accuracy_drop: Largest loss of top-1 accuracy through quantization, in
             [0, 1].
+        num_representative_images: Training images that set the ranges of integer
+            activations.
         qat_epochs: Passes over the training images for `"qat"`.
         qat_learning_rate: See `FineTuning`.
 
@@ -33,6 +35,7 @@ class ExportOptions:
     lowering: str | Sequence[str] = "all"
     input_type: str = "normalized"
     max_accuracy_drop: float = 0.01
+    num_representative_images: int = 200
     qat_epochs: int = 3
     qat_learning_rate: float = 2e-5
 
@@ -52,6 +55,11 @@ class ExportOptions:
         if not 0 <= self.max_accuracy_drop <= 1:
             raise InputError(
                 f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."
+            )
+        if self.num_representative_images < 1:
+            raise InputError(
+                "Expected `num_representative_images` to be at least 1. "
+                f"Received: num_representative_images={self.num_representative_images}."
             )
         if self.qat_epochs < 1 or not 0 < self.qat_learning_rate < 1:
             raise InputError(

@@ -9,7 +9,7 @@ from ofa_tf import io
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.export.input_format import InputFormat
-from ofa_tf.export.options import ExportOptions
+from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions
 
 _KIND = "tflite_model"
 
@@ -50,10 +50,12 @@ def describe(
         raise InputError(
             f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
         )
-    is_tuned = options.quantization == "qat"
+    settings = ["num_representative_images"] if options.quantization in ACTIVATION_BITS else []
+    if options.quantization == "qat":
+        settings += ["qat_epochs", "qat_learning_rate"]
     return {
         "quantization": options.quantization,
-        **({name: getattr(options, name) for name in ("qat_epochs", "qat_learning_rate")} if is_tuned else {}),
+        **{name: getattr(options, name) for name in settings},
         "lowering": [options.lowering] if isinstance(options.lowering, str) else list(options.lowering),
         "arch": arch.to_dict(),
         "image_size": arch.image_size,

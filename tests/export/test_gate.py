@@ -191,6 +191,7 @@ def test_where_int8_falls_short_what_helps_is_done_and_recorded(
     [
         ({"quantization": "int4"}, r"`quantization` to be one of .*Received: quantization='int4'"),
         ({"lowering": "folding"}, r"`lowering` to be of .*Received: 'folding'"),
+        ({"num_representative_images": 0}, r"`num_representative_images` to be at least 1. Received: .*=0"),
         ({"qat_epochs": 0}, r"Received: qat_epochs=0, qat_learning_rate=2e-05"),
         ({"qat_learning_rate": float("nan")}, r"Received: qat_epochs=3, qat_learning_rate=nan"),
         ({"max_accuracy_drop": 1.5}, r"`max_accuracy_drop` to be in \[0, 1\]. Received: max_accuracy_drop=1.5"),

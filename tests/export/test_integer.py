@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from ofa_tf.export.convert import convert
 from ofa_tf.export.graph import INPUT, Graph, Node
 from ofa_tf.export.graph_function import run_graph
 from ofa_tf.export.inference import TFLiteModel, create_plain_interpreter
+from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.integer import quantize_model
 from ofa_tf.export.ranges import Range, measure_ranges
 from ofa_tf.export.tensors import tensors_of_nodes
@@ -98,6 +101,18 @@ def test_chosen_nodes_stay_float(graph: Graph, lowered: bytes, ranges: dict[str,
         for nodes in ([], every[: len(every) // 2], every)
     ]
     assert errors[2] < errors[1] < errors[0]
+
+
+def test_a_model_takes_bytes_although_its_first_nodes_stay_float(subnet: keras.Model, images: np.ndarray) -> None:
+    input_format = InputFormat("uint8", (127.5,) * 3, (50.0,) * 3)
+    images = input_format.round(images)
+    draft = make_draft(subnet, "int8", [images], input_format=input_format)
+    first = [node.name for node in draft.graph.nodes if node.name.startswith(("images", "stem"))]
+    model = TFLiteModel(dataclasses.replace(draft, float_nodes=tuple(first)).convert())
+    assert model.input_dtype == np.uint8
+    expected = np.asarray(subnet(images))
+    actual = model.predict(input_format.denormalize(images))
+    assert np.corrcoef(actual.ravel(), expected.ravel())[0, 1] > 0.95
 
 
 def test_data_are_inside_the_flatbuffer(graph: Graph, lowered: bytes, ranges: dict[str, Range]) -> None:

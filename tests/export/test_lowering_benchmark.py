@@ -6,7 +6,7 @@ from ofa_tf.export.lowering_benchmark import ALL, REFERENCE, RELU6, measure_lowe
 from tests.support.spaces import SMALL
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_rewrite_is_measured_in_both_precisions() -> None:
     settings = BenchmarkSettings(rounds=2, min_time_s=0.01, measure_peak_ram=False)
     results = measure_lowerings(SMALL.largest(), get_device("host"), settings)

@@ -93,6 +93,19 @@ def test_a_teacher_without_news_leaves_a_network_as_it_is(
         np.testing.assert_allclose(limits, draft.ranges[name], rtol=1e-2, atol=1e-6)
 
 
+def test_a_model_that_takes_bytes_is_fine_tuned_for_them(network: keras.Model) -> None:
+    input_format = InputFormat("uint8", (127.5,) * 3, (50.0,) * 3)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 12, 12, 3)).astype(np.float32)
+    images = (pixels - 127.5) / np.float32(50)
+    expected = np.asarray(network(images))
+    tuning = FineTuning(lambda: iter([(images, expected.argmax(-1))] * 5), 5, 1e-4)
+    model = TFLiteModel(to_tflite(network, "qat", [images], "all", input_format, tuning))
+    assert model.input_dtype == np.uint8
+    assert model.describe_tensors()["input_tensor"]["scale"] == 1
+    actual = model.predict(pixels)
+    assert np.corrcoef(actual.ravel(), expected.ravel())[0, 1] > 0.95
+
+
 def test_fine_tuning_leaves_keras_what_it_is() -> None:
     program = (
         "import os, ofa_tf.export.qat, tensorflow as tf; "

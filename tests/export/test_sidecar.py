@@ -31,6 +31,7 @@ def test_sidecar_says_what_the_model_is(arch: Arch, tmp_path: Path) -> None:
     assert document["input_type"] == "uint8"
     assert document["normalization"] == {"mean": [0.5] * 3, "std": [0.25] * 3}
     assert (document["class_names"], document["num_macs"]) == (["cat", "dog"], 123)
+    assert document["num_representative_images"] == 200
     assert load_sidecar(tmp_path / "m.tflite") == document
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "m.tflite"]
 

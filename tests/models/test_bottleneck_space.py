@@ -90,7 +90,7 @@ def test_the_largest_width_is_sampled_first_and_all_later() -> None:
         assert genes[:, BOTTLENECKS.width_genes].min() == genes[:, BOTTLENECKS.stem_depth_gene].min() == fewest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_is_trained_searched_and_shipped(tmp_path: Path) -> None:
     photos = write_class_folders(tmp_path / "photos", {"ant": 30, "bee": 30})
     phases = {name: PhaseConfig(epochs=1, learning_rate=0.02, num_subnets=2) for name in PHASE_NAMES}

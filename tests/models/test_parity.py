@@ -19,10 +19,10 @@ from tests.support import parity
 pytestmark = pytest.mark.slow
 
 NUM_CLASSES = 1000
-# The other spaces take minutes: `make test-parity` and CI run them, `make test` does not.
+# The other spaces take minutes: `make test-long` and CI run them, `make test` does not.
 SPACES = [
     "mobilenet_v3_w1.0",
-    *(pytest.param(name, marks=[pytest.mark.parity, pytest.mark.xdist_group(name)]) for name in parity.SPACES[1:]),
+    *(pytest.param(name, marks=[pytest.mark.long, pytest.mark.xdist_group(name)]) for name in parity.SPACES[1:]),
 ]
 
 

@@ -53,6 +53,7 @@ def imported(run: Run, weights: Path, tmp_path_factory: pytest.TempPathFactory) 
     return folder / "run"
 
 
+@pytest.mark.long
 def test_an_import_is_evaluated_searched_and_shipped_like_a_trained_network(
     run: Run, imported: Path, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def specialized(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@pytest.mark.long
 def test_a_specialized_network_becomes_a_model_that_is_measured(run: Run, specialized: Path, tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
     shown = _ok(run("tools/to_tflite.py", f"--model={specialized}", f"--output={model}"))

@@ -267,7 +267,7 @@ def _wait_for_checkpoint(workdir: Path, process: subprocess.Popen, after: str = 
     raise AssertionError(f"no checkpoint after {after!r}; the process said: {process.communicate()[1][-2000:]}")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_and_interrupted_runs_lose_nothing_that_was_saved_and_resume(photos: Path, tmp_path: Path) -> None:
     workdir = tmp_path / "run"
     process = _start(photos, workdir)
