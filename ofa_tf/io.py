@@ -94,6 +94,11 @@ def write_json(path: str | Path, kind: str, payload: Mapping[str, Any], version:
     write_bytes(path, (json.dumps(document, indent=1) + "\n").encode())
 
 
+def safe_name(text: str) -> str:
+    """A text as part of a file's name: letters, digits, `-`, `.` and `_`; `_` in place of others."""
+    return "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in text)
+
+
 def check_replaceable(path: str | Path, kind: str) -> None:
     """Check that writing a JSON file of a kind does not replace one of another kind.
 

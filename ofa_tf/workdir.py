@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ofa_tf import io
 from ofa_tf.arch import Arch
 from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_model import LatencyModel
@@ -116,8 +117,7 @@ class Workdir:
 
     def latency_table_path(self, device_id: str, precision: str) -> Path:
         """Where the latency table of a device lies."""
-        name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in device_id)
-        return self.path / "latency_tables" / f"{name}_{precision}.json"
+        return self.path / "latency_tables" / f"{io.safe_name(device_id)}_{precision}.json"
 
     def latency_model(self, device_id: str, precision: str = "float32") -> LatencyModel:
         """The latency model of a device, from its table.

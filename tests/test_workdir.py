@@ -21,7 +21,7 @@ def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Train first: python train_main.py"):
         workdir.check_tables("host")
     TrainConfig(str(tmp_path)).save()
-    with pytest.raises(InputError, match="Expected the device 'host'"):
+    with pytest.raises(InputError, match="Expected the device to be host, adb or adb:SERIAL"):
         workdir.check_tables("moon")
     with pytest.raises(InputError) as error:
         workdir.check_tables("host", "int8")

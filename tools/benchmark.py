@@ -1,9 +1,13 @@
 """Measures the latency of TFLite models on a device.
 
-Example:
+Examples:
     python tools/benchmark.py --model=model.tflite --device=host --output=benchmark.json
+    python tools/benchmark.py --model=model.tflite --device=adb --num_threads=4 --cpu_mask=f0
+    python tools/benchmark.py --list_devices
+    python tools/benchmark.py --fetch_benchmark_binary=arm64-v8a
 
-Several models (--model=a.tflite,b.tflite) are measured in turns.
+Several models (--model=a.tflite,b.tflite) are measured in turns, several devices (--device=adb:A,adb:B) one after the
+other.
 """
 
 from collections.abc import Sequence
@@ -12,24 +16,40 @@ from pathlib import Path
 from absl import flags
 
 from ofa_tf import cli, io
+from ofa_tf.device import flags as device_flags
+from ofa_tf.device.adb import list_phones
+from ofa_tf.device.benchmark_binary import fetch_benchmark_binary
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
+from ofa_tf.device.results import KIND, save_benchmark
 from ofa_tf.errors import InputError
+from ofa_tf.progress import on_progress, progress_bar
 
-_MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.", required=True)
-_DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
+flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
+_MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.")
+_DEVICE = flags.DEFINE_list("device", ["host"], f"{device_flags.DEVICE_HELP} Several are separated by commas.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.")
 _WARMUP_RUNS = flags.DEFINE_integer("warmup_runs", 2, "Runs before the measured ones of a round.")
 _NUM_RUNS = flags.DEFINE_integer("num_runs", 10, "Measured runs of a round.")
 _ROUNDS = flags.DEFINE_integer("rounds", 10, "Rounds over all models, at least.")
 _TIME_LIMIT = flags.DEFINE_float("time_limit_s", 600.0, "Limit for all models together, seconds.")
-_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; a folder for several devices.")
+_LIST_DEVICES = flags.DEFINE_bool("list_devices", False, "Print the devices and their state, and do nothing else.")
+_FETCH = flags.DEFINE_string(
+    "fetch_benchmark_binary", None, "Download benchmark_model for this ABI into the cache, and do nothing else."
+)
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, get_device
-    from ofa_tf.device.results import KIND, save_benchmark
-    from ofa_tf.progress import on_progress, progress_bar
-
+    if _LIST_DEVICES.value:
+        print("host\tdevice")
+        for serial, state in list_phones().items():
+            print(f"adb:{serial}\t{state}")
+        return
+    if _FETCH.value is not None:
+        path, sha256 = fetch_benchmark_binary(_FETCH.value)
+        print(f"{path}: SHA-256 {sha256}")
+        return
     settings = BenchmarkSettings(
         num_threads=_NUM_THREADS.value,
         warmup_runs=_WARMUP_RUNS.value,
@@ -39,13 +59,36 @@ def main(argv: Sequence[str]) -> None:
     )
     if not _MODEL.value:
         raise InputError("Expected --model to name at least one TFLite file. Received: none.")
-    device = get_device(_DEVICE.value)
+    devices = [device_flags.device_from_flags(device_id) for device_id in _DEVICE.value]
     missing = [path for path in _MODEL.value if not Path(path).is_file()]
     if missing:
         raise InputError(f"Expected --model to name TFLite files. Received: no file at {', '.join(missing)}.")
-    if _OUTPUT.value:
-        io.check_output(_OUTPUT.value)
-        io.check_replaceable(_OUTPUT.value, KIND)
+    outputs = _outputs(devices)
+    for path in outputs.values():
+        io.check_output(path)
+        io.check_replaceable(path, KIND)
+    failed = []
+    for device in devices:
+        measurements = _measure(device, settings)
+        if device.id in outputs:
+            save_benchmark(outputs[device.id], measurements, settings)
+        failed += [f"{row.model} on {device.id}: {row.error}" for row in measurements if row.error]
+    if failed:
+        raise InputError(f"Expected all models to run. Received: {'; '.join(failed)}.")
+
+
+def _outputs(devices: Sequence[Device]) -> dict[str, Path]:
+    """Where the results of each device go."""
+    if not devices or len({device.id for device in devices}) < len(devices):
+        raise InputError(f"Expected --device to name devices, each once. Received: {','.join(_DEVICE.value)!r}.")
+    if not _OUTPUT.value:
+        return {}
+    if len(devices) == 1:
+        return {devices[0].id: Path(_OUTPUT.value)}
+    return {device.id: Path(_OUTPUT.value) / f"{io.safe_name(device.id)}.json" for device in devices}
+
+
+def _measure(device: Device, settings: BenchmarkSettings) -> list[Measurement]:
     models = [BenchmarkModel(path, Path(path)) for path in _MODEL.value]
     with progress_bar(1, f"benchmark on {device.id}", "step") as bar:
         measurements = device.measure(models, settings, on_progress(bar))
@@ -57,11 +100,7 @@ def main(argv: Sequence[str]) -> None:
                 f"{measurement.model}: {measurement.latency_ms:.3f} ms (median of {measurement.num_runs} runs; "
                 f"5% {measurement.latency_p5_ms:.3f}, 95% {measurement.latency_p95_ms:.3f})"
             )
-    if _OUTPUT.value:
-        save_benchmark(_OUTPUT.value, measurements, settings)
-    failed = [f"{measurement.model}: {measurement.error}" for measurement in measurements if measurement.error]
-    if failed:
-        raise InputError(f"Expected all models to run on {device.id}. Received: {'; '.join(failed)}.")
+    return measurements
 
 
 if __name__ == "__main__":

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
+from ofa_tf.device import flags as device_flags
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.training import flags as training_flags
 from ofa_tf.training.flags import config_from_flags, define_flags
 
 define_flags()
 flags.adopt_module_key_flags(training_flags)  # --helpshort shows them
-_DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
+flags.adopt_module_key_flags(device_flags)
+_DEVICE = flags.DEFINE_string("device", "host", device_flags.DEVICE_HELP)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 32, "Subnets whose accuracy is measured.")
 _MAX_ACCURACY_DROP = flags.DEFINE_float(
     "max_accuracy_drop", 1.0, "Largest loss of top-1 accuracy through quantization, percent points."
@@ -27,11 +29,10 @@ def main(argv: Sequence[str]) -> None:
     del argv
     config = config_from_flags()
     configure_tensorflow(flags.FLAGS.intra_op_threads)
-    from ofa_tf.device.device import get_device
     from ofa_tf.quickstart import QuickstartSettings, run_quickstart
     from ofa_tf.report.summary import format_table
 
-    device = get_device(_DEVICE.value)
+    device = device_flags.device_from_flags(_DEVICE.value)
     settings = QuickstartSettings(
         _NUM_ARCHS.value, _NUM_NETWORKS.value, max_accuracy_drop=_MAX_ACCURACY_DROP.value / 100
     )

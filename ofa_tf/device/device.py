@@ -3,9 +3,12 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ofa_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from ofa_tf.device.phone import PhoneSettings
 
 Progress = Callable[[int, int], None]  # steps done, steps in all
 
@@ -137,19 +140,23 @@ class Device(Protocol):
         """
 
 
-def get_device(device_id: str) -> Device:
+def get_device(device_id: str, phone: "PhoneSettings | None" = None) -> Device:
     """Look up a device.
 
     Args:
-        device_id: `"host"`; phones (`"adb"`, `"adb:SERIAL"`) are refused so far.
+        device_id: `"host"`, `"adb"` (the only phone) or `"adb:SERIAL"`. A phone
+            need not be connected before it is used.
+        phone: How to use a phone.
 
     Raises:
-        InputError: If the id has another form or the device is not available.
+        InputError: If the id has another form.
     """
     from ofa_tf.device.host import HostDevice
+    from ofa_tf.device.phone import PhoneDevice, PhoneSettings
 
+    kind, separator, serial = device_id.partition(":")
     if device_id == "host":
         return HostDevice()
-    if device_id == "adb" or (device_id.startswith("adb:") and len(device_id) > 4):
-        raise InputError(f"Expected the device 'host': only the host is available so far. Received: {device_id!r}.")
-    raise InputError(f"Expected the device 'host'. Received: {device_id!r}.")
+    if kind == "adb" and bool(separator) == bool(serial):
+        return PhoneDevice(serial or None, phone or PhoneSettings())
+    raise InputError(f"Expected the device to be host, adb or adb:SERIAL. Received: {device_id!r}.")

@@ -1,0 +1,85 @@
+"""The program `benchmark_model` for a phone: where it is looked for, and where it comes from."""
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from ofa_tf import io
+from ofa_tf.errors import InputError
+
+_ADDRESS = (
+    "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly/latest/"
+    "{name}_benchmark_model"
+)
+_NAMES = {"arm64-v8a": "android_aarch64", "armeabi-v7a": "android_arm"}  # by Android's ABI
+_TIME_LIMIT_S = 60.0
+
+
+def benchmark_binary_address(abi: str) -> str:
+    """Where TensorFlow publishes the program for an ABI.
+
+    Raises:
+        InputError: If it is not published for that ABI.
+    """
+    if abi not in _NAMES:
+        raise InputError(
+            f"Expected the ABI to be one of {list(_NAMES)}. Received: {abi!r}. "
+            "Build benchmark_model for it, and name it with --benchmark_binary."
+        )
+    return _ADDRESS.format(name=_NAMES[abi])
+
+
+def cached_benchmark_binary(abi: str) -> Path:
+    """Where the program for an ABI is kept: in `$XDG_CACHE_HOME/ofa_tf`, else `~/.cache/ofa_tf`."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "ofa_tf" / f"benchmark_model_{abi}"
+
+
+def find_benchmark_binary(abi: str) -> Path:
+    """The program for an ABI from the cache.
+
+    Raises:
+        InputError: If it is not there.
+    """
+    path = cached_benchmark_binary(abi)
+    if not path.is_file():
+        raise InputError(
+            f"Expected benchmark_model for {abi} at {path}. Received: no such file. Name one with --benchmark_binary, "
+            f"or get {benchmark_binary_address(abi)} with --fetch_benchmark_binary={abi}."
+        )
+    return path
+
+
+def fetch_benchmark_binary(abi: str, address: str | None = None) -> tuple[Path, str]:
+    """Download the program for an ABI into the cache.
+
+    Args:
+        abi: Android's name, such as `"arm64-v8a"`.
+        address: Where from; TensorFlow's by default.
+
+    Returns:
+        Its path and its SHA-256.
+
+    Raises:
+        InputError: If it is not published for that ABI, not reached or not a program.
+    """
+    address, path = address or benchmark_binary_address(abi), cached_benchmark_binary(abi)
+    try:
+        with urllib.request.urlopen(address, timeout=_TIME_LIMIT_S) as response:
+            content = response.read()
+    except (urllib.error.URLError, OSError) as error:
+        raise InputError(
+            f"Expected to download {address}. Received: {error}. "
+            f"Download it otherwise, and name it with --benchmark_binary or save it as {path}."
+        ) from error
+    if not content.startswith(b"\x7fELF"):
+        raise InputError(
+            f"Expected {address} to be a program (ELF). Received: a file that begins with {content[:16]!r}."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with io.atomic_path(path) as new:
+        new.write_bytes(content)
+        new.chmod(0o755)
+    return path, hashlib.sha256(content).hexdigest()
