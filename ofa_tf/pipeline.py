@@ -16,7 +16,7 @@ from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD, get_augmentation
 from ofa_tf.data.sources import open_source
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.device.latency_model import LatencyModel
-from ofa_tf.device.latency_table import TABLE_SETTINGS, build_latency_table
+from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter
 from ofa_tf.export.lowering import choose_lowerings
@@ -88,7 +88,7 @@ def measure_latencies(
         num_networks: Whole networks of all sizes; one half calibrates, the other
             checks.
         seed: Decides which networks.
-        time_limit_s: Limit for the pieces, and again for the networks, seconds.
+        time_limit_s: Limit for each part of the pieces, and again for the networks, seconds.
 
     Returns:
         The report on the other half, see `LatencyModel.evaluate`.
@@ -100,7 +100,8 @@ def measure_latencies(
     space, num_classes = workdir.space, workdir.supernet.num_classes
     converter = block_model_converter(space, num_classes, precision)
     settings = dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads, time_limit_s=time_limit_s)
-    with progress_bar(1, f"latency table of {device.id}", "step") as bar:
+    path = workdir.latency_table_path(device.id, precision)
+    with progress_bar(1, f"latency table of {device.id}", "piece") as bar:
         table = build_latency_table(
             space,
             device,
@@ -110,6 +111,7 @@ def measure_latencies(
             settings,
             on_progress=on_progress(bar),
             lowering=choose_lowerings("all", quantized=precision == "int8"),
+            part_path=path.with_suffix(".part.json"),
         )
     archs = networks_of_all_sizes(space, num_networks, np.random.default_rng(seed))
     models = []
@@ -130,7 +132,7 @@ def measure_latencies(
     model = LatencyModel(space, table).calibrate(archs[::2], latencies[::2])
     report = model.evaluate(archs[1::2], latencies[1::2])
     calibration = {**(model.table.calibration or {}), "held_out_report": report}
-    dataclasses.replace(model.table, calibration=calibration).save(workdir.latency_table_path(device.id, precision))
+    dataclasses.replace(model.table, calibration=calibration).save(path)
     return report
 
 

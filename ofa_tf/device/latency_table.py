@@ -1,28 +1,18 @@
 """`LatencyTable`: how long each piece of a search space takes on a device."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ofa_tf import io
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Progress
-from ofa_tf.device.pieces import OVERHEAD, Piece, distinct_pieces
 from ofa_tf.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
 _KIND = "latency_table"
 _HINT = "Write one with tools/build_latency_table.py."
-_MAX_IMAGE_SIZES = 5
-
-# A round runs about as many pieces as a network has, each once: a piece then finds its weights and
-# input in the caches as it does inside a network. Run several times in a row (warm), sums of pieces
-# come out a tenth too small; in rounds of a hundred (from main memory), a third too large.
-TABLE_SETTINGS = BenchmarkSettings(
-    warmup_runs=0, num_runs=1, rounds=30, min_time_s=8.0, max_loaded_models=24, measure_peak_ram=False
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,90 +129,3 @@ class LatencyTable:
                 f"{_HINT}"
             )
         return table
-
-
-def build_latency_table(
-    space: SearchSpace,
-    device: Device,
-    convert_piece: Callable[[Piece, int], bytes],
-    num_classes: int,
-    precision: str = "float32",
-    settings: BenchmarkSettings = TABLE_SETTINGS,
-    image_sizes: Sequence[int] | None = None,
-    on_progress: Progress | None = None,
-    lowering: Sequence[str] = (),
-) -> LatencyTable:
-    """Measure every piece of a search space on a device.
-
-    Args:
-        space: The search space.
-        device: Where to measure.
-        convert_piece: Gives the TFLite model of a piece for a height and width
-            of its input, such as `ofa_tf.export.block_models.block_model_converter`.
-        num_classes: Number of classes that `convert_piece` builds the head for.
-        precision: Precision that `convert_piece` converts to; recorded.
-        settings: How to measure; each piece is run once a round, without
-            warm-up, whatever they say.
-        image_sizes: Image sizes to measure; all of the space, or five evenly
-            spread ones if it has more. Others are interpolated.
-        on_progress: Called with steps done and steps in all.
-        lowering: Names of the rewrites that `convert_piece` applies; recorded.
-
-    Raises:
-        InputError: If an image size is not of the space or a piece fails.
-    """
-    sizes = _image_sizes(space, image_sizes)
-    pieces = distinct_pieces(space, sizes)
-    report = on_progress or (lambda done, total: None)
-    models = [BenchmarkModel(OVERHEAD, convert_piece(Piece(OVERHEAD, 8), 1), (1, 1, 1, 8))]
-    labels: list[tuple[str, int]] = [(OVERHEAD, 1)]
-    for index, (piece, spatial) in enumerate(pieces):
-        for size in spatial:
-            content = convert_piece(piece, size)
-            models.append(BenchmarkModel(f"{piece.key}@{size}", content, (1, size, size, piece.in_channels)))
-            labels.append((piece.key, size))
-        report(index + 1, 2 * len(pieces))  # converting is the first half of the bar, measuring the second
-    settings = dataclasses.replace(settings, warmup_runs=0, num_runs=1, measure_peak_ram=False)
-    # Shuffled, so that the pieces of a round are as mixed as those of a network.
-    shuffled = np.random.default_rng(0).permutation(len(models))
-    measured = device.measure(
-        [models[index] for index in shuffled],
-        settings,
-        lambda done, total: report(len(pieces) + len(pieces) * done // total, 2 * len(pieces)),
-    )
-    measurements = [measured[position] for position in np.argsort(shuffled)]
-    failed = [measurement for measurement in measurements if measurement.latency_ms is None]
-    if failed:
-        raise InputError(
-            f"Expected all {len(models)} pieces of {space.name} to run on the device {device.id!r}. "
-            f"Received: {failed[0].model}: {failed[0].error} (and {len(failed) - 1} more failures)."
-        )
-    latencies = [measurement.latency_ms or 0.0 for measurement in measurements]
-    entries: dict[str, dict[int, float]] = {}
-    for (key, size), latency_ms in zip(labels[1:], latencies[1:], strict=True):
-        entries.setdefault(key, {})[size] = max(latency_ms - latencies[0], 0.0)
-    return LatencyTable(
-        space,
-        num_classes,
-        precision,
-        measurements[0].device,
-        settings.to_dict(),
-        sizes,
-        latencies[0],
-        entries,
-        lowering=tuple(lowering),
-    )
-
-
-def _image_sizes(space: SearchSpace, image_sizes: Sequence[int] | None) -> tuple[int, ...]:
-    if image_sizes is None:
-        choices = space.image_sizes
-        if len(choices) <= _MAX_IMAGE_SIZES:
-            return choices
-        picked = np.linspace(0, len(choices) - 1, _MAX_IMAGE_SIZES).round().astype(int)
-        return tuple(choices[index] for index in picked)
-    sizes = tuple(sorted({int(size) for size in image_sizes}))
-    wrong = [size for size in sizes if size < 1]
-    if not sizes or wrong:
-        raise InputError(f"Expected `image_sizes` to be positive. Received: {list(image_sizes)}.")
-    return sizes

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
-from ofa_tf.device.latency_table import LatencyTable, build_latency_table
+from ofa_tf.device.latency_table import LatencyTable
+from ofa_tf.device.table_builder import build_latency_table
 from ofa_tf.presets import get_search_space
 from ofa_tf.search_space import SearchSpace
 
@@ -27,7 +28,8 @@ class FormulaDevice:
     def measure(
         self, models: Sequence[BenchmarkModel], settings: BenchmarkSettings, on_progress: Progress | None = None
     ) -> list[Measurement]:
-        self.models, self.settings = list(models), settings
+        self.models += models
+        self.settings = settings
         if on_progress is not None:
             on_progress(1, 1)
         device = {**self.describe(), "num_threads": settings.num_threads}

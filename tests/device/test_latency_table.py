@@ -1,3 +1,4 @@
+import collections
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -5,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ofa_tf.device.latency_table import LatencyTable, build_latency_table
+from ofa_tf.device.device import Measurement
+from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.pieces import distinct_pieces, part_key
+from ofa_tf.device.table_builder import build_latency_table
 from ofa_tf.errors import InputError
 from ofa_tf.presets import get_search_space
 from ofa_tf.search_space import SearchSpace
@@ -41,8 +44,11 @@ def test_overhead_is_taken_off_every_entry(table: LatencyTable, formula_device: 
 
 def test_pieces_are_measured_one_run_a_round_and_once_per_size(table: LatencyTable, formula_device: Any) -> None:
     assert (formula_device.settings.warmup_runs, formula_device.settings.num_runs) == (0, 1)
-    names = [model.name for model in formula_device.models]
-    assert len(names) == len(set(names)) == 1 + sum(len(row) for row in table.entries.values())
+    names = collections.Counter(model.name for model in formula_device.models)
+    assert len(names) == 1 + sum(len(row) for row in table.entries.values())
+    anchors = [name for name, count in names.items() if count > 1]  # in every part
+    assert len(anchors) == 8
+    assert {names[name] for name in anchors} == {-(-len(names) // 96)}
 
 
 def test_few_of_many_image_sizes_are_measured_and_the_others_interpolated(formula_device: Any) -> None:
@@ -58,13 +64,69 @@ def test_progress_reaches_its_end(space: SearchSpace, formula_device: Any) -> No
         space, formula_device, lambda piece, size: b"", 10, on_progress=lambda done, total: steps.append((done, total))
     )
     assert steps == sorted(steps)
-    assert steps[-1] == (186, 186)
+    assert steps[-1] == (len({model.name for model in formula_device.models}),) * 2
 
 
 def test_a_failing_piece_is_named(space: SearchSpace, formula_device: Any) -> None:
     formula_device.failing = "head"
     with pytest.raises(InputError, match=r"device 'formula'. Received: head_in80@\d: it broke"):
         build_latency_table(space, formula_device, lambda piece, size: b"", 10)
+
+
+def test_a_table_whose_device_is_lost_goes_on_where_it_was(
+    space: SearchSpace, table: LatencyTable, formula_device: Any, tmp_path: Path
+) -> None:
+    path, measure, calls = tmp_path / "table.part.json", formula_device.measure, []
+
+    def lost_in_the_third_part(*arguments: Any) -> list[Measurement]:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise InputError("the phone is gone")
+        return measure(*arguments)
+
+    formula_device.measure = lost_in_the_third_part
+    with pytest.raises(InputError, match="the phone is gone"):
+        build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+    formula_device.models.clear()
+    assert build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path) == table
+    assert len(formula_device.models) < 0.6 * sum(len(row) for row in table.entries.values())
+    assert not path.exists()
+
+
+def test_a_device_that_is_slower_the_next_day_gives_the_same_table(
+    space: SearchSpace, table: LatencyTable, formula_device: Any
+) -> None:
+    measure, calls = formula_device.measure, []
+
+    def ever_slower(*arguments: Any) -> list[Measurement]:
+        calls.append(arguments)
+        return [
+            dataclasses.replace(measurement, latency_ms=measurement.latency_ms * 1.1 ** len(calls))
+            for measurement in measure(*arguments)
+        ]
+
+    formula_device.measure = ever_slower
+    slower = build_latency_table(space, formula_device, lambda piece, size: b"", 10)
+    assert len(calls) > 2
+    for key, row in table.entries.items():
+        assert slower.entries[key] == pytest.approx({size: 1.1 * latency_ms for size, latency_ms in row.items()})
+
+
+def test_what_was_measured_under_other_circumstances_is_measured_again(
+    space: SearchSpace, table: LatencyTable, formula_device: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.part.json"
+    formula_device.failing = "head"
+    for _ in range(2):  # the second call measures what failed, and some others besides to know the pace
+        formula_device.models.clear()
+        with pytest.raises(InputError, match="it broke"):
+            build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+    assert {model.name.split("@")[0] for model in formula_device.models} >= {"head_in80"}
+    assert len(formula_device.models) < 40
+    formula_device.failing = ""
+    formula_device.models.clear()
+    build_latency_table(space, formula_device, lambda piece, size: b"", 11, part_path=path)
+    assert len({model.name for model in formula_device.models}) == 1 + sum(len(row) for row in table.entries.values())
 
 
 def test_sizes_outside_the_measured_range_are_refused(space: SearchSpace, formula_device: Any) -> None:
