@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf import cli
-from ofa_tf.device.device import get_device
+from ofa_tf.device import flags as device_flags
 from ofa_tf.report.summary import format_correlation
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.workdir import Workdir
 
+flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_DEVICE = flags.DEFINE_string("device", "host", "host (adb phones are not supported yet).")
+_DEVICE = flags.DEFINE_string("device", "host", device_flags.DEVICE_HELP)
 _PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the models.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.")
 _NUM_NETWORKS = flags.DEFINE_integer("num_networks", 16, "Whole networks measured to calibrate and check the model.")
@@ -26,7 +27,7 @@ _TIME_LIMIT = flags.DEFINE_float(
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    workdir, device = Workdir(_WORKDIR.value), get_device(_DEVICE.value)
+    workdir, device = Workdir(_WORKDIR.value), device_flags.device_from_flags(_DEVICE.value)
     workdir.check()
     configure_tensorflow()
     from ofa_tf.pipeline import measure_latencies
