@@ -5,7 +5,6 @@ Run as a program it measures; `install_benchmark_model` makes a launcher that ma
 
 import contextlib
 import os
-import resource
 import shlex
 import sys
 import time
@@ -249,7 +248,9 @@ def run(invoke: Callable[[], None], num_runs: int, min_secs: float, flags: dict[
 
 def peak_memory_mb() -> float:
     """The largest resident size so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not `getrusage`, which counts the process that started this one, too.
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def benchmark(arguments: Sequence[str], log: Log, lacks: Sequence[str]) -> None:
