@@ -19,6 +19,7 @@ _Result = TypeVar("_Result")
 _ANSWER_S = 20.0  # that a small command may take
 _BYTES_PER_S = 500_000  # that a push must reach; USB 2 has some 30,000,000
 _ATTEMPTS = 3
+_PAUSE_S = 0.5  # doubled before every further attempt
 _SECONDS_BETWEEN_LOOKS = 2.0
 _END = "ofa_tf exit status "  # what a shell command prints last: without it, the output was cut
 _ADVICE = {
@@ -168,7 +169,7 @@ class Adb:
         error: TransportError | None = None
         for attempt in range(_ATTEMPTS):
             if error is not None:
-                time.sleep(0.5 * 2**attempt)
+                time.sleep(_PAUSE_S * 2**attempt)
                 self._wait()
             try:
                 return action()

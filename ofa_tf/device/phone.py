@@ -40,6 +40,7 @@ _MAX_SPREAD = 0.1  # of the rounds' medians; a model with more is measured again
 _MAX_ROUNDS = 5
 _MAX_REPEATS = 2  # of all rounds, for models whose rounds differ
 _MAX_THERMAL_STATUS = 1  # Android's "light": higher ones slow the processor down
+_SECONDS_BETWEEN_LOOKS = 5.0
 _COOL_DOWN_S = 120.0  # that a hot phone is waited for before each run
 
 
@@ -210,8 +211,12 @@ class PhoneDevice:
             raise
         if result.status in _KILLED:
             raise InputError(f"Expected benchmark_model to finish. Received: it {_KILLED[result.status]}.")
-        needed = [flag[2:].split("=")[0] for flag in flags if not flag.startswith("--report")]
-        output = parse_benchmark_output(f"{result.stdout}\n{result.stderr}", needed)
+        text = f"{result.stdout}\n{result.stderr}"
+        optional = {"report_peak_memory_footprint"}
+        if "XNNPACK delegate" in text:  # LiteRT's tool takes it by itself and does not know the flag
+            optional.add("use_xnnpack")
+        needed = {flag[2:].split("=")[0] for flag in flags} - optional
+        output = parse_benchmark_output(text, needed)
         if result.status != 0:
             raise InputError(f"Expected benchmark_model to succeed. Received: exit status {result.status}.")
         return output
@@ -287,7 +292,7 @@ def _cool_down(adb: Adb, deadline: float) -> None:
         if not is_announced:
             announce(f"{adb.serial} is hot (thermal status {status}); waiting for it to cool down")
             is_announced = True
-        time.sleep(5.0)
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 @contextlib.contextmanager
@@ -309,9 +314,9 @@ def _remote_folder(adb: Adb) -> Iterator[str]:
 def _shape_flags(path: Path, shape: Sequence[int] | None) -> list[str]:
     if shape is None:
         return []
-    from ofa_tf.export.inference import create_plain_interpreter
+    from ofa_tf.export.inference import create_interpreter
 
-    (tensor,) = create_plain_interpreter(path.read_bytes()).get_input_details()
+    (tensor,) = create_interpreter(path.read_bytes(), str(path)).get_input_details()
     return [f"--input_layer={tensor['name']}", f"--input_layer_shape={','.join(map(str, shape))}"]
 
 

@@ -188,7 +188,7 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
     bad = tmp_path / "bad.tflite"
     bad.write_bytes(good.read_bytes()[:1000])
     result = run("tools/benchmark.py", f"--model={bad},{good}", "--device=host", "--rounds=2")
-    assert f"Expected all models to run on host. Received: {bad}: " in _error_line(result)
+    assert f"Expected all models to run. Received: {bad} on host: " in _error_line(result)
     assert f"{good}: " in result.stdout  # the other one is measured all the same
 
 

@@ -1,0 +1,298 @@
+"""A phone is measured through the real adb, whatever goes wrong on the way; nothing stays on it."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ofa_tf.device import adb as adb_module
+from ofa_tf.device import phone as phone_module
+from ofa_tf.device.adb import Adb, PhoneLostError, find_phone, list_phones
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement
+from ofa_tf.device.phone import PhoneDevice, PhoneSettings
+from ofa_tf.errors import InputError
+from tests.support.adb_daemon import AdbDaemon
+from tests.support.adb_server import AdbServer
+from tests.support.benchmark_model import install_benchmark_model
+
+pytestmark = pytest.mark.skipif(shutil.which("adb") is None, reason="adb is not installed")
+SETTINGS = BenchmarkSettings(warmup_runs=1, num_runs=5, rounds=2, min_time_s=0, time_limit_s=60, measure_peak_ram=False)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
+    with AdbServer(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _no_long_pauses(monkeypatch: pytest.MonkeyPatch, server: AdbServer) -> None:
+    for name in ("ANDROID_ADB_SERVER_PORT", "HOME", "TMPDIR"):
+        monkeypatch.setenv(name, server.environment[name])
+    monkeypatch.setattr(adb_module, "_PAUSE_S", 0.05)
+    monkeypatch.setattr(adb_module, "_SECONDS_BETWEEN_LOOKS", 0.2)
+
+
+@pytest.fixture
+def daemon(server: AdbServer, tmp_path: Path) -> Iterator[AdbDaemon]:
+    """A connected phone, on which nothing is left in the end."""
+    folder = tmp_path / "phone"
+    folder.mkdir()
+    with AdbDaemon(folder) as daemon:
+        server.run("connect", daemon.serial)
+        yield daemon
+        server.run("disconnect", daemon.serial)
+        assert daemon.processes() == []
+
+
+@pytest.fixture
+def binary(tmp_path: Path) -> Path:
+    return install_benchmark_model(tmp_path / "benchmark_model")
+
+
+@pytest.fixture
+def model(tmp_path: Path, small_model: bytes) -> Path:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(small_model)
+    return path
+
+
+def _device(daemon: AdbDaemon, binary: Path, **settings: Any) -> PhoneDevice:
+    return PhoneDevice(daemon.serial, PhoneSettings(binary, **settings))
+
+
+def _measure(device: PhoneDevice, *models: Path | bytes, settings: BenchmarkSettings = SETTINGS) -> list[Measurement]:
+    shape = (1, 1, 1, 8)
+    return device.measure([BenchmarkModel(f"m{i}", content, shape) for i, content in enumerate(models)], settings)
+
+
+def test_a_model_is_measured_and_nothing_stays(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    (measurement,) = _measure(_device(daemon, binary), model)
+    assert measurement.error is None
+    assert 0 < measurement.latency_p5_ms <= measurement.latency_ms <= measurement.latency_p95_ms
+    assert measurement.num_runs % 10 == 0
+    assert measurement.num_partitions == 1
+    device = measurement.device
+    assert (device["model"], device["abi"]) == ("Stand In 1", "x86_64")
+    assert device["device"] == f"adb:{daemon.serial}"
+    assert device["before"]["battery_percent"] == 85
+    assert device["before"]["battery_celsius"] == 25
+    assert device["after"]["thermal_status"] == 0
+    assert daemon.files() == []
+
+
+@pytest.mark.parametrize("style", ["old", "litert"])
+def test_other_builds_of_the_program_serve_too(daemon: AdbDaemon, tmp_path: Path, model: Path, style: str) -> None:
+    binary = install_benchmark_model(tmp_path / style, style)
+    (measurement,) = _device(daemon, binary).measure([BenchmarkModel("m", model)], SETTINGS)
+    assert measurement.error is None
+    assert measurement.latency_ms > 0
+
+
+def test_rounds_are_interleaved_and_files_pushed_once(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    other = model.with_name("other.tflite")
+    other.write_bytes(model.read_bytes() + bytes(16))
+    _measure(_device(daemon, binary), model, other)
+    graphs = [command.split("--graph=")[1].split()[0] for command in daemon.commands if "--graph=" in command]
+    assert graphs[:4] == [graphs[0], graphs[1]] * 2
+    assert graphs[0] != graphs[1]
+
+
+@pytest.mark.parametrize("name", ["with blank", 'it\'s "so"', "a;touch b", "$(touch b)", "Größe €", "-rf"])
+def test_any_file_name_is_pushed_and_run(daemon: AdbDaemon, binary: Path, model: Path, name: str) -> None:
+    odd = model.with_name(f"{name}.tflite")
+    model.rename(odd)
+    (measurement,) = _measure(_device(daemon, binary), odd)
+    assert measurement.error is None
+    assert daemon.files() == []
+    adb = Adb(daemon.serial)
+    assert adb.shell("printf", "%s", name).stdout == name
+    assert adb.shell("mkdir", "--", f"/data/local/tmp/{name}").status == 0
+    assert daemon.files() == [name]
+    adb.shell("rmdir", "--", f"/data/local/tmp/{name}")
+
+
+def test_exit_statuses_and_errors_of_commands_arrive(daemon: AdbDaemon) -> None:
+    result = Adb(daemon.serial).run_script("echo out; echo err >&2; exit_with() { return 3; }; exit_with")
+    assert (result.status, result.stdout, result.stderr) == (3, "out\n", "err\n")
+
+
+def test_a_phone_without_the_new_shell_is_measured(
+    server: AdbServer, daemon: AdbDaemon, binary: Path, model: Path
+) -> None:
+    server.run("disconnect", daemon.serial)
+    daemon.faults.without_shell_v2 = True
+    server.run("connect", daemon.serial)
+    assert Adb(daemon.serial).shell("false").status == 1
+    (measurement,) = _measure(_device(daemon, binary), model)
+    assert measurement.error is None
+
+
+# What can go wrong.
+
+
+def test_without_a_phone_the_user_is_told_to_plug_one_in() -> None:
+    with pytest.raises(InputError, match=r"Expected a phone. Received: none that adb sees. Plug the phone in"):
+        find_phone()
+    with pytest.raises(InputError, match=r"Expected the phone 0123 to be ready. Received: it is absent"):
+        find_phone("0123")
+
+
+def test_without_adb_the_user_is_told_to_install_it() -> None:
+    with pytest.raises(InputError, match=r"Expected the program 'no_adb'. Received: not found. Install"):
+        list_phones("no_adb")
+
+
+def test_of_two_phones_one_must_be_named(server: AdbServer, daemon: AdbDaemon, tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    with AdbDaemon(tmp_path / "second") as second:
+        server.run("connect", second.serial)
+        with pytest.raises(InputError, match=r"or --device=adb:SERIAL. Received: 2 phones: "):
+            find_phone()
+        assert find_phone(second.serial) == second.serial
+        server.run("disconnect", second.serial)
+    assert find_phone() == daemon.serial
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("unauthorized", "it is unauthorized. Unlock the phone and confirm"),
+        ("offline", "it is (offline. Unplug the phone and plug it in|absent. Plug the phone in)"),
+    ],
+)
+def test_a_phone_that_is_not_ready_says_what_to_do(
+    server: AdbServer, daemon: AdbDaemon, binary: Path, model: Path, fault: str, message: str
+) -> None:
+    server.run("disconnect", daemon.serial)
+    setattr(daemon.faults, fault, True)
+    server.run("connect", daemon.serial)
+    with pytest.raises(PhoneLostError, match=f"to be ready. Received: {message}"):
+        _measure(_device(daemon, binary), model)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"cut_command": "graph=", "cut_shell_after": 100},
+        {"cut_command": "graph=", "cut_shell_after": 0},
+        {"cut_push_after": 100},
+        {"corrupt_push": True},
+    ],
+    ids=str,
+)
+def test_a_fault_of_the_connection_is_met_with_another_attempt(
+    daemon: AdbDaemon, binary: Path, model: Path, fault: dict[str, Any]
+) -> None:
+    for name, value in {**fault, "times": 1}.items():
+        setattr(daemon.faults, name, value)
+    (measurement,) = _measure(_device(daemon, binary, wait_s=20), model)
+    assert measurement.error is None
+    assert daemon.faults.times == 0
+    assert daemon.files() == []
+
+
+def test_a_phone_that_is_unplugged_is_waited_for(
+    daemon: AdbDaemon, binary: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.faults.cut_command, daemon.faults.gone_seconds, daemon.faults.times = "graph=", 2, 1
+    (measurement,) = _measure(_device(daemon, binary, wait_s=30), model)
+    assert measurement.error is None
+    assert "waiting for it up to 0.5 minutes" in capsys.readouterr().err
+
+
+def test_a_phone_that_stays_away_ends_the_measurement(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    daemon.faults.cut_command, daemon.faults.gone_seconds = "graph=", 1000
+    with pytest.raises(PhoneLostError, match=r"Expected the phone .* to be ready"):
+        _measure(_device(daemon, binary, wait_s=1), model)
+
+
+def test_a_connection_that_fails_every_time_is_an_error(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    daemon.faults.corrupt_push = True
+    with pytest.raises(
+        PhoneLostError, match=r"to stay connected. Received: .*benchmark_model arrived damaged \(3 attempts\)"
+    ):
+        _measure(_device(daemon, binary), model)
+    assert daemon.files() == []
+
+
+def test_a_full_phone_is_named(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    daemon.faults.full_disk_after = 0
+    with pytest.raises(InputError, match=r"to have room for .*benchmark_model.*no space left on device"):
+        _measure(_device(daemon, binary), model)
+    assert daemon.files() == []
+
+
+def test_a_model_that_is_killed_is_recorded_and_the_others_go_on(
+    daemon: AdbDaemon, binary: Path, model: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(model.read_bytes()[:100])
+    daemon.faults.kill_command, daemon.faults.kill_after_seconds, daemon.faults.times = "graph=", 0.05, 1
+    models = [BenchmarkModel(path.name, path) for path in (model, broken, model)]
+    killed, failed, good = _device(daemon, binary).measure(models, SETTINGS)
+    assert killed.error == "Expected benchmark_model to finish. Received: it was killed (perhaps out of memory)."
+    assert failed.error is not None
+    assert failed.error.startswith("Expected the benchmark to run the model. Received: ")
+    assert good.error is None
+    assert daemon.files() == []
+
+
+def test_a_program_that_hangs_is_ended_at_the_time_limit(daemon: AdbDaemon, tmp_path: Path, model: Path) -> None:
+    binary = tmp_path / "sleeper"
+    binary.write_text("#!/bin/sh\nexec sleep 1000\n")
+    settings = BenchmarkSettings(rounds=1, num_runs=1, min_time_s=0, time_limit_s=3)
+    (measurement,) = _measure(_device(daemon, binary), model, settings=settings)
+    assert measurement.error == "the time limit of 3 s was reached"
+    assert daemon.processes() == []
+    assert daemon.files() == []
+
+
+def test_a_delegate_that_the_program_lacks_is_an_error(daemon: AdbDaemon, tmp_path: Path, model: Path) -> None:
+    binary = install_benchmark_model(tmp_path / "lacking", lacks=["use_gpu"])
+    (measurement,) = _measure(_device(daemon, binary, delegate="gpu"), model)
+    assert measurement.error is not None
+    assert measurement.error.startswith("Expected benchmark_model to know --use_gpu. Received: ")
+
+
+def test_slow_answers_are_waited_for(daemon: AdbDaemon) -> None:
+    daemon.faults.delay_seconds = 0.5
+    assert Adb(daemon.serial).shell("echo", "late").stdout == "late\n"
+
+
+def test_a_phone_that_never_answers_is_given_up(daemon: AdbDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adb_module, "_ANSWER_S", 0.5)
+    daemon.faults.hang_command = "echo"
+    with pytest.raises(PhoneLostError, match=r"to stay connected. Received: no answer from adb .* within 0.5 s"):
+        Adb(daemon.serial).shell("echo")
+
+
+def test_a_hot_phone_is_left_to_cool_down(
+    daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(phone_module, "_COOL_DOWN_S", 1.0)
+    monkeypatch.setattr(phone_module, "_SECONDS_BETWEEN_LOOKS", 0.2)
+    daemon.health.thermal_status = 3
+    (measurement,) = _measure(_device(daemon, binary), model)
+    assert "is hot (thermal status 3); waiting for it to cool down" in capsys.readouterr().err
+    assert measurement.device["after"]["thermal_status"] == 3
+
+
+def test_ctrl_c_leaves_nothing_on_the_phone(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _device(daemon, binary).measure([BenchmarkModel("m", model, (1, 1, 1, 8))], SETTINGS, interrupt)
+    assert daemon.files() == []
+
+
+def test_what_adb_itself_prints_for_a_cut_shell_is_success(server: AdbServer, daemon: AdbDaemon) -> None:
+    """Why the end of a command is marked."""
+    daemon.faults.cut_command, daemon.faults.times = "echo", 1
+    completed: subprocess.CompletedProcess[str] = server.run("-s", daemon.serial, "shell", "echo whole")
+    assert completed.returncode == 0
+    assert "whole" not in completed.stdout
