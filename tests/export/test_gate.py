@@ -130,7 +130,7 @@ def _convert_spoiled(draft: Draft) -> bytes:
     return CONVERT(dataclasses.replace(draft, graph=draft.graph.map(spoil)))
 
 
-@pytest.mark.parametrize("quantization", ["none", "int8"])
+@pytest.mark.parametrize("quantization", ["none", pytest.param("int8", marks=pytest.mark.long)])
 def test_a_model_that_computes_something_else_is_not_written(
     quantization: str,
     subnet: keras.Model,

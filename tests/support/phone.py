@@ -150,7 +150,8 @@ class Phone:
             **self.health.environment(),
         }
         child = subprocess.Popen(
-            ["/bin/sh", "-c", command.replace(DEVICE_FOLDER, str(self.storage))],
+            # SIGHUP, which hanging up sends, is ignored in what `nohup` started, and a shell cannot change that.
+            ["env", "--default-signal=HUP", "/bin/sh", "-c", command.replace(DEVICE_FOLDER, str(self.storage))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merged else subprocess.PIPE,

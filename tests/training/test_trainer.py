@@ -137,6 +137,7 @@ def test_weights_of_another_network_leave_a_supernet_as_it_was(finished: TrainCo
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.long
 def test_the_evaluator_of_a_training_measures_like_one_of_the_files_it_left(config: TrainConfig) -> None:
     short = dataclasses.replace(config, phases={"full": PhaseConfig(epochs=1, learning_rate=0.02)})
     evaluator = train(short, select_phases("full"))
