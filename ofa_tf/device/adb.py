@@ -158,10 +158,12 @@ class Adb:
 
     def _execute(self, *arguments: str, timeout_s: float) -> "subprocess.CompletedProcess[str]":
         completed = execute([self._program, "-s", self.serial, *arguments], timeout_s)
-        if completed.returncode != 0 and _NO_TRANSPORT.search(completed.stderr):
-            raise TransportError(_first_line(completed.stderr))
-        if completed.returncode != 0 and "unauthorized" in completed.stderr:
+        # `adb push` complains on stdout; that of `adb shell` is the command's own.
+        message = completed.stderr if arguments[0] == "shell" else completed.stderr + completed.stdout
+        if completed.returncode != 0 and "device unauthorized" in message:
             raise _not_ready(self.serial, "unauthorized")
+        if completed.returncode != 0 and _NO_TRANSPORT.search(message):
+            raise TransportError(_first_line(message))
         return completed
 
     def _persist(self, action: Callable[[], _Result]) -> _Result:
@@ -191,6 +193,8 @@ class Adb:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
             if ":" in self.serial:  # a phone in the network; one on USB comes back by itself
                 with contextlib.suppress(TimeoutError):
+                    # An offline one counts as connected: without the first, the second does nothing.
+                    execute([self._program, "disconnect", self.serial], _ANSWER_S)
                     execute([self._program, "connect", self.serial], _ANSWER_S)
 
 
@@ -274,4 +278,4 @@ def _not_ready(serial: str, state: str) -> PhoneLostError:
 
 
 def _first_line(text: str) -> str:
-    return next((line.strip().removeprefix("error: ") for line in text.splitlines() if line.strip()), "")
+    return next((line.strip().removeprefix("adb: ").removeprefix("error: ") for line in text.splitlines() if line.strip()), "")

@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -202,6 +204,19 @@ def test_a_phone_that_is_unplugged_is_waited_for(
     (measurement,) = _measure(_device(daemon, binary, wait_s=30), model)
     assert measurement.error is None
     assert "waiting for it up to 0.5 minutes" in capsys.readouterr().err
+
+
+def test_a_phone_that_is_offline_is_connected_anew(daemon: AdbDaemon) -> None:
+    daemon.faults.offline = True
+    daemon.disconnect()
+    deadline = time.monotonic() + 20
+    while list_phones().get(daemon.serial) != "offline":
+        assert time.monotonic() < deadline, "it is not offline"
+        time.sleep(0.05)
+    recovery = threading.Timer(1, lambda: setattr(daemon.faults, "offline", False))
+    recovery.start()
+    assert Adb(daemon.serial, wait_s=30).shell("echo", "back").stdout == "back\n"
+    recovery.join()
 
 
 def test_a_phone_that_stays_away_ends_the_measurement(daemon: AdbDaemon, binary: Path, model: Path) -> None:
