@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf import io
 from ofa_tf.arch import Arch
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import calibration_batches, eval_batches, steps_per_epoch, train_batches
@@ -27,6 +28,7 @@ from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.saving import load_subnet
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.progress import announce, on_progress, progress_bar
+from ofa_tf.report.scatter import scatter_svg
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
 from ofa_tf.search.constraints import Limits
@@ -35,7 +37,7 @@ from ofa_tf.search.find import Found, find_arch, make_constraints
 from ofa_tf.search_space import SearchSpace
 from ofa_tf.workdir import Workdir
 
-MIN_NETWORKS = 4  # to calibrate a latency model on and check it with
+MIN_NETWORKS = 4  # to calibrate a latency model on: fewer give no line
 _SEARCH_SPLIT = "validation"
 _SECONDS_BETWEEN_WRITES = 15.0
 
@@ -74,29 +76,35 @@ def measure_latencies(
     device: Device,
     precision: str = "float32",
     num_threads: int = 1,
-    num_networks: int = 16,
+    num_networks: int = 8,
+    num_held_out: int = 50,
     seed: int = 0,
     time_limit_s: float = 1800.0,
 ) -> dict[str, Any]:
     """Build a device's latency table, calibrate its model on whole networks, check it on others.
 
+    The networks of both kinds are measured together, in turns.
+
     Args:
-        workdir: Gets the table.
+        workdir: Gets the table and a plot of predicted and measured latencies.
         device: Where to measure.
         precision: `"float32"` or `"int8"`.
         num_threads: Threads of the interpreter.
-        num_networks: Whole networks of all sizes; one half calibrates, the other
-            checks.
+        num_networks: Whole networks, of all sizes, that calibrate the model.
+        num_held_out: Evenly drawn random networks that check it.
         seed: Decides which networks.
         time_limit_s: Limit for each part of the pieces, and again for the networks, seconds.
 
     Returns:
-        The report on the other half, see `LatencyModel.evaluate`.
+        The report on those held out, see `LatencyModel.evaluate`.
+
+    Raises:
+        InputError: If a number is too small, the device cannot measure, or a
+            piece or a network does not run on it.
     """
-    if num_networks < MIN_NETWORKS:
-        raise InputError(
-            f"Expected `num_networks` to be at least {MIN_NETWORKS}. Received: num_networks={num_networks}."
-        )
+    for name, number, minimum in (("num_networks", num_networks, MIN_NETWORKS), ("num_held_out", num_held_out, 1)):
+        if number < minimum:
+            raise InputError(f"Expected `{name}` to be at least {minimum}. Received: {name}={number}.")
     space, num_classes = workdir.space, workdir.supernet.num_classes
     converter = block_model_converter(space, num_classes, precision)
     settings = dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads, time_limit_s=time_limit_s)
@@ -113,7 +121,8 @@ def measure_latencies(
             lowering=choose_lowerings("all", quantized=precision == "int8"),
             part_path=path.with_suffix(".part.json"),
         )
-    archs = networks_of_all_sizes(space, num_networks, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    archs = networks_of_all_sizes(space, num_networks, rng) + space.decode(space.sample_genes(rng, num_held_out))
     models = []
     with progress_bar(len(archs), "converting networks", "network") as bar:
         for index, arch in enumerate(archs):
@@ -128,11 +137,17 @@ def measure_latencies(
     failed = [measurement.error for measurement in measurements if measurement.latency_ms is None]
     if failed:
         raise InputError(f"Expected whole networks to run on {device.id}. Received: {failed[0]}.")
-    latencies = [measurement.latency_ms or 0.0 for measurement in measurements]
-    model = LatencyModel(space, table).calibrate(archs[::2], latencies[::2])
-    report = model.evaluate(archs[1::2], latencies[1::2])
-    calibration = {**(model.table.calibration or {}), "held_out_report": report}
+    measured_ms = [measurement.latency_ms or 0.0 for measurement in measurements]
+    model = LatencyModel(space, table).calibrate(archs[:num_networks], measured_ms[:num_networks])
+    held_out, held_out_ms = archs[num_networks:], measured_ms[num_networks:]
+    predicted_ms = np.atleast_1d(model.predict(space.encode(held_out)))
+    report = model.evaluate(held_out, held_out_ms)
+    held_out_facts = {"archs": [arch.to_dict() for arch in held_out], "measured_ms": held_out_ms, "report": report}
+    calibration = {**(model.table.calibration or {}), "held_out": held_out_facts}
     dataclasses.replace(model.table, calibration=calibration).save(path)
+    title = f"{space.name} on {device.id}, {precision}: {num_held_out} random networks"
+    plot = scatter_svg(held_out_ms, predicted_ms, title, "measured latency, ms", "predicted latency, ms")
+    io.write_bytes(path.with_suffix(".svg"), plot.encode())
     return report
 
 
@@ -308,7 +323,7 @@ def ship_model(
 
 
 def networks_of_all_sizes(space: SearchSpace, num: int, rng: np.random.Generator) -> list[Arch]:
-    """The smallest, the largest and random archs between them; even positions hold both ends.
+    """The smallest, the largest and random archs between them; the first and the third are the ends.
 
     Evenly drawn archs are all of middling size. Here each has a probability of
     its own for a gene to be the smallest choice rather than a random one.

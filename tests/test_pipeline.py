@@ -21,8 +21,8 @@ def test_networks_that_calibrate_latencies_span_the_space(num: int) -> None:
     space = get_search_space("mobilenet_v3_w1.0")
     archs = networks_of_all_sizes(space, num, np.random.default_rng(0))
     assert len(archs) == num
-    assert space.smallest() in archs[::2]  # the half that calibrates
-    assert space.largest() in archs[::2]
+    assert space.smallest() in archs
+    assert space.largest() in archs
     assert all(space.canonical(arch) == arch for arch in archs)
     if num == 20:
         macs = np.sort(num_macs(space, archs, 1000))

@@ -19,7 +19,8 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", r
 _DEVICE = flags.DEFINE_string("device", "host", device_flags.DEVICE_HELP)
 _PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the models.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.")
-_NUM_NETWORKS = flags.DEFINE_integer("num_networks", 16, "Whole networks measured to calibrate and check the model.")
+_NUM_NETWORKS = flags.DEFINE_integer("num_networks", 8, "Whole networks measured to calibrate the latency model.")
+_NUM_HELD_OUT = flags.DEFINE_integer("num_held_out", 50, "Random whole networks measured to check it.")
 _TIME_LIMIT = flags.DEFINE_float(
     "time_limit_s", 1800.0, "Limit for measuring each hundred pieces, and again for the networks, seconds."
 )
@@ -38,14 +39,16 @@ def main(argv: Sequence[str]) -> None:
         _PRECISION.value,
         _NUM_THREADS.value,
         _NUM_NETWORKS.value,
+        _NUM_HELD_OUT.value,
         time_limit_s=_TIME_LIMIT.value,
     )
-    correlation = format_correlation(report["rank_correlation"])
+    path = workdir.latency_table_path(device.id, _PRECISION.value)
     print(
         f"latency model on {report['num_archs']} other networks: mean error {report['mape']:.1%}, "
-        f"within 10% {report['within_10_percent']:.0%}, rank correlation {correlation}"
+        f"within 5% {report['within_5_percent']:.0%}, within 10% {report['within_10_percent']:.0%}, "
+        f"rank correlation {format_correlation(report['rank_correlation'])}"
     )
-    print(f"written to {workdir.latency_table_path(device.id, _PRECISION.value)}")
+    print(f"written to {path}, with a plot in {path.with_suffix('.svg').name}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ _NUM_ARCHS = flags.DEFINE_integer("num_archs", 32, "Subnets whose accuracy is me
 _MAX_ACCURACY_DROP = flags.DEFINE_float(
     "max_accuracy_drop", 1.0, "Largest loss of top-1 accuracy through quantization, percent points."
 )
-_NUM_NETWORKS = flags.DEFINE_integer("num_networks", 8, "Whole networks that calibrate and check latencies.")
+_NUM_NETWORKS = flags.DEFINE_integer(
+    "num_networks", 6, "Whole networks that calibrate latencies; half as many others check them."
+)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -278,4 +278,6 @@ def _not_ready(serial: str, state: str) -> PhoneLostError:
 
 
 def _first_line(text: str) -> str:
-    return next((line.strip().removeprefix("adb: ").removeprefix("error: ") for line in text.splitlines() if line.strip()), "")
+    return next(
+        (line.strip().removeprefix("adb: ").removeprefix("error: ") for line in text.splitlines() if line.strip()), ""
+    )
