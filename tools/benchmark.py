@@ -98,7 +98,9 @@ def _measure(device: Device, settings: BenchmarkSettings) -> list[Measurement]:
         else:
             print(
                 f"{measurement.model}: {measurement.latency_ms:.3f} ms (median of {measurement.num_runs} runs; "
+                f"confidence interval {measurement.latency_low_ms:.3f}-{measurement.latency_high_ms:.3f}; "
                 f"5% {measurement.latency_p5_ms:.3f}, 95% {measurement.latency_p95_ms:.3f})"
+                + (f" DOUBTFUL: {measurement.doubt}" if measurement.doubt else "")
             )
     return measurements
 

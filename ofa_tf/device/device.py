@@ -90,6 +90,8 @@ class Measurement:
         model: Name of the model.
         latency_ms: Median over the runs that count, milliseconds; `None` if the
             model could not be measured.
+        latency_low_ms: Lower end of the median's 95 % confidence interval.
+        latency_high_ms: Upper end.
         latency_p5_ms: 5th percentile of the runs that count.
         latency_p95_ms: 95th percentile of the runs that count.
         num_runs: Number of runs that count.
@@ -100,11 +102,15 @@ class Measurement:
         num_partitions: Number of parts that the delegate took over (1 is best),
             or `None` if that is not known.
         device: Facts about device, runtime and settings.
+        doubt: Why the latency is not to be trusted, such as a hot phone; `None` if
+            it is.
         error: Why the model could not be measured; `None` if it could.
     """
 
     model: str
     latency_ms: float | None
+    latency_low_ms: float | None = None
+    latency_high_ms: float | None = None
     latency_p5_ms: float | None = None
     latency_p95_ms: float | None = None
     num_runs: int = 0
@@ -112,6 +118,7 @@ class Measurement:
     peak_ram_bytes: int | None = None
     num_partitions: int | None = None
     device: dict[str, Any] = dataclasses.field(default_factory=dict)
+    doubt: str | None = None
     error: str | None = None
 
 

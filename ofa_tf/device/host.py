@@ -84,6 +84,8 @@ class HostDevice:
                 Measurement(
                     model=model.name,
                     latency_ms=summary.median_ms,
+                    latency_low_ms=summary.low_ms,
+                    latency_high_ms=summary.high_ms,
                     latency_p5_ms=summary.p5_ms,
                     latency_p95_ms=summary.p95_ms,
                     num_runs=summary.num_runs,
@@ -91,6 +93,7 @@ class HostDevice:
                     peak_ram_bytes=facts.get("peak_ram_bytes"),
                     num_partitions=facts.get("num_partitions"),
                     device=device,
+                    doubt=summary.doubt,
                 )
             )
         return measurements

@@ -18,6 +18,7 @@ from ofa_tf.device.adb import Adb, PhoneLostError, ShellResult, find_phone
 from ofa_tf.device.benchmark_binary import find_benchmark_binary
 from ofa_tf.device.benchmark_output import BenchmarkOutput, parse_benchmark_output
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.device.robust import find_doubt, median_interval
 from ofa_tf.errors import InputError
 from ofa_tf.progress import announce
 
@@ -36,9 +37,8 @@ _PROPERTIES = {
 }
 _FOLDER = "/data/local/tmp"
 _KILLED = {137: "was killed (perhaps out of memory)", 139: "crashed (SIGSEGV)", 134: "gave up (SIGABRT)"}
-_MAX_SPREAD = 0.1  # of the rounds' medians; a model with more is measured again
 _MAX_ROUNDS = 5
-_MAX_REPEATS = 2  # of all rounds, for models whose rounds differ
+_MAX_REPEATS = 2  # of all rounds, for models whose latency is doubtful
 _MAX_THERMAL_STATUS = 1  # Android's "light": higher ones slow the processor down
 _SECONDS_BETWEEN_LOOKS = 5.0
 _COOL_DOWN_S = 120.0  # that a hot phone is waited for before each run
@@ -83,8 +83,9 @@ class PhoneDevice:
     Each model is run by a process of its own, whose start takes longer than some
     runs: rounds are bundled into at most five, each with more runs, which are
     interleaved, so that a warming phone slows all models alike. Models whose
-    rounds differ by more than a tenth are measured again. What is pushed lies in a folder of its
-    own, which is removed at the end, whatever happens.
+    rounds differ, or of which most rounds ran on a hot phone, are measured again,
+    and marked if that does not help. What is pushed lies in a folder of its own,
+    which is removed at the end, whatever happens.
 
     Args:
         serial: Which phone; `None`: the only one. It is not looked for before it
@@ -154,7 +155,7 @@ class PhoneDevice:
                         done += 1
                         if on_progress is not None:
                             on_progress(done, total)
-                left = [run for run in left if run.error is None and run.spread > _MAX_SPREAD]
+                left = [run for run in left if run.error is None and run.doubt is not None]
                 if not left or time.monotonic() >= deadline:
                     break
                 total += num_rounds * len(left)
@@ -166,14 +167,18 @@ class PhoneDevice:
         if runs.error is not None:
             return
         try:
-            _cool_down(adb, deadline)
+            is_hot = not _cool_down(adb, deadline)
             remote = f"{folder}/{runs.sha256[:16]}.tflite"  # no name that would need quotes
             adb.push(runs.path, remote)
             runs.outputs.append(self._run(adb, folder, self._flags(runs, remote, settings), deadline))
+            runs.num_hot_rounds += is_hot
         except PhoneLostError:
             raise
         except TimeoutError:
-            runs.error = f"the time limit of {settings.time_limit_s:g} s was reached"
+            if not runs.outputs:
+                runs.error = f"the time limit of {settings.time_limit_s:g} s was reached"
+            elif len(runs.outputs) < settings.rounds:
+                runs.cut = f"the time limit of {settings.time_limit_s:g} s was reached in round {len(runs.outputs) + 1}"
         except InputError as error:
             runs.error = str(error)
 
@@ -228,6 +233,8 @@ class _Runs:
     def __init__(self, model: BenchmarkModel, spare: Path) -> None:
         self.model = model
         self.outputs: list[BenchmarkOutput] = []
+        self.num_hot_rounds = 0
+        self.cut: str | None = None
         self.error: str | None = None
         self.path = spare if isinstance(model.content, bytes) else model.content
         if isinstance(model.content, bytes):
@@ -239,26 +246,33 @@ class _Runs:
         return np.array([output.median_us or output.mean_us for output in self.outputs]) / 1000
 
     @property
-    def spread(self) -> float:
-        """Distance of the quartiles of the rounds' medians, over their median."""
-        low, middle, high = np.percentile(self._latencies_ms, [25, 50, 75])
-        return float((high - low) / middle)
+    def doubt(self) -> str | None:
+        """Why the latency is not to be trusted: too few rounds, or too few on a cool phone, or rounds that differ."""
+        if self.cut is not None:
+            return self.cut
+        if 2 * self.num_hot_rounds > len(self.outputs):
+            return f"the phone was hot in {self.num_hot_rounds} of {len(self.outputs)} rounds"
+        return find_doubt(list(self._latencies_ms))
 
     def measurement(self, device: dict[str, Any]) -> Measurement:
         """The median of the rounds."""
         if self.error is not None:
             return Measurement(self.model.name, None, device=device, error=self.error)
         p5, median, p95 = np.percentile(self._latencies_ms, [5, 50, 95])
+        low_ms, high_ms = median_interval(list(self._latencies_ms))
         peaks = [output.peak_ram_bytes for output in self.outputs if output.peak_ram_bytes is not None]
         return Measurement(
             model=self.model.name,
             latency_ms=float(median),
+            latency_low_ms=low_ms,
+            latency_high_ms=high_ms,
             latency_p5_ms=float(p5),
             latency_p95_ms=float(p95),
             num_runs=sum(output.num_runs for output in self.outputs),
             peak_ram_bytes=max(peaks) if peaks else None,
             num_partitions=self.outputs[-1].num_partitions,
             device=device,
+            doubt=self.doubt,
         )
 
 
@@ -267,13 +281,13 @@ def _read_condition(adb: Adb) -> dict[str, Any]:
     thermal = _search(r"Thermal Status: (\d+)", adb.shell("dumpsys", "thermalservice"))
     battery = adb.shell("dumpsys", "battery")
     temperature, level = _search(r"temperature: (-?\d+)", battery), _search(r"level: (\d+)", battery)
-    frequencies = adb.run_script("cat /sys/devices/system/cpu/cpu*/cpufreq/scaling_cur_freq 2>/dev/null")
-    kilohertz = [int(word) for word in frequencies.stdout.split() if word.isdigit()]
+    script = "for f in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do echo $f $(cat $f); done"
+    frequencies = re.findall(r"/cpu(\d+)/cpufreq/scaling_cur_freq (\d+)", adb.run_script(script).stdout)
     return {
         "thermal_status": thermal,  # Android's, from 0 (none) to 6 (shutdown)
         "battery_celsius": None if temperature is None else temperature / 10,
         "battery_percent": level,
-        "max_cpu_mhz": max(kilohertz) / 1000 if kilohertz else None,  # that a core runs at
+        "cpu_mhz": {core: int(kilohertz) / 1000 for core, kilohertz in frequencies} or None,  # of each core
     }
 
 
@@ -282,13 +296,15 @@ def _search(pattern: str, result: ShellResult) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def _cool_down(adb: Adb, deadline: float) -> None:
-    """Wait while the phone slows itself down for its heat."""
+def _cool_down(adb: Adb, deadline: float) -> bool:
+    """Wait while the phone slows itself down for its heat; returns whether it is cool now."""
     end, is_announced = min(deadline, time.monotonic() + _COOL_DOWN_S), False
-    while time.monotonic() < end:
+    while True:
         status = _search(r"Thermal Status: (\d+)", adb.shell("dumpsys", "thermalservice"))
         if status is None or status <= _MAX_THERMAL_STATUS:
-            return
+            return True
+        if time.monotonic() >= end:
+            return False
         if not is_announced:
             announce(f"{adb.serial} is hot (thermal status {status}); waiting for it to cool down")
             is_announced = True

@@ -1,6 +1,7 @@
 """Statistics that a busy machine does not spoil."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 _SLOW = 1.12  # a spell is disturbed when runs take this many times as long as in quiet spells
 _SPELL = 15  # runs, of whatever models, that tell how fast the machine is at the moment
 _MIN_RUNS = 5  # that count, if at all possible
+_BLOCKS = 10  # of consecutive runs; their medians tell how sure the median of all is
+_MAX_SPREAD = 0.1  # of medians of blocks, which a trustworthy latency stays below
 _FAST_SHARE = 0.2  # of the runs count if all of them were disturbed
 
 
@@ -28,13 +31,16 @@ class ModelRuns:
 
 @dataclasses.dataclass(frozen=True)
 class RunSummary:
-    """Median and spread of the runs that count, milliseconds."""
+    """Median of the runs that count, its 95 % confidence interval and their spread, milliseconds."""
 
     median_ms: float
+    low_ms: float
+    high_ms: float
     p5_ms: float
     p95_ms: float
     num_runs: int
     num_disturbed_runs: int
+    doubt: str | None
 
 
 def summarize_runs(models: Sequence[ModelRuns]) -> list[RunSummary]:
@@ -57,9 +63,42 @@ def summarize_runs(models: Sequence[ModelRuns]) -> list[RunSummary]:
     summaries = []
     for model, state in zip(models, slowness, strict=True):
         keep = _runs_that_count(model, state <= limit)
-        p5, median, p95 = np.percentile(model.wall_ns[keep] / 1e6, [5, 50, 95])
-        summaries.append(RunSummary(float(median), float(p5), float(p95), int(keep.sum()), int((~keep).sum())))
+        latencies_ms = model.wall_ns[keep] / 1e6
+        p5, median, p95 = (float(value) for value in np.percentile(latencies_ms, [5, 50, 95]))
+        in_time = latencies_ms[np.argsort(model.order[keep])]
+        blocks = [float(np.median(block)) for block in np.array_split(in_time, min(_BLOCKS, len(in_time)))]
+        low, high = median_interval(blocks)
+        num_runs, num_disturbed_runs = int(keep.sum()), int((~keep).sum())
+        summaries.append(RunSummary(median, low, high, p5, p95, num_runs, num_disturbed_runs, find_doubt(blocks)))
     return summaries
+
+
+def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """Confidence interval of the median of what independent values are drawn from.
+
+    Lies between two of the values, whatever their distribution: the number of
+    values below the median is binomial (Conover, Practical Nonparametric
+    Statistics, section 3.2). With fewer than six values, smallest and largest are
+    returned, which hold the median less often than 95 times in 100.
+
+    Args:
+        values: At least one value.
+        confidence: Probability that the interval contains the median.
+    """
+    ordered, n = sorted(values), len(values)
+    below, rank = 0.0, 0  # of the interval's ends, counted from either side
+    while 2 * (below + math.comb(n, rank) / 2**n) <= 1 - confidence:
+        below += math.comb(n, rank) / 2**n
+        rank += 1
+    rank = max(rank - 1, 0)
+    return ordered[rank], ordered[n - 1 - rank]
+
+
+def find_doubt(medians: Sequence[float]) -> str | None:
+    """Why a latency is not to be trusted, from medians of blocks of runs; `None` if it is."""
+    low, middle, high = np.percentile(medians, [25, 50, 75])
+    spread = float((high - low) / middle)
+    return None if spread <= _MAX_SPREAD else f"the runs differ: their middle half spans {spread:.0%}"
 
 
 def _momentary_slowness(models: Sequence[ModelRuns]) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """A phone is measured through the real adb, whatever goes wrong on the way; nothing stays on it."""
 
+import dataclasses
 import shutil
 import subprocess
 import threading
@@ -294,6 +295,18 @@ def test_a_hot_phone_is_left_to_cool_down(
     (measurement,) = _measure(_device(daemon, binary), model)
     assert "is hot (thermal status 3); waiting for it to cool down" in capsys.readouterr().err
     assert measurement.device["after"]["thermal_status"] == 3
+    assert measurement.doubt == "the phone was hot in 6 of 6 rounds"  # repeated twice, and marked
+
+
+def test_a_time_limit_keeps_the_rounds_that_were_done(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    def hang(done: int, total: int) -> None:
+        daemon.faults.hang_command = "graph="
+
+    settings = dataclasses.replace(SETTINGS, time_limit_s=8)
+    models = [BenchmarkModel("m", model, (1, 1, 1, 8))]
+    (measurement,) = _device(daemon, binary).measure(models, settings, hang)
+    assert measurement.latency_ms is not None
+    assert measurement.doubt == "the time limit of 8 s was reached in round 2"
 
 
 def test_ctrl_c_leaves_nothing_on_the_phone(daemon: AdbDaemon, binary: Path, model: Path) -> None:

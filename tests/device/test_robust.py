@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from ofa_tf.device.robust import ModelRuns, summarize_runs
+from ofa_tf.device.robust import ModelRuns, find_doubt, median_interval, summarize_runs
 
 
 def _interleaved(slowdown: np.ndarray, usual_ns: tuple[float, ...]) -> list[ModelRuns]:
@@ -51,3 +52,32 @@ def test_the_fastest_runs_count_if_all_were_interrupted() -> None:
 
 def test_a_single_run_is_its_own_median() -> None:
     assert summarize_runs([ModelRuns(np.array([0]), np.array([2e6]), np.array([False]))])[0].median_ms == 2.0
+
+
+@pytest.mark.parametrize("n", [6, 10, 15, 100])
+def test_the_interval_holds_the_median_as_often_as_it_says(n: int) -> None:
+    draws = np.exp(np.random.default_rng(0).standard_normal((4000, n)))  # skewed, as latencies are; median 1
+    intervals = np.array([median_interval(list(row)) for row in draws])
+    assert np.mean((intervals[:, 0] <= 1) & (intervals[:, 1] >= 1)) > 0.94
+    if n == 100:
+        assert np.mean(intervals[:, 1] - intervals[:, 0]) < 0.7
+
+
+def test_the_interval_of_few_values_spans_them() -> None:
+    assert median_interval([3.0, 1.0, 2.0]) == (1.0, 3.0)
+
+
+def test_the_interval_of_a_summary_lies_around_its_median() -> None:
+    for summary in summarize_runs(_interleaved(np.ones(300), (1e6, 5e6))):
+        assert (
+            0.99 * summary.median_ms < summary.low_ms < summary.median_ms < summary.high_ms < 1.01 * summary.median_ms
+        )
+        assert summary.doubt is None
+
+
+def test_a_model_that_keeps_changing_its_pace_is_doubtful() -> None:
+    wall_ns = np.repeat([1e6, 1.5e6, 1e6, 1.5e6], 25)
+    summary = summarize_runs([ModelRuns(np.arange(100), wall_ns, np.zeros(100, bool))])[0]
+    assert summary.doubt is None  # the slow spells do not count
+    assert find_doubt([1.0, 1.0, 1.5, 1.5]) == "the runs differ: their middle half spans 40%"
+    assert find_doubt([1.0, 1.05, 1.02]) is None
