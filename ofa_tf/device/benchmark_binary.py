@@ -1,8 +1,8 @@
 """The program `benchmark_model` for a phone: where it is looked for, and where it comes from."""
 
 import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def fetch_benchmark_binary(abi: str, address: str | None = None) -> tuple[Path, 
     try:
         with urllib.request.urlopen(address, timeout=_TIME_LIMIT_S) as response:
             content = response.read()
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise InputError(
             f"Expected to download {address}. Received: {error}. "
             f"Download it otherwise, and name it with --benchmark_binary or save it as {path}."

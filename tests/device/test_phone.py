@@ -13,13 +13,19 @@ import pytest
 
 from ofa_tf.device import adb as adb_module
 from ofa_tf.device import phone as phone_module
+from ofa_tf.device import table_builder
 from ofa_tf.device.adb import Adb, PhoneLostError, find_phone, list_phones
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.phone import PhoneDevice, PhoneSettings
+from ofa_tf.device.pieces import Piece
+from ofa_tf.device.table_builder import build_latency_table
 from ofa_tf.errors import InputError
+from ofa_tf.export.block_models import block_model_converter
 from tests.support.adb_daemon import AdbDaemon
 from tests.support.adb_server import AdbServer
 from tests.support.benchmark_model import install_benchmark_model
+from tests.support.spaces import MICRO
 
 pytestmark = pytest.mark.skipif(shutil.which("adb") is None, reason="adb is not installed")
 SETTINGS = BenchmarkSettings(warmup_runs=1, num_runs=5, rounds=2, min_time_s=0, time_limit_s=60, measure_peak_ram=False)
@@ -205,6 +211,47 @@ def test_a_phone_that_is_unplugged_is_waited_for(
     (measurement,) = _measure(_device(daemon, binary, wait_s=30), model)
     assert measurement.error is None
     assert "waiting for it up to 0.5 minutes" in capsys.readouterr().err
+
+
+def test_a_table_whose_phone_is_lost_is_continued(
+    daemon: AdbDaemon, server: AdbServer, binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_builder, "_PART", 8)
+    monkeypatch.setattr(table_builder, "_NUM_ANCHORS", 2)
+    device, part_path = _device(daemon, binary), tmp_path / "table.part.json"
+    convert = block_model_converter(MICRO, 10)
+    converted: list[str] = []
+
+    def build(on_progress: Progress | None = None) -> LatencyTable:
+        def convert_piece(piece: Piece, size: int) -> bytes:
+            converted.append(f"{piece.key}@{size}")
+            return convert(piece, size)
+
+        settings = dataclasses.replace(SETTINGS, rounds=1)
+        return build_latency_table(
+            MICRO, device, convert_piece, 10, settings=settings, on_progress=on_progress, part_path=part_path
+        )
+
+    def lose_the_phone(done: int, total: int) -> None:
+        if done == 16:
+            daemon.faults.cut_command, daemon.faults.gone_seconds = "graph=", 1000
+
+    with pytest.raises(PhoneLostError, match="to be ready"):
+        build(lose_the_phone)
+    assert part_path.exists()
+    first = list(converted)
+    daemon.faults.cut_command = None
+    daemon.disconnect(seconds=0.01)
+    deadline = time.monotonic() + 20
+    while "connected to" not in server.run("connect", daemon.serial).stdout:
+        assert time.monotonic() < deadline, "it does not come back"
+        time.sleep(0.05)
+    converted.clear()
+    table = build()
+    assert not part_path.exists()
+    assert set(first[:16]) & set(converted) == set(first[:2])  # of what was measured, only the anchors are again
+    assert all(latency_ms >= 0 for row in table.entries.values() for latency_ms in row.values())
+    assert table.device["serial"] == daemon.serial
 
 
 def test_a_phone_that_is_offline_is_connected_anew(daemon: AdbDaemon) -> None:
