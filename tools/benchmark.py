@@ -10,6 +10,7 @@ Several models (--model=a.tflite,b.tflite) are measured in turns, several device
 other.
 """
 
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,11 +33,14 @@ _WARMUP_RUNS = flags.DEFINE_integer("warmup_runs", 2, "Runs before the measured 
 _NUM_RUNS = flags.DEFINE_integer("num_runs", 10, "Measured runs of a round.")
 _ROUNDS = flags.DEFINE_integer("rounds", 10, "Rounds over all models, at least.")
 _TIME_LIMIT = flags.DEFINE_float("time_limit_s", 600.0, "Limit for all models together, seconds.")
+_PROFILE = flags.DEFINE_bool("enable_op_profiling", False, "Also measure the operators of each model; phones only.")
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; a folder for several devices.")
 _LIST_DEVICES = flags.DEFINE_bool("list_devices", False, "Print the devices and their state, and do nothing else.")
 _FETCH = flags.DEFINE_string(
     "fetch_benchmark_binary", None, "Download benchmark_model for this ABI into the cache, and do nothing else."
 )
+
+_MAX_OPERATORS = 10  # printed; the file holds all
 
 
 def main(argv: Sequence[str]) -> None:
@@ -56,6 +60,7 @@ def main(argv: Sequence[str]) -> None:
         num_runs=_NUM_RUNS.value,
         rounds=_ROUNDS.value,
         time_limit_s=_TIME_LIMIT.value,
+        profile_operators=_PROFILE.value,
     )
     if not _MODEL.value:
         raise InputError("Expected --model to name at least one TFLite file. Received: none.")
@@ -102,6 +107,10 @@ def _measure(device: Device, settings: BenchmarkSettings) -> list[Measurement]:
                 f"5% {measurement.latency_p5_ms:.3f}, 95% {measurement.latency_p95_ms:.3f})"
                 + (f" DOUBTFUL: {measurement.doubt}" if measurement.doubt else "")
             )
+            # Operators inside a delegate are part of the delegate's row.
+            rows = [row for row in measurement.operators or [] if not row["is_in_delegate"]]
+            for row in sorted(rows, key=operator.itemgetter("mean_ms"), reverse=True)[:_MAX_OPERATORS]:
+                print(f"  {row['mean_ms']:8.3f} ms  {row['kind']}  {row['name']}")
     return measurements
 
 

@@ -33,6 +33,8 @@ class BenchmarkSettings:
         measure_peak_ram: Whether to run each model once in a process of its own
             to see its memory.
         time_limit_s: Limit for all models together, seconds.
+        profile_operators: Whether to measure the operators of each model, too, in
+            a run of their own; only phones can.
 
     Raises:
         InputError: If a number is too small.
@@ -46,6 +48,7 @@ class BenchmarkSettings:
     max_loaded_models: int = 100
     measure_peak_ram: bool = True
     time_limit_s: float = 600.0
+    profile_operators: bool = False
 
     def __post_init__(self) -> None:
         smallest = {"num_threads": 1, "warmup_runs": 0, "num_runs": 1, "rounds": 1, "max_loaded_models": 1}
@@ -102,6 +105,8 @@ class Measurement:
         num_partitions: Number of parts that the delegate took over (1 is best),
             or `None` if that is not known.
         device: Facts about device, runtime and settings.
+        operators: Operator profile: `kind`, `name`, `mean_ms` and `is_in_delegate`
+            of each, see `benchmark_output.Operator`; `None` if there is none.
         doubt: Why the latency is not to be trusted, such as a hot phone; `None` if
             it is.
         error: Why the model could not be measured; `None` if it could.
@@ -118,6 +123,7 @@ class Measurement:
     peak_ram_bytes: int | None = None
     num_partitions: int | None = None
     device: dict[str, Any] = dataclasses.field(default_factory=dict)
+    operators: list[dict[str, Any]] | None = None
     doubt: str | None = None
     error: str | None = None
 

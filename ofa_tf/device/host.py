@@ -58,8 +58,13 @@ class HostDevice:
 
         Raises:
             InputError: If no model could be measured because the measuring
-                process died, hit the time limit or could not start.
+                process died, hit the time limit or could not start, or if an
+                operator profile is asked for.
         """
+        if settings.profile_operators:
+            raise InputError(
+                "Expected a phone for an operator profile. Received: the device host. Measure with --device=adb."
+            )
         device = {**self.describe(), "num_threads": settings.num_threads}
         errors: dict[int, str] = {}
         with tempfile.TemporaryDirectory(prefix="ofa_tf_") as folder:

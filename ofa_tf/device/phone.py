@@ -16,7 +16,7 @@ import numpy as np
 
 from ofa_tf.device.adb import Adb, PhoneLostError, ShellResult, find_phone
 from ofa_tf.device.benchmark_binary import find_benchmark_binary
-from ofa_tf.device.benchmark_output import BenchmarkOutput, parse_benchmark_output
+from ofa_tf.device.benchmark_output import BenchmarkOutput, Operator, parse_benchmark_output
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from ofa_tf.device.robust import find_doubt, median_interval
 from ofa_tf.errors import InputError
@@ -159,6 +159,8 @@ class PhoneDevice:
                 if not left or time.monotonic() >= deadline:
                     break
                 total += num_rounds * len(left)
+            for run in runs if settings.profile_operators else []:
+                self._add_profile(run, adb, folder, settings, deadline)
         device["after"] = _read_condition(adb)
         return [run.measurement(device) for run in runs]
 
@@ -168,7 +170,7 @@ class PhoneDevice:
             return
         try:
             is_hot = not _cool_down(adb, deadline)
-            remote = f"{folder}/{runs.sha256[:16]}.tflite"  # no name that would need quotes
+            remote = runs.remote(folder)
             adb.push(runs.path, remote)
             runs.outputs.append(self._run(adb, folder, self._flags(runs, remote, settings), deadline))
             runs.num_hot_rounds += is_hot
@@ -181,6 +183,23 @@ class PhoneDevice:
                 runs.cut = f"the time limit of {settings.time_limit_s:g} s was reached in round {len(runs.outputs) + 1}"
         except InputError as error:
             runs.error = str(error)
+
+    def _add_profile(self, runs: "_Runs", adb: Adb, folder: str, settings: BenchmarkSettings, deadline: float) -> None:
+        """Measure the operators, which makes the runs slower: in a call of its own, whose latency does not count."""
+        if runs.error is not None:
+            return
+        try:
+            flags = [*self._flags(runs, runs.remote(folder), settings), "--enable_op_profiling=true"]
+            runs.operators = list(self._run(adb, folder, flags, deadline).operators)
+            reason = "" if runs.operators else "benchmark_model printed none"
+        except PhoneLostError:
+            raise
+        except TimeoutError:
+            reason = f"the time limit of {settings.time_limit_s:g} s was reached"
+        except InputError as error:
+            reason = str(error)
+        if reason:
+            announce(f"no operator profile of {runs.model.name}: {reason}")
 
     def _flags(self, runs: "_Runs", remote: str, settings: BenchmarkSettings) -> list[str]:
         return [
@@ -235,11 +254,16 @@ class _Runs:
         self.outputs: list[BenchmarkOutput] = []
         self.num_hot_rounds = 0
         self.cut: str | None = None
+        self.operators: list[Operator] = []
         self.error: str | None = None
         self.path = spare if isinstance(model.content, bytes) else model.content
         if isinstance(model.content, bytes):
             spare.write_bytes(model.content)
         self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    def remote(self, folder: str) -> str:
+        """Path on the phone, which needs no quotes."""
+        return f"{folder}/{self.sha256[:16]}.tflite"
 
     @property
     def _latencies_ms(self) -> np.ndarray:
@@ -272,6 +296,7 @@ class _Runs:
             peak_ram_bytes=max(peaks) if peaks else None,
             num_partitions=self.outputs[-1].num_partitions,
             device=device,
+            operators=[dataclasses.asdict(operator) for operator in self.operators] or None,
             doubt=self.doubt,
         )
 

@@ -17,7 +17,7 @@ from ofa_tf.progress import announce
 from ofa_tf.search_space import SearchSpace
 
 _KIND = "latency_table_part"
-_MAX_IMAGE_SIZES = 5
+_MAX_IMAGE_SIZES = 3  # five predict no better, see BUILD_NOTES.md
 _PART = 96  # models that are measured, and kept, together
 _NUM_ANCHORS = 8  # models of the first part that every other measures again
 
@@ -58,7 +58,7 @@ def build_latency_table(
         precision: Precision that `convert_piece` converts to; recorded.
         settings: How to measure; each piece is run once a round, without
             warm-up, whatever they say.
-        image_sizes: Image sizes to measure; all of the space, or five evenly
+        image_sizes: Image sizes to measure; all of the space, or three evenly
             spread ones if it has more. Others are interpolated.
         on_progress: Called with pieces done and pieces in all.
         lowering: Names of the rewrites that `convert_piece` applies; recorded.

@@ -123,3 +123,8 @@ def test_the_measuring_process_does_not_load_tensorflow(small_model: bytes, tmp_
 
 def test_nothing_to_measure_gives_nothing() -> None:
     assert HostDevice().measure([], QUICK) == []
+
+
+def test_an_operator_profile_takes_a_phone() -> None:
+    with pytest.raises(InputError, match=r"Expected a phone for an operator profile. Received: the device host"):
+        HostDevice().measure([], BenchmarkSettings(profile_operators=True))

@@ -345,6 +345,29 @@ def test_a_hot_phone_is_left_to_cool_down(
     assert measurement.doubt == "the phone was hot in 6 of 6 rounds"  # repeated twice, and marked
 
 
+def test_operators_are_measured_in_a_call_of_their_own(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    (measurement,) = _measure(
+        _device(daemon, binary), model, settings=dataclasses.replace(SETTINGS, profile_operators=True)
+    )
+    (row,) = measurement.operators or []
+    assert row["kind"] == "TfLiteXNNPackDelegate"
+    assert row["mean_ms"] >= 0
+    assert measurement.num_runs % 10 == 0  # those of the profile do not count
+
+
+def test_a_build_without_a_profile_keeps_the_latency(
+    daemon: AdbDaemon, tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binary = install_benchmark_model(tmp_path / "other", lacks=["enable_op_profiling"])
+    settings = dataclasses.replace(SETTINGS, profile_operators=True)
+    (measurement,) = _measure(_device(daemon, binary), model, settings=settings)
+    assert measurement.latency_ms is not None
+    assert measurement.operators is None
+    assert (
+        "no operator profile of m0: Expected benchmark_model to know --enable_op_profiling" in capsys.readouterr().err
+    )
+
+
 def test_a_time_limit_keeps_the_rounds_that_were_done(daemon: AdbDaemon, binary: Path, model: Path) -> None:
     def hang(done: int, total: int) -> None:
         daemon.faults.hang_command = "graph="
