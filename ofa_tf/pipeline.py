@@ -108,7 +108,12 @@ def measure_latencies(
     space, num_classes = workdir.space, workdir.supernet.num_classes
     converter = block_model_converter(space, num_classes, precision)
     settings = dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads, time_limit_s=time_limit_s)
+    network_settings = BenchmarkSettings(
+        num_threads=num_threads, rounds=20, min_time_s=6.0, measure_peak_ram=False, time_limit_s=time_limit_s
+    )
     path = workdir.latency_table_path(device.id, precision)
+    part_path = path.with_suffix(".part.json")
+    io.check_output(path)
     with progress_bar(1, f"latency table of {device.id}", "piece") as bar:
         table = build_latency_table(
             space,
@@ -119,7 +124,7 @@ def measure_latencies(
             settings,
             on_progress=on_progress(bar),
             lowering=choose_lowerings("all", quantized=precision == "int8"),
-            part_path=path.with_suffix(".part.json"),
+            part_path=part_path,
         )
     rng = np.random.default_rng(seed)
     # The smallest and the largest, as the line must hold for both, and what networks usually are. (A set of mostly
@@ -133,10 +138,7 @@ def measure_latencies(
             models.append(BenchmarkModel(str(index), _convert(subnet, precision)))
             bar.update()
     with progress_bar(1, f"networks on {device.id}", "step") as bar:
-        settings = BenchmarkSettings(
-            num_threads=num_threads, rounds=20, min_time_s=6.0, measure_peak_ram=False, time_limit_s=time_limit_s
-        )
-        measurements = device.measure(models, settings, on_progress(bar))
+        measurements = device.measure(models, network_settings, on_progress(bar))
     failed = [measurement.error for measurement in measurements if measurement.latency_ms is None]
     if failed:
         raise InputError(f"Expected whole networks to run on {device.id}. Received: {failed[0]}.")
@@ -147,7 +149,12 @@ def measure_latencies(
     report = model.evaluate(held_out, held_out_ms)
     held_out_facts = {"archs": [arch.to_dict() for arch in held_out], "measured_ms": held_out_ms, "report": report}
     calibration = {**(model.table.calibration or {}), "held_out": held_out_facts}
+    doubts = [f"{measurement.model}: {measurement.doubt}" for measurement in measurements if measurement.doubt]
+    if doubts:
+        announce(f"{len(doubts)} of {len(models)} networks have doubtful latencies, such as {doubts[0]}")
+    calibration["doubts"] = doubts
     dataclasses.replace(model.table, calibration=calibration).save(path)
+    part_path.unlink(missing_ok=True)
     title = f"{space.name} on {device.id}, {precision}: {num_held_out} random networks"
     plot = scatter_svg(held_out_ms, predicted_ms, title, "measured latency, ms", "predicted latency, ms")
     io.write_bytes(path.with_suffix(".svg"), plot.encode())

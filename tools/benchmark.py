@@ -74,7 +74,13 @@ def main(argv: Sequence[str]) -> None:
         io.check_replaceable(path, KIND)
     failed = []
     for device in devices:
-        measurements = _measure(device, settings)
+        try:
+            measurements = _measure(device, settings)
+        except InputError as error:
+            if len(devices) == 1:
+                raise
+            failed.append(f"{device.id}: {error}")
+            continue
         if device.id in outputs:
             save_benchmark(outputs[device.id], measurements, settings)
         failed += [f"{row.model} on {device.id}: {row.error}" for row in measurements if row.error]

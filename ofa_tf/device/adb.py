@@ -74,16 +74,6 @@ class Adb:
         """`"device"` if the phone is ready, else `"offline"`, `"unauthorized"`, ... or `"absent"`."""
         return list_phones(self._program).get(self.serial, "absent")
 
-    def check(self) -> None:
-        """Check that the phone is ready.
-
-        Raises:
-            InputError: If it is not; the message says what to do.
-        """
-        state = self.state()
-        if state != "device":
-            raise _not_ready(self.serial, state)
-
     def shell(self, *command: str) -> ShellResult:
         """Run a small program on the phone, with its arguments as they are.
 
@@ -106,9 +96,11 @@ class Adb:
                 run on the phone.
         """
 
+        deadline = time.monotonic() + (timeout_s or 0)
+
         def attempt() -> ShellResult:
-            if timeout_s is not None:
-                return self._run_script(script, timeout_s)
+            if timeout_s is not None:  # for all attempts together, but for a last chance
+                return self._run_script(script, max(deadline - time.monotonic(), 1.0))
             with _timeouts_as_faults():
                 return self._run_script(script, _ANSWER_S)
 
@@ -172,7 +164,7 @@ class Adb:
         for attempt in range(_ATTEMPTS):
             if error is not None:
                 time.sleep(_PAUSE_S * 2**attempt)
-                self._wait()
+                self.wait()
             try:
                 return action()
             except TransportError as failure:
@@ -181,8 +173,12 @@ class Adb:
             f"Expected {self.serial} to stay connected. Received: {error} ({_ATTEMPTS} attempts). Check the cable."
         ) from error
 
-    def _wait(self) -> None:
-        """Wait for a phone that is gone."""
+    def wait(self) -> None:
+        """Wait for the phone if it is gone.
+
+        Raises:
+            PhoneLostError: If it is not back in time, or refuses this computer.
+        """
         deadline, is_announced = time.monotonic() + self._wait_s, False
         while (state := self.state()) != "device":
             if state == "unauthorized" or time.monotonic() >= deadline:
@@ -215,9 +211,9 @@ def list_phones(program: str = "adb") -> dict[str, str]:
     try:
         completed = execute([program, "devices"], _ANSWER_S)
     except TimeoutError as error:
-        raise InputError(f"Expected adb to list phones. Received: {error}. Try: adb kill-server.") from error
+        raise PhoneLostError(f"Expected adb to list phones. Received: {error}. Try: adb kill-server.") from error
     if completed.returncode != 0:
-        raise InputError(f"Expected adb to list phones. Received: {_first_line(completed.stderr)}.")
+        raise PhoneLostError(f"Expected adb to list phones. Received: {_first_line(completed.stderr)}.")
     rows = [line.split("\t", 1) for line in completed.stdout.splitlines() if "\t" in line]
     return {serial: "no permissions" if state.startswith("no permissions") else state for serial, state in rows}
 

@@ -6,6 +6,7 @@ from absl import flags
 
 from ofa_tf.device.device import Device, get_device
 from ofa_tf.device.phone import DELEGATES, PhoneSettings
+from ofa_tf.errors import InputError
 
 _BENCHMARK_BINARY = flags.DEFINE_string(
     "benchmark_binary", None, "benchmark_model for the phone; by default the one that --fetch_benchmark_binary keeps."
@@ -23,6 +24,9 @@ def device_from_flags(device_id: str) -> Device:
     Raises:
         InputError: If the id or a flag has a wrong value.
     """
+    given = [flag.name for flag in (_BENCHMARK_BINARY, _DELEGATE, _CPU_MASK) if flag.present]
+    if device_id == "host" and given:
+        raise InputError(f"Expected --{given[0]} with a phone only. Received: --device=host.")
     binary = _BENCHMARK_BINARY.value
     settings = PhoneSettings(
         None if binary is None else Path(binary), _DELEGATE.value, _CPU_MASK.value, 60 * _WAIT_MINUTES.value

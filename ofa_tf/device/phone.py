@@ -35,9 +35,13 @@ _PROPERTIES = {
     "abi": "ro.product.cpu.abi",
     "os_build": "ro.build.fingerprint",
 }
+_DELEGATE_NAMES = {"gpu": "gpu", "nnapi": "nnapi"}  # that their names contain, in what benchmark_model prints
 _FOLDER = "/data/local/tmp"
+_PREFIX = "ofa_tf_"
+_OLD_MINUTES = 60
 _KILLED = {137: "was killed (perhaps out of memory)", 139: "crashed (SIGSEGV)", 134: "gave up (SIGABRT)"}
-_MAX_ROUNDS = 5
+_MAX_ROUNDS = 6  # the fewest that give a confidence interval of 95 %
+_CALL_S = 300.0  # that a call of benchmark_model may take: a model that hangs shall not use up the time of all
 _MAX_REPEATS = 2  # of all rounds, for models whose latency is doubtful
 _MAX_THERMAL_STATUS = 1  # Android's "light": higher ones slow the processor down
 _SECONDS_BETWEEN_LOOKS = 5.0
@@ -81,11 +85,11 @@ class PhoneDevice:
     """An Android phone.
 
     Each model is run by a process of its own, whose start takes longer than some
-    runs: rounds are bundled into at most five, each with more runs, which are
+    runs: rounds are bundled into at most six, each with more runs, which are
     interleaved, so that a warming phone slows all models alike. Models whose
     rounds differ, or of which most rounds ran on a hot phone, are measured again,
     and marked if that does not help. What is pushed lies in a folder of its own,
-    which is removed at the end, whatever happens.
+    which is removed at the end; if the phone is lost, by a later call.
 
     Args:
         serial: Which phone; `None`: the only one. It is not looked for before it
@@ -96,6 +100,7 @@ class PhoneDevice:
     def __init__(self, serial: str | None = None, settings: PhoneSettings = PhoneSettings()) -> None:
         self.id = "adb" if serial is None else f"adb:{serial}"
         self._serial, self._settings = serial, settings
+        self._found: str | None = None  # the serial, once it was there: from then on it is waited for
 
     def describe(self) -> dict[str, Any]:
         """Facts that latencies depend on.
@@ -106,8 +111,11 @@ class PhoneDevice:
         return self._describe(self._connect())
 
     def _connect(self) -> Adb:
-        serial = find_phone(self._serial, self._settings.adb)
-        return Adb(serial, self._settings.wait_s, self._settings.adb)
+        if self._found is None:
+            self._found = find_phone(self._serial, self._settings.adb)
+        adb = Adb(self._found, self._settings.wait_s, self._settings.adb)
+        adb.wait()
+        return adb
 
     def _describe(self, adb: Adb) -> dict[str, Any]:
         facts = {name: adb.shell("getprop", key).stdout.strip() for name, key in _PROPERTIES.items()}
@@ -143,7 +151,11 @@ class PhoneDevice:
         settings = dataclasses.replace(settings, rounds=num_rounds, num_runs=num_runs)
         deadline = time.monotonic() + settings.time_limit_s
         done, total = 0, num_rounds * len(models)
-        with _remote_folder(adb) as folder, tempfile.TemporaryDirectory(prefix="ofa_tf_") as local_folder:
+        _remove_old_folders(adb)
+        with (
+            _remote_folder(adb, self._settings.adb) as folder,
+            tempfile.TemporaryDirectory(prefix="ofa_tf_") as local_folder,
+        ):
             adb.push(self._find_binary(device["abi"]), f"{folder}/benchmark_model")
             adb.shell("chmod", "755", f"{folder}/benchmark_model")
             runs = [_Runs(model, Path(local_folder) / f"{index}.tflite") for index, model in enumerate(models)]
@@ -159,9 +171,11 @@ class PhoneDevice:
                 if not left or time.monotonic() >= deadline:
                     break
                 total += num_rounds * len(left)
-            for run in runs if settings.profile_operators else []:
-                self._add_profile(run, adb, folder, settings, deadline)
-        device["after"] = _read_condition(adb)
+            with contextlib.suppress(PhoneLostError):  # what was measured is worth more
+                for run in runs if settings.profile_operators else []:
+                    self._add_profile(run, adb, folder, settings, deadline)
+        with contextlib.suppress(PhoneLostError):
+            device["after"] = _read_condition(adb)
         return [run.measurement(device) for run in runs]
 
     def _add_round(self, runs: "_Runs", adb: Adb, folder: str, settings: BenchmarkSettings, deadline: float) -> None:
@@ -172,17 +186,21 @@ class PhoneDevice:
             is_hot = not _cool_down(adb, deadline)
             remote = runs.remote(folder)
             adb.push(runs.path, remote)
-            runs.outputs.append(self._run(adb, folder, self._flags(runs, remote, settings), deadline))
-            runs.num_hot_rounds += is_hot
+            output = self._run(adb, folder, self._flags(runs, remote, settings), deadline)
+            (runs.hot if is_hot else runs.cool).append(output)
         except PhoneLostError:
             raise
         except TimeoutError:
+            reason = f"the time limit of {settings.time_limit_s:g} s was reached"
             if not runs.outputs:
-                runs.error = f"the time limit of {settings.time_limit_s:g} s was reached"
+                runs.error = reason
             elif len(runs.outputs) < settings.rounds:
-                runs.cut = f"the time limit of {settings.time_limit_s:g} s was reached in round {len(runs.outputs) + 1}"
+                runs.cut = f"{reason} in round {len(runs.outputs) + 1}"
         except InputError as error:
-            runs.error = str(error)
+            if len(runs.outputs) < settings.rounds:
+                runs.error = str(error)
+            else:  # it was being repeated
+                runs.cut = str(error)
 
     def _add_profile(self, runs: "_Runs", adb: Adb, folder: str, settings: BenchmarkSettings, deadline: float) -> None:
         """Measure the operators, which makes the runs slower: in a call of its own, whose latency does not count."""
@@ -224,23 +242,33 @@ class PhoneDevice:
         mask = [] if self._settings.cpu_mask is None else ["taskset", self._settings.cpu_mask]
         command = shlex.join([*mask, f"{folder}/benchmark_model", *flags])
         # The number of the process, as stopping adb does not stop it.
-        script = f'sh -c \'echo $$ > "$0"; exec "$@"\' {folder}/process {command}'
+        # If the connection is cut, the program goes on; the attempt that follows ends it first.
+        script = (
+            f'{_kill(folder)}; sh -c \'echo $$ > "$0"; exec "$@"\' {folder}/process {command}; '
+            f"status=$?; rm -f {folder}/process; (exit $status)"
+        )
         left_s = deadline - time.monotonic()
         if left_s <= 0:
             raise TimeoutError
         try:
-            result = adb.run_script(script, left_s)
+            result = adb.run_script(script, min(left_s, _CALL_S))
         except TimeoutError:
             adb.run_script(_kill(folder))
-            raise
+            if left_s < _CALL_S:
+                raise
+            raise InputError(
+                f"Expected benchmark_model to finish within {_CALL_S:g} s. Received: it was still running."
+            ) from None
         if result.status in _KILLED:
             raise InputError(f"Expected benchmark_model to finish. Received: it {_KILLED[result.status]}.")
         text = f"{result.stdout}\n{result.stderr}"
         optional = {"report_peak_memory_footprint"}
-        if "XNNPACK delegate" in text:  # LiteRT's tool takes it by itself and does not know the flag
+        if self._settings.delegate == "xnnpack" and "XNNPACK delegate" in text:
+            # LiteRT's tool takes it by itself and does not know the flag.
             optional.add("use_xnnpack")
         needed = {flag[2:].split("=")[0] for flag in flags} - optional
         output = parse_benchmark_output(text, needed)
+        _check_delegate(text, self._settings.delegate)
         if result.status != 0:
             raise InputError(f"Expected benchmark_model to succeed. Received: exit status {result.status}.")
         return output
@@ -251,8 +279,8 @@ class _Runs:
 
     def __init__(self, model: BenchmarkModel, spare: Path) -> None:
         self.model = model
-        self.outputs: list[BenchmarkOutput] = []
-        self.num_hot_rounds = 0
+        self.hot: list[BenchmarkOutput] = []  # of rounds on a phone that slowed itself down
+        self.cool: list[BenchmarkOutput] = []
         self.cut: str | None = None
         self.operators: list[Operator] = []
         self.error: str | None = None
@@ -266,16 +294,26 @@ class _Runs:
         return f"{folder}/{self.sha256[:16]}.tflite"
 
     @property
+    def outputs(self) -> list[BenchmarkOutput]:
+        """All rounds."""
+        return self.hot + self.cool
+
+    @property
+    def _counted(self) -> list[BenchmarkOutput]:
+        """The rounds that count: the cool ones, unless most were hot."""
+        return self.outputs if len(self.hot) > len(self.cool) else self.cool
+
+    @property
     def _latencies_ms(self) -> np.ndarray:
-        return np.array([output.median_us or output.mean_us for output in self.outputs]) / 1000
+        return np.array([output.median_us or output.mean_us for output in self._counted]) / 1000
 
     @property
     def doubt(self) -> str | None:
         """Why the latency is not to be trusted: too few rounds, or too few on a cool phone, or rounds that differ."""
         if self.cut is not None:
             return self.cut
-        if 2 * self.num_hot_rounds > len(self.outputs):
-            return f"the phone was hot in {self.num_hot_rounds} of {len(self.outputs)} rounds"
+        if len(self.hot) > len(self.cool):
+            return f"the phone was hot in {len(self.hot)} of {len(self.outputs)} rounds"
         return find_doubt(list(self._latencies_ms))
 
     def measurement(self, device: dict[str, Any]) -> Measurement:
@@ -284,7 +322,7 @@ class _Runs:
             return Measurement(self.model.name, None, device=device, error=self.error)
         p5, median, p95 = np.percentile(self._latencies_ms, [5, 50, 95])
         low_ms, high_ms = median_interval(list(self._latencies_ms))
-        peaks = [output.peak_ram_bytes for output in self.outputs if output.peak_ram_bytes is not None]
+        peaks = [output.peak_ram_bytes for output in self._counted if output.peak_ram_bytes is not None]
         return Measurement(
             model=self.model.name,
             latency_ms=float(median),
@@ -292,9 +330,9 @@ class _Runs:
             latency_high_ms=high_ms,
             latency_p5_ms=float(p5),
             latency_p95_ms=float(p95),
-            num_runs=sum(output.num_runs for output in self.outputs),
+            num_runs=sum(output.num_runs for output in self._counted),
             peak_ram_bytes=max(peaks) if peaks else None,
-            num_partitions=self.outputs[-1].num_partitions,
+            num_partitions=self._counted[-1].num_partitions,
             device=device,
             operators=[dataclasses.asdict(operator) for operator in self.operators] or None,
             doubt=self.doubt,
@@ -337,19 +375,40 @@ def _cool_down(adb: Adb, deadline: float) -> bool:
 
 
 @contextlib.contextmanager
-def _remote_folder(adb: Adb) -> Iterator[str]:
+def _remote_folder(adb: Adb, program: str) -> Iterator[str]:
     """A new folder on the phone, which is removed with all that runs from it."""
-    folder = f"{_FOLDER}/ofa_tf_{uuid.uuid4().hex[:12]}"
-    result = adb.shell("mkdir", "-p", folder)
-    if result.status != 0:
-        raise InputError(
-            f"Expected to make the folder {folder} on the phone. Received: {(result.stderr or result.stdout).strip()}."
-        )
+    folder = f"{_FOLDER}/{_PREFIX}{uuid.uuid4().hex[:12]}"
     try:
+        result = adb.shell("mkdir", "-p", folder)
+        if result.status != 0:
+            raise InputError(
+                f"Expected to make the folder {folder} on the phone. "
+                f"Received: {(result.stderr or result.stdout).strip()}."
+            )
         yield folder
     finally:
-        with contextlib.suppress(InputError, TimeoutError):
-            adb.run_script(f"{_kill(folder)}; rm -rf {folder}")
+        with contextlib.suppress(InputError, TimeoutError):  # of a phone that is gone, which is not waited for
+            Adb(adb.serial, 0, program).run_script(f"{_kill(folder)}; rm -rf {folder}")
+
+
+def _remove_old_folders(adb: Adb) -> None:
+    """Remove what calls left whose phone was lost; one that is at work changes its folder all the time."""
+    adb.run_script(f"find {_FOLDER} -maxdepth 1 -name '{_PREFIX}*' -mmin +{_OLD_MINUTES} -exec rm -rf {{}} +")
+
+
+def _check_delegate(text: str, delegate: str) -> None:
+    """Check that a delegate took the model, or a part of it: without one, the CPU runs it.
+
+    Raises:
+        InputError: If it did not.
+    """
+    if delegate not in _DELEGATE_NAMES:
+        return
+    taken = re.findall(r"Replacing \d+ out of \d+ node\(s\) with delegate \((\w+)\)", text)
+    refused = re.search(r".*(?:will not be executed by the delegate|is unsupported on this platform).*", text)
+    if refused or (taken and not any(_DELEGATE_NAMES[delegate] in name.lower() for name in taken)):
+        line = refused.group().strip() if refused else f"the delegates {', '.join(sorted(set(taken)))}"
+        raise InputError(f"Expected the {delegate} delegate to run the model. Received: {line!r}.")
 
 
 def _shape_flags(path: Path, shape: Sequence[int] | None) -> list[str]:

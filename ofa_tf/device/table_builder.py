@@ -20,6 +20,8 @@ _KIND = "latency_table_part"
 _MAX_IMAGE_SIZES = 3  # five predict no better, see BUILD_NOTES.md
 _PART = 96  # models that are measured, and kept, together
 _NUM_ANCHORS = 8  # models of the first part that every other measures again
+_USUAL_DOUBTS = 0.1  # share of the pieces: some take a few microseconds, which vary
+_FREE_SETTINGS = ("time_limit_s", "max_loaded_models")  # a call may continue with others
 
 # A round runs about as many pieces as a network has, each once: a piece then finds its weights and
 # input in the caches as it does inside a network. Run several times in a row (warm), sums of pieces
@@ -62,8 +64,8 @@ def build_latency_table(
             spread ones if it has more. Others are interpolated.
         on_progress: Called with pieces done and pieces in all.
         lowering: Names of the rewrites that `convert_piece` applies; recorded.
-        part_path: File that keeps what is measured as long as the table is not
-            complete; the next call continues with it.
+        part_path: File that keeps what is measured; the next call continues with
+            it. It is for the caller to delete, once the table is in safety.
 
     Raises:
         InputError: If an image size is not of the space, a piece fails or the
@@ -78,7 +80,7 @@ def build_latency_table(
         "space": space.to_dict(),
         "num_classes": num_classes,
         "precision": precision,
-        "settings": settings.to_dict(),
+        "settings": {name: value for name, value in settings.to_dict().items() if name not in _FREE_SETTINGS},
         "image_sizes": list(sizes),
         "lowering": list(lowering),
         "device": device.describe(),
@@ -92,12 +94,16 @@ def build_latency_table(
         part = [label for label in labels[start : start + _PART] if label not in known]
         if part:
             anchors = [label for label in labels[:_NUM_ANCHORS] if label in known]
-            measured, errors, measured_on = _measure([*part, *anchors], pieces, device, convert_piece, settings)
+            # The anchors first: should the time run out, what was measured without them could not be brought in.
+            measured, errors, measured_on = _measure([*anchors, *part], pieces, device, convert_piece, settings)
             failed |= {label: error for label, error in errors.items() if label in part}
             ratios = [known[label] / measured[label] for label in anchors if label in measured]
-            pace = float(np.median(ratios)) if ratios else 1.0
-            known |= {label: pace * measured[label] for label in part if label in measured}
-            _save_part(part_path, facts, known, measured_on)
+            if ratios or not anchors:
+                pace = float(np.median(ratios)) if ratios else 1.0
+                known |= {label: pace * measured[label] for label in part if label in measured}
+                _save_part(part_path, facts, known, measured_on)
+            else:
+                failed |= dict.fromkeys(part, f"none of its anchors ran: {errors[anchors[0]]}")
         if on_progress is not None:
             on_progress(min(start + _PART, len(labels)), len(labels))
     if failed:
@@ -110,8 +116,6 @@ def build_latency_table(
     entries: dict[str, dict[int, float]] = {}
     for key, size in list(pieces)[1:]:
         entries.setdefault(key, {})[size] = max(known[(key, size)] - overhead_ms, 0.0)
-    if part_path is not None:
-        part_path.unlink(missing_ok=True)
     return LatencyTable(
         space,
         num_classes,
@@ -137,13 +141,18 @@ def _measure(
     for key, size in labels:
         piece = pieces[key, size]
         models.append(BenchmarkModel(f"{key}@{size}", convert_piece(piece, size), (1, size, size, piece.in_channels)))
-    latencies, errors = {}, {}
+    latencies, errors, num_doubtful = {}, {}, 0
     measurements = device.measure(models, settings)
     for label, measurement in zip(labels, measurements, strict=True):
         if measurement.latency_ms is None:
             errors[label] = measurement.error or "not measured"
         else:
             latencies[label] = measurement.latency_ms
+            num_doubtful += measurement.doubt is not None
+    if num_doubtful > len(labels) * _USUAL_DOUBTS:
+        announce(
+            f"{num_doubtful} of {len(labels)} pieces ran unevenly on {device.id}; see what the table's report says"
+        )
     return latencies, errors, measurements[0].device
 
 

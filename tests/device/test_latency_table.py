@@ -9,7 +9,7 @@ import pytest
 from ofa_tf.device.device import Measurement
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.pieces import distinct_pieces, part_key
-from ofa_tf.device.table_builder import build_latency_table
+from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.errors import InputError
 from ofa_tf.presets import get_search_space
 from ofa_tf.search_space import SearchSpace
@@ -90,7 +90,28 @@ def test_a_table_whose_device_is_lost_goes_on_where_it_was(
     formula_device.models.clear()
     assert build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path) == table
     assert len(formula_device.models) < 0.6 * sum(len(row) for row in table.entries.values())
-    assert not path.exists()
+    formula_device.models.clear()  # the file stays until the caller has the table in safety: all is known
+    longer = dataclasses.replace(TABLE_SETTINGS, time_limit_s=1e4)
+    again = build_latency_table(space, formula_device, lambda piece, size: b"", 10, settings=longer, part_path=path)
+    assert again.entries == table.entries
+    assert not formula_device.models
+
+
+def test_a_part_whose_anchors_did_not_run_is_not_taken_over(
+    space: SearchSpace, table: LatencyTable, formula_device: Any
+) -> None:
+    measure, calls = formula_device.measure, []
+
+    def loses_its_anchors(*arguments: Any) -> list[Measurement]:
+        calls.append(arguments)
+        measurements = measure(*arguments)
+        if len(calls) == 2:
+            measurements[:8] = [dataclasses.replace(row, latency_ms=None, error="no time") for row in measurements[:8]]
+        return measurements
+
+    formula_device.measure = loses_its_anchors
+    with pytest.raises(InputError, match=r"none of its anchors ran: no time \(and \d+ more failures\)"):
+        build_latency_table(space, formula_device, lambda piece, size: b"", 10)
 
 
 def test_a_device_that_is_slower_the_next_day_gives_the_same_table(

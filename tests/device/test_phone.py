@@ -1,6 +1,8 @@
 """A phone is measured through the real adb, whatever goes wrong on the way; nothing stays on it."""
 
 import dataclasses
+import os
+import re
 import shutil
 import subprocess
 import threading
@@ -248,10 +250,90 @@ def test_a_table_whose_phone_is_lost_is_continued(
         time.sleep(0.05)
     converted.clear()
     table = build()
-    assert not part_path.exists()
     assert set(first[:16]) & set(converted) == set(first[:2])  # of what was measured, only the anchors are again
     assert all(latency_ms >= 0 for row in table.entries.values() for latency_ms in row.values())
     assert table.device["serial"] == daemon.serial
+
+
+def test_a_phone_is_waited_for_between_two_measurements(
+    daemon: AdbDaemon, server: AdbServer, binary: Path, model: Path
+) -> None:
+    device = _device(daemon, binary, wait_s=30)
+    _measure(device, model)
+    daemon.disconnect(seconds=1)
+    server.run("disconnect", daemon.serial)
+    assert _measure(device, model)[0].error is None
+
+
+def test_an_attempt_ends_the_program_that_a_cut_connection_left(daemon: AdbDaemon, tmp_path: Path, model: Path) -> None:
+    binary = install_benchmark_model(tmp_path / "slow")
+    # The first call does not print, so it does not notice that nobody listens any more.
+    begin = 'echo start; [ -e "$0.started" ] || { touch "$0.started"; exec sleep 60; }'
+    binary.write_text(binary.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{begin}\n"))
+    daemon.faults.cut_command, daemon.faults.cut_shell_after, daemon.faults.times = "graph=", 3, 1
+    running: list[int] = []
+
+    def count(done: int, total: int) -> None:
+        running.append(len(daemon.processes()))
+
+    (measurement,) = _device(daemon, binary, wait_s=30).measure(
+        [BenchmarkModel("m", model, (1, 1, 1, 8))], SETTINGS, count
+    )
+    assert measurement.error is None
+    assert running[0] == 0
+
+
+def test_a_model_that_hangs_leaves_time_to_the_others(
+    daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phone_module, "_CALL_S", 3.0)
+    other = model.with_name("other.tflite")
+    other.write_bytes(model.read_bytes() + bytes(16))
+    daemon.faults.hang_command, daemon.faults.times = "graph=", 1
+    first, second = _measure(_device(daemon, binary), model, other)
+    assert first.error == "Expected benchmark_model to finish within 3 s. Received: it was still running."
+    assert second.error is None
+
+
+def test_what_a_lost_phone_kept_is_removed_later(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    old, at_work = daemon.storage / "ofa_tf_0123456789ab", daemon.storage / "ofa_tf_ba9876543210"
+    for folder in (old, at_work):
+        folder.mkdir()
+        (folder / "model.tflite").write_bytes(b"x")
+    two_hours_ago = time.time() - 7200
+    os.utime(old, (two_hours_ago, two_hours_ago))
+    _measure(_device(daemon, binary), model)
+    assert daemon.files() == [at_work.name, f"{at_work.name}/model.tflite"]
+
+
+@pytest.mark.parametrize(
+    ("style", "delegate", "message"),
+    [
+        ("new", "gpu", "Expected the gpu delegate to run the model. Received: .*is unsupported on this platform"),
+        ("litert", "none", "Expected benchmark_model to know --use_xnnpack"),
+    ],
+)
+def test_a_latency_of_another_delegate_is_refused(
+    daemon: AdbDaemon, tmp_path: Path, model: Path, style: str, delegate: str, message: str
+) -> None:
+    device = _device(daemon, install_benchmark_model(tmp_path / style, style), delegate=delegate)
+    (measurement,) = device.measure([BenchmarkModel("m", model)], SETTINGS)
+    assert re.search(message, measurement.error or "")
+
+
+def test_hot_rounds_do_not_count_beside_cool_ones(
+    daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phone_module, "_COOL_DOWN_S", 0.0)
+    daemon.health.thermal_status = 3
+
+    def cool(done: int, total: int) -> None:
+        daemon.health.thermal_status = 0
+
+    (measurement,) = _device(daemon, binary).measure([BenchmarkModel("m", model, (1, 1, 1, 8))], SETTINGS, cool)
+    runs_a_round = 5
+    rounds = [command for command in daemon.commands if "--graph=" in command]
+    assert measurement.num_runs == runs_a_round * (len(rounds) - 1)  # all but the first
 
 
 def test_a_phone_that_is_offline_is_connected_anew(daemon: AdbDaemon) -> None:

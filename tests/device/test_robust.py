@@ -75,7 +75,7 @@ def test_the_interval_of_a_summary_lies_around_its_median() -> None:
         assert summary.doubt is None
 
 
-def test_a_model_that_keeps_changing_its_pace_is_doubtful() -> None:
+def test_blocks_that_differ_are_doubtful() -> None:
     wall_ns = np.repeat([1e6, 1.5e6, 1e6, 1.5e6], 25)
     summary = summarize_runs([ModelRuns(np.arange(100), wall_ns, np.zeros(100, bool))])[0]
     assert summary.doubt is None  # the slow spells do not count
