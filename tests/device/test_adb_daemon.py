@@ -13,7 +13,11 @@ import pytest
 from tests.support.adb_daemon import AdbDaemon, Faults
 from tests.support.adb_server import AdbServer
 
-pytestmark = pytest.mark.skipif(shutil.which("adb") is None, reason="needs the program `adb` (Debian's package adb)")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("adb") is None, reason="needs the program `adb` (Debian's package adb)"),
+    pytest.mark.long,  # of the daemon, not of the product
+    pytest.mark.xdist_group("adb_daemon"),
+]
 
 STORAGE = "/data/local/tmp"
 CONTENT = bytes(range(256)) * 12_000  # 3 MB

@@ -41,7 +41,24 @@ def test_time_limit_must_allow_for_the_measurement() -> None:
 
 def test_measurements_survive_the_file(tmp_path: Path) -> None:
     device = {"device": "host", "num_threads": 1}
-    found = [Measurement("a", 1.5, 1.4, 1.9, 10, 2, 4096, 1, device), Measurement("b", None, device=device, error="no")]
+    found = [
+        Measurement(
+            "a",
+            1.5,
+            latency_low_ms=1.45,
+            latency_high_ms=1.6,
+            latency_p5_ms=1.4,
+            latency_p95_ms=1.9,
+            num_runs=10,
+            num_disturbed_runs=2,
+            peak_ram_bytes=4096,
+            num_partitions=1,
+            device=device,
+            operators=[{"kind": "CONV_2D", "name": "a", "mean_ms": 0.1, "is_in_delegate": False}],
+            doubt="it was hot",
+        ),
+        Measurement("b", None, device=device, error="no"),
+    ]
     save_benchmark(tmp_path / "b.json", found, BenchmarkSettings(), {"predicted_ms": 1.6})
     assert load_benchmark(tmp_path / "b.json") == found
     assert (tmp_path / "b.json").read_text().count('"num_threads"') == 2  # of the device and of the settings

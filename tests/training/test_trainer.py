@@ -165,6 +165,7 @@ def test_settings_that_differ_from_those_of_the_trained_phases_are_refused(finis
     assert (Path(finished.workdir) / "train_config.json").read_bytes() == before
 
 
+@pytest.mark.long
 def test_settings_may_change_as_long_as_nothing_was_trained(config: TrainConfig) -> None:
     config.save()  # as a run that broke down in its first step left it
     short = {"full": PhaseConfig(epochs=1, learning_rate=0.02)}
