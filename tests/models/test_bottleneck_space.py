@@ -33,6 +33,7 @@ def supernet() -> Supernet:
     return randomize(build_supernet(BOTTLENECKS, 5, seed=0))
 
 
+@pytest.mark.long
 @hypothesis.settings(max_examples=15, deadline=None)
 @hypothesis.given(archs(BOTTLENECKS))
 def test_subnets_compute_what_the_supernet_computes_and_cost_what_the_formulas_say(

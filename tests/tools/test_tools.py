@@ -70,6 +70,7 @@ def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found
     assert f"{measurement.latency_ms:.3f} ms" in result.stdout
 
 
+@pytest.mark.long
 def test_a_model_is_fine_tuned_for_int8(run: Run, quickstart: Path, tmp_path: Path) -> None:
     model = tmp_path / "tuned.tflite"
     options = (f"--workdir={quickstart}", "--arch=min", "--quantization=qat", "--qat_epochs=2", f"--output={model}")
