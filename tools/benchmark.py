@@ -47,7 +47,12 @@ def main(argv: Sequence[str]) -> None:
     del argv
     if _LIST_DEVICES.value:
         print("host\tdevice")
-        for serial, state in list_phones().items():
+        try:
+            phones = list_phones()
+        except InputError as error:  # whoever has no phone needs no adb
+            print(f"adb\tno phones: {error}")
+            return
+        for serial, state in phones.items():
             print(f"adb:{serial}\t{state}")
         return
     if _FETCH.value is not None:

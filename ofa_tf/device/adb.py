@@ -34,6 +34,8 @@ _NO_TRANSPORT = re.compile(
     r"|cannot connect to daemon|connect failed",
     re.IGNORECASE | re.MULTILINE,
 )
+# What a phone says that another attempt does not change.
+_REFUSED = re.compile("Permission denied|Read-only file system|No such file or directory|Not a directory|secure_mkdirs")
 
 
 class TransportError(Exception):
@@ -69,6 +71,10 @@ class Adb:
         self.serial = serial
         self._wait_s = wait_s
         self._program = program
+
+    def without_waiting(self) -> "Adb":
+        """The same phone, which is not waited for if it is gone."""
+        return Adb(self.serial, 0, self._program)
 
     def state(self) -> str:
         """`"device"` if the phone is ready, else `"offline"`, `"unauthorized"`, ... or `"absent"`."""
@@ -137,6 +143,10 @@ class Adb:
                         f"Expected {self.serial} to have room for {local} ({local.stat().st_size:,} bytes). "
                         "Received: no space left on device. Free some on the phone."
                     )
+                if completed.returncode != 0 and _REFUSED.search(message):
+                    raise InputError(
+                        f"Expected {self.serial} to take {local} as {remote}. Received: {_first_line(message)}."
+                    )
                 if completed.returncode != 0:
                     raise TransportError(_first_line(message) or f"pushing {local} failed without a message")
                 if self._sha256(remote) != sha256:
@@ -146,6 +156,11 @@ class Adb:
 
     def _sha256(self, remote: str) -> str | None:
         result = self._run_script(shlex.join(["sha256sum", remote]), _ANSWER_S)
+        if result.status == 127:
+            raise InputError(
+                f"Expected {self.serial} to have the program sha256sum, as Android has since version 6. "
+                f"Received: {_first_line(result.stderr + result.stdout)}."
+            )
         return result.stdout.split()[0] if result.status == 0 and result.stdout.split() else None
 
     def _execute(self, *arguments: str, timeout_s: float) -> "subprocess.CompletedProcess[str]":
@@ -274,6 +289,7 @@ def _not_ready(serial: str, state: str) -> PhoneLostError:
 
 
 def _first_line(text: str) -> str:
-    return next(
-        (line.strip().removeprefix("adb: ").removeprefix("error: ") for line in text.splitlines() if line.strip()), ""
-    )
+    """The first line that says something; adb marks those about its own start with stars."""
+    lines = (line.strip() for line in text.splitlines())
+    line = next((line for line in lines if line and not line.startswith("*")), "")
+    return line.removeprefix("adb: ").removeprefix("error: ")

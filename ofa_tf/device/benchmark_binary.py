@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import time
 import urllib.request
 from pathlib import Path
 
@@ -14,7 +15,8 @@ _ADDRESS = (
     "{name}_benchmark_model"
 )
 _NAMES = {"arm64-v8a": "android_aarch64", "armeabi-v7a": "android_arm"}  # by Android's ABI
-_TIME_LIMIT_S = 60.0
+_ANSWER_S = 60.0  # that the server may be silent
+_DOWNLOAD_S = 900.0  # that all may take
 
 
 def benchmark_binary_address(abi: str) -> str:
@@ -67,8 +69,8 @@ def fetch_benchmark_binary(abi: str, address: str | None = None) -> tuple[Path, 
     """
     address, path = address or benchmark_binary_address(abi), cached_benchmark_binary(abi)
     try:
-        with urllib.request.urlopen(address, timeout=_TIME_LIMIT_S) as response:
-            content = response.read()
+        with urllib.request.urlopen(address, timeout=_ANSWER_S) as response:
+            content = _read(response, time.monotonic() + _DOWNLOAD_S)
     except (OSError, http.client.HTTPException) as error:
         raise InputError(
             f"Expected to download {address}. Received: {error}. "
@@ -83,3 +85,16 @@ def fetch_benchmark_binary(abi: str, address: str | None = None) -> tuple[Path, 
         new.write_bytes(content)
         new.chmod(0o755)
     return path, hashlib.sha256(content).hexdigest()
+
+
+def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    parts = []
+    while part := response.read1(1 << 20):
+        parts.append(part)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"it was not finished within {_DOWNLOAD_S:g} s")
+    content = b"".join(parts)
+    expected = response.headers.get("Content-Length")
+    if expected is not None and len(content) != int(expected):  # `read1` does not say so
+        raise http.client.IncompleteRead(content, int(expected) - len(content))
+    return content

@@ -16,7 +16,8 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _PREFIX = re.compile(r"^(?:(?:INFO|WARN|WARNING|VERBOSE|ERROR): ?)?(?:\[[^\]]*:\d+\] ?)?")
 _STATISTICS = ("first", "curr", "min", "max", "avg", "std", "p5", "median", "p95")
 _SUMMARY = re.compile(r"Inference \(avg\): *(\S+?)(?: ms \((\d+) runs\))?$")  # in microseconds, or in ms
-_PARTITIONS = re.compile(r"Replacing (\d+) out of (\d+) node\(s\) with delegate \((\w+)\).* yielding (\d+) partitions")
+_DELEGATION = re.compile(r"Replacing \d+ out of \d+ node\(s\) with delegate \((\w+)\)(?:.* yielding (\d+) partitions)?")
+_REFUSAL = re.compile("will not be executed by the delegate|is unsupported on this platform")
 _REGULAR_RUNS = "Profiling Info for Regular Benchmark Runs:"
 
 
@@ -52,6 +53,8 @@ class BenchmarkOutput:
         peak_ram_bytes: Peak of the process' memory, if it was asked for.
         num_partitions: Parts that the graph was divided into; `None` if it is not
             printed.
+        delegates: Names of the delegates that took operators, as far as it is printed.
+        refusal: The line, if one says that a delegate did not take the model.
         operators: The operator profile, if it was asked for.
     """
 
@@ -62,6 +65,8 @@ class BenchmarkOutput:
     p95_us: float | None = None
     peak_ram_bytes: int | None = None
     num_partitions: int | None = None
+    delegates: tuple[str, ...] = ()
+    refusal: str | None = None
     operators: tuple[Operator, ...] = ()
 
 
@@ -93,6 +98,8 @@ def parse_benchmark_output(text: str, needed_flags: Collection[str] = ()) -> Ben
     _check_summary(lines, line, num_runs, mean_us)
     if num_runs < 1 or not mean_us > 0:
         raise InputError(f"Expected a positive time from benchmark_model. Received: {line!r}.")
+    delegations = [match.groups() for line in lines if (match := _DELEGATION.search(line))]
+    num_partitions = [int(number) for _, number in delegations if number is not None]
     is_constant = "avg" not in values  # the one number is all of them
     spread = dict.fromkeys(("median", "p5", "p95"), mean_us) if is_constant else values
     return BenchmarkOutput(
@@ -102,7 +109,9 @@ def parse_benchmark_output(text: str, needed_flags: Collection[str] = ()) -> Ben
         p5_us=spread.get("p5"),
         p95_us=spread.get("p95"),
         peak_ram_bytes=_parse_peak_ram(lines),
-        num_partitions=_parse_partitions(lines),
+        num_partitions=num_partitions[-1] if num_partitions else None,
+        delegates=tuple(dict.fromkeys(name for name, _ in delegations)),
+        refusal=next((line.strip() for line in lines if _REFUSAL.search(line)), None),
         operators=tuple(_parse_operators(lines)),
     )
 
@@ -158,11 +167,6 @@ def _parse_peak_ram(lines: Sequence[str]) -> int | None:
         if line.startswith("Overall peak memory footprint (MB)"):
             return round(_parse_number(line.rpartition(":")[2].strip(), line) * 2**20)
     return None
-
-
-def _parse_partitions(lines: Sequence[str]) -> int | None:
-    found = [match for line in lines if (match := _PARTITIONS.search(line))]
-    return int(found[-1].group(4)) if found else None
 
 
 def _parse_operators(lines: Sequence[str]) -> Iterator[Operator]:

@@ -102,9 +102,10 @@ class Measurement:
             slowed the machine down meanwhile.
         peak_ram_bytes: Memory that loading and running the model took, or `None`
             if that is not known.
-        num_partitions: Number of parts that the delegate took over (1 is best),
-            or `None` if that is not known.
-        device: Facts about device, runtime and settings.
+        num_partitions: Number of parts that the delegate took over (1 is best); on
+            phones also those left to the CPU. `None` if that is not known.
+        device: Facts about device, runtime and settings, as they were in fact: a
+            phone bundles rounds, and its `flags` are those of `benchmark_model`.
         operators: Operator profile: `kind`, `name`, `mean_ms` and `is_in_delegate`
             of each, see `benchmark_output.Operator`; `None` if there is none.
         doubt: Why the latency is not to be trusted, such as a hot phone; `None` if

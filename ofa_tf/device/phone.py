@@ -2,50 +2,36 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
-import re
-import shlex
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ofa_tf.device.adb import Adb, PhoneLostError, ShellResult, find_phone
+from ofa_tf.device.adb import Adb, PhoneLostError, find_phone
 from ofa_tf.device.benchmark_binary import find_benchmark_binary
-from ofa_tf.device.benchmark_output import BenchmarkOutput, Operator, parse_benchmark_output
+from ofa_tf.device.benchmark_output import BenchmarkOutput, Operator
+from ofa_tf.device.benchmark_program import DELEGATES, BenchmarkProgram, install_benchmark_program
+from ofa_tf.device.cores import parse_cpu_mask
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.device.phone_condition import cool_down, read_condition
 from ofa_tf.device.robust import find_doubt, median_interval
 from ofa_tf.errors import InputError
 from ofa_tf.progress import announce
 
-DELEGATES = ("xnnpack", "gpu", "nnapi", "none")
-_FLAGS = {
-    "xnnpack": ("--use_xnnpack=true",),
-    "gpu": ("--use_gpu=true",),
-    "nnapi": ("--use_nnapi=true",),
-    "none": ("--use_xnnpack=false",),
-}
 _PROPERTIES = {
     "model": "ro.product.model",
     "manufacturer": "ro.product.manufacturer",
     "abi": "ro.product.cpu.abi",
     "os_build": "ro.build.fingerprint",
 }
-_DELEGATE_NAMES = {"gpu": "gpu", "nnapi": "nnapi"}  # that their names contain, in what benchmark_model prints
-_FOLDER = "/data/local/tmp"
-_PREFIX = "ofa_tf_"
-_OLD_MINUTES = 60
-_KILLED = {137: "was killed (perhaps out of memory)", 139: "crashed (SIGSEGV)", 134: "gave up (SIGABRT)"}
 _MAX_ROUNDS = 6  # the fewest that give a confidence interval of 95 %
-_CALL_S = 300.0  # that a call of benchmark_model may take: a model that hangs shall not use up the time of all
 _MAX_REPEATS = 2  # of all rounds, for models whose latency is doubtful
-_MAX_THERMAL_STATUS = 1  # Android's "light": higher ones slow the processor down
-_SECONDS_BETWEEN_LOOKS = 5.0
-_COOL_DOWN_S = 120.0  # that a hot phone is waited for before each run
+_COARSE_US = 50.0  # medians are printed in whole microseconds: below this one, too coarse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +44,9 @@ class PhoneSettings:
         delegate: Who runs the operators, one of `DELEGATES`.
         cpu_mask: Cores that may run the model, as `taskset` takes them, such as `"f0"`.
         wait_s: How long to wait for a phone that is gone, seconds.
+        min_run_s: How long each round of a model takes at least, and its warm-up
+            likewise, seconds: a processor that was idle needs some time to reach
+            its full clock.
         adb: The `adb` program.
 
     Raises:
@@ -68,17 +57,19 @@ class PhoneSettings:
     delegate: str = "xnnpack"
     cpu_mask: str | None = None
     wait_s: float = 0.0
+    min_run_s: float = 0.1
     adb: str = "adb"
 
     def __post_init__(self) -> None:
         if self.delegate not in DELEGATES:
             raise InputError(f"Expected `delegate` to be one of {list(DELEGATES)}. Received: {self.delegate!r}.")
-        if self.cpu_mask is not None and not re.fullmatch("[0-9a-fA-F]+", self.cpu_mask):
-            raise InputError(f"Expected `cpu_mask` to be a hexadecimal number such as f0. Received: {self.cpu_mask!r}.")
+        if self.cpu_mask is not None:
+            parse_cpu_mask(self.cpu_mask)
         if self.binary is not None and not self.binary.is_file():
             raise InputError(f"Expected benchmark_model for the phone. Received: no file at {self.binary}.")
-        if not self.wait_s >= 0:
-            raise InputError(f"Expected `wait_s` to be at least 0 seconds. Received: {self.wait_s!r}.")
+        for name in ("wait_s", "min_run_s"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"Expected `{name}` to be at least 0 seconds. Received: {getattr(self, name)!r}.")
 
 
 class PhoneDevice:
@@ -145,25 +136,32 @@ class PhoneDevice:
                 is no `benchmark_model` for it.
         """
         adb = self._connect()
-        device = {**self._describe(adb), "num_threads": settings.num_threads, "before": _read_condition(adb)}
         num_rounds = min(settings.rounds, _MAX_ROUNDS)
-        num_runs = -(-settings.rounds * settings.num_runs // num_rounds)
-        settings = dataclasses.replace(settings, rounds=num_rounds, num_runs=num_runs)
+        flags = self._flags(settings, -(-settings.rounds * settings.num_runs // num_rounds))
+        device = {
+            **self._describe(adb),
+            "num_threads": settings.num_threads,
+            "rounds": num_rounds,
+            "flags": flags,
+            "before": read_condition(adb),
+        }
         deadline = time.monotonic() + settings.time_limit_s
         done, total = 0, num_rounds * len(models)
-        _remove_old_folders(adb)
         with (
-            _remote_folder(adb, self._settings.adb) as folder,
+            install_benchmark_program(
+                adb, self._find_binary(device["abi"]), self._settings.delegate, self._settings.cpu_mask
+            ) as program,
             tempfile.TemporaryDirectory(prefix="ofa_tf_") as local_folder,
         ):
-            adb.push(self._find_binary(device["abi"]), f"{folder}/benchmark_model")
-            adb.shell("chmod", "755", f"{folder}/benchmark_model")
-            runs = [_Runs(model, Path(local_folder) / f"{index}.tflite") for index, model in enumerate(models)]
+            runs = [
+                _Runs(model, Path(local_folder) / f"{index}.tflite", num_rounds, settings.time_limit_s)
+                for index, model in enumerate(models)
+            ]
             left = list(runs)
             for _ in range(1 + _MAX_REPEATS):
                 for _ in range(num_rounds):
                     for run in left:
-                        self._add_round(run, adb, folder, settings, deadline)
+                        run.add_round(program, flags, deadline)
                         done += 1
                         if on_progress is not None:
                             on_progress(done, total)
@@ -172,254 +170,177 @@ class PhoneDevice:
                     break
                 total += num_rounds * len(left)
             with contextlib.suppress(PhoneLostError):  # what was measured is worth more
-                for run in runs if settings.profile_operators else []:
-                    self._add_profile(run, adb, folder, settings, deadline)
+                for run in runs:
+                    if settings.measure_peak_ram:
+                        run.add_memory(program, flags, deadline)
+                    if settings.profile_operators:
+                        run.add_operators(program, flags, deadline)
         with contextlib.suppress(PhoneLostError):
-            device["after"] = _read_condition(adb)
+            device["after"] = read_condition(adb)
         return [run.measurement(device) for run in runs]
 
-    def _add_round(self, runs: "_Runs", adb: Adb, folder: str, settings: BenchmarkSettings, deadline: float) -> None:
-        """Run a model once more, or record why that is not possible."""
-        if runs.error is not None:
-            return
-        try:
-            is_hot = not _cool_down(adb, deadline)
-            remote = runs.remote(folder)
-            adb.push(runs.path, remote)
-            output = self._run(adb, folder, self._flags(runs, remote, settings), deadline)
-            (runs.hot if is_hot else runs.cool).append(output)
-        except PhoneLostError:
-            raise
-        except TimeoutError:
-            reason = f"the time limit of {settings.time_limit_s:g} s was reached"
-            if not runs.outputs:
-                runs.error = reason
-            elif len(runs.outputs) < settings.rounds:
-                runs.cut = f"{reason} in round {len(runs.outputs) + 1}"
-        except InputError as error:
-            if len(runs.outputs) < settings.rounds:
-                runs.error = str(error)
-            else:  # it was being repeated
-                runs.cut = str(error)
-
-    def _add_profile(self, runs: "_Runs", adb: Adb, folder: str, settings: BenchmarkSettings, deadline: float) -> None:
-        """Measure the operators, which makes the runs slower: in a call of its own, whose latency does not count."""
-        if runs.error is not None:
-            return
-        try:
-            flags = [*self._flags(runs, runs.remote(folder), settings), "--enable_op_profiling=true"]
-            runs.operators = list(self._run(adb, folder, flags, deadline).operators)
-            reason = "" if runs.operators else "benchmark_model printed none"
-        except PhoneLostError:
-            raise
-        except TimeoutError:
-            reason = f"the time limit of {settings.time_limit_s:g} s was reached"
-        except InputError as error:
-            reason = str(error)
-        if reason:
-            announce(f"no operator profile of {runs.model.name}: {reason}")
-
-    def _flags(self, runs: "_Runs", remote: str, settings: BenchmarkSettings) -> list[str]:
+    def _flags(self, settings: BenchmarkSettings, num_runs: int) -> list[str]:
+        """How `benchmark_model` runs every model."""
         return [
-            f"--graph={remote}",
             f"--num_threads={settings.num_threads}",
-            f"--num_runs={settings.num_runs}",
+            f"--num_runs={num_runs}",
+            f"--min_secs={self._settings.min_run_s:g}",
             f"--warmup_runs={max(settings.warmup_runs, 1)}",
-            "--warmup_min_secs=0",
-            "--min_secs=0",
-            *_FLAGS[self._settings.delegate],
-            *_shape_flags(runs.path, runs.model.input_shape),
-            *(["--report_peak_memory_footprint=true"] if settings.measure_peak_ram else []),
+            f"--warmup_min_secs={self._settings.min_run_s:g}",
         ]
-
-    def _run(self, adb: Adb, folder: str, flags: Sequence[str], deadline: float) -> BenchmarkOutput:
-        """One call of the program.
-
-        Raises:
-            InputError: If it fails.
-            TimeoutError: If it does not end in time.
-        """
-        mask = [] if self._settings.cpu_mask is None else ["taskset", self._settings.cpu_mask]
-        command = shlex.join([*mask, f"{folder}/benchmark_model", *flags])
-        # The number of the process, as stopping adb does not stop it.
-        # If the connection is cut, the program goes on; the attempt that follows ends it first.
-        script = (
-            f'{_kill(folder)}; sh -c \'echo $$ > "$0"; exec "$@"\' {folder}/process {command}; '
-            f"status=$?; rm -f {folder}/process; (exit $status)"
-        )
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError
-        try:
-            result = adb.run_script(script, min(left_s, _CALL_S))
-        except TimeoutError:
-            adb.run_script(_kill(folder))
-            if left_s < _CALL_S:
-                raise
-            raise InputError(
-                f"Expected benchmark_model to finish within {_CALL_S:g} s. Received: it was still running."
-            ) from None
-        if result.status in _KILLED:
-            raise InputError(f"Expected benchmark_model to finish. Received: it {_KILLED[result.status]}.")
-        text = f"{result.stdout}\n{result.stderr}"
-        optional = {"report_peak_memory_footprint"}
-        if self._settings.delegate == "xnnpack" and "XNNPACK delegate" in text:
-            # LiteRT's tool takes it by itself and does not know the flag.
-            optional.add("use_xnnpack")
-        needed = {flag[2:].split("=")[0] for flag in flags} - optional
-        output = parse_benchmark_output(text, needed)
-        _check_delegate(text, self._settings.delegate)
-        if result.status != 0:
-            raise InputError(f"Expected benchmark_model to succeed. Received: exit status {result.status}.")
-        return output
 
 
 class _Runs:
-    """The rounds of one model."""
+    """The rounds of one model.
 
-    def __init__(self, model: BenchmarkModel, spare: Path) -> None:
-        self.model = model
-        self.hot: list[BenchmarkOutput] = []  # of rounds on a phone that slowed itself down
-        self.cool: list[BenchmarkOutput] = []
-        self.cut: str | None = None
-        self.operators: list[Operator] = []
+    Args:
+        model: The model.
+        spare: Where to write it if it is no file.
+        num_rounds: Rounds that it should have.
+        time_limit_s: Limit that ends the last one, for messages.
+    """
+
+    def __init__(self, model: BenchmarkModel, spare: Path, num_rounds: int, time_limit_s: float) -> None:
         self.error: str | None = None
-        self.path = spare if isinstance(model.content, bytes) else model.content
+        self._model, self._num_rounds = model, num_rounds
+        self._limit_reason = f"the time limit of {time_limit_s:g} s was reached"
+        self._hot: list[BenchmarkOutput] = []  # of rounds on a phone that slowed itself down
+        self._cool: list[BenchmarkOutput] = []
+        self._cut: str | None = None
+        self._operators: tuple[Operator, ...] = ()
+        self._peak_ram_bytes: int | None = None
+        self._remote: str | None = None  # once it was pushed
         if isinstance(model.content, bytes):
             spare.write_bytes(model.content)
-        self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        self._path = spare if isinstance(model.content, bytes) else model.content
 
-    def remote(self, folder: str) -> str:
-        """Path on the phone, which needs no quotes."""
-        return f"{folder}/{self.sha256[:16]}.tflite"
+    def add_round(self, program: BenchmarkProgram, flags: Sequence[str], deadline: float) -> None:
+        """Run the model once more, or keep why that is not possible."""
+        if self.error is not None:
+            return
+        num_before = len(self._outputs)
+        try:
+            is_hot = not cool_down(program.adb, deadline)
+            output = self._run(program, flags, deadline)
+            (self._hot if is_hot else self._cool).append(output)
+        except PhoneLostError:
+            raise
+        except TimeoutError:
+            if num_before == 0:
+                self.error = self._limit_reason
+            elif num_before < self._num_rounds:
+                self._cut = f"{self._limit_reason} in round {num_before + 1}"
+        except InputError as error:
+            if num_before < self._num_rounds:
+                self.error = str(error)
+            else:  # it was being repeated
+                self._cut = str(error)
+
+    def add_memory(self, program: BenchmarkProgram, flags: Sequence[str], deadline: float) -> None:
+        """Measure the memory, in a call of its own: who watches it disturbs the runs."""
+        output = self._run_aside(program, [*flags, "--report_peak_memory_footprint=true"], deadline, "memory")
+        self._peak_ram_bytes = None if output is None else output.peak_ram_bytes
+
+    def add_operators(self, program: BenchmarkProgram, flags: Sequence[str], deadline: float) -> None:
+        """Measure the operators, in a call of its own: it makes the runs slower."""
+        what = "operator profile"
+        output = self._run_aside(program, [*flags, "--enable_op_profiling=true"], deadline, what)
+        self._operators = () if output is None else output.operators
+        if output is not None and not output.operators:
+            announce(f"no {what} of {self._model.name}: benchmark_model printed none")
+
+    def _run_aside(
+        self, program: BenchmarkProgram, flags: Sequence[str], deadline: float, what: str
+    ) -> BenchmarkOutput | None:
+        if self.error is not None:
+            return None
+        try:
+            return self._run(program, flags, deadline)
+        except PhoneLostError:
+            raise
+        except TimeoutError:
+            reason = self._limit_reason
+        except InputError as error:
+            reason = str(error)
+        announce(f"no {what} of {self._model.name}: {reason}")
+        return None
+
+    def _run(self, program: BenchmarkProgram, flags: Sequence[str], deadline: float) -> BenchmarkOutput:
+        if self._remote is None:
+            try:
+                sha256 = hashlib.sha256(self._path.read_bytes()).hexdigest()
+            except OSError as error:
+                raise InputError(f"Expected to read {self._path}. Received: {error}.") from error
+            remote = f"{program.folder}/{sha256[:16]}.tflite"  # needs no quotes, whatever the file is called
+            program.adb.push(self._path, remote)
+            self._remote = remote
+        return program.run(self._remote, [*flags, *self._shape_flags], deadline)
+
+    @functools.cached_property
+    def _shape_flags(self) -> list[str]:
+        shape = self._model.input_shape
+        if shape is None:
+            return []
+        from ofa_tf.export.inference import create_interpreter
+
+        tensor = create_interpreter(self._path.read_bytes(), str(self._path)).get_input_details()[0]
+        return [f"--input_layer={tensor['name']}", f"--input_layer_shape={','.join(map(str, shape))}"]
 
     @property
-    def outputs(self) -> list[BenchmarkOutput]:
-        """All rounds."""
-        return self.hot + self.cool
+    def _outputs(self) -> list[BenchmarkOutput]:
+        return self._hot + self._cool
 
     @property
     def _counted(self) -> list[BenchmarkOutput]:
         """The rounds that count: the cool ones, unless most were hot."""
-        return self.outputs if len(self.hot) > len(self.cool) else self.cool
+        return self._outputs if len(self._hot) > len(self._cool) else self._cool
 
     @property
-    def _latencies_ms(self) -> np.ndarray:
-        return np.array([output.median_us or output.mean_us for output in self._counted]) / 1000
+    def _latencies_ms(self) -> list[float]:
+        return [_latency_us(output) / 1000 for output in self._counted]
 
     @property
     def doubt(self) -> str | None:
         """Why the latency is not to be trusted: too few rounds, or too few on a cool phone, or rounds that differ."""
-        if self.cut is not None:
-            return self.cut
-        if len(self.hot) > len(self.cool):
-            return f"the phone was hot in {len(self.hot)} of {len(self.outputs)} rounds"
-        return find_doubt(list(self._latencies_ms))
+        if self._cut is not None:
+            return self._cut
+        if len(self._hot) > len(self._cool):
+            return f"the phone was hot in {len(self._hot)} of {len(self._outputs)} rounds"
+        return find_doubt(self._latencies_ms)
 
     def measurement(self, device: dict[str, Any]) -> Measurement:
         """The median of the rounds."""
         if self.error is not None:
-            return Measurement(self.model.name, None, device=device, error=self.error)
-        p5, median, p95 = np.percentile(self._latencies_ms, [5, 50, 95])
-        low_ms, high_ms = median_interval(list(self._latencies_ms))
-        peaks = [output.peak_ram_bytes for output in self._counted if output.peak_ram_bytes is not None]
+            return Measurement(self._model.name, None, device=device, error=self.error)
+        latency_ms = float(np.median(self._latencies_ms))
+        low_ms, high_ms = median_interval(self._latencies_ms)
+        p5_ms, p95_ms = self._percentiles_ms()
         return Measurement(
-            model=self.model.name,
-            latency_ms=float(median),
+            model=self._model.name,
+            latency_ms=latency_ms,
             latency_low_ms=low_ms,
             latency_high_ms=high_ms,
-            latency_p5_ms=float(p5),
-            latency_p95_ms=float(p95),
+            latency_p5_ms=min(p5_ms, latency_ms),  # they are whole microseconds
+            latency_p95_ms=max(p95_ms, latency_ms),
             num_runs=sum(output.num_runs for output in self._counted),
-            peak_ram_bytes=max(peaks) if peaks else None,
+            peak_ram_bytes=self._peak_ram_bytes,
             num_partitions=self._counted[-1].num_partitions,
             device=device,
-            operators=[dataclasses.asdict(operator) for operator in self.operators] or None,
+            operators=[dataclasses.asdict(operator) for operator in self._operators] or None,
             doubt=self.doubt,
         )
 
-
-def _read_condition(adb: Adb) -> dict[str, Any]:
-    """Temperature, battery and frequency of a phone, as far as it tells them."""
-    thermal = _search(r"Thermal Status: (\d+)", adb.shell("dumpsys", "thermalservice"))
-    battery = adb.shell("dumpsys", "battery")
-    temperature, level = _search(r"temperature: (-?\d+)", battery), _search(r"level: (\d+)", battery)
-    script = "for f in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do echo $f $(cat $f); done"
-    frequencies = re.findall(r"/cpu(\d+)/cpufreq/scaling_cur_freq (\d+)", adb.run_script(script).stdout)
-    return {
-        "thermal_status": thermal,  # Android's, from 0 (none) to 6 (shutdown)
-        "battery_celsius": None if temperature is None else temperature / 10,
-        "battery_percent": level,
-        "cpu_mhz": {core: int(kilohertz) / 1000 for core, kilohertz in frequencies} or None,  # of each core
-    }
+    def _percentiles_ms(self) -> tuple[float, float]:
+        """5th and 95th percentile of the runs: the rounds' median, or of the rounds if the program prints none."""
+        pairs = [(output.p5_us, output.p95_us) for output in self._counted]
+        known = [(p5, p95) for p5, p95 in pairs if p5 is not None and p95 is not None]
+        if len(known) < len(pairs):
+            p5_ms, p95_ms = np.percentile(self._latencies_ms, [5, 95])
+        else:
+            p5_ms, p95_ms = np.median(known, axis=0) / 1000
+        return float(p5_ms), float(p95_ms)
 
 
-def _search(pattern: str, result: ShellResult) -> int | None:
-    match = re.search(pattern, result.stdout) if result.status == 0 else None
-    return int(match.group(1)) if match else None
-
-
-def _cool_down(adb: Adb, deadline: float) -> bool:
-    """Wait while the phone slows itself down for its heat; returns whether it is cool now."""
-    end, is_announced = min(deadline, time.monotonic() + _COOL_DOWN_S), False
-    while True:
-        status = _search(r"Thermal Status: (\d+)", adb.shell("dumpsys", "thermalservice"))
-        if status is None or status <= _MAX_THERMAL_STATUS:
-            return True
-        if time.monotonic() >= end:
-            return False
-        if not is_announced:
-            announce(f"{adb.serial} is hot (thermal status {status}); waiting for it to cool down")
-            is_announced = True
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-
-
-@contextlib.contextmanager
-def _remote_folder(adb: Adb, program: str) -> Iterator[str]:
-    """A new folder on the phone, which is removed with all that runs from it."""
-    folder = f"{_FOLDER}/{_PREFIX}{uuid.uuid4().hex[:12]}"
-    try:
-        result = adb.shell("mkdir", "-p", folder)
-        if result.status != 0:
-            raise InputError(
-                f"Expected to make the folder {folder} on the phone. "
-                f"Received: {(result.stderr or result.stdout).strip()}."
-            )
-        yield folder
-    finally:
-        with contextlib.suppress(InputError, TimeoutError):  # of a phone that is gone, which is not waited for
-            Adb(adb.serial, 0, program).run_script(f"{_kill(folder)}; rm -rf {folder}")
-
-
-def _remove_old_folders(adb: Adb) -> None:
-    """Remove what calls left whose phone was lost; one that is at work changes its folder all the time."""
-    adb.run_script(f"find {_FOLDER} -maxdepth 1 -name '{_PREFIX}*' -mmin +{_OLD_MINUTES} -exec rm -rf {{}} +")
-
-
-def _check_delegate(text: str, delegate: str) -> None:
-    """Check that a delegate took the model, or a part of it: without one, the CPU runs it.
-
-    Raises:
-        InputError: If it did not.
-    """
-    if delegate not in _DELEGATE_NAMES:
-        return
-    taken = re.findall(r"Replacing \d+ out of \d+ node\(s\) with delegate \((\w+)\)", text)
-    refused = re.search(r".*(?:will not be executed by the delegate|is unsupported on this platform).*", text)
-    if refused or (taken and not any(_DELEGATE_NAMES[delegate] in name.lower() for name in taken)):
-        line = refused.group().strip() if refused else f"the delegates {', '.join(sorted(set(taken)))}"
-        raise InputError(f"Expected the {delegate} delegate to run the model. Received: {line!r}.")
-
-
-def _shape_flags(path: Path, shape: Sequence[int] | None) -> list[str]:
-    if shape is None:
-        return []
-    from ofa_tf.export.inference import create_interpreter
-
-    (tensor,) = create_interpreter(path.read_bytes(), str(path)).get_input_details()
-    return [f"--input_layer={tensor['name']}", f"--input_layer_shape={','.join(map(str, shape))}"]
-
-
-def _kill(folder: str) -> str:
-    """A script that ends the program of a folder."""
-    return f"kill -9 $(cat {folder}/process 2>/dev/null) 2>/dev/null"
+def _latency_us(output: BenchmarkOutput) -> float:
+    median_us = output.median_us or 0.0
+    return median_us if median_us >= _COARSE_US else output.mean_us

@@ -2,11 +2,13 @@ import hashlib
 import http.server
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ofa_tf.device import benchmark_binary
 from ofa_tf.device.benchmark_binary import (
     benchmark_binary_address,
     cached_benchmark_binary,
@@ -27,6 +29,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        if self.path == "/trickle":
+            for start in range(0, 1000, 100):
+                self.wfile.write(content[start : start + 100])
+                self.wfile.flush()
+                time.sleep(0.05)
+            return
         self.wfile.write(content[:500] if self.path == "/cut" else content)
 
     def log_message(self, *args: object) -> None:
@@ -71,6 +79,12 @@ def test_a_failed_download_leaves_the_former_program(address: str, name: str, me
     path = cached_benchmark_binary("arm64-v8a")
     assert list(path.parent.iterdir()) == [path]
     assert path.read_bytes() == PROGRAM
+
+
+def test_a_download_that_never_ends_is_given_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark_binary, "_DOWNLOAD_S", 0.1)
+    with pytest.raises(InputError, match=r"Received: it was not finished within 0.1 s. Download it otherwise"):
+        fetch_benchmark_binary("arm64-v8a", f"{address}/trickle")
 
 
 def test_a_missing_program_names_its_address_and_the_command() -> None:

@@ -50,6 +50,8 @@ def test_a_new_build_prints_median_percentiles_memory_and_partitions() -> None:
     assert (output.p5_us, output.p95_us) == (53201, 58002)
     assert output.peak_ram_bytes == 23.5 * 2**20
     assert output.num_partitions == 3
+    assert output.delegates == ("TfLiteXNNPackDelegate",)
+    assert output.refusal is None
     assert output.operators == ()
 
 

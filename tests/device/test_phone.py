@@ -1,26 +1,30 @@
 """A phone is measured through the real adb, whatever goes wrong on the way; nothing stays on it."""
 
+import contextlib
 import dataclasses
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ofa_tf.device import adb as adb_module
-from ofa_tf.device import phone as phone_module
-from ofa_tf.device import table_builder
+from ofa_tf.device import benchmark_program, phone_condition, table_builder
 from ofa_tf.device.adb import Adb, PhoneLostError, find_phone, list_phones
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.phone import PhoneDevice, PhoneSettings
 from ofa_tf.device.pieces import Piece
+from ofa_tf.device.results import load_benchmark
 from ofa_tf.device.table_builder import build_latency_table
 from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter
@@ -72,7 +76,7 @@ def model(tmp_path: Path, small_model: bytes) -> Path:
 
 
 def _device(daemon: AdbDaemon, binary: Path, **settings: Any) -> PhoneDevice:
-    return PhoneDevice(daemon.serial, PhoneSettings(binary, **settings))
+    return PhoneDevice(daemon.serial, PhoneSettings(binary, min_run_s=0, **settings))
 
 
 def _measure(device: PhoneDevice, *models: Path | bytes, settings: BenchmarkSettings = SETTINGS) -> list[Measurement]:
@@ -92,6 +96,8 @@ def test_a_model_is_measured_and_nothing_stays(daemon: AdbDaemon, binary: Path, 
     assert device["before"]["battery_percent"] == 85
     assert device["before"]["battery_celsius"] == 25
     assert device["after"]["thermal_status"] == 0
+    assert device["rounds"] == 2
+    assert "--num_runs=5" in device["flags"]
     assert daemon.files() == []
 
 
@@ -110,6 +116,7 @@ def test_rounds_are_interleaved_and_files_pushed_once(daemon: AdbDaemon, binary:
     graphs = [command.split("--graph=")[1].split()[0] for command in daemon.commands if "--graph=" in command]
     assert graphs[:4] == [graphs[0], graphs[1]] * 2
     assert graphs[0] != graphs[1]
+    assert sorted(daemon.pushes) == sorted([graphs[0].rpartition("/")[0] + "/benchmark_model", *graphs[:2]])
 
 
 @pytest.mark.parametrize("name", ["with blank", 'it\'s "so"', "a;touch b", "$(touch b)", "Größe €", "-rf"])
@@ -140,6 +147,25 @@ def test_a_phone_without_the_new_shell_is_measured(
     assert Adb(daemon.serial).shell("false").status == 1
     (measurement,) = _measure(_device(daemon, binary), model)
     assert measurement.error is None
+
+
+@contextlib.contextmanager
+def _benchmark(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    """Runs tools/benchmark.py as a user would."""
+    command = [sys.executable, str(Path(__file__).parents[2] / "tools" / "benchmark.py"), *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it took longer than 60 s"
+        time.sleep(0.05)
 
 
 # What can go wrong.
@@ -288,7 +314,7 @@ def test_an_attempt_ends_the_program_that_a_cut_connection_left(daemon: AdbDaemo
 def test_a_model_that_hangs_leaves_time_to_the_others(
     daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phone_module, "_CALL_S", 8.0)
+    monkeypatch.setattr(benchmark_program, "_CALL_S", 8.0)
     other = model.with_name("other.tflite")
     other.write_bytes(model.read_bytes() + bytes(16))
     daemon.faults.hang_command, daemon.faults.times = "graph=", 1
@@ -326,7 +352,7 @@ def test_a_latency_of_another_delegate_is_refused(
 def test_hot_rounds_do_not_count_beside_cool_ones(
     daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phone_module, "_COOL_DOWN_S", 0.0)
+    monkeypatch.setattr(phone_condition, "_COOL_DOWN_S", 0.0)
     daemon.health.thermal_status = 3
 
     def cool(done: int, total: int) -> None:
@@ -341,10 +367,7 @@ def test_hot_rounds_do_not_count_beside_cool_ones(
 def test_a_phone_that_is_offline_is_connected_anew(daemon: AdbDaemon) -> None:
     daemon.faults.offline = True
     daemon.disconnect()
-    deadline = time.monotonic() + 20
-    while list_phones().get(daemon.serial) != "offline":
-        assert time.monotonic() < deadline, "it is not offline"
-        time.sleep(0.05)
+    _wait_until(lambda: list_phones().get(daemon.serial) == "offline")
     recovery = threading.Timer(1, lambda: setattr(daemon.faults, "offline", False))
     recovery.start()
     assert Adb(daemon.serial, wait_s=30).shell("echo", "back").stdout == "back\n"
@@ -381,7 +404,10 @@ def test_a_model_that_is_killed_is_recorded_and_the_others_go_on(
     daemon.faults.kill_command, daemon.faults.kill_after_seconds, daemon.faults.times = "graph=", 0.05, 1
     models = [BenchmarkModel(path.name, path) for path in (model, broken, model)]
     killed, failed, good = _device(daemon, binary).measure(models, SETTINGS)
-    assert killed.error == "Expected benchmark_model to finish. Received: it was killed (perhaps out of memory)."
+    assert (
+        killed.error
+        == "Expected benchmark_model to finish. Received: it was killed by SIGKILL (perhaps out of memory)."
+    )
     assert failed.error is not None
     assert failed.error.startswith("Expected the benchmark to run the model. Received: ")
     assert good.error is None
@@ -420,8 +446,8 @@ def test_a_phone_that_never_answers_is_given_up(daemon: AdbDaemon, monkeypatch: 
 def test_a_hot_phone_is_left_to_cool_down(
     daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(phone_module, "_COOL_DOWN_S", 1.0)
-    monkeypatch.setattr(phone_module, "_SECONDS_BETWEEN_LOOKS", 0.2)
+    monkeypatch.setattr(phone_condition, "_COOL_DOWN_S", 1.0)
+    monkeypatch.setattr(phone_condition, "_SECONDS_BETWEEN_LOOKS", 0.2)
     daemon.health.thermal_status = 3
     (measurement,) = _measure(_device(daemon, binary), model)
     assert "is hot (thermal status 3); waiting for it to cool down" in capsys.readouterr().err
@@ -463,13 +489,80 @@ def test_a_time_limit_keeps_the_rounds_that_were_done(daemon: AdbDaemon, binary:
     assert measurement.doubt == "the time limit of 8 s was reached in round 2"
 
 
-def test_ctrl_c_leaves_nothing_on_the_phone(daemon: AdbDaemon, binary: Path, model: Path) -> None:
-    def interrupt(done: int, total: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        _device(daemon, binary).measure([BenchmarkModel("m", model, (1, 1, 1, 8))], SETTINGS, interrupt)
+def test_ctrl_c_leaves_nothing_on_the_phone(daemon: AdbDaemon, tmp_path: Path, model: Path) -> None:
+    binary = tmp_path / "sleeper"
+    binary.write_text("#!/bin/sh\nexec sleep 1000\n")
+    arguments = [f"--model={model}", f"--device=adb:{daemon.serial}", f"--benchmark_binary={binary}"]
+    with _benchmark(*arguments) as process:
+        _wait_until(lambda: any("--graph=" in command for command in daemon.commands) and daemon.processes() != [])
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in errors
+    assert daemon.processes() == []
     assert daemon.files() == []
+
+
+def test_several_phones_are_measured_in_one_call(
+    server: AdbServer, daemon: AdbDaemon, binary: Path, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "second").mkdir()
+    with AdbDaemon(tmp_path / "second", {"ro.product.model": "Stand In 2"}) as second:
+        server.run("connect", second.serial)
+        devices = f"--device=adb:{daemon.serial},adb:absent,adb:{second.serial}"
+        arguments = [devices, f"--model={model}", f"--benchmark_binary={binary}", "--rounds=2", "--wait_minutes=0"]
+        with _benchmark(*arguments, f"--output={tmp_path / 'results'}") as process:
+            _, errors = process.communicate(timeout=120)
+        server.run("disconnect", second.serial)
+    assert process.returncode == 1
+    assert "Expected the phone absent to be ready. Received: it is absent." in errors  # the others were measured
+    found = [load_benchmark(path)[0] for path in sorted((tmp_path / "results").iterdir())]
+    assert {measurement.device["model"] for measurement in found} == {"Stand In 1", "Stand In 2"}
+
+
+def test_a_phone_that_is_lost_is_not_waited_for_again_to_clean_it(
+    daemon: AdbDaemon, binary: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.faults.cut_command, daemon.faults.gone_seconds = "graph=", 1000
+    with pytest.raises(PhoneLostError):
+        _measure(_device(daemon, binary, wait_s=1), model)
+    assert capsys.readouterr().err.count("waiting for it") == 1
+
+
+def test_an_adb_server_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adb_module, "_ANSWER_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(silent.getsockname()[1]))
+        with pytest.raises(PhoneLostError, match=r"no answer from adb devices within 1 s. Try: adb kill-server"):
+            list_phones()
+
+
+def test_what_a_phone_refuses_is_not_tried_again(daemon: AdbDaemon, model: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"to take .*model.tflite as /system/m. Received: .*Permission denied"
+    ) as caught:
+        Adb(daemon.serial).push(model, "/system/m")
+    assert not isinstance(caught.value, PhoneLostError)
+
+
+def test_whole_microseconds_are_too_coarse_for_short_runs(daemon: AdbDaemon, tmp_path: Path, model: Path) -> None:
+    statistics = "count=9 first=6 curr=5 min=5 max=6 avg=5.4 std=0.5 p5=5 median=5 p95=6"
+    summary = "Inference timings in us: Init: 1, First inference: 6, Warmup (avg): 5.4, Inference (avg): 5.4"
+    binary = tmp_path / "short"
+    binary.write_text(f"#!/bin/sh\nprintf '%s\\n' '{statistics}' '{statistics}' '{summary}'\n")
+    (measurement,) = _measure(_device(daemon, binary), model)
+    assert measurement.latency_ms == pytest.approx(0.0054)
+    assert (measurement.latency_p5_ms, measurement.latency_p95_ms) == (0.005, 0.006)
+
+
+def test_memory_is_measured_in_a_call_of_its_own(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, measure_peak_ram=True)
+    (measurement,) = _measure(_device(daemon, binary), model, settings=settings)
+    assert measurement.peak_ram_bytes is not None
+    assert measurement.peak_ram_bytes > 0
+    watched = [command for command in daemon.commands if "--report_peak_memory_footprint" in command]
+    assert len(watched) == 1
+    assert measurement.num_runs % 10 == 0  # its runs do not count
 
 
 def test_what_adb_itself_prints_for_a_cut_shell_is_success(server: AdbServer, daemon: AdbDaemon) -> None:

@@ -82,6 +82,7 @@ class AdbDaemon(Phone):
     Attributes:
         faults: What goes wrong; may be changed.
         commands: The commands received, as the host sent them.
+        pushes: Where the files that arrived were put.
         port: Where it listens; 0 until it does.
 
     Raises:
@@ -92,6 +93,7 @@ class AdbDaemon(Phone):
         super().__init__(folder, properties)
         self.faults = faults or Faults()
         self.commands: list[str] = []
+        self.pushes: list[str] = []
         self.port = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._errors: list[BaseException] = []

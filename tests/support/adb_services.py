@@ -273,6 +273,7 @@ class Transfers:
         path.chmod(owner << 6 | owner << 3 | owner)
         os.utime(path, (time.time(), length))
         await self._stream.write(struct.pack("<4sI", b"OKAY", 0))
+        self._stream.daemon.pushes.append(os.fsdecode(name))
         return True
 
     async def _refuse(self, reason: str) -> bool:

@@ -1,0 +1,140 @@
+"""`BenchmarkProgram`: calls of `benchmark_model` on a phone."""
+
+import contextlib
+import shlex
+import signal
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ofa_tf.device.adb import Adb
+from ofa_tf.device.benchmark_output import BenchmarkOutput, parse_benchmark_output
+from ofa_tf.errors import InputError
+
+_DELEGATE_FLAGS = {
+    "xnnpack": "--use_xnnpack=true",
+    "gpu": "--use_gpu=true",
+    "nnapi": "--use_nnapi=true",
+    "none": "--use_xnnpack=false",
+}
+DELEGATES = tuple(_DELEGATE_FLAGS)
+_NAMED_DELEGATES = ("gpu", "nnapi")  # whose names, as benchmark_model prints them, contain this
+_FOLDER = "/data/local/tmp"
+_PREFIX = "ofa_tf_"
+_OLD_MINUTES = 60
+_CALL_S = 300.0  # that a call may take: a model that hangs shall not use up the time of all
+
+
+class BenchmarkProgram:
+    """`benchmark_model` in a folder on a phone; see `install_benchmark_program`.
+
+    Args:
+        adb: The phone.
+        folder: Its folder there, a path that needs no quotes.
+        delegate: Who runs the operators, one of `DELEGATES`.
+        cpu_mask: Cores that may run the model, as `taskset` takes them.
+    """
+
+    def __init__(self, adb: Adb, folder: str, delegate: str, cpu_mask: str | None) -> None:
+        self.adb, self.folder = adb, folder
+        self._delegate, self._cpu_mask = delegate, cpu_mask
+
+    def run(self, model: str, flags: Sequence[str], deadline: float) -> BenchmarkOutput:
+        """Run a model.
+
+        Args:
+            model: Its path on the phone.
+            flags: How, besides the delegate.
+            deadline: When it must have ended, as `time.monotonic` tells time.
+
+        Raises:
+            InputError: If the program fails, or another delegate ran the model.
+            TimeoutError: If it does not end in time.
+        """
+        flags = [f"--graph={model}", _DELEGATE_FLAGS[self._delegate], *flags]
+        mask = [] if self._cpu_mask is None else ["taskset", self._cpu_mask]
+        command = shlex.join([*mask, f"{self.folder}/benchmark_model", *flags])
+        # The number of the process, as stopping adb does not stop it.
+        # If the connection is cut, the program goes on; the attempt that follows ends it first.
+        script = (
+            f'{_kill(self.folder)}; sh -c \'echo $$ > "$0"; exec "$@"\' {self.folder}/process {command}; '
+            f"status=$?; rm -f {self.folder}/process; (exit $status)"
+        )
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        try:
+            result = self.adb.run_script(script, min(left_s, _CALL_S))
+        except TimeoutError:
+            self.adb.run_script(_kill(self.folder))
+            if left_s < _CALL_S:
+                raise
+            raise InputError(
+                f"Expected benchmark_model to finish within {_CALL_S:g} s. Received: it was still running."
+            ) from None
+        _check_alive(result.status)
+        text = f"{result.stdout}\n{result.stderr}"
+        optional = {"report_peak_memory_footprint"}
+        if self._delegate == "xnnpack" and "XNNPACK delegate" in text:
+            # LiteRT's tool takes it by itself and does not know the flag.
+            optional.add("use_xnnpack")
+        needed = {flag[2:].split("=")[0] for flag in flags} - optional
+        output = parse_benchmark_output(text, needed)
+        self._check_delegate(output)
+        if result.status != 0:
+            raise InputError(f"Expected benchmark_model to succeed. Received: exit status {result.status}.")
+        return output
+
+    def _check_delegate(self, output: BenchmarkOutput) -> None:
+        """Without the delegate that was asked for, the CPU runs the model, and says so at most."""
+        if self._delegate not in _NAMED_DELEGATES:
+            return
+        is_other = output.delegates and not any(self._delegate in name.lower() for name in output.delegates)
+        if output.refusal is not None or is_other:
+            what = repr(output.refusal) if output.refusal else f"the delegates {', '.join(output.delegates)}"
+            raise InputError(f"Expected the {self._delegate} delegate to run the model. Received: {what}.")
+
+
+@contextlib.contextmanager
+def install_benchmark_program(
+    adb: Adb, binary: Path, delegate: str, cpu_mask: str | None = None
+) -> Iterator[BenchmarkProgram]:
+    """Put the program into a new folder on a phone, which is removed at the end, with all that runs from it.
+
+    Folders that an earlier call had to leave, because its phone was lost, are
+    removed, too.
+
+    Raises:
+        InputError: If the phone is lost, lacks room or refuses it.
+    """
+    # One that is at work changes its folder all the time.
+    adb.run_script(f"find {_FOLDER} -maxdepth 1 -name '{_PREFIX}*' -mmin +{_OLD_MINUTES} -exec rm -rf {{}} +")
+    folder = f"{_FOLDER}/{_PREFIX}{uuid.uuid4().hex[:12]}"
+    try:
+        result = adb.shell("mkdir", "-p", folder)
+        if result.status != 0:
+            raise InputError(
+                f"Expected to make the folder {folder} on the phone. "
+                f"Received: {(result.stderr or result.stdout).strip()}."
+            )
+        adb.push(binary, f"{folder}/benchmark_model")
+        adb.shell("chmod", "755", f"{folder}/benchmark_model")
+        yield BenchmarkProgram(adb, folder, delegate, cpu_mask)
+    finally:
+        with contextlib.suppress(InputError, TimeoutError):  # of a phone that is gone, which is not waited for
+            adb.without_waiting().run_script(f"{_kill(folder)}; rm -rf {folder}")
+
+
+def _check_alive(status: int) -> None:
+    """A shell gives 128 and the number of the signal that ended a program."""
+    if status - 128 not in set(signal.Signals):
+        return
+    name = signal.Signals(status - 128).name
+    hint = " (perhaps out of memory)" if name == "SIGKILL" else ""
+    raise InputError(f"Expected benchmark_model to finish. Received: it was killed by {name}{hint}.")
+
+
+def _kill(folder: str) -> str:
+    """A script that ends the program of a folder."""
+    return f"kill -9 $(cat {folder}/process 2>/dev/null) 2>/dev/null"
