@@ -4,15 +4,17 @@ from pathlib import Path
 
 from absl import flags
 
+from ofa_tf.device.benchmark_program import DELEGATES
 from ofa_tf.device.device import Device, get_device
-from ofa_tf.device.phone import DELEGATES, PhoneSettings
+from ofa_tf.device.host import HostDevice
+from ofa_tf.device.phone import PhoneSettings
 from ofa_tf.errors import InputError
 
 _BENCHMARK_BINARY = flags.DEFINE_string(
     "benchmark_binary", None, "benchmark_model for the phone; by default the one that --fetch_benchmark_binary keeps."
 )
 _DELEGATE = flags.DEFINE_enum("delegate", "xnnpack", DELEGATES, "Who runs the operators on a phone.")
-_CPU_MASK = flags.DEFINE_string("cpu_mask", None, "Cores of the phone that may run the model, hexadecimal, such as f0.")
+_CPU_MASK = flags.DEFINE_string("cpu_mask", None, "Cores that may run the model, hexadecimal, such as f0.")
 _WAIT_MINUTES = flags.DEFINE_float("wait_minutes", 5.0, "How long to wait for a phone that is gone.", lower_bound=0)
 
 DEVICE_HELP = "host, adb (the only phone) or adb:SERIAL."
@@ -24,9 +26,11 @@ def device_from_flags(device_id: str) -> Device:
     Raises:
         InputError: If the id or a flag has a wrong value.
     """
-    given = [flag.name for flag in (_BENCHMARK_BINARY, _DELEGATE, _CPU_MASK) if flag.present]
-    if device_id == "host" and given:
-        raise InputError(f"Expected --{given[0]} with a phone only. Received: --device=host.")
+    if device_id == "host":
+        given = [flag.name for flag in (_BENCHMARK_BINARY, _DELEGATE) if flag.present]
+        if given:
+            raise InputError(f"Expected --{given[0]} with a phone only. Received: --device=host.")
+        return HostDevice(cpu_mask=_CPU_MASK.value)
     binary = _BENCHMARK_BINARY.value
     settings = PhoneSettings(
         None if binary is None else Path(binary), _DELEGATE.value, _CPU_MASK.value, 60 * _WAIT_MINUTES.value

@@ -1,30 +1,29 @@
 """`HostDevice`: measuring on the computer that runs this program."""
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib.metadata
-import json
 import os
 import platform
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import ofa_tf
+from ofa_tf.device.cores import choose_cores
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
-from ofa_tf.device.robust import ModelRuns, summarize_runs
+from ofa_tf.device.host_process import run_process
+from ofa_tf.device.robust import ModelRuns, RunSummary, summarize_runs
 from ofa_tf.errors import InputError
 
 _MAX_CRASHES = 3
+_MAX_REPEATS = 2  # of the measurement, for models whose latency is doubtful
 _COMMAND = (sys.executable, "-m", "ofa_tf.device.host_runner")
 
 
@@ -33,16 +32,24 @@ class HostDevice:
 
     Models run in a process of their own that does not load TensorFlow, so that
     a model that crashes takes nothing along. If that process dies, the model it
-    was busy with is recorded as failed and the others are measured again.
+    was busy with is recorded as failed and the others are measured again. The
+    process is pinned to as many cores as it has threads. Models whose runs differ
+    are measured again, together with others, as before.
 
     Args:
         command: The program that measures, see `host_runner`.
+        cpu_mask: Cores that may run the models, as `taskset` takes them; chosen by
+            default, see `choose_cores`.
+
+    Raises:
+        InputError: If the mask is not of cores that this process may use.
     """
 
     id = "host"
 
-    def __init__(self, command: Sequence[str] = _COMMAND) -> None:
-        self._command = tuple(command)
+    def __init__(self, command: Sequence[str] = _COMMAND, cpu_mask: str | None = None) -> None:
+        choose_cores(1, cpu_mask)  # tells what is wrong with the mask
+        self._command, self._cpu_mask = tuple(command), cpu_mask
 
     def describe(self) -> dict[str, Any]:
         """Facts that latencies depend on."""
@@ -65,26 +72,33 @@ class HostDevice:
             raise InputError(
                 "Expected a phone for an operator profile. Received: the device host. Measure with --device=adb."
             )
-        device = {**self.describe(), "num_threads": settings.num_threads}
-        errors: dict[int, str] = {}
+        cores = choose_cores(settings.num_threads, self._cpu_mask)
+        device = {**self.describe(), "num_threads": settings.num_threads, "cores": cores}
         with tempfile.TemporaryDirectory(prefix="ofa_tf_") as folder:
             paths = [_path_of(model, Path(folder) / f"{index}.tflite") for index, model in enumerate(models)]
-            result, crash = self._run_until_done(models, paths, settings, on_progress, errors)
-        measured = {int(index): run for index, run in result["runs"].items() if run["wall_ns"]}
-        if crash and not measured:
+            job = {
+                "models": [
+                    {"path": str(path), "input_shape": model.input_shape}
+                    for path, model in zip(paths, models, strict=True)
+                ],
+                "settings": settings.to_dict(),
+                "cores": cores,
+            }
+            session = _Session(settings, on_progress)
+            self._measure_repeatedly(job, session)
+        summaries = session.summaries()
+        if session.death and not summaries:
             raise InputError(
-                f"Expected the measuring process to finish. Received: {crash}. "
+                f"Expected the measuring process to finish. Received: {session.death}. "
                 "Close other programs, measure fewer models, or raise the time limit."
             )
-        runs = [_model_runs(run, settings.num_threads) for run in measured.values()]
-        summaries = dict(zip(measured, summarize_runs(runs), strict=True))
         measurements = []
         for index, model in enumerate(models):
             if index not in summaries:
-                reason = errors.get(index) or crash or "not measured"
+                reason = session.errors.get(index) or session.death or "not measured"
                 measurements.append(Measurement(model.name, None, device=device, error=reason))
                 continue
-            summary, facts = summaries[index], result["facts"][str(index)]
+            summary, facts = summaries[index], session.facts[index]
             measurements.append(
                 Measurement(
                     model=model.name,
@@ -103,116 +117,95 @@ class HostDevice:
             )
         return measurements
 
-    def _run_until_done(
-        self,
-        models: Sequence[BenchmarkModel],
-        paths: Sequence[Path],
-        settings: BenchmarkSettings,
-        on_progress: Progress | None,
-        errors: dict[int, str],
-    ) -> tuple[dict[str, Any], str | None]:
-        """Results by index of the model, and how the runner last died (`None` if it never did)."""
-        crash = None
-        deadline = time.monotonic() + settings.time_limit_s
+    def _measure_repeatedly(self, job: dict[str, Any], session: "_Session") -> None:
+        """Measure all models, and again those whose latency is doubtful."""
+        chosen = list(range(len(job["models"])))
+        for _ in range(1 + _MAX_REPEATS):
+            start = time.monotonic()
+            self._measure_once(job, chosen, session)
+            doubtful = [index for index, summary in session.summaries().items() if summary.doubt is not None]
+            seconds = time.monotonic() - start
+            if not doubtful or time.monotonic() + seconds > session.deadline:
+                return
+            chosen = _with_company(doubtful, session.runs, job["settings"]["max_loaded_models"])
+            job = {**job, "settings": {**job["settings"], "measure_peak_ram": False}}
+
+    def _measure_once(self, job: dict[str, Any], chosen: Sequence[int], session: "_Session") -> None:
+        """Measure the chosen models, without those that fail."""
         for _ in range(_MAX_CRASHES):
-            left = [index for index in range(len(models)) if index not in errors]
+            left = [index for index in chosen if index not in session.errors]
             if not left:
-                break
-            job = {
-                "models": [{"path": str(paths[i]), "input_shape": models[i].input_shape} for i in left],
-                "settings": settings.to_dict(),
-            }
-            result, failures, busy_with, crash_now = self._run_once(job, deadline, on_progress)
-            errors.update({left[position]: error for position, error in failures.items()})
-            if result is not None:
-                found = {kind: {str(left[int(k)]): v for k, v in result[kind].items()} for kind in ("runs", "facts")}
-                return found, crash
-            crash = crash_now
-            if busy_with is not None:
-                errors[left[busy_with]] = f"{crash} while loading it"
-            if time.monotonic() >= deadline:
-                crash = f"the time limit of {settings.time_limit_s:g} s was reached"
-                break
-        return {"runs": {}, "facts": {}}, crash
-
-    def _run_once(
-        self, job: dict[str, Any], deadline: float, on_progress: Progress | None
-    ) -> tuple[dict[str, Any] | None, dict[int, str], int | None, str | None]:
-        """Result (`None` if there is none), failures, the model being loaded and how the runner died."""
-        result, failures, busy_with = None, {}, None
-        with tempfile.TemporaryFile() as log, _runner(self._command, log, deadline) as process:
-            for event in _events(process, job):
-                if event.get("event") == "load":
-                    busy_with = event["model"]
-                elif event.get("event") == "failed":
-                    failures[event["model"]] = event["error"]
-                    busy_with = None
-                elif event.get("event") == "progress":
-                    busy_with = None
-                    if on_progress is not None:
-                        on_progress(event["done"], event["total"])
-                elif event.get("event") == "result":
-                    result = event
-            status = process.wait()
-            if result is not None:
-                return result, failures, None, None
-            log.seek(0)
-            return None, failures, busy_with, _describe_death(status, log.read().decode(errors="replace"))
+                return
+            part = {**job, "models": [job["models"][index] for index in left]}
+            outcome = run_process(self._command, part, session.deadline, session.on_progress)
+            session.errors.update({left[position]: error for position, error in outcome.failures.items()})
+            if outcome.result is not None:
+                session.add(outcome.result, left)
+                return
+            session.death = outcome.death
+            if outcome.busy_with is not None:
+                session.errors[left[outcome.busy_with]] = f"{outcome.death} while loading it"
+            if time.monotonic() >= session.deadline:
+                session.death = f"the time limit of {job['settings']['time_limit_s']:g} s was reached"
+                return
 
 
-def _model_runs(run: dict[str, list[int]], num_threads: int) -> ModelRuns:
+class _Session:
+    """What a call of `HostDevice.measure` found so far, by index of the model."""
+
+    def __init__(self, settings: BenchmarkSettings, on_progress: Progress | None) -> None:
+        self.deadline = time.monotonic() + settings.time_limit_s
+        self.runs: dict[int, ModelRuns] = {}
+        self.facts: dict[int, dict[str, Any]] = {}
+        self.errors: dict[int, str] = {}
+        self.death: str | None = None  # of the last process that died
+        self._num_threads, self._on_progress = settings.num_threads, on_progress
+        self._num_runs = 0  # of all models
+        self._steps_before, self._steps_now = 0, 0
+
+    def on_progress(self, done: int, total: int) -> None:
+        """Add the steps of this process to those of the ones before."""
+        self._steps_now = total
+        if self._on_progress is not None:
+            self._on_progress(self._steps_before + done, self._steps_before + total)
+
+    def add(self, result: dict[str, Any], chosen: Sequence[int]) -> None:
+        """Add the runs of the chosen models to those that there are."""
+        for position, run in result["runs"].items():
+            index, facts = chosen[int(position)], result["facts"][position]
+            if not run["wall_ns"]:
+                continue
+            self.facts[index] = {**self.facts.get(index, {}), **facts}
+            new = _model_runs(run, self._num_threads, self._num_runs)
+            self.runs[index] = _joined(self.runs[index], new) if index in self.runs else new
+        self._num_runs += sum(len(run["wall_ns"]) for run in result["runs"].values())
+        self._steps_before += self._steps_now
+
+    def summaries(self) -> dict[int, RunSummary]:
+        """The statistics of each model that ran."""
+        return dict(zip(self.runs, summarize_runs(list(self.runs.values())), strict=True))
+
+
+def _with_company(doubtful: Sequence[int], measured: Collection[int], num_together: int) -> list[int]:
+    """Doubtful models, with others to make up the number that is measured together.
+
+    A model that runs in turns with fewer others finds more of itself in the
+    caches, and would seem faster.
+    """
+    others = np.random.default_rng(0).permutation(sorted(set(measured) - set(doubtful)))
+    return [*doubtful, *(int(index) for index in others[: max(num_together - len(doubtful), 0)])]
+
+
+def _model_runs(run: dict[str, list[int]], num_threads: int, start: int) -> ModelRuns:
     wall_ns, processor_ns = np.array(run["wall_ns"], float), np.array(run["processor_ns"], float)
     # A single thread that got less processor time than passed was waiting for its turn.
     was_interrupted = wall_ns > 1.05 * processor_ns + 5e3 if num_threads == 1 else np.zeros(len(wall_ns), bool)
-    return ModelRuns(np.array(run["order"]), wall_ns, was_interrupted)
+    return ModelRuns(start + np.array(run["order"]), wall_ns, was_interrupted)
 
 
-@contextlib.contextmanager
-def _runner(command: Sequence[str], log: Any, deadline: float) -> Iterator["subprocess.Popen[bytes]"]:
-    environment = dict(os.environ)
-    # The package may be used from a source tree, whatever the current folder.
-    source = str(Path(ofa_tf.__file__).parent.parent)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [source, environment.get("PYTHONPATH")]))
-    try:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment)
-    except OSError as error:
-        raise InputError(f"Expected the measuring process to start. Received: {error}.") from error
-    timer = threading.Timer(max(deadline - time.monotonic(), 0), process.kill)
-    timer.start()
-    try:
-        with process:
-            try:
-                yield process
-            finally:
-                process.kill()
-    finally:
-        timer.cancel()
-
-
-def _events(process: "subprocess.Popen[bytes]", job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if process.stdin is None or process.stdout is None:
-        return
-    with contextlib.suppress(BrokenPipeError), process.stdin as stream:
-        stream.write(json.dumps(job).encode())
-    for line in process.stdout:
-        yield _parse(line)
-
-
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        event = json.loads(line)
-    except json.JSONDecodeError:  # half a line, of a process that died
-        return {}
-    return event if isinstance(event, dict) else {}
-
-
-def _describe_death(status: int, log: str) -> str:
-    if status < 0:
-        name = signal.Signals(-status).name
-        hint = " (perhaps out of memory)" if name == "SIGKILL" else ""
-        return f"the measuring process was killed by {name}{hint}"
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return f"the measuring process ended with status {status}: {lines[-1] if lines else 'no message'}"
+def _joined(first: ModelRuns, second: ModelRuns) -> ModelRuns:
+    pairs = zip(dataclasses.astuple(first), dataclasses.astuple(second), strict=True)
+    return ModelRuns(*(np.concatenate(pair) for pair in pairs))
 
 
 def _path_of(model: BenchmarkModel, spare: Path) -> Path:

@@ -51,11 +51,13 @@ def run_job(job: dict[str, Any], event: Event) -> None:
     """Measure the models of a job, reporting through `event`.
 
     Args:
-        job: `models` (each `path` and `input_shape`) and the fields of
-            `BenchmarkSettings` as `settings`.
+        job: `models` (each `path` and `input_shape`), the fields of
+            `BenchmarkSettings` as `settings`, and `cores` to run on (`None`: any).
         event: Called with the fields of each event.
     """
     models, settings = job["models"], job["settings"]
+    if job["cores"] is not None:
+        os.sched_setaffinity(0, job["cores"])
     facts: dict[int, dict[str, Any]] = {}
     for index, model in enumerate(models):
         found = _try_model(index, model, settings, event) if settings["measure_peak_ram"] else {}

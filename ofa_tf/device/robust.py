@@ -11,6 +11,7 @@ _SPELL = 15  # runs, of whatever models, that tell how fast the machine is at th
 _MIN_RUNS = 5  # that count, if at all possible
 _BLOCKS = 10  # of consecutive runs; their medians tell how sure the median of all is
 _MAX_SPREAD = 0.1  # of medians of blocks, which a trustworthy latency stays below
+_USUAL_SPREAD_MS = 0.001  # that is never doubtful: clocks and calls are no steadier
 _FAST_SHARE = 0.2  # of the runs count if all of them were disturbed
 
 
@@ -95,10 +96,11 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[
 
 
 def find_doubt(medians: Sequence[float]) -> str | None:
-    """Why a latency is not to be trusted, from medians of blocks of runs; `None` if it is."""
+    """Why a latency is not to be trusted, from medians of blocks of runs, milliseconds; `None` if it is."""
     low, middle, high = np.percentile(medians, [25, 50, 75])
-    spread = float((high - low) / middle)
-    return None if spread <= _MAX_SPREAD else f"the runs differ: their middle half spans {spread:.0%}"
+    if high - low <= max(_MAX_SPREAD * middle, _USUAL_SPREAD_MS):
+        return None
+    return f"the runs differ: their middle half spans {(high - low) / middle:.0%}"
 
 
 def _momentary_slowness(models: Sequence[ModelRuns]) -> list[np.ndarray]:

@@ -41,7 +41,7 @@ def test_models_take_turns_in_every_round(monkeypatch: pytest.MonkeyPatch) -> No
         "max_loaded_models": 9,
         "measure_peak_ram": False,
     }
-    job = {"models": [{"path": name, "input_shape": None} for name in "ABC"], "settings": settings}
+    job = {"models": [{"path": name, "input_shape": None} for name in "ABC"], "settings": settings, "cores": None}
     host_runner.run_job(job, lambda **fields: events.append(fields))
     assert "".join(invoked) == "AAABBBCCC" * 2
     runs = events[-1]["runs"]

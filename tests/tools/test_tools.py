@@ -214,6 +214,12 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
         ("tools/benchmark.py", ["--model=no.tflite", "--device=adb"], "Received: no file at no.tflite"),
         ("tools/benchmark.py", ["--model=no.tflite"], "Received: no file at no.tflite"),
         ("tools/benchmark.py", ["--model=m.tflite", "--device=moon"], "Received: 'moon'"),
+        (
+            "tools/benchmark.py",
+            ["--model=m.tflite", "--delegate=gpu"],
+            "Expected --delegate with a phone only. Received: --device=host.",
+        ),
+        ("tools/benchmark.py", ["--model=m.tflite", "--cpu_mask=0"], "Received: '0'"),
     ],
 )
 def test_a_user_s_error_is_one_clear_line(
