@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from ofa_tf.data.pipeline import calibration_batches, eval_batches, steps_per_ep
 from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD, get_augmentation
 from ofa_tf.data.sources import open_source
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
-from ofa_tf.device.latency_model import LatencyModel
+from ofa_tf.device.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
+from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter
@@ -36,7 +37,6 @@ from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import Found, find_arch, make_constraints
 from ofa_tf.workdir import Workdir
 
-MIN_NETWORKS = 4  # to calibrate a latency model on: fewer give no line
 _SEARCH_SPLIT = "validation"
 _SECONDS_BETWEEN_WRITES = 15.0
 
@@ -79,6 +79,7 @@ def measure_latencies(
     num_held_out: int = 50,
     seed: int = 0,
     time_limit_s: float = 1800.0,
+    path: Path | None = None,
 ) -> dict[str, Any]:
     """Build a device's latency table, calibrate its model on whole networks, check it on others.
 
@@ -94,71 +95,111 @@ def measure_latencies(
         num_held_out: Evenly drawn random networks that check it.
         seed: Decides which networks.
         time_limit_s: Limit for each part of the pieces, and again for the networks, seconds.
+        path: Where to write the table; by default `Workdir.latency_table_path`.
 
     Returns:
         The report on those held out, see `LatencyModel.evaluate`.
 
     Raises:
-        InputError: If a number is too small, the device cannot measure, or a
-            piece or a network does not run on it.
+        InputError: If a number is too small, the device cannot measure, a piece or
+            a network does not run on it, or `path` is a table of another device or
+            of other settings.
     """
-    for name, number, minimum in (("num_networks", num_networks, MIN_NETWORKS), ("num_held_out", num_held_out, 1)):
+    smallest = (("num_networks", num_networks, MIN_ARCHS_FOR_EXPONENT), ("num_held_out", num_held_out, 1))
+    for name, number, minimum in smallest:
         if number < minimum:
             raise InputError(f"Expected `{name}` to be at least {minimum}. Received: {name}={number}.")
-    space, num_classes = workdir.space, workdir.supernet.num_classes
-    converter = block_model_converter(space, num_classes, precision)
-    settings = dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads, time_limit_s=time_limit_s)
-    network_settings = BenchmarkSettings(
-        num_threads=num_threads, rounds=20, min_time_s=6.0, measure_peak_ram=False, time_limit_s=time_limit_s
-    )
-    path = workdir.latency_table_path(device.id, precision)
-    part_path = path.with_suffix(".part.json")
+    space = workdir.space
+    path = path or workdir.latency_table_path(device.id, precision)
     io.check_output(path)
-    with progress_bar(1, f"latency table of {device.id}", "piece") as bar:
-        table = build_latency_table(
-            space,
-            device,
-            converter,
-            num_classes,
-            precision,
-            settings,
-            on_progress=on_progress(bar),
-            lowering=choose_lowerings("all", quantized=precision == "int8"),
-            part_path=part_path,
-        )
-    rng = np.random.default_rng(seed)
-    # The smallest and the largest, as the line must hold for both, and what networks usually are. (A set of mostly
+    _check_same_device(path, device, num_threads)
+    part_path = path.with_suffix(".part.json")
+    table = _measure_pieces(workdir, device, precision, num_threads, time_limit_s, part_path)
+    # The smallest and the largest, as the model must hold for both, and what networks usually are. (A set of mostly
     # small networks makes predictions of middling ones 7% too high: caches favour the small ones.)
     archs = [space.smallest(), space.largest()]
-    archs += space.decode(space.sample_genes(rng, num_networks - len(archs) + num_held_out))
-    models = []
-    with progress_bar(len(archs), "converting networks", "network") as bar:
-        for index, arch in enumerate(archs):
-            subnet = build_subnet(space, arch, num_classes)
-            models.append(BenchmarkModel(str(index), _convert(subnet, precision)))
-            bar.update()
-    with progress_bar(1, f"networks on {device.id}", "step") as bar:
-        measurements = device.measure(models, network_settings, on_progress(bar))
-    failed = [measurement.error for measurement in measurements if measurement.latency_ms is None]
-    if failed:
-        raise InputError(f"Expected whole networks to run on {device.id}. Received: {failed[0]}.")
-    measured_ms = [measurement.latency_ms or 0.0 for measurement in measurements]
+    genes = space.sample_genes(np.random.default_rng(seed), num_networks - len(archs) + num_held_out)
+    archs += space.decode(genes)
+    measured_ms, doubts = _measure_networks(workdir, device, archs, precision, num_threads, time_limit_s)
     model = LatencyModel(space, table).calibrate(archs[:num_networks], measured_ms[:num_networks])
     held_out, held_out_ms = archs[num_networks:], measured_ms[num_networks:]
-    predicted_ms = np.atleast_1d(model.predict(space.encode(held_out)))
     report = model.evaluate(held_out, held_out_ms)
-    held_out_facts = {"archs": [arch.to_dict() for arch in held_out], "measured_ms": held_out_ms, "report": report}
-    calibration = {**(model.table.calibration or {}), "held_out": held_out_facts}
-    doubts = [f"{measurement.model}: {measurement.doubt}" for measurement in measurements if measurement.doubt]
-    if doubts:
-        announce(f"{len(doubts)} of {len(models)} networks have doubtful latencies, such as {doubts[0]}")
-    calibration["doubts"] = doubts
+    calibration = {
+        **(model.table.calibration or {}),
+        "held_out": {"archs": [arch.to_dict() for arch in held_out], "measured_ms": held_out_ms, "report": report},
+        "doubts": doubts,
+    }
     dataclasses.replace(model.table, calibration=calibration).save(path)
     part_path.unlink(missing_ok=True)
+    predicted_ms = np.atleast_1d(model.predict(space.encode(held_out)))
     title = f"{space.name} on {device.id}, {precision}: {num_held_out} random networks"
     plot = scatter_svg(held_out_ms, predicted_ms, title, "measured latency, ms", "predicted latency, ms")
     io.write_bytes(path.with_suffix(".svg"), plot.encode())
     return report
+
+
+def _check_same_device(path: Path, device: Device, num_threads: int) -> None:
+    """Check that a table that is replaced was measured in the same way; on the host, of another computer is no use."""
+    if not path.exists():
+        return
+    try:
+        found = LatencyTable.load(path).device
+    except InputError:  # no table, or a damaged one: no loss
+        return
+    now = {**device.describe(), "num_threads": num_threads}
+    names = ["delegate", "cpu_mask", "num_threads", *(["model"] if device.id != "host" else [])]
+    for name in names:
+        if found.get(name) != now.get(name):
+            raise InputError(
+                f"Expected the latency table {path} to have been measured with {name}={now.get(name)!r}, as it would "
+                f"be replaced. Received: one with {found.get(name)!r}. Name another file with --output."
+            )
+
+
+def _measure_pieces(
+    workdir: Workdir, device: Device, precision: str, num_threads: int, time_limit_s: float, part_path: Path
+) -> LatencyTable:
+    num_classes = workdir.supernet.num_classes
+    with progress_bar(1, f"latency table of {device.id}", "piece") as bar:
+        table = build_latency_table(
+            workdir.space,
+            device,
+            block_model_converter(workdir.space, num_classes, precision),
+            num_classes,
+            precision,
+            dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads, time_limit_s=time_limit_s),
+            on_progress=on_progress(bar),
+            lowering=choose_lowerings("all", quantized=precision == "int8"),
+            part_path=part_path,
+        )
+    if table.doubts:
+        name, doubt = next(iter(table.doubts.items()))
+        announce(f"{len(table.doubts)} pieces have doubtful latencies, such as {name}: {doubt}")
+    return table
+
+
+def _measure_networks(
+    workdir: Workdir, device: Device, archs: Sequence[Arch], precision: str, num_threads: int, time_limit_s: float
+) -> tuple[list[float], list[str]]:
+    """Latencies of whole networks, milliseconds, and which are doubtful and why."""
+    models = []
+    with progress_bar(len(archs), "converting networks", "network") as bar:
+        for index, arch in enumerate(archs):
+            subnet = build_subnet(workdir.space, arch, workdir.supernet.num_classes)
+            models.append(BenchmarkModel(str(index), _convert(subnet, precision)))
+            bar.update()
+    settings = BenchmarkSettings(
+        num_threads=num_threads, rounds=20, min_time_s=6.0, measure_peak_ram=False, time_limit_s=time_limit_s
+    )
+    with progress_bar(1, f"networks on {device.id}", "step") as bar:
+        measurements = device.measure(models, settings, on_progress(bar))
+    failed = [measurement.error for measurement in measurements if measurement.latency_ms is None]
+    if failed:
+        raise InputError(f"Expected whole networks to run on {device.id}. Received: {failed[0]}.")
+    doubts = [f"{measurement.model}: {measurement.doubt}" for measurement in measurements if measurement.doubt]
+    if doubts:
+        announce(f"{len(doubts)} of {len(models)} networks have doubtful latencies, such as {doubts[0]}")
+    return [measurement.latency_ms or 0.0 for measurement in measurements], doubts
 
 
 def search_under(
@@ -169,18 +210,29 @@ def search_under(
     settings: EvolutionSettings | None = None,
     num_finalists: int = 5,
     seed: int = 0,
+    latency_table: Path | None = None,
 ) -> Found:
     """Find the best arch under limits, from the workdir's tables.
+
+    Args:
+        workdir: The run.
+        limits: What the arch must keep within.
+        device_id: Device of the latency limit.
+        precision: Precision of the shipped model.
+        settings: Of the evolution.
+        num_finalists: Best archs that are measured; 0: predictions are trusted.
+        seed: Decides every random choice.
+        latency_table: The device's table; by default `Workdir.latency_table_path`.
 
     Raises:
         InputError: If a table is missing, that of the host is of another computer
             or runtime, no limit is given, or not even the smallest subnet is
             within them.
     """
-    workdir.check_tables(device_id if limits.latency_ms is not None else None, precision)
+    workdir.check_tables(device_id if limits.latency_ms is not None else None, precision, latency_table)
     predict_latency_ms = None
     if limits.latency_ms is not None:
-        predict_latency_ms = workdir.latency_model(device_id, precision).predict
+        predict_latency_ms = workdir.latency_model(device_id, precision, latency_table).predict
     constraints = make_constraints(
         workdir.space,
         workdir.supernet.num_classes,

@@ -13,13 +13,14 @@ import numpy as np
 from ofa_tf import cost, io
 from ofa_tf.arch import Arch
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
+from ofa_tf.device.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.device.results import save_benchmark
 from ofa_tf.errors import InputError
 from ofa_tf.export.gate import Reference
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.ship import ship
 from ofa_tf.models.extraction import extract_subnet
-from ofa_tf.pipeline import MIN_NETWORKS, Limits, export_data, measure_accuracies, measure_latencies, search_under
+from ofa_tf.pipeline import Limits, export_data, measure_accuracies, measure_latencies, search_under
 from ofa_tf.progress import on_progress, progress_bar
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
 from ofa_tf.search.evolution import EvolutionSettings
@@ -55,7 +56,7 @@ class QuickstartSettings:
     max_accuracy_drop: float = 0.01
 
     def __post_init__(self) -> None:
-        for name, minimum in (("num_archs", MIN_ENTRIES), ("num_networks", MIN_NETWORKS)):
+        for name, minimum in (("num_archs", MIN_ENTRIES), ("num_networks", MIN_ARCHS_FOR_EXPONENT)):
             if getattr(self, name) < minimum:
                 raise InputError(f"Expected `{name}` to be at least {minimum}. Received: {name}={getattr(self, name)}.")
 

@@ -119,15 +119,24 @@ class Workdir:
         """Where the latency table of a device lies."""
         return self.path / "latency_tables" / f"{io.safe_name(device_id)}_{precision}.json"
 
-    def latency_model(self, device_id: str, precision: str = "float32") -> LatencyModel:
-        """The latency model of a device, from its table.
+    def latency_model(
+        self, device_id: str, precision: str = "float32", latency_table: Path | None = None
+    ) -> LatencyModel:
+        """The latency model of a device, from its table; by default that at `latency_table_path`.
 
         Raises:
-            InputError: If there is no table, its pieces were exported in another
-                way, or that of the host was measured on another computer or with
-                another runtime.
+            InputError: If there is no table, it is of another device or precision,
+                its pieces were exported in another way, or that of the host was
+                measured on another computer or with another runtime.
         """
-        table = LatencyTable.load(self.latency_table_path(device_id, precision), self.space)
+        path = latency_table or self.latency_table_path(device_id, precision)
+        table = LatencyTable.load(path, self.space)
+        found = (table.device.get("device"), table.precision)
+        if found != (device_id, precision):
+            raise InputError(
+                f"Expected {path} to be a latency table of {device_id}, {precision}. "
+                f"Received: one of {', '.join(map(str, found))}."
+            )
         if device_id == "host":  # a phone need not be at hand
             table.check_device(get_device(device_id).describe())
         lowering = choose_lowerings("all", quantized=precision == "int8")
@@ -138,8 +147,15 @@ class Workdir:
             )
         return LatencyModel(self.space, table)
 
-    def check_tables(self, device_id: str | None, precision: str = "float32") -> None:
+    def check_tables(
+        self, device_id: str | None, precision: str = "float32", latency_table: Path | None = None
+    ) -> None:
         """Check that the tables that a search needs are there: that of accuracies and that of a device, if any.
+
+        Args:
+            device_id: Device of the latency table; `None`: none is needed.
+            precision: Precision of its models.
+            latency_table: The table; by default that at `latency_table_path`.
 
         Raises:
             InputError: If there is no training run or no such device; else names
@@ -150,8 +166,9 @@ class Workdir:
             get_device(device_id)
         commands = {self.accuracy_table_path: "build_accuracy_table.py"}
         if device_id is not None:
-            path = self.latency_table_path(device_id, precision)
-            commands[path] = f"build_latency_table.py --device={device_id} --precision={precision}"
+            path = latency_table or self.latency_table_path(device_id, precision)
+            output = "" if latency_table is None else f" --output={latency_table}"
+            commands[path] = f"build_latency_table.py --device={device_id} --precision={precision}{output}"
         missing = {path: command for path, command in commands.items() if not path.is_file()}
         if missing:
             builds = " and ".join(f"python tools/{command} --workdir={self.path}" for command in missing.values())

@@ -92,6 +92,16 @@ def test_a_latency_table_of_models_exported_in_another_way_is_refused(tmp_path: 
         workdir.latency_model("host")
 
 
+def test_a_latency_table_of_another_device_or_precision_is_refused(tmp_path: Path) -> None:
+    TrainConfig(str(tmp_path), space=MICRO.name).save()
+    table = LatencyTable(MICRO, 3, "int8", {"device": "adb"}, {}, MICRO.image_sizes, 0.01, {"stem": {16: 0.1}})
+    table.save(tmp_path / "gpu.json")
+    with pytest.raises(InputError, match=r"gpu.json to be a latency table of adb, float32. Received: one of adb, int8"):
+        Workdir(tmp_path).latency_model("adb", "float32", tmp_path / "gpu.json")
+    with pytest.raises(InputError, match=r"--device=adb --precision=int8 --output=.*none.json"):
+        Workdir(tmp_path).check_tables("adb", "int8", tmp_path / "none.json")
+
+
 def test_a_space_that_changed_since_the_training_is_refused(tmp_path: Path) -> None:
     changed = dataclasses.replace(MICRO, head_width=16)
     save_supernet(build_supernet(changed, 3, seed=0), tmp_path)

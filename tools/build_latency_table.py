@@ -2,9 +2,13 @@
 
 Example:
     python tools/build_latency_table.py --workdir=runs/quickstart --device=host
+
+A phone with another delegate, other cores or more threads gets a table of its own (--output), which tools/search.py
+takes with --latency_table.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
@@ -24,6 +28,9 @@ _NUM_HELD_OUT = flags.DEFINE_integer("num_held_out", 50, "Random whole networks 
 _TIME_LIMIT = flags.DEFINE_float(
     "time_limit_s", 1800.0, "Limit for measuring each hundred pieces, and again for the networks, seconds."
 )
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "JSON file for the table; by default in the folder of the run, named for device and precision."
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -33,6 +40,7 @@ def main(argv: Sequence[str]) -> None:
     configure_tensorflow()
     from ofa_tf.pipeline import measure_latencies
 
+    path = Path(_OUTPUT.value) if _OUTPUT.value else workdir.latency_table_path(device.id, _PRECISION.value)
     report = measure_latencies(
         workdir,
         device,
@@ -41,8 +49,8 @@ def main(argv: Sequence[str]) -> None:
         _NUM_NETWORKS.value,
         _NUM_HELD_OUT.value,
         time_limit_s=_TIME_LIMIT.value,
+        path=path,
     )
-    path = workdir.latency_table_path(device.id, _PRECISION.value)
     print(
         f"latency model on {report['num_archs']} other networks: mean error {report['mape']:.1%}, "
         f"within 5% {report['within_5_percent']:.0%}, within 10% {report['within_10_percent']:.0%}, "

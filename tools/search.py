@@ -7,6 +7,7 @@ Example:
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
@@ -18,6 +19,9 @@ from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
+_LATENCY_TABLE = flags.DEFINE_string(
+    "latency_table", None, "Latency table of the device; by default the one in the folder of the run."
+)
 _PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the shipped model.")
 _LATENCY = flags.DEFINE_float("max_latency_ms", None, "Largest predicted latency, milliseconds.")
 _MACS = flags.DEFINE_float("max_macs", None, "Largest number of multiply-accumulates.")
@@ -36,14 +40,17 @@ def main(argv: Sequence[str]) -> None:
     del argv
     limits = Limits(_LATENCY.value, _MACS.value, _SIZE.value, _PEAK_RAM.value)
     workdir = Workdir(_WORKDIR.value)
-    workdir.check_tables(_DEVICE.value if _LATENCY.value is not None else None, _PRECISION.value)
+    table = Path(_LATENCY_TABLE.value) if _LATENCY_TABLE.value else None
+    workdir.check_tables(_DEVICE.value if _LATENCY.value is not None else None, _PRECISION.value, table)
     io.check_output(_OUTPUT.value)
     io.check_replaceable(_OUTPUT.value, "arch")
     settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
     configure_tensorflow()
     from ofa_tf.pipeline import search_under
 
-    found = search_under(workdir, limits, _DEVICE.value, _PRECISION.value, settings, _FINALISTS.value, _SEED.value)
+    found = search_under(
+        workdir, limits, _DEVICE.value, _PRECISION.value, settings, _FINALISTS.value, _SEED.value, table
+    )
     found.arch.save(_OUTPUT.value, found.notes())
     measured = "" if found.measured_top1 is None else f", measured {found.measured_top1:.2%}"
     print(f"validation top-1: predicted {found.predicted_top1:.2%}{measured}")

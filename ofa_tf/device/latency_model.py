@@ -13,44 +13,52 @@ from ofa_tf.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
 _SPREAD = 0.05  # usual relative deviation; larger ones weigh less and less in the fit
-_MIN_ARCHS_FOR_LINE = 4  # with fewer, only the slope is fitted
+MIN_ARCHS_FOR_EXPONENT = 4  # with fewer, only the scale is fitted
+_EXPONENTS = (0.5, 2.0)  # one outside is noise
 
 
 class LatencyModel:
-    """Latency of an arch: a line through the sum of its pieces' latencies.
+    """Latency of an arch: a power of the sum of its pieces' latencies.
 
-    `latency = slope * (overhead + sum over all parts) + intercept`.
-    Slope and intercept stand for what pieces measured alone miss, above all
-    caches; `calibrate` fits them on some whole networks.
+    `latency = scale * (overhead + sum over all parts) ** exponent`, in
+    milliseconds. Scale and exponent stand for what pieces measured alone miss,
+    above all caches, which hold more of a small network than of a large one;
+    `calibrate` fits them on some whole networks.
 
     Args:
         space: The search space.
-        table: Latency table of the space. If it holds a calibration, its slope
-            and intercept are the defaults.
-        slope: Factor on the sum.
-        intercept_ms: Added to it, milliseconds.
+        table: Latency table of the space. If it holds a calibration, its scale
+            and exponent are the defaults.
+        scale: Factor.
+        exponent: Exponent of the sum.
 
     Raises:
-        InputError: If the table is of another space.
+        InputError: If the table is of another space, or was calibrated by an
+            earlier version.
     """
 
     def __init__(
         self,
         space: SearchSpace,
         table: LatencyTable,
-        slope: float | None = None,
-        intercept_ms: float | None = None,
+        scale: float | None = None,
+        exponent: float | None = None,
     ) -> None:
         if table.space != space:
             raise InputError(
                 f"Expected a latency table of the search space {space.name!r}. Received: one of "
                 f"{table.space.name!r}. Build one with tools/build_latency_table.py."
             )
-        fitted = table.calibration or {}
+        fitted = {"scale": 1.0, "exponent": 1.0} if table.calibration is None else table.calibration
+        if not fitted.keys() >= {"scale", "exponent"}:
+            raise InputError(
+                f"Expected the calibration of the latency table to have a scale and an exponent. Received: "
+                f"{sorted(fitted)}, of an earlier version. Build the table again with tools/build_latency_table.py."
+            )
         self.space = space
         self.table = table
-        self.slope = float(fitted.get("slope", 1.0) if slope is None else slope)
-        self.intercept_ms = float(fitted.get("intercept_ms", 0.0) if intercept_ms is None else intercept_ms)
+        self.scale = float(fitted["scale"] if scale is None else scale)
+        self.exponent = float(fitted["exponent"] if exponent is None else exponent)
         self._latencies = _lookup_tables(space, table)
 
     def predict(self, archs: np.ndarray | Arch) -> np.ndarray | float:
@@ -68,21 +76,21 @@ class LatencyModel:
         """
         genes = self.space.encode(archs) if isinstance(archs, Arch) else self.space.check_genes(archs)
         rows = np.atleast_2d(genes)
-        latency_ms = self.slope * self._sum(rows) + self.intercept_ms
+        latency_ms = self.scale * self._sum(rows) ** self.exponent
         return float(latency_ms[0]) if genes.ndim == 1 else latency_ms
 
     def calibrate(self, archs: Sequence[Arch], measured_ms: Sequence[float]) -> "LatencyModel":
-        """Fit slope and intercept on whole networks measured on the table's device.
+        """Fit scale and exponent on whole networks measured on the table's device.
 
-        The fit minimises relative deviations, robustly (Cauchy weights). Six to
-        ten archs of mixed size are enough.
+        The fit is a line in logarithms, robust against outliers (Cauchy weights).
+        Six to ten archs of mixed size are enough.
 
         Args:
             archs: The networks.
             measured_ms: Their measured latencies, milliseconds.
 
         Returns:
-            A model with the fitted line; its `table` holds the calibration, so
+            The fitted model; its `table` holds the calibration, so
             `model.table.save(path)` keeps it.
 
         Raises:
@@ -91,11 +99,11 @@ class LatencyModel:
         """
         measured = _check_measured(archs, measured_ms)
         sums = self._sum(self.space.encode(archs))
-        slope, intercept_ms = _fit_line(sums, measured)
-        fitted = LatencyModel(self.space, self.table, slope, intercept_ms)
+        scale, exponent = _fit_power(sums, measured)
+        fitted = LatencyModel(self.space, self.table, scale, exponent)
         calibration = {
-            "slope": slope,
-            "intercept_ms": intercept_ms,
+            "scale": scale,
+            "exponent": exponent,
             "archs": [arch.to_dict() for arch in archs],
             "measured_ms": [float(value) for value in measured],
             "report": fitted.evaluate(archs, measured_ms),
@@ -169,20 +177,18 @@ def _lookup_tables(space: SearchSpace, table: LatencyTable) -> list[np.ndarray]:
     return tables
 
 
-def _fit_line(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:
-    has_line = len(sums) >= _MIN_ARCHS_FOR_LINE and np.ptp(sums) > 0.05 * sums.mean()
-    features = np.stack([sums, np.ones_like(sums)], axis=1) if has_line else sums[:, np.newaxis]
-    features = features / measured[:, np.newaxis]
-    weights = np.ones_like(sums)
-    for _ in range(30):
-        root = np.sqrt(weights)
-        solution = np.linalg.lstsq(features * root[:, np.newaxis], root, rcond=None)[0]
-        deviation = np.abs(features @ solution - 1)
-        weights = 1 / (1 + (deviation / _SPREAD) ** 2)
-    slope, intercept_ms = (*solution, 0.0)[:2]
-    if slope <= 0 or slope * sums.min() + intercept_ms <= 0:  # noise beyond use for a line; a factor is safe
-        slope, intercept_ms = float(np.median(measured / sums)), 0.0
-    return float(slope), float(intercept_ms)
+def _fit_power(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:
+    logs, targets = np.log(sums), np.log(measured)
+    if len(sums) >= MIN_ARCHS_FOR_EXPONENT and np.ptp(logs) > 0.05:
+        features = np.stack([logs, np.ones_like(logs)], axis=1)
+        weights = np.ones_like(logs)
+        for _ in range(30):
+            root = np.sqrt(weights)
+            exponent, log_scale = np.linalg.lstsq(features * root[:, np.newaxis], targets * root, rcond=None)[0]
+            weights = 1 / (1 + ((features @ [exponent, log_scale] - targets) / _SPREAD) ** 2)
+        if _EXPONENTS[0] <= exponent <= _EXPONENTS[1]:
+            return float(np.exp(log_scale)), float(exponent)
+    return float(np.exp(np.median(targets - logs))), 1.0
 
 
 def _check_measured(archs: Sequence[Arch], measured_ms: Sequence[float]) -> np.ndarray:

@@ -12,6 +12,7 @@ from ofa_tf.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
 _KIND = "latency_table"
+_TUPLES = ("image_sizes", "lowering", "conditions")
 _HINT = "Write one with tools/build_latency_table.py."
 
 
@@ -30,8 +31,11 @@ class LatencyTable:
         entries: Key of the piece -> height and width of its input -> latency
             less the overhead, milliseconds.
         calibration: What `LatencyModel.calibrate` found on whole networks:
-            `slope`, `intercept_ms`, `archs`, `measured_ms` and `report`; or `None`.
+            `scale`, `exponent`, `archs`, `measured_ms` and `report`; or `None`.
         lowering: Names of the rewrites that the pieces were exported with.
+        doubts: Pieces whose latency is not to be trusted, as `KEY@SIZE` -> why.
+        conditions: Of each part of the measurement, what the device told of its
+            heat, battery and clock `before` and `after`.
     """
 
     space: SearchSpace
@@ -44,6 +48,8 @@ class LatencyTable:
     entries: Mapping[str, Mapping[int, float]]
     calibration: dict[str, Any] | None = None
     lowering: tuple[str, ...] = ()
+    doubts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    conditions: tuple[Mapping[str, Any], ...] = ()
 
     def latency_ms(self, key: str, input_size: int) -> float:
         """Latency of a piece, interpolated between the measured input sizes.
@@ -96,7 +102,7 @@ class LatencyTable:
         """Write the table as JSON, atomically."""
         payload = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         payload["space"] = self.space.to_dict()
-        payload["image_sizes"], payload["lowering"] = list(self.image_sizes), list(self.lowering)
+        payload |= {name: list(payload[name]) for name in _TUPLES}
         payload["entries"] = {key: {str(size): ms for size, ms in row.items()} for key, row in self.entries.items()}
         io.write_json(path, _KIND, payload)
 
@@ -114,9 +120,10 @@ class LatencyTable:
         """
         document = io.read_json(path, _KIND, hint=_HINT)
         try:
-            values = {field.name: document[field.name] for field in dataclasses.fields(cls)}
+            optional: dict[str, Any] = {"doubts": {}, "conditions": []}  # which older tables lack
+            values = {field.name: {**optional, **document}[field.name] for field in dataclasses.fields(cls)}
             values["space"] = SearchSpace.from_dict(values["space"])
-            values["image_sizes"], values["lowering"] = tuple(values["image_sizes"]), tuple(values["lowering"])
+            values |= {name: tuple(values[name]) for name in _TUPLES}
             rows = values["entries"].items()
             values["entries"] = {key: {int(size): float(ms) for size, ms in row.items()} for key, row in rows}
         except (KeyError, TypeError, AttributeError, ValueError) as error:

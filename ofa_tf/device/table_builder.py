@@ -20,7 +20,7 @@ _KIND = "latency_table_part"
 _MAX_IMAGE_SIZES = 3  # five predict no better, see BUILD_NOTES.md
 _PART = 96  # models that are measured, and kept, together
 _NUM_ANCHORS = 8  # models of the first part that every other measures again
-_USUAL_DOUBTS = 0.1  # share of the pieces: some take a few microseconds, which vary
+_CONDITIONS = ("before", "after")  # facts that differ from part to part
 _FREE_SETTINGS = ("time_limit_s", "max_loaded_models")  # a call may continue with others
 
 # A round runs about as many pieces as a network has, each once: a piece then finds its weights and
@@ -58,8 +58,8 @@ def build_latency_table(
             of its input, such as `ofa_tf.export.block_models.block_model_converter`.
         num_classes: Number of classes that `convert_piece` builds the head for.
         precision: Precision that `convert_piece` converts to; recorded.
-        settings: How to measure; each piece is run once a round, without
-            warm-up, whatever they say.
+        settings: How to measure. On the host each piece is run once a round, without
+            warm-up, whatever they say; phones run it many times in a row.
         image_sizes: Image sizes to measure; all of the space, or three evenly
             spread ones if it has more. Others are interpolated.
         on_progress: Called with pieces done and pieces in all.
@@ -68,8 +68,8 @@ def build_latency_table(
             it. It is for the caller to delete, once the table is in safety.
 
     Raises:
-        InputError: If an image size is not of the space, a piece fails or the
-            device is lost.
+        InputError: If an image size is not positive, a piece fails, the device is
+            lost, or `part_path` is damaged or of other circumstances.
     """
     sizes = _image_sizes(space, image_sizes)
     settings = dataclasses.replace(settings, warmup_runs=0, num_runs=1, measure_peak_ram=False)
@@ -84,97 +84,152 @@ def build_latency_table(
         "image_sizes": list(sizes),
         "lowering": list(lowering),
         "device": device.describe(),
+        "versions": io.versions(),
     }
-    facts = json.loads(json.dumps(facts))  # as they will come back from the file
-    known, measured_on = _load_part(part_path, facts)
+    session = _Session(pieces, device, convert_piece, settings)
+    if part_path is not None:
+        session.load(part_path, json.loads(json.dumps(facts)))  # as they come back from the file
     # Shuffled, so that the pieces of a round are as mixed as those of a network.
     labels = [list(pieces)[index] for index in np.random.default_rng(0).permutation(len(pieces))]
-    failed: dict[Label, str] = {}
     for start in range(0, len(labels), _PART):
-        part = [label for label in labels[start : start + _PART] if label not in known]
+        part = [label for label in labels[start : start + _PART] if label not in session.known]
+        end = min(start + _PART, len(labels))
         if part:
-            anchors = [label for label in labels[:_NUM_ANCHORS] if label in known]
-            # The anchors first: should the time run out, what was measured without them could not be brought in.
-            measured, errors, measured_on = _measure([*anchors, *part], pieces, device, convert_piece, settings)
-            failed |= {label: error for label, error in errors.items() if label in part}
-            ratios = [known[label] / measured[label] for label in anchors if label in measured]
-            if ratios or not anchors:
-                pace = float(np.median(ratios)) if ratios else 1.0
-                known |= {label: pace * measured[label] for label in part if label in measured}
-                _save_part(part_path, facts, known, measured_on)
-            else:
-                failed |= dict.fromkeys(part, f"none of its anchors ran: {errors[anchors[0]]}")
+            session.measure(part, labels[:_NUM_ANCHORS], _share_of(on_progress, end - len(part), end, len(labels)))
+            if part_path is not None:
+                session.save(part_path, facts)
         if on_progress is not None:
-            on_progress(min(start + _PART, len(labels)), len(labels))
-    if failed:
-        (key, size), error = next(iter(failed.items()))
+            on_progress(end, len(labels))
+    if session.failed:
+        (key, size), error = next(iter(session.failed.items()))
         raise InputError(
             f"Expected all {len(pieces)} pieces of {space.name} to run on the device {device.id!r}. "
-            f"Received: {key}@{size}: {error} (and {len(failed) - 1} more failures)."
+            f"Received: {key}@{size}: {error} (and {len(session.failed) - 1} more failures)."
         )
-    overhead_ms = known[(OVERHEAD, 1)]
+    overhead_ms = session.known[(OVERHEAD, 1)]
     entries: dict[str, dict[int, float]] = {}
     for key, size in list(pieces)[1:]:
-        entries.setdefault(key, {})[size] = max(known[(key, size)] - overhead_ms, 0.0)
+        entries.setdefault(key, {})[size] = max(session.known[(key, size)] - overhead_ms, 0.0)
     return LatencyTable(
         space,
         num_classes,
         precision,
-        measured_on,
+        session.measured_on,
         settings.to_dict(),
         sizes,
         overhead_ms,
         entries,
         lowering=tuple(lowering),
+        doubts=session.doubts,
+        conditions=tuple(session.conditions),
     )
 
 
-def _measure(
-    labels: Sequence[Label],
-    pieces: Mapping[Label, Piece],
-    device: Device,
-    convert_piece: Callable[[Piece, int], bytes],
-    settings: BenchmarkSettings,
-) -> tuple[dict[Label, float], dict[Label, str], dict[str, Any]]:
-    """Latencies, what failed and why, and the facts about the device."""
-    models = []
-    for key, size in labels:
-        piece = pieces[key, size]
-        models.append(BenchmarkModel(f"{key}@{size}", convert_piece(piece, size), (1, size, size, piece.in_channels)))
-    latencies, errors, num_doubtful = {}, {}, 0
-    measurements = device.measure(models, settings)
-    for label, measurement in zip(labels, measurements, strict=True):
-        if measurement.latency_ms is None:
-            errors[label] = measurement.error or "not measured"
+class _Session:
+    """What is known of the pieces, from this call and the ones before."""
+
+    def __init__(
+        self,
+        pieces: Mapping[Label, Piece],
+        device: Device,
+        convert_piece: Callable[[Piece, int], bytes],
+        settings: BenchmarkSettings,
+    ) -> None:
+        self.known: dict[Label, float] = {}  # latencies, ms
+        self.failed: dict[Label, str] = {}
+        self.doubts: dict[str, str] = {}
+        self.measured_on: dict[str, Any] = {}
+        self.conditions: list[dict[str, Any]] = []
+        self._pieces, self._device = pieces, device
+        self._convert_piece, self._settings = convert_piece, settings
+
+    def measure(self, part: Sequence[Label], first: Sequence[Label], on_progress: Progress | None) -> None:
+        """Measure some pieces, and those of the first ones that are known: the anchors."""
+        anchors = [label for label in first if label in self.known]
+        # The anchors first: should the time run out, what was measured without them could not be brought in.
+        labels = [*anchors, *part]
+        measurements = self._device.measure([self._model(*label) for label in labels], self._settings, on_progress)
+        found = dict(zip(labels, measurements, strict=True))
+        self._keep_device(measurements[0].device)
+        measured = {label: row.latency_ms for label, row in found.items() if row.latency_ms is not None}
+        self.failed |= {label: found[label].error or "not measured" for label in part if label not in measured}
+        ratios = [self.known[label] / measured[label] for label in anchors if label in measured]
+        if anchors and not ratios:
+            self.failed |= dict.fromkeys(part, f"none of its anchors ran: {found[anchors[0]].error}")
+            return
+        pace = float(np.median(ratios)) if ratios else 1.0
+        for label in part:
+            if label in measured:
+                self.known[label] = pace * measured[label]
+            if found[label].doubt:
+                self.doubts[_name(*label)] = str(found[label].doubt)
+
+    def _model(self, key: str, size: int) -> BenchmarkModel:
+        piece = self._pieces[key, size]
+        return BenchmarkModel(_name(key, size), self._convert_piece(piece, size), (1, size, size, piece.in_channels))
+
+    def _keep_device(self, facts: Mapping[str, Any]) -> None:
+        self.measured_on = {name: value for name, value in facts.items() if name not in _CONDITIONS}
+        condition = {name: facts[name] for name in _CONDITIONS if name in facts}
+        if condition:
+            self.conditions.append(condition)
+
+    def save(self, path: Path, facts: Mapping[str, Any]) -> None:
+        """Write what is known, atomically."""
+        document = {
+            "facts": facts,
+            "latencies_ms": [[key, size, latency_ms] for (key, size), latency_ms in self.known.items()],
+            "doubts": self.doubts,
+            "measured_on": self.measured_on,
+            "conditions": self.conditions,
+        }
+        io.write_json(path, _KIND, document)
+
+    def load(self, path: Path, facts: Mapping[str, Any]) -> None:
+        """Read what an earlier call measured, if there is something.
+
+        Raises:
+            InputError: If it was measured under other circumstances, or is damaged.
+        """
+        if not path.exists():
+            return
+        advice = "Delete it to begin again."
+        document = io.read_json(path, _KIND, hint=advice)
+        try:
+            _check_same(path, document["facts"], facts)
+            self.known = {(str(key), int(size)): float(ms) for key, size, ms in document["latencies_ms"]}
+            self.doubts, self.conditions = dict(document["doubts"]), list(document["conditions"])
+            self.measured_on = dict(document["measured_on"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"Expected {path} to hold latencies of pieces. Received: {error!r}. {advice}") from error
+        announce(f"{len(self.known)} pieces are known from {path}")
+
+
+def _check_same(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Check that the circumstances of an earlier call are those of this one."""
+    for name, value in expected.items():
+        if found[name] == value:
+            continue
+        if isinstance(value, dict):
+            keys = [key for key in {**value, **found[name]} if found[name].get(key) != value.get(key)]
+            differing = ", ".join(f"{name}.{key}={found[name].get(key)!r} (now {value.get(key)!r})" for key in keys)
         else:
-            latencies[label] = measurement.latency_ms
-            num_doubtful += measurement.doubt is not None
-    if num_doubtful > len(labels) * _USUAL_DOUBTS:
-        announce(
-            f"{num_doubtful} of {len(labels)} pieces ran unevenly on {device.id}; see what the table's report says"
+            differing = f"{name}={found[name]!r} (now {value!r})"
+        raise InputError(
+            f"Expected {path}, which holds what an earlier call measured, to be of the same circumstances. "
+            f"Received: {differing}. Delete it to begin again, or name another table with --output."
         )
-    return latencies, errors, measurements[0].device
 
 
-def _save_part(
-    path: Path | None, facts: Mapping[str, Any], known: Mapping[Label, float], measured_on: Mapping[str, Any]
-) -> None:
-    if path is not None:
-        rows = [[key, size, latency_ms] for (key, size), latency_ms in known.items()]
-        io.write_json(path, _KIND, {"facts": facts, "measured_on": measured_on, "latencies_ms": rows})
+def _share_of(on_progress: Progress | None, start: int, end: int, total: int) -> Progress | None:
+    """Reports the steps of a part, which begins and ends with so many pieces done."""
+    if on_progress is None:
+        return None
+    return lambda steps, num_steps: on_progress(start + (end - start) * steps // max(num_steps, 1), total)
 
 
-def _load_part(path: Path | None, facts: Mapping[str, Any]) -> tuple[dict[Label, float], dict[str, Any]]:
-    """What an earlier call measured under the same circumstances, and the facts about the device."""
-    if path is None or not path.exists():
-        return {}, {}
-    document = io.read_json(path, _KIND, hint="Delete it to begin again.")
-    if document.get("facts") != facts:
-        announce(f"{path} was measured under other circumstances; measuring all again")
-        return {}, {}
-    known = {(str(key), int(size)): float(latency_ms) for key, size, latency_ms in document["latencies_ms"]}
-    announce(f"{len(known)} pieces are known from {path}")
-    return known, document["measured_on"]
+def _name(key: str, size: int) -> str:
+    return f"{key}@{size}"
 
 
 def _image_sizes(space: SearchSpace, image_sizes: Sequence[int] | None) -> tuple[int, ...]:

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,12 @@ def _slow_sum(space: SearchSpace, table: LatencyTable, arch: Arch) -> float:
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_tiny", "mobilenet_v3_w1.0", "proxyless_w1.3", "resnet50d"])
-def test_prediction_is_the_sum_over_the_parts(name: str, formula_device: Any) -> None:
+def test_prediction_is_a_power_of_the_sum_over_the_parts(name: str, formula_device: Any) -> None:
     space = get_search_space(name)
     table = build_latency_table(space, formula_device, lambda piece, size: b"", 10)
     genes = space.sample_genes(np.random.default_rng(0), 40)
-    model = LatencyModel(space, table, slope=1.25, intercept_ms=0.5)
-    expected = [1.25 * _slow_sum(space, table, arch) + 0.5 for arch in space.decode(genes)]
+    model = LatencyModel(space, table, scale=1.25, exponent=1.1)
+    expected = [1.25 * _slow_sum(space, table, arch) ** 1.1 for arch in space.decode(genes)]
     np.testing.assert_allclose(model.predict(genes), expected, rtol=1e-12)
     assert model.predict(space.decode_one(genes[0])) == pytest.approx(expected[0])
     assert isinstance(model.predict(genes[0]), float)
@@ -43,34 +44,32 @@ def test_entries_of_skipped_blocks_do_not_matter(space: SearchSpace, table: Late
     assert first == second
 
 
-def test_calibration_finds_the_line_despite_an_outlier(space: SearchSpace, table: LatencyTable) -> None:
+def test_calibration_finds_scale_and_exponent_despite_an_outlier(space: SearchSpace, table: LatencyTable) -> None:
     archs = [space.sample(np.random.default_rng(seed)) for seed in range(9)]
     plain = LatencyModel(space, table)
-    measured = [1.3 * plain.predict(arch) + 0.2 for arch in archs]
+    measured = [1.3 * plain.predict(arch) ** 1.1 for arch in archs]
     measured[4] *= 1.5
     fitted = plain.calibrate(archs, measured)
-    assert fitted.slope == pytest.approx(1.3, rel=0.03)
+    assert fitted.scale == pytest.approx(1.3, rel=0.03)
+    assert fitted.exponent == pytest.approx(1.1, abs=0.02)
     report = fitted.evaluate(archs[:4] + archs[5:], measured[:4] + measured[5:])
     assert report["mape"] < 0.02
     assert report["within_5_percent"] == 1
     assert report["rank_correlation"] == pytest.approx(1)
 
 
-def test_a_line_that_would_predict_nothing_or_less_becomes_a_factor(space: SearchSpace, table: LatencyTable) -> None:
+def test_measurements_that_follow_no_power_give_a_factor(space: SearchSpace, table: LatencyTable) -> None:
     archs = [space.smallest(24), space.smallest(40), space.largest(24), space.largest(40)]
-    plain = LatencyModel(space, table)
-    sums = np.array([plain.predict(arch) for arch in archs])
-    measured = sums - 0.999 * sums.min() + 1e-5  # as if pieces had a constant too much
-    measured[0] *= 0.001
-    fitted = plain.calibrate(archs, measured.tolist())
-    assert all(fitted.predict(arch) > 0 for arch in archs)
+    fitted = LatencyModel(space, table).calibrate(archs, [4.0, 3.0, 2.0, 1.0])
+    assert fitted.exponent == 1
+    assert fitted.scale > 0
 
 
 def test_few_archs_give_a_factor_only(space: SearchSpace, table: LatencyTable) -> None:
     arch = space.largest()
     plain = LatencyModel(space, table)
     fitted = plain.calibrate([arch], [2 * plain.predict(arch)])
-    assert (fitted.slope, fitted.intercept_ms) == (pytest.approx(2), 0)
+    assert (fitted.scale, fitted.exponent) == (pytest.approx(2), 1)
 
 
 def test_calibration_survives_the_file(space: SearchSpace, table: LatencyTable, tmp_path: Path) -> None:
@@ -82,6 +81,12 @@ def test_calibration_survives_the_file(space: SearchSpace, table: LatencyTable, 
     assert [Arch.from_dict(arch) for arch in loaded.calibration["archs"]] == archs
     assert loaded.calibration["measured_ms"] == [0.5, 4.0]
     assert loaded.calibration["report"]["num_archs"] == 2
+
+
+def test_a_calibration_of_an_earlier_version_is_refused(space: SearchSpace, table: LatencyTable) -> None:
+    old = dataclasses.replace(table, calibration={"slope": 1.0, "intercept_ms": 0.1})
+    with pytest.raises(InputError, match=r"Received: \['intercept_ms', 'slope'\], of an earlier version. Build"):
+        LatencyModel(space, old)
 
 
 def test_unusable_measurements_are_refused(space: SearchSpace, table: LatencyTable) -> None:
