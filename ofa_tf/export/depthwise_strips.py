@@ -44,13 +44,13 @@ def _trim(node: Node, padding: Padding, sizes: tuple[int | None, ...]) -> tuple[
 def _padding(graph: Graph, node: Node) -> tuple[str, Padding]:
     """What a convolution takes before it is padded, and the padding."""
     if node.attributes["padding"] == "same":
-        height, width = (size // 2 for size in node.kernel.shape[:2])
         if node.attributes["stride"] > 1:
             raise InputError(
                 f"Expected {node.name!r} to be padded by a layer before it, as its stride is "
                 f"{node.attributes['stride']}. Received: padding='same', which is uneven. Leave split_depthwise out."
             )
-        return node.inputs[0], ((height, height), (width, width))
+        rows, columns = (((size - 1) // 2, size // 2) for size in node.kernel.shape[:2])  # as TensorFlow pads
+        return node.inputs[0], (rows, columns)
     producer = graph.node(node.inputs[0])
     if producer is not None and producer.op == "pad":
         return producer.inputs[0], producer.attributes["padding"]

@@ -21,19 +21,40 @@ def read_keras(model: keras.Model) -> Graph:
 
     Raises:
         InputError: If a layer is of a type or has a setting that a graph does
-            not have.
+            not have, or is used more than once, or there are several outputs.
     """
+    model = getattr(model, "_functional", None) or model  # of a Sequential, whose own tensors are others
+    if len(model.outputs) != 1:
+        raise InputError(f"Expected the model to have one output. Received: {len(model.outputs)}.")
     names = {id(model.inputs[0]): INPUT}
     nodes: list[Node] = []
     for layer in model.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        inputs = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
-        taken = tuple(names[id(tensor)] for tensor in inputs)
+        call = _only_call(layer, model)
+        taken = tuple(names[id(tensor)] for tensor in call.input_tensors)
         new = _read_layer(layer, taken)
         nodes += new
-        names[id(layer.output)] = new[-1].name if new else taken[0]
+        names[id(call.outputs[0])] = new[-1].name if new else taken[0]
+    last = names[id(model.outputs[0])]
+    if not nodes or nodes[-1].name != last:
+        raise InputError(
+            f"Expected the model's output to come from its last layer. Received: it comes from {last!r}, "
+            f"before {model.layers[-1].name!r}. Leave layers out that lead to no output."
+        )
     return Graph(tuple(model.inputs[0].shape[1:]), tuple(nodes))
+
+
+def _only_call(layer: keras.layers.Layer, model: keras.Model) -> Any:
+    """Keras' node of the one call of a layer in this model; other models may share the layer."""
+    of_model = {id(node) for depth in model._nodes_by_depth.values() for node in depth}
+    calls = [node for node in layer._inbound_nodes if id(node) in of_model]
+    if len(calls) != 1:
+        raise InputError(
+            f"Expected each layer to be used once. Received: {layer.name!r} used {len(calls)} times. "
+            "Use networks such as build_subnet makes."
+        )
+    return calls[0]
 
 
 def _read_layer(layer: keras.layers.Layer, inputs: tuple[str, ...]) -> list[Node]:
@@ -54,6 +75,7 @@ def _read_layer(layer: keras.layers.Layer, inputs: tuple[str, ...]) -> list[Node
 
 def _convolution(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    _require(layer, "data_format", "channels_last")
     _require(layer, "dilation_rate", (1, 1))
     _require(layer, "strides", (layer.strides[0],) * 2)
     if depthwise:
@@ -70,6 +92,8 @@ def _dense(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
 
 
 def _batch_norm(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    if layer.axis not in (-1, len(layer.input.shape) - 1):
+        raise _unsupported(layer, "axis", "the last one")
     mean, variance = (np.asarray(value, np.float64) for value in (layer.moving_mean, layer.moving_variance))
     scale = 1 / np.sqrt(variance + layer.epsilon)
     if layer.scale:
@@ -95,10 +119,12 @@ def _relu(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
 
 
 def _pad(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    _require(layer, "data_format", "channels_last")
     return [Node(layer.name, "pad", inputs, {"padding": layer.padding})]
 
 
 def _pool(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    _require(layer, "data_format", "channels_last")
     _require(layer, "pool_size", (layer.pool_size[0],) * 2)
     _require(layer, "strides", (layer.strides[0],) * 2)
     op = "max_pool" if isinstance(layer, keras.layers.MaxPooling2D) else "average_pool"
@@ -107,14 +133,28 @@ def _pool(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
 
 
 def _mean(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    _require(layer, "data_format", "channels_last")
     mean = Node(layer.name, "mean", inputs)
     if layer.keepdims:
         return [mean]
     return [Node(f"{layer.name}_mean", "mean", inputs), Node(layer.name, "flatten", (f"{layer.name}_mean",))]
 
 
-def _simple(op: str) -> Callable[[Any, tuple[str, ...]], list[Node]]:
-    return lambda layer, inputs: [Node(layer.name, op, inputs)]
+def _flatten(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    _require(layer, "data_format", "channels_last")
+    return [Node(layer.name, "flatten", inputs)]
+
+
+def _of_two(op: str) -> Callable[[Any, tuple[str, ...]], list[Node]]:
+    def read(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+        if len(inputs) != 2:
+            raise InputError(
+                f"Expected the layer {layer.name!r} to take two tensors. Received: {len(inputs)}. "
+                f"Use several layers of type {type(layer).__name__}."
+            )
+        return [Node(layer.name, op, inputs)]
+
+    return read
 
 
 def _with_activation(nodes: list[Node], layer: Any) -> list[Node]:
@@ -163,12 +203,12 @@ _READERS: dict[type, Callable[[Any, tuple[str, ...]], list[Node]]] = {
     keras.layers.BatchNormalization: _batch_norm,
     keras.layers.Activation: _activation,
     keras.layers.ReLU: _relu,
-    keras.layers.Add: _simple("add"),
-    keras.layers.Multiply: _simple("multiply"),
+    keras.layers.Add: _of_two("add"),
+    keras.layers.Multiply: _of_two("multiply"),
     keras.layers.ZeroPadding2D: _pad,
     keras.layers.MaxPooling2D: _pool,
     keras.layers.AveragePooling2D: _pool,
     keras.layers.GlobalAveragePooling2D: _mean,
-    keras.layers.Flatten: _simple("flatten"),
+    keras.layers.Flatten: _flatten,
     keras.layers.Dropout: lambda layer, inputs: [],
 }
