@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from ofa_tf.export.convert import convert
-from ofa_tf.export.graph import INPUT, Graph
+from ofa_tf.export.graph import INPUT, Graph, Node
 from ofa_tf.export.integer import quantize_model, quantize_weights
+from ofa_tf.export.integer_limits import lift_kernels, widen_ranges
 from ofa_tf.export.lowering import one_operator_a_node
 from ofa_tf.export.options import ACTIVATION_BITS
 from ofa_tf.export.ranges import Range, measure_ranges
@@ -26,6 +27,8 @@ class Draft:
         ranges: Of the input and all nodes, see `measure_ranges`; needed where
             activations become integers.
         float_nodes: Names of nodes that stay float where others do not.
+        bias_shifts: What to take from the biases of nodes that do not stay float, an
+            array of shape `(channels,)` by the name of the node.
         remedies: What was done to the graph and the ranges for the sake of
             accuracy, in words.
     """
@@ -35,6 +38,7 @@ class Draft:
     takes_uint8: bool = False
     ranges: Mapping[str, Range] = dataclasses.field(default_factory=dict)
     float_nodes: tuple[str, ...] = ()
+    bias_shifts: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     remedies: tuple[str, ...] = ()
 
     def with_graph(self, graph: Graph, images: Iterable[np.ndarray]) -> "Draft":
@@ -57,4 +61,11 @@ class Draft:
         if self.quantization not in ACTIVATION_BITS:
             return convert(self.graph, self.quantization, self.takes_uint8)
         bits = ACTIVATION_BITS[self.quantization]
-        return quantize_model(convert(self.graph), self.graph, self.ranges, bits, self.takes_uint8, self.float_nodes)
+        ranges = widen_ranges(self.ranges)
+        graph = lift_kernels(self.graph.map(self._shift_bias), ranges, bits, self.float_nodes)
+        return quantize_model(convert(graph), graph, ranges, bits, self.takes_uint8, self.float_nodes)
+
+    def _shift_bias(self, node: Node) -> list[Node]:
+        if node.name not in self.bias_shifts or node.name in self.float_nodes:
+            return [node]
+        return [node.with_weights(bias=node.bias - self.bias_shifts[node.name])]

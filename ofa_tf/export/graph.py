@@ -15,6 +15,7 @@ from ofa_tf.errors import InputError
 
 INPUT = "images"
 LINEAR = ("conv2d", "depthwise_conv2d", "dense")  # operations with the weights `kernel` and `bias`
+KEEPS_RANGE = ("pad", "crop", "max_pool", "average_pool", "flatten")  # whose output has the scale of their input
 
 
 @dataclasses.dataclass(frozen=True)

@@ -56,16 +56,9 @@ class ExportOptions:
             raise InputError(
                 f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."
             )
-        if self.num_representative_images < 1:
-            raise InputError(
-                "Expected `num_representative_images` to be at least 1. "
-                f"Received: num_representative_images={self.num_representative_images}."
-            )
-        if self.qat_epochs < 1 or not 0 < self.qat_learning_rate < 1:
-            raise InputError(
-                "Expected `qat_epochs` to be at least 1 and `qat_learning_rate` to be in (0, 1). "
-                f"Received: qat_epochs={self.qat_epochs}, qat_learning_rate={self.qat_learning_rate}."
-            )
+        for name in ("num_representative_images", "qat_epochs"):
+            _check_count(name, getattr(self, name))
+        _check_learning_rate("qat_learning_rate", self.qat_learning_rate)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +68,27 @@ class FineTuning:
     Args:
         batches: Makes batches of normalised images, `(batch, size, size, 3)`, and
             labels, `(batch,)`.
-        num_steps: Number of the batches.
+        num_steps: Number of the batches; further ones are not used.
         learning_rate: Of Adam in the first step; it falls to 0 along a cosine.
+
+    Raises:
+        InputError: If a number is not allowed.
     """
 
     batches: Callable[[], Iterable[tuple[Any, Any]]]
     num_steps: int
     learning_rate: float = ExportOptions.qat_learning_rate
+
+    def __post_init__(self) -> None:
+        _check_count("num_steps", self.num_steps)
+        _check_learning_rate("learning_rate", self.learning_rate)
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"Expected `{name}` to be a whole number of at least 1. Received: {name}={value}.")
+
+
+def _check_learning_rate(name: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise InputError(f"Expected `{name}` to be in (0, 1). Received: {name}={value}.")

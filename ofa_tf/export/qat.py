@@ -13,14 +13,13 @@ import tensorflow as tf
 import tf_keras
 
 from ofa_tf.errors import InputError
-from ofa_tf.export.graph import INPUT, LINEAR, Graph, Node
+from ofa_tf.export.graph import INPUT, KEEPS_RANGE, LINEAR, Graph, Node
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.options import FineTuning
 from ofa_tf.export.qat_layers import create_layer, round_output, variables
 from ofa_tf.export.ranges import Range
 
 _FUSED = (*LINEAR, "add", "multiply", "add_constant", "scale")
-_KEEPS_RANGE = ("pad", "crop", "max_pool", "average_pool", "flatten")
 
 
 def fine_tune(
@@ -40,7 +39,7 @@ def fine_tune(
         integer model stores.
 
     Raises:
-        InputError: If the training fails.
+        InputError: If the training fails, or there are fewer batches than stated.
 
     Reference: Jacob et al., "Quantization and Training of Neural Networks for
     Efficient Integer-Arithmetic-Only Inference", CVPR 2018, section 3.
@@ -56,9 +55,13 @@ def fine_tune(
 
     twin = QuantizedTwin(graph, ranges)
     learning_rates = tuning.learning_rate * (1 + np.cos(np.pi * np.arange(tuning.num_steps) / tuning.num_steps)) / 2
+    num_done = 0
     for loss in twin.train(batches(), learning_rates):
+        num_done += 1
         if not np.isfinite(loss):
             raise InputError(f"Expected a finite loss. Received: {loss}. Take a lower --qat_learning_rate.")
+    if num_done < tuning.num_steps:
+        raise InputError(f"Expected {tuning.num_steps} batches to fine-tune on. Received: {num_done}.")
     return twin.read_back()
 
 
@@ -91,7 +94,7 @@ class QuantizedTwin:
         Args:
             batches: Images as the graph takes them, and probabilities of the
                 classes `(batch, num_classes)`.
-            learning_rates: One a step.
+            learning_rates: One a step; the shorter of both ends the training.
         """
         optimizer = tf_keras.optimizers.legacy.Adam()
         weights = self.network.trainable_variables
@@ -104,7 +107,7 @@ class QuantizedTwin:
             optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
             return loss
 
-        for (images, targets), learning_rate in zip(batches, learning_rates, strict=True):
+        for (images, targets), learning_rate in zip(batches, learning_rates, strict=False):
             optimizer.learning_rate = learning_rate
             yield float(step(tf.convert_to_tensor(images), tf.convert_to_tensor(targets)))
 
@@ -136,7 +139,7 @@ def rounded_outputs(graph: Graph) -> set[str]:
     for node in graph.nodes:
         consumers = graph.consumers(node.name)
         is_fused = len(consumers) == 1 and node.op in _FUSED and _is_clamp(consumers[0])
-        if node.op not in _KEEPS_RANGE and not is_fused:
+        if node.op not in KEEPS_RANGE and not is_fused:
             names.add(node.name)
     return names
 

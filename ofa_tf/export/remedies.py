@@ -5,13 +5,13 @@ Correction", ICCV 2019.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from ofa_tf.export.draft import Draft
-from ofa_tf.export.graph import LINEAR, Graph, Node
+from ofa_tf.export.graph import KEEPS_RANGE, LINEAR, Graph, Node
 from ofa_tf.export.graph_function import iterate_outputs, run_node
 from ofa_tf.export.layer_errors import LayerError
 from ofa_tf.export.ranges import Range
@@ -41,19 +41,41 @@ def apply_remedies(draft: Draft, images: Sequence[np.ndarray], divergence: Diver
 
 
 def keep_float(draft: Draft, errors: Sequence[LayerError]) -> Iterator[Draft]:
-    """Leave ever more nodes float, up to half of them, those first to which int8 adds most error.
+    """Leave ever more layers float (mixed precision), those first to which int8 adds most error.
+
+    What such a layer takes stays float, too: often it is there that the error is,
+    in channels too small for the steps of the tensor, and shows only behind.
 
     Args:
         draft: With integer activations.
         errors: Of the layers of its model, see `layer_errors`.
+
+    Yields:
+        Drafts with the 1, 2, 4, ... worst layers float, up to a quarter of all.
     """
     worst = [entry.name for entry in sorted(errors, key=lambda entry: -entry.added)]
     num = 1
-    while num <= len(worst) / 2:
+    while num <= len(worst) / 4:
+        chosen = (source for name in worst[:num] for source in (name, *_sources(draft.graph, name, worst)))
+        float_nodes = tuple(name for name in dict.fromkeys(chosen) if name in worst)
         yield dataclasses.replace(
-            draft, float_nodes=tuple(worst[:num]), remedies=(*draft.remedies, f"{num} of {len(worst)} layers float")
+            draft,
+            float_nodes=float_nodes,
+            remedies=(*draft.remedies, f"{len(float_nodes)} of {len(worst)} layers float"),
         )
         num *= 2
+
+
+def _sources(graph: Graph, name: str, stored: Collection[str]) -> list[str]:
+    """The nodes that compute what a node takes, seen through those that are fused with it or only move numbers."""
+    found: list[str] = []
+    node = graph.node(name)
+    for source in node.inputs if node is not None else ():
+        found.append(source)
+        producer = graph.node(source)
+        if producer is not None and (source not in stored or producer.op in KEEPS_RANGE):
+            found += _sources(graph, source, stored)
+    return found
 
 
 def _equalized(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
@@ -61,7 +83,7 @@ def _equalized(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
 
 
 def _bias_corrected(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
-    return draft.with_graph(correct_biases(draft.graph, images), images)
+    return dataclasses.replace(draft, bias_shifts=measure_bias_shifts(draft.graph, images))
 
 
 def _clipped(draft: Draft, images: Sequence[np.ndarray]) -> Draft:
@@ -78,9 +100,10 @@ _REMEDIES: dict[str, Callable[[Draft, Sequence[np.ndarray]], Draft]] = {
 def equalize(graph: Graph, images: Images) -> Graph:
     """Bring the channels between two convolutions to like ranges, where a ReLU or nothing is between.
 
-    A channel is divided by a number in the first convolution and multiplied by it
-    in the second: the network computes the same, and rounding hurts less. Here the
-    ranges are those of the activations, as weights have a scale a channel anyway.
+    (Cross-layer equalization, in one pass.) A channel is divided by a number in the
+    first convolution and multiplied by it in the second: the network computes the
+    same, and rounding hurts less. Here the ranges are those of the activations, as
+    weights have a scale a channel anyway.
 
     Args:
         graph: With batch normalization folded.
@@ -112,7 +135,9 @@ def equalize(graph: Graph, images: Images) -> Graph:
 
 def _even_out(activation: np.ndarray, second: Node) -> np.ndarray:
     """What to divide each channel by, from how large it gets and the convolution that takes it; 1 for dead channels."""
-    weight = _largest_by_channel(second.kernel, second.kernel.ndim - 2)
+    weight = np.abs(second.kernel).max(
+        tuple(axis for axis in range(second.kernel.ndim) if axis != second.kernel.ndim - 2)
+    )
     alive = (activation > 1e-6 * activation.max()) & (weight > 1e-6 * weight.max())
     factor = np.ones_like(activation)
     if alive.any():
@@ -139,7 +164,16 @@ def _equalizable(graph: Graph) -> list[tuple[Node, str, Node]]:
 
 
 def clip_ranges(graph: Graph, ranges: Mapping[str, Range], images: Images) -> dict[str, Range]:
-    """Shrink each range to where rounding and clipping together err least in the mean square."""
+    """Shrink each range to where rounding and clipping together err least in the mean square (MSE range setting).
+
+    Args:
+        graph: The float network.
+        ranges: Of the input and all nodes.
+        images: Some batches of what it takes.
+
+    Returns:
+        The ranges, each times a share between 0.3 and 1.
+    """
 
     def errors(low: float, high: float) -> Callable[[tf.Tensor], tf.Tensor]:
         def measure(x: tf.Tensor) -> tf.Tensor:
@@ -154,15 +188,23 @@ def clip_ranges(graph: Graph, ranges: Mapping[str, Range], images: Images) -> di
     return {name: (shares.get(name, 1) * low, shares.get(name, 1) * high) for name, (low, high) in ranges.items()}
 
 
-def correct_biases(graph: Graph, images: Images) -> Graph:
-    """Take from each bias by how much the rounding of weights moves the mean of the channel.
+def measure_bias_shifts(graph: Graph, images: Images) -> dict[str, np.ndarray]:
+    """By how much the rounding of weights to int8 moves the mean of each channel (bias correction).
+
+    Args:
+        graph: The float network.
+        images: Some batches of what it takes.
+
+    Returns:
+        By the name of each convolution and dense layer, an array of shape
+        `(channels,)`, to be taken from its bias where its weights are rounded.
 
     Reference: Nagel et al., section 4.2 (here measured on images).
     """
-    corrected = [node for node in graph.nodes if node.op in LINEAR]
     sources: dict[str, list[Node]] = {}
-    for node in corrected:
-        sources.setdefault(node.inputs[0], []).append(node)
+    for node in graph.nodes:
+        if node.op in LINEAR:
+            sources.setdefault(node.inputs[0], []).append(node)
 
     def shifts(nodes: list[Node]) -> Callable[[tf.Tensor], tf.Tensor]:
         differences = [
@@ -177,26 +219,19 @@ def correct_biases(graph: Graph, images: Images) -> Graph:
         return measure
 
     total = _over_images(graph, images, {name: shifts(nodes) for name, nodes in sources.items()}, np.add)
-    shift: dict[str, np.ndarray] = {}
+    found: dict[str, np.ndarray] = {}
     for name, nodes in sources.items():
         ends = np.cumsum([len(node.bias) for node in nodes])
-        shift |= dict(
-            zip((node.name for node in nodes), np.split(total[name][:-1] / total[name][-1], ends[:-1]), strict=True)
-        )
-    return graph.map(
-        lambda node: [node.with_weights(bias=node.bias - shift[node.name]) if node.name in shift else node]
-    )
+        parts = np.split(total[name][:-1] / total[name][-1], ends[:-1])
+        found |= dict(zip((node.name for node in nodes), parts, strict=True))
+    return found
 
 
 def round_kernel(node: Node) -> np.ndarray:
-    """The kernel as an int8 model has it: 255 steps a channel, alike on both sides of 0."""
-    largest = _largest_by_channel(node.kernel, node.channel_axis)
-    steps = np.maximum(np.expand_dims(largest, tuple(range(1, node.kernel.ndim - node.channel_axis))), 1e-30) / 127
+    """The kernel as an int8 model has it (per-channel symmetric): 255 steps a channel, alike on both sides of 0."""
+    others = tuple(axis for axis in range(node.kernel.ndim) if axis != node.channel_axis)
+    steps = np.maximum(np.abs(node.kernel).max(others, keepdims=True), 1e-30) / 127
     return (steps * np.rint(node.kernel / steps)).astype(np.float32)
-
-
-def _largest_by_channel(kernel: np.ndarray, channel_axis: int) -> np.ndarray:
-    return np.abs(kernel).max(tuple(axis for axis in range(kernel.ndim) if axis != channel_axis))
 
 
 def _over_images(

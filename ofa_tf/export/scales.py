@@ -34,7 +34,7 @@ def _move_scale(graph: Graph, scale: Node) -> Graph | None:
         elif consumer.op == "scale":
             product = {"factor": factor * consumer.attributes["factor"]}
             changed[consumer.name] = [dataclasses.replace(consumer, inputs=inputs, attributes=product)]
-        elif _commutes(consumer, is_scalar=factor.ndim == 0):
+        elif _commutes(graph, consumer, is_scalar=factor.ndim == 0):
             changed[consumer.name] = behind
         elif factor.ndim == 0 and consumer.op == "add" and others:
             other = graph.sole_producer(others[0], (*LINEAR, "batch_norm"))
@@ -46,8 +46,10 @@ def _move_scale(graph: Graph, scale: Node) -> Graph | None:
     return None
 
 
-def _commutes(node: Node, is_scalar: bool) -> bool:
+def _commutes(graph: Graph, node: Node, is_scalar: bool) -> bool:
     """Whether an operation on one scaled input is the scaled operation."""
     if node.op == "multiply":
         return len(set(node.inputs)) == 2
-    return node.op in _COMMUTES_WITH_SCALE or (node.op == "flatten" and is_scalar)
+    if node.op == "flatten":  # behind the last one, there are no weights to take it
+        return is_scalar and bool(graph.consumers(node.name))
+    return node.op in _COMMUTES_WITH_SCALE

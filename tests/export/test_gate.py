@@ -10,6 +10,7 @@ import pytest
 
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
+from ofa_tf.export import remedies
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.gate import GateReport, Reference, compare, find_fault
 from ofa_tf.export.graph import Node
@@ -186,14 +187,26 @@ def test_where_int8_falls_short_what_helps_is_done_and_recorded(
     assert shipped["top1"] >= 0.7
 
 
+def test_where_nothing_else_helps_the_worst_layers_stay_float(
+    subnet: keras.Model, data: ExportData, arch: Arch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remedies, "_REMEDIES", {})
+    uneven, options = _with_uneven_channels(subnet), ExportOptions("int8", max_accuracy_drop=0.3)
+    shipped = ship(uneven, arch, tmp_path / "m.tflite", options, data)
+    (remedy,) = shipped["remedies"]
+    assert re.fullmatch(r"\d+ of \d+ layers float", remedy)
+    assert shipped["top1"] >= 0.7
+    assert load_sidecar(tmp_path / "m.tflite")["remedies"] == [remedy]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"quantization": "int4"}, r"`quantization` to be one of .*Received: quantization='int4'"),
         ({"lowering": "folding"}, r"`lowering` to be of .*Received: 'folding'"),
-        ({"num_representative_images": 0}, r"`num_representative_images` to be at least 1. Received: .*=0"),
-        ({"qat_epochs": 0}, r"Received: qat_epochs=0, qat_learning_rate=2e-05"),
-        ({"qat_learning_rate": float("nan")}, r"Received: qat_epochs=3, qat_learning_rate=nan"),
+        ({"num_representative_images": 0}, r"`num_representative_images` to be a whole .* at least 1. Received: .*=0"),
+        ({"qat_epochs": 1.5}, r"`qat_epochs` to be a whole number of at least 1. Received: qat_epochs=1.5"),
+        ({"qat_learning_rate": float("nan")}, r"to be in \(0, 1\). Received: qat_learning_rate=nan"),
         ({"max_accuracy_drop": 1.5}, r"`max_accuracy_drop` to be in \[0, 1\]. Received: max_accuracy_drop=1.5"),
     ],
 )

@@ -108,7 +108,10 @@ def test_a_model_takes_bytes_although_its_first_nodes_stay_float(subnet: keras.M
     images = input_format.round(images)
     draft = make_draft(subnet, "int8", [images], input_format=input_format)
     first = [node.name for node in draft.graph.nodes if node.name.startswith(("images", "stem"))]
-    model = TFLiteModel(dataclasses.replace(draft, float_nodes=tuple(first)).convert())
+    content = dataclasses.replace(draft, float_nodes=tuple(first)).convert()
+    kinds = {name: details["dtype"] for name, details in _details(content, draft.graph).items()}
+    assert (kinds["stem_bn"], kinds["stage1_block1_project_bn"]) == (np.float32, np.int8)
+    model = TFLiteModel(content)
     assert model.input_dtype == np.uint8
     expected = np.asarray(subnet(images))
     actual = model.predict(input_format.denormalize(images))

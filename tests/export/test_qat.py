@@ -20,6 +20,7 @@ from ofa_tf.export.tflite import make_draft, to_tflite
 from tests.support.networks import randomize
 
 NUM_CLASSES = 4
+layers = keras.layers
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +98,42 @@ def test_a_model_that_takes_bytes_is_fine_tuned_for_them(network: keras.Model) -
     input_format = InputFormat("uint8", (127.5,) * 3, (50.0,) * 3)
     pixels = np.random.default_rng(0).integers(0, 256, (64, 12, 12, 3)).astype(np.float32)
     images = (pixels - 127.5) / np.float32(50)
-    expected = np.asarray(network(images))
-    tuning = FineTuning(lambda: iter([(images, expected.argmax(-1))] * 5), 5, 1e-4)
+    known = np.asarray(network(images)).argmax(-1)
+    labels = np.full(64, np.bincount(known, minlength=NUM_CLASSES).argmin())  # the rarest answer
+    tuning = FineTuning(lambda: iter([(images, labels)] * 60), 60, 0.01)
     model = TFLiteModel(to_tflite(network, "qat", [images], "all", input_format, tuning))
     assert model.input_dtype == np.uint8
     assert model.describe_tensors()["input_tensor"]["scale"] == 1
-    actual = model.predict(pixels)
-    assert np.corrcoef(actual.ravel(), expected.ravel())[0, 1] > 0.95
+    assert (known == labels).mean() < 0.5
+    assert (model.predict(pixels).argmax(-1) == labels).mean() > 0.9
+
+
+def test_other_operations_are_fine_tuned_as_they_are_rounded() -> None:
+    images = keras.Input((13, 13, 3), name="images")
+    x = layers.Conv2D(8, 3, strides=2, use_bias=False, name="stem")(layers.ZeroPadding2D(1, name="pad")(images))
+    x = layers.ReLU(6.0, name="stem_relu6")(layers.BatchNormalization(name="stem_bn")(x))
+    x = layers.MaxPooling2D(3, strides=2, padding="same", name="max_pool")(x)
+    shortcut = layers.Conv2D(8, 1, name="shortcut")(layers.AveragePooling2D(2, strides=2, name="average_pool")(x))
+    x = layers.DepthwiseConv2D(3, strides=2, padding="valid", name="depthwise")(layers.ZeroPadding2D(1, name="pad2")(x))
+    x = layers.ReLU(6.0, name="relu6")(layers.BatchNormalization(name="depthwise_bn")(x))
+    x = layers.ReLU(name="sum_relu")(layers.Add(name="sum")([layers.Conv2D(8, 1, name="project")(x), shortcut]))
+    model = keras.Model(images, layers.Dense(4, name="classifier")(layers.GlobalAveragePooling2D(name="mean")(x)))
+    randomize(model, 1)
+    batch = np.random.default_rng(0).standard_normal((64, 13, 13, 3), dtype=np.float32)
+    draft = make_draft(model, "int8", [batch])
+    simulated = QuantizedTwin(draft.graph, draft.ranges).network(batch, training=False).numpy()
+    actual = TFLiteModel(draft.convert()).predict(batch)
+    exact = np.asarray(model(batch))
+    assert np.corrcoef(actual.ravel(), exact.ravel())[0, 1] > 0.99
+    assert np.abs(simulated - actual).mean() < 0.5 * np.abs(exact - actual).mean()
+
+
+def test_too_few_batches_are_named(network: keras.Model, draft: Draft, images: np.ndarray) -> None:
+    tuning = FineTuning(lambda: [(images, np.zeros(64, int))], 2, 1e-5)
+    with pytest.raises(InputError, match=r"Expected 2 batches to fine-tune on. Received: 1"):
+        fine_tune(draft.graph, draft.ranges, network, InputFormat(), tuning)
+    with pytest.raises(InputError, match=r"`num_steps` to be a whole number of at least 1. Received: num_steps=0"):
+        FineTuning(list, 0)
 
 
 def test_fine_tuning_leaves_keras_what_it_is() -> None:

@@ -8,9 +8,10 @@ import tensorflow as tf
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.graph import Graph, Node
 from ofa_tf.export.graph_function import run_all, run_graph
+from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.layer_errors import LayerError, layer_errors
 from ofa_tf.export.ranges import measure_ranges
-from ofa_tf.export.remedies import apply_remedies, clip_ranges, correct_biases, equalize, keep_float, round_kernel
+from ofa_tf.export.remedies import apply_remedies, clip_ranges, equalize, keep_float, measure_bias_shifts, round_kernel
 from ofa_tf.export.tflite import make_draft
 
 
@@ -102,32 +103,52 @@ def test_ranges_are_clipped_where_an_outlier_stretches_them(draft: Draft, images
     assert all(0 <= clipped[name][1] <= stretched[name][1] for name in clipped)
 
 
-@pytest.mark.parametrize("has_bias", [True, False])
-@pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d"])
-def test_corrected_biases_bring_the_mean_outputs_back(op: str, has_bias: bool) -> None:
+def _rounding_shows(op: str = "conv2d", has_bias: bool = True) -> tuple[Graph, np.ndarray]:
+    """A graph of one operation whose mean output rounding moves, and what it takes."""
     rng = np.random.default_rng(0)
-    kernel = rng.standard_normal((3, 3, 8, 8 if op == "conv2d" else 1)).astype(np.float32)
-    kernel[0, 0] *= 100  # so that rounding shows
+    shape = {"conv2d": (3, 3, 8, 8), "depthwise_conv2d": (3, 3, 8, 1), "dense": (8, 8)}[op]
+    kernel = rng.standard_normal(shape).astype(np.float32)
+    kernel[0] *= 100
     images = rng.standard_normal((20, 7, 7, 8)).astype(np.float32) + 1
-    bias = rng.standard_normal(8).astype(np.float32)
-    node = Node(
-        "conv",
-        op,
-        ("images",),
-        {"stride": 1, "padding": "valid"},
-        {"kernel": kernel, **({"bias": bias} if has_bias else {})},
-    )
-    graph = Graph((7, 7, 8), (node,))
+    bias = {"bias": rng.standard_normal(8).astype(np.float32)} if has_bias else {}
+    first = [Node("mean", "mean", ("images",)), Node("flat", "flatten", ("mean",))] if op == "dense" else []
+    attributes = {} if op == "dense" else {"stride": 1, "padding": "valid"}
+    node = Node("conv", op, (first[-1].name if first else "images",), attributes, {"kernel": kernel, **bias})
+    return Graph((7, 7, 8), (*first, node)), images
+
+
+@pytest.mark.parametrize("has_bias", [True, False])
+@pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d", "dense"])
+def test_corrected_biases_bring_the_mean_outputs_back(op: str, has_bias: bool) -> None:
+    graph, images = _rounding_shows(op, has_bias)
 
     def means(graph: Graph) -> np.ndarray:
-        return run_graph(graph, tf.constant(images)).numpy().mean((0, 1, 2))
+        values = run_graph(graph, tf.constant(images)).numpy()
+        return values.mean(tuple(range(values.ndim - 1)))
 
     def rounded(graph: Graph) -> Graph:
-        return graph.map(lambda node: [node.with_weights(kernel=round_kernel(node))])
+        return graph.map(lambda node: [node.with_weights(kernel=round_kernel(node)) if node.name == "conv" else node])
 
     assert np.median(np.abs(means(rounded(graph)) - means(graph))) > 0.1
-    corrected = correct_biases(graph, [images[:3], images[3:]])
-    np.testing.assert_allclose(means(rounded(corrected)), means(graph), atol=1e-3)
+    shifts = measure_bias_shifts(graph, [images[:3], images[3:]])
+    np.testing.assert_allclose(means(rounded(graph)) - shifts["conv"], means(graph), atol=1e-3)
+
+
+def test_biases_are_corrected_for_layers_that_are_rounded_only() -> None:
+    graph, images = _rounding_shows()
+    graph = Graph(
+        graph.input_shape, (*graph.nodes, Node("mean", "mean", ("conv",)), Node("flat", "flatten", ("mean",)))
+    )
+    exact = run_graph(graph, tf.constant(images)).numpy()
+    draft = Draft(graph, "int8", ranges=measure_ranges(graph, [images]))
+    corrected = dataclasses.replace(draft, bias_shifts=measure_bias_shifts(graph, [images]))
+    errors = {}
+    for kind, each in (("plain", draft), ("corrected", corrected)):
+        for float_nodes in ((), ("conv",)):
+            content = dataclasses.replace(each, float_nodes=float_nodes).convert()
+            errors[kind, len(float_nodes)] = np.abs((TFLiteModel(content).predict(images) - exact).mean(0)).max()
+    assert errors["corrected", 0] < 0.3 * errors["plain", 0]
+    assert errors["corrected", 1] == errors["plain", 1] < errors["corrected", 0] + 0.5
 
 
 def test_rounded_kernels_have_255_levels_a_channel(draft: Draft) -> None:
@@ -141,8 +162,13 @@ def test_rounded_kernels_have_255_levels_a_channel(draft: Draft) -> None:
                 np.testing.assert_allclose(after / step, np.rint(after / step), atol=1e-3)
 
 
-def test_ever_more_layers_stay_float_the_worst_first(draft: Draft) -> None:
-    errors = [LayerError(f"layer{index}", 1.0, added) for index, added in enumerate([0.1, 0.4, 0.2, 0.3, 0.0, 0.0])]
-    drafts = list(keep_float(draft, errors))
-    assert [changed.float_nodes for changed in drafts] == [("layer1",), ("layer1", "layer3")]
-    assert drafts[1].remedies == ("2 of 6 layers float",)
+def test_ever_more_layers_and_what_they_take_stay_float_the_worst_first(draft: Draft) -> None:
+    names = [node.name for node in draft.graph.nodes]
+    added = dict.fromkeys(names, 0.0) | {"stage1_block1_depthwise_bn": 0.4, "classifier": 0.3}
+    drafts = list(keep_float(draft, [LayerError(name, 1.0, added[name]) for name in names]))
+    assert len(drafts) == int(np.log2(len(names) / 4)) + 1
+    first, second = (set(changed.float_nodes) for changed in drafts[:2])
+    assert {"stage1_block1_depthwise_bn", "stage1_block1_expand_relu"} <= first
+    assert "classifier" not in first
+    assert first | {"classifier"} < second
+    assert drafts[0].remedies == (f"{len(first)} of {len(names)} layers float",)
