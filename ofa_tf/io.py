@@ -105,17 +105,23 @@ def check_replaceable(path: str | Path, kind: str) -> None:
     An arch and the sidecar of a model would otherwise easily meet under one name.
 
     Raises:
-        InputError: If there is a file with another schema.
+        InputError: If there is a file without the kind's schema: another program's,
+            or one written by hand.
     """
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = Path(path).read_bytes()
+    except OSError:
         return
+    try:
+        document = json.loads(content)
+    except ValueError:
+        document = None
     schema = document.get("schema") if isinstance(document, dict) else None
-    if schema is not None and not str(schema).startswith(f"ofa_tf/{kind}/"):
+    if content and not str(schema).startswith(f"ofa_tf/{kind}/"):
+        what = "one without a schema" if schema is None else f"one with the schema {schema!r}"
         raise InputError(
             f"Expected {path} to be free, or an older file of the kind {kind!r}. "
-            f"Received: one with the schema {schema!r}. Choose another name, or move that file away."
+            f"Received: {what}. Choose another name, or move that file away."
         )
 
 

@@ -79,11 +79,11 @@ def test_failure_in_the_block_leaves_the_old_file_and_nothing_else(tmp_path: Pat
 
 def test_value_that_json_does_not_know_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
-    path.write_text("old")
+    io.write_json(path, "arch", {"values": "old"})
 
     with pytest.raises(TypeError, match="set is not JSON serializable"):
         io.write_json(path, "arch", {"values": {1, 2}})
-    assert path.read_text() == "old"
+    assert io.read_json(path, "arch")["values"] == "old"
     assert os.listdir(tmp_path) == ["file.json"]
 
 
@@ -250,6 +250,15 @@ def test_a_json_file_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     io.write_json(path, "arch", {"a": 2})
     assert io.read_json(path, "arch")["a"] == 2
+
+
+@pytest.mark.parametrize("content", [b'{"arch": "by hand"}', b"[1, 2]", b"notes"])
+def test_a_file_without_a_schema_is_not_overwritten(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "net.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"kind 'tflite_model'. Received: one without a schema. Choose another name"):
+        io.write_json(path, "tflite_model", {"a": 2})
+    assert path.read_bytes() == content
 
 
 def test_compressed_archives_that_do_not_unpack_are_damaged(tmp_path: Path) -> None:

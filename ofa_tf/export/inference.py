@@ -23,7 +23,8 @@ class TFLiteModel:
 
     Raises:
         InputError: If the file is missing, damaged, not TFLite or not a model
-            of one image input and one output of shape `(1, classes)`.
+            of one input of shape `(1, size, size, channels)` and one output of
+            shape `(1, classes)`.
     """
 
     def __init__(self, model: bytes | str | Path, num_threads: int = 1) -> None:
@@ -32,10 +33,12 @@ class TFLiteModel:
         content, name = read_tflite(model)
         self._interpreter = create_interpreter(content, name, num_threads)
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0]["shape"]) != 4 or len(outputs[0]["shape"]) != 2:
-            shapes = [tuple(int(n) for n in tensor["shape"]) for tensor in (*inputs, *outputs)]
+        shapes = [tuple(int(n) for n in tensor["shape"]) for tensor in (*inputs, *outputs)]
+        is_classifier = len(inputs) == len(outputs) == 1 and [len(shape) for shape in shapes] == [4, 2]
+        if not is_classifier or shapes[0][:2] != (1, shapes[0][2]) or shapes[1][0] != 1:
             raise InputError(
-                f"Expected {name} to have one image input and one output of shape (1, classes). "
+                f"Expected {name} to have one input of shape (1, size, size, channels) and one output of shape "
+                f"(1, classes). "
                 f"Received: tensors of shape {shapes}. Use a model written by tools/to_tflite.py."
             )
         self._input, self._output = inputs[0], outputs[0]
@@ -153,4 +156,4 @@ def dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
     if not np.issubdtype(values.dtype, np.integer):
         return values.astype(np.float32, copy=False)
     scale, zero_point = tensor["quantization"]
-    return (values.astype(np.float32) - zero_point) * np.float32(scale)
+    return (values.astype(np.float32) - zero_point) * np.float32(scale or 1)

@@ -94,13 +94,14 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
         "size_bytes": len(content),
         **facts,
     }
+    was_there = sidecar.exists()
     # Both files are complete on disk before either gets its name; the sidecar gets its name first.
     try:
         with io.atomic_path(path) as new_model, io.atomic_path(sidecar) as new_sidecar:
             new_model.write_bytes(content)
             io.write_json(new_sidecar, _KIND, payload)
     except OSError:
-        if not path.exists():
+        if not was_there and not path.exists():
             sidecar.unlink(missing_ok=True)
         raise
     return sidecar

@@ -128,8 +128,9 @@ def check_images(
             )
         if not np.isfinite(batch).all():
             raise InputError(f"Expected {rule} to be finite. Received: NaN or infinite values.")
-        checked.append(input_format.denormalize(batch))
-    if not sum(len(batch) for batch in checked):
+        if len(batch):
+            checked.append(input_format.denormalize(batch))
+    if not checked:
         raise InputError(
             f"Expected {rule} for quantization={quantization!r}. "
             f"Received: {'none' if batches is None else 'no image at all'}. Pass some normalised training images."

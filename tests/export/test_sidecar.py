@@ -55,6 +55,22 @@ def test_neither_file_appears_if_one_cannot_be_put_in_place(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_older_sidecar_outlives_a_write_that_fails(
+    arch: Arch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _save(tmp_path / "m.tflite", arch)
+    before = (tmp_path / "m.json").read_bytes()
+    (tmp_path / "m.tflite").rename(tmp_path / "kept.tflite")
+
+    def fail(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        _save(tmp_path / "m.tflite", arch)
+    assert (tmp_path / "m.json").read_bytes() == before
+
+
 def test_a_model_changed_since_is_noticed(arch: Arch, tmp_path: Path) -> None:
     _save(tmp_path / "m.tflite", arch)
     (tmp_path / "m.tflite").write_bytes(CONTENT + b"!")
