@@ -20,10 +20,11 @@ from ofa_tf.export.gate import Reference
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.ship import ship
 from ofa_tf.models.extraction import extract_subnet
-from ofa_tf.pipeline import Limits, export_data, measure_accuracies, measure_latencies, search_under
+from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
 from ofa_tf.progress import on_progress, progress_bar
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.shipping import export_data
 from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES

@@ -8,7 +8,7 @@ With --model instead of --workdir and --arch, it converts a Keras subnet, such a
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.input_format import INPUT_TYPES
 from ofa_tf.export.lowering import LOWERINGS
 from ofa_tf.export.metadata import read_metadata
-from ofa_tf.export.options import QUANTIZATIONS, ExportOptions
+from ofa_tf.export.options import ACTIVATION_BITS, QUANTIZATIONS, ExportOptions
 from ofa_tf.export.sidecar import sidecar_path
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.workdir import Workdir
@@ -83,11 +83,9 @@ def main(argv: Sequence[str]) -> None:
         return
     if _OUTPUT.value is None:
         raise InputError("Expected --output, the file to write, or --describe. Received: neither.")
-    for flag in (_QAT_EPOCHS, _QAT_LEARNING_RATE):
-        if flag.present and _QUANTIZATION.value != "qat":
-            raise InputError(
-                f"Expected --{flag.name} with --quantization=qat only. Received: --quantization={_QUANTIZATION.value}."
-            )
+    _check_of_use((_QAT_EPOCHS, _QAT_LEARNING_RATE), ["qat"])
+    _check_of_use((_NUM_IMAGES,), ACTIVATION_BITS)
+    _check_of_use((_MAX_ACCURACY_DROP,), [name for name in QUANTIZATIONS if name != "none"])
     options = ExportOptions(
         _QUANTIZATION.value,
         tuple(_LOWERING.value),
@@ -97,36 +95,47 @@ def main(argv: Sequence[str]) -> None:
         _QAT_EPOCHS.value,
         _QAT_LEARNING_RATE.value,
     )
-    shipped, faults = _ship_model(options) if _MODEL.value is not None else _ship_subnets(options)
-    for facts in shipped:
-        top1 = "not measured (no --dataset)" if facts["top1"] is None else f"{facts['top1']:.2%}"
-        sidecar = sidecar_path(facts["path"])
-        remedies = "".join(f", {remedy}" for remedy in facts["remedies"])
-        print(f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}{remedies}; facts in {sidecar}")
-    if len(faults) == 1:
-        raise InputError(faults[0])
-    if faults:
-        print("\n".join(f"not written: {fault}" for fault in faults), file=sys.stderr)
-        num_archs = len(faults) + len(shipped)
-        raise InputError(
-            f"Expected all {num_archs} models to be good. Received: {len(faults)} that are not, listed above."
-        )
+    if _MODEL.value is not None:
+        _ship_model(options)
+    else:
+        _ship_subnets(options)
 
 
-def _ship_model(options: ExportOptions) -> tuple[list[dict[str, Any]], list[str]]:
+def _check_of_use(given: Sequence[flags.FlagHolder], quantizations: Collection[str]) -> None:
+    """Check that flags that only some quantizations heed are given with those."""
+    for flag in given:
+        if flag.present and _QUANTIZATION.value not in quantizations:
+            raise InputError(
+                f"Expected --{flag.name} with --quantization={' or '.join(quantizations)} only. "
+                f"Received: --quantization={_QUANTIZATION.value}."
+            )
+
+
+def _report(facts: Mapping[str, Any]) -> None:
+    """Say what was written, at once: a later fault or Ctrl-C does not undo it."""
+    top1 = "not measured (no --dataset)" if facts["top1"] is None else f"{facts['top1']:.2%}"
+    sidecar = sidecar_path(facts["path"])
+    remedies = "".join(f", {remedy}" for remedy in facts["remedies"])
+    print(
+        f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}{remedies}; facts in {sidecar}", flush=True
+    )
+
+
+def _ship_model(options: ExportOptions) -> None:
     if _WORKDIR.value is not None or _ARCH.value is not None:
         raise InputError("Expected --model, or --workdir and --arch. Received: both.")
+    if _DATA_DIR.value is not None and _DATASET.value is None:
+        raise InputError("Expected --data_dir with --dataset only. Received: no --dataset.")
     if not Path(_MODEL.value).is_file():
         raise InputError(f"Expected --model to be a .keras file. Received: no file at {_MODEL.value}.")
     _check_output(_OUTPUT.value)
     configure_tensorflow()
-    from ofa_tf.pipeline import ship_model
+    from ofa_tf.shipping import ship_model
 
-    model, output = _MODEL.value, _OUTPUT.value
-    return [ship_model(model, output, options, _DATASET.value, _DATA_DIR.value)], []
+    _report(ship_model(_MODEL.value, _OUTPUT.value, options, _DATASET.value, _DATA_DIR.value))
 
 
-def _ship_subnets(options: ExportOptions) -> tuple[list[dict[str, Any]], list[str]]:
+def _ship_subnets(options: ExportOptions) -> None:
     if _WORKDIR.value is None or not _ARCH.value:
         missing = "--workdir" if _WORKDIR.value is None else "--arch"
         raise InputError(f"Expected --workdir and --arch, or --model. Received: no {missing}.")
@@ -141,12 +150,18 @@ def _ship_subnets(options: ExportOptions) -> tuple[list[dict[str, Any]], list[st
     for text in _ARCH.value:
         _warn_of_other_precision(text)
     configure_tensorflow()
-    from ofa_tf.pipeline import ship_subnet, ship_subnets
+    from ofa_tf.shipping import ship_subnet, ship_subnets
 
-    if len(archs) > 1:
-        return ship_subnets(workdir, archs, options)
-    ((path, arch),) = archs.items()
-    return [ship_subnet(workdir, arch, path, options)], []
+    if len(archs) == 1:
+        ((path, arch),) = archs.items()
+        _report(ship_subnet(workdir, arch, path, options))
+        return
+    faults = ship_subnets(workdir, archs, options, _report)
+    if faults:
+        print("\n".join(f"not written: {fault}" for fault in faults), file=sys.stderr)
+        raise InputError(
+            f"Expected all {len(archs)} models to be good. Received: {len(faults)} that are not, listed above."
+        )
 
 
 def _parse_archs(workdir: Workdir) -> dict[str, Arch]:

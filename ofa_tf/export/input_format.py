@@ -38,7 +38,7 @@ class InputFormat:
 
     Raises:
         InputError: If `input_type` is unknown, or `mean` and `std` are missing or
-            of different lengths.
+            of different lengths, or a number of `std` is not positive.
     """
 
     input_type: str = "normalized"
@@ -52,12 +52,14 @@ class InputFormat:
                 f"Expected `mean` and `std`, one number a channel, for input_type={self.input_type!r}. "
                 f"Received: mean={self.mean}, std={self.std}."
             )
+        if not all(number > 0 for number in self.std):
+            raise InputError(f"Expected `std` to be above 0. Received: std={self.std}.")
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "InputFormat":
         """The format that a model's metadata name; see `describe`."""
         normalization = facts.get("normalization") or {}
-        mean, std = (tuple(normalization.get(name, ())) for name in ("mean", "std"))
+        mean, std = (tuple(normalization.get(name) or ()) for name in ("mean", "std"))
         return cls(facts.get("input_type", "normalized"), mean, std)
 
     @property

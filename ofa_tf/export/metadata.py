@@ -27,10 +27,14 @@ def add_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     model = unpack_model(content)
-    kept = [entry for entry in model.metadata or [] if _name(entry) != ENTRY]
     data = np.frombuffer(json.dumps(facts, ensure_ascii=False).encode(), np.uint8)
-    model.buffers.append(schema.BufferT(data=data))
-    model.metadata = [*kept, schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)]
+    entries = model.metadata or []
+    own = next((entry for entry in entries if _name(entry) == ENTRY), None)
+    if own is None:
+        model.buffers.append(schema.BufferT())
+        own = schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)
+        model.metadata = [*entries, own]
+    model.buffers[own.buffer].data = data
     return pack_model(model)
 
 

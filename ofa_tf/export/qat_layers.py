@@ -19,7 +19,7 @@ def _import_tfmot() -> Any:
     import tensorflow_model_optimization as tfmot
 
     if before is None:
-        del os.environ[variable]
+        os.environ.pop(variable, None)
     else:
         os.environ[variable] = before
     return tfmot

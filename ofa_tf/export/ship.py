@@ -123,6 +123,7 @@ class _Network:
         self.num_classes = int(subnet.output_shape[-1])
         self.description = describe(arch, options, self.num_classes, self._input_format, data.class_names)
         self._reference = reference
+        self._last: tuple[Draft, bytes] | None = None  # that was converted
 
     def draft(self) -> Draft:
         """As the options say."""
@@ -139,8 +140,10 @@ class _Network:
         )
 
     def convert(self, draft: Draft) -> bytes:
-        """Content of the `.tflite` file, with metadata."""
-        return add_metadata(draft.convert(), self.description)
+        """Content of the `.tflite` file, with metadata; that of the last draft is kept, as several ask for it."""
+        if self._last is None or self._last[0] is not draft:
+            self._last = (draft, add_metadata(draft.convert(), self.description))
+        return self._last[1]
 
     def check(self, content: bytes) -> GateReport:
         """The model beside the network, on the held-out images."""

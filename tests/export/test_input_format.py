@@ -101,5 +101,7 @@ def test_rounding_changes_only_what_a_camera_does_not_give(normalized: np.ndarra
 def test_wrong_formats_are_refused() -> None:
     with pytest.raises(InputError, match=r"`input_type` to be one of .*Received: input_type='float16'"):
         InputFormat("float16")
+    with pytest.raises(InputError, match=r"`std` to be above 0. Received: std=\(0.0,\)"):
+        InputFormat("uint8", (1.0,), (0.0,))
     with pytest.raises(InputError, match=r"one number a channel, for input_type='uint8'. Received: mean=\(\), std="):
         InputFormat("uint8")

@@ -24,6 +24,7 @@ def test_facts_are_replaced_not_piled_up(float_model: bytes, tmp_path: Path) -> 
     twice = add_metadata(once, {"round": 2})
     (tmp_path / "m.tflite").write_bytes(twice)
     assert read_metadata(tmp_path / "m.tflite") == {"round": 2}
+    assert len(twice) == len(once)
 
 
 def test_weights_stay_aligned(subnet: keras.Model, images: np.ndarray) -> None:

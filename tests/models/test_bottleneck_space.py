@@ -16,9 +16,10 @@ from ofa_tf.models.channel_sorting import sort_channels
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.saving import load_supernet, save_supernet
 from ofa_tf.models.supernet import Supernet, build_supernet
-from ofa_tf.pipeline import measure_accuracies, search_under, ship_subnet
+from ofa_tf.pipeline import measure_accuracies, search_under
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.shipping import ship_subnet
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASE_NAMES, select_phases
 from ofa_tf.training.trainer import train
