@@ -11,6 +11,7 @@ other.
 """
 
 import operator
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,12 +48,10 @@ def main(argv: Sequence[str]) -> None:
     del argv
     if _LIST_DEVICES.value:
         print("host\tdevice")
-        try:
-            phones = list_phones()
-        except InputError as error:  # whoever has no phone needs no adb
-            print(f"adb\tno phones: {error}")
+        if shutil.which("adb") is None:  # whoever has no phone needs no adb
+            print("adb\tno phones: the program adb is not installed")
             return
-        for serial, state in phones.items():
+        for serial, state in list_phones().items():
             print(f"adb:{serial}\t{state}")
         return
     if _FETCH.value is not None:
@@ -69,6 +68,8 @@ def main(argv: Sequence[str]) -> None:
     )
     if not _MODEL.value:
         raise InputError("Expected --model to name at least one TFLite file. Received: none.")
+    if len(_DEVICE.value) > 1 and "host" in _DEVICE.value and flags.FLAGS["cpu_mask"].present:
+        raise InputError("Expected --cpu_mask with the host or with phones. Received: both. Measure them in two calls.")
     devices = [device_flags.device_from_flags(device_id) for device_id in _DEVICE.value]
     missing = [path for path in _MODEL.value if not Path(path).is_file()]
     if missing:

@@ -69,6 +69,7 @@ class Adb:
 
     def __init__(self, serial: str, wait_s: float = 0.0, program: str = "adb") -> None:
         self.serial = serial
+        self.waited_s = 0.0  # for the phone, in all
         self._wait_s = wait_s
         self._program = program
 
@@ -93,8 +94,8 @@ class Adb:
 
         Args:
             script: The script; parts that vary must be quoted.
-            timeout_s: Seconds that it may take. `None`: it is a small one, and if
-                it takes long, the connection is at fault.
+            timeout_s: Seconds that it may take, in each attempt. `None`: it is a
+                small one, and if it takes long, the connection is at fault.
 
         Raises:
             InputError: If the phone is not reached.
@@ -102,11 +103,9 @@ class Adb:
                 run on the phone.
         """
 
-        deadline = time.monotonic() + (timeout_s or 0)
-
         def attempt() -> ShellResult:
-            if timeout_s is not None:  # for all attempts together, but for a last chance
-                return self._run_script(script, max(deadline - time.monotonic(), 1.0))
+            if timeout_s is not None:
+                return self._run_script(script, timeout_s)
             with _timeouts_as_faults():
                 return self._run_script(script, _ANSWER_S)
 
@@ -194,19 +193,31 @@ class Adb:
         Raises:
             PhoneLostError: If it is not back in time, or refuses this computer.
         """
-        deadline, is_announced = time.monotonic() + self._wait_s, False
-        while (state := self.state()) != "device":
-            if state == "unauthorized" or time.monotonic() >= deadline:
-                raise _not_ready(self.serial, state)
-            if not is_announced:
-                announce(f"{self.serial} is {state}; waiting for it up to {self._wait_s / 60:g} minutes")
-                is_announced = True
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-            if ":" in self.serial:  # a phone in the network; one on USB comes back by itself
-                with contextlib.suppress(TimeoutError):
-                    # An offline one counts as connected: without the first, the second does nothing.
-                    execute([self._program, "disconnect", self.serial], _ANSWER_S)
-                    execute([self._program, "connect", self.serial], _ANSWER_S)
+        start, is_announced = time.monotonic(), False
+        try:
+            while (state := self._state_for_waiting(start + self._wait_s)) != "device":
+                if state == "unauthorized" or time.monotonic() >= start + self._wait_s:
+                    raise _not_ready(self.serial, state)
+                if not is_announced:
+                    announce(f"{self.serial} is {state}; waiting for it up to {self._wait_s / 60:g} minutes")
+                    is_announced = True
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                if ":" in self.serial:  # a phone in the network; one on USB comes back by itself
+                    with contextlib.suppress(TimeoutError):
+                        # An offline one counts as connected: without the first, the second does nothing.
+                        execute([self._program, "disconnect", self.serial], _ANSWER_S)
+                        execute([self._program, "connect", self.serial], _ANSWER_S)
+        finally:
+            self.waited_s += time.monotonic() - start
+
+    def _state_for_waiting(self, deadline: float) -> str:
+        """The state; "absent" while there is time left and adb does not answer, as when its server is restarted."""
+        try:
+            return self.state()
+        except PhoneLostError:
+            if time.monotonic() >= deadline:
+                raise
+            return "absent"
 
 
 @contextlib.contextmanager

@@ -84,9 +84,11 @@ def parse_benchmark_output(text: str, needed_flags: Collection[str] = ()) -> Ben
     """
     lines = [_PREFIX.sub("", line.rstrip("\r"), count=1) for line in text.split("\n")]
     _check_flags(lines, needed_flags)
-    if any(line.startswith("Benchmarking failed") for line in lines):
-        errors = [line.strip() for line in text.splitlines() if line.startswith("ERROR")] or ["no reason"]
-        raise InputError(f"Expected the benchmark to run the model. Received: {errors[0].removeprefix('ERROR: ')}")
+    failure = next((index for index, line in enumerate(lines) if line.startswith("Benchmarking failed")), None)
+    if failure is not None:
+        errors = [line.strip().removeprefix("ERROR: ") for line in text.splitlines() if line.startswith("ERROR")]
+        reason = errors[0] if errors else _last_line(lines[:failure])  # old builds print no severities
+        raise InputError(f"Expected the benchmark to run the model. Received: {reason or 'no reason'}")
     statistics = [(line, _parse_statistics(line)) for line in lines if line.startswith("count=")]
     if len(statistics) != 2:
         raise InputError(

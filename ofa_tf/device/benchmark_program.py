@@ -19,11 +19,30 @@ _DELEGATE_FLAGS = {
     "none": "--use_xnnpack=false",
 }
 DELEGATES = tuple(_DELEGATE_FLAGS)
-_NAMED_DELEGATES = ("gpu", "nnapi")  # whose names, as benchmark_model prints them, contain this
+# What the names of delegates that benchmark_model prints contain, in small letters; it says nothing of "none".
+_DELEGATE_NAMES = {"gpu": ("gpu", "litert_cl", "opencl"), "nnapi": ("nnapi",)}
 _FOLDER = "/data/local/tmp"
 _PREFIX = "ofa_tf_"
 _OLD_MINUTES = 60
 _CALL_S = 300.0  # that a call may take: a model that hangs shall not use up the time of all
+
+
+class TimeLimit:
+    """Time that a measurement may take, without that in which its phone was gone.
+
+    Args:
+        adb: The phone.
+        seconds: The limit.
+    """
+
+    def __init__(self, adb: Adb, seconds: float) -> None:
+        self.seconds = seconds
+        self._adb, self._end = adb, time.monotonic() + seconds - adb.waited_s
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left."""
+        return self._end + self._adb.waited_s - time.monotonic()
 
 
 class BenchmarkProgram:
@@ -40,13 +59,13 @@ class BenchmarkProgram:
         self.adb, self.folder = adb, folder
         self._delegate, self._cpu_mask = delegate, cpu_mask
 
-    def run(self, model: str, flags: Sequence[str], deadline: float) -> BenchmarkOutput:
+    def run(self, model: str, flags: Sequence[str], limit: TimeLimit) -> BenchmarkOutput:
         """Run a model.
 
         Args:
             model: Its path on the phone.
             flags: How, besides the delegate.
-            deadline: When it must have ended, as `time.monotonic` tells time.
+            limit: For all that is measured.
 
         Raises:
             InputError: If the program fails, or another delegate ran the model.
@@ -61,7 +80,7 @@ class BenchmarkProgram:
             f'{_kill(self.folder)}; sh -c \'echo $$ > "$0"; exec "$@"\' {self.folder}/process {command}; '
             f"status=$?; rm -f {self.folder}/process; (exit $status)"
         )
-        left_s = deadline - time.monotonic()
+        left_s = limit.left_s
         if left_s <= 0:
             raise TimeoutError
         try:
@@ -88,9 +107,10 @@ class BenchmarkProgram:
 
     def _check_delegate(self, output: BenchmarkOutput) -> None:
         """Without the delegate that was asked for, the CPU runs the model, and says so at most."""
-        if self._delegate not in _NAMED_DELEGATES:
+        names = _DELEGATE_NAMES.get(self._delegate)
+        if names is None:
             return
-        is_other = output.delegates and not any(self._delegate in name.lower() for name in output.delegates)
+        is_other = output.delegates and not any(name in found.lower() for found in output.delegates for name in names)
         if output.refusal is not None or is_other:
             what = repr(output.refusal) if output.refusal else f"the delegates {', '.join(output.delegates)}"
             raise InputError(f"Expected the {self._delegate} delegate to run the model. Received: {what}.")

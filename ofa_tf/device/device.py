@@ -93,19 +93,21 @@ class Measurement:
         model: Name of the model.
         latency_ms: Median over the runs that count, milliseconds; `None` if the
             model could not be measured.
-        latency_low_ms: Lower end of the median's 95 % confidence interval.
+        latency_low_ms: Lower end of the median's 95 % confidence interval; with
+            fewer than six rounds, the smallest, which is less sure.
         latency_high_ms: Upper end.
         latency_p5_ms: 5th percentile of the runs that count.
         latency_p95_ms: 95th percentile of the runs that count.
         num_runs: Number of runs that count.
         num_disturbed_runs: Number of runs left out because something else
             slowed the machine down meanwhile.
-        peak_ram_bytes: Memory that loading and running the model took, or `None`
-            if that is not known.
+        peak_ram_bytes: Memory that loading and running the model took (on phones,
+            all that the process took), or `None` if that is not known.
         num_partitions: Number of parts that the delegate took over (1 is best); on
             phones also those left to the CPU. `None` if that is not known.
         device: Facts about device, runtime and settings, as they were in fact: a
-            phone bundles rounds, and its `flags` are those of `benchmark_model`.
+            phone bundles rounds, and its `flags` are what `benchmark_model` was given
+            besides delegate and model.
         operators: Operator profile: `kind`, `name`, `mean_ms` and `is_in_delegate`
             of each, see `benchmark_output.Operator`; `None` if there is none.
         doubt: Why the latency is not to be trusted, such as a hot phone; `None` if

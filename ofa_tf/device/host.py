@@ -34,7 +34,8 @@ class HostDevice:
     a model that crashes takes nothing along. If that process dies, the model it
     was busy with is recorded as failed and the others are measured again. The
     process is pinned to as many cores as it has threads. Models whose runs differ
-    are measured again, together with others, as before.
+    are measured again, together with others, as before. (Two measurements at once
+    choose the same core, and disturb each other.)
 
     Args:
         command: The program that measures, see `host_runner`.
@@ -53,7 +54,7 @@ class HostDevice:
 
     def describe(self) -> dict[str, Any]:
         """Facts that latencies depend on."""
-        return dict(_describe())
+        return {**_describe(), "cpu_mask": self._cpu_mask}
 
     def measure(
         self,

@@ -5,8 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from ofa_tf.device.adb import Adb, PhoneLostError, find_phone
 from ofa_tf.device.benchmark_binary import find_benchmark_binary
 from ofa_tf.device.benchmark_output import BenchmarkOutput, Operator
-from ofa_tf.device.benchmark_program import DELEGATES, BenchmarkProgram, install_benchmark_program
+from ofa_tf.device.benchmark_program import DELEGATES, BenchmarkProgram, TimeLimit, install_benchmark_program
 from ofa_tf.device.cores import parse_cpu_mask
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from ofa_tf.device.phone_condition import cool_down, read_condition
@@ -78,7 +77,7 @@ class PhoneDevice:
     Each model is run by a process of its own, whose start takes longer than some
     runs: rounds are bundled into at most six, each with more runs, which are
     interleaved, so that a warming phone slows all models alike. Models whose
-    rounds differ, or of which most rounds ran on a hot phone, are measured again,
+    rounds differ, or of which too few rounds ran on a cool phone, are measured again,
     and marked if that does not help. What is pushed lies in a folder of its own,
     which is removed at the end; if the phone is lost, by a later call.
 
@@ -145,38 +144,26 @@ class PhoneDevice:
             "flags": flags,
             "before": read_condition(adb),
         }
-        deadline = time.monotonic() + settings.time_limit_s
-        done, total = 0, num_rounds * len(models)
+        limit = TimeLimit(adb, settings.time_limit_s)
         with (
             install_benchmark_program(
                 adb, self._find_binary(device["abi"]), self._settings.delegate, self._settings.cpu_mask
             ) as program,
-            tempfile.TemporaryDirectory(prefix="ofa_tf_") as local_folder,
+            tempfile.TemporaryDirectory(prefix="ofa_tf_") as folder,
         ):
             runs = [
-                _Runs(model, Path(local_folder) / f"{index}.tflite", num_rounds, settings.time_limit_s)
+                _Runs(model, Path(folder) / f"{index}.tflite", program, flags, num_rounds, limit)
                 for index, model in enumerate(models)
             ]
-            left = list(runs)
-            for _ in range(1 + _MAX_REPEATS):
-                for _ in range(num_rounds):
-                    for run in left:
-                        run.add_round(program, flags, deadline)
-                        done += 1
-                        if on_progress is not None:
-                            on_progress(done, total)
-                left = [run for run in left if run.error is None and run.doubt is not None]
-                if not left or time.monotonic() >= deadline:
-                    break
-                total += num_rounds * len(left)
-            with contextlib.suppress(PhoneLostError):  # what was measured is worth more
+            _run_rounds(runs, num_rounds, limit, on_progress)
+            with _losses_announced(adb.serial):
                 for run in runs:
                     if settings.measure_peak_ram:
-                        run.add_memory(program, flags, deadline)
+                        run.add_memory()
                     if settings.profile_operators:
-                        run.add_operators(program, flags, deadline)
-        with contextlib.suppress(PhoneLostError):
-            device["after"] = read_condition(adb)
+                        run.add_operators()
+        with _losses_announced(adb.serial):
+            device["after"] = read_condition(adb.without_waiting())
         return [run.measurement(device) for run in runs]
 
     def _flags(self, settings: BenchmarkSettings, num_runs: int) -> list[str]:
@@ -190,20 +177,63 @@ class PhoneDevice:
         ]
 
 
+def _run_rounds(runs: Sequence["_Runs"], num_rounds: int, limit: TimeLimit, on_progress: Progress | None) -> None:
+    """All rounds of all models, in turns, and again of those whose latency is doubtful."""
+    done, total, left = 0, num_rounds * len(runs), list(runs)
+
+    def run_all() -> None:
+        nonlocal done
+        for _ in range(num_rounds):
+            for run in left:
+                run.add_round()
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, total)
+
+    run_all()
+    with _losses_announced("the phone"):
+        for _ in range(_MAX_REPEATS):
+            left = [run for run in left if run.error is None and run.doubt is not None]
+            if not left or limit.left_s <= 0:
+                return
+            total += num_rounds * len(left)
+            run_all()
+
+
+@contextlib.contextmanager
+def _losses_announced(phone: str) -> Iterator[None]:
+    """Goes on without a phone that is lost: what was measured is worth more than what is missing."""
+    try:
+        yield
+    except PhoneLostError as error:
+        announce(f"{phone} was lost after all had been measured: {error}")
+
+
 class _Runs:
     """The rounds of one model.
 
     Args:
         model: The model.
         spare: Where to write it if it is no file.
+        program: Runs it.
+        flags: How.
         num_rounds: Rounds that it should have.
-        time_limit_s: Limit that ends the last one, for messages.
+        limit: For all models together.
     """
 
-    def __init__(self, model: BenchmarkModel, spare: Path, num_rounds: int, time_limit_s: float) -> None:
+    def __init__(
+        self,
+        model: BenchmarkModel,
+        spare: Path,
+        program: BenchmarkProgram,
+        flags: Sequence[str],
+        num_rounds: int,
+        limit: TimeLimit,
+    ) -> None:
         self.error: str | None = None
-        self._model, self._num_rounds = model, num_rounds
-        self._limit_reason = f"the time limit of {time_limit_s:g} s was reached"
+        self._model, self._program, self._flags = model, program, flags
+        self._num_rounds, self._limit = num_rounds, limit
+        self._limit_reason = f"the time limit of {limit.seconds:g} s was reached"
         self._hot: list[BenchmarkOutput] = []  # of rounds on a phone that slowed itself down
         self._cool: list[BenchmarkOutput] = []
         self._cut: str | None = None
@@ -214,14 +244,16 @@ class _Runs:
             spare.write_bytes(model.content)
         self._path = spare if isinstance(model.content, bytes) else model.content
 
-    def add_round(self, program: BenchmarkProgram, flags: Sequence[str], deadline: float) -> None:
+    def add_round(self) -> None:
         """Run the model once more, or keep why that is not possible."""
         if self.error is not None:
             return
         num_before = len(self._outputs)
         try:
-            is_hot = not cool_down(program.adb, deadline)
-            output = self._run(program, flags, deadline)
+            if self._limit.left_s <= 0:
+                raise TimeoutError
+            is_hot = not cool_down(self._program.adb, self._limit.left_s)
+            output = self._run()
             (self._hot if is_hot else self._cool).append(output)
         except PhoneLostError:
             raise
@@ -229,33 +261,31 @@ class _Runs:
             if num_before == 0:
                 self.error = self._limit_reason
             elif num_before < self._num_rounds:
-                self._cut = f"{self._limit_reason} in round {num_before + 1}"
+                self._cut = self._cut or f"{self._limit_reason} in round {num_before + 1}"
         except InputError as error:
             if num_before < self._num_rounds:
                 self.error = str(error)
             else:  # it was being repeated
                 self._cut = str(error)
 
-    def add_memory(self, program: BenchmarkProgram, flags: Sequence[str], deadline: float) -> None:
+    def add_memory(self) -> None:
         """Measure the memory, in a call of its own: who watches it disturbs the runs."""
-        output = self._run_aside(program, [*flags, "--report_peak_memory_footprint=true"], deadline, "memory")
+        output = self._run_aside("--report_peak_memory_footprint=true", "memory")
         self._peak_ram_bytes = None if output is None else output.peak_ram_bytes
 
-    def add_operators(self, program: BenchmarkProgram, flags: Sequence[str], deadline: float) -> None:
+    def add_operators(self) -> None:
         """Measure the operators, in a call of its own: it makes the runs slower."""
         what = "operator profile"
-        output = self._run_aside(program, [*flags, "--enable_op_profiling=true"], deadline, what)
+        output = self._run_aside("--enable_op_profiling=true", what)
         self._operators = () if output is None else output.operators
         if output is not None and not output.operators:
             announce(f"no {what} of {self._model.name}: benchmark_model printed none")
 
-    def _run_aside(
-        self, program: BenchmarkProgram, flags: Sequence[str], deadline: float, what: str
-    ) -> BenchmarkOutput | None:
+    def _run_aside(self, flag: str, what: str) -> BenchmarkOutput | None:
         if self.error is not None:
             return None
         try:
-            return self._run(program, flags, deadline)
+            return self._run(flag)
         except PhoneLostError:
             raise
         except TimeoutError:
@@ -265,16 +295,16 @@ class _Runs:
         announce(f"no {what} of {self._model.name}: {reason}")
         return None
 
-    def _run(self, program: BenchmarkProgram, flags: Sequence[str], deadline: float) -> BenchmarkOutput:
+    def _run(self, *flags: str) -> BenchmarkOutput:
         if self._remote is None:
             try:
                 sha256 = hashlib.sha256(self._path.read_bytes()).hexdigest()
             except OSError as error:
                 raise InputError(f"Expected to read {self._path}. Received: {error}.") from error
-            remote = f"{program.folder}/{sha256[:16]}.tflite"  # needs no quotes, whatever the file is called
-            program.adb.push(self._path, remote)
+            remote = f"{self._program.folder}/{sha256[:16]}.tflite"  # needs no quotes, whatever the file is called
+            self._program.adb.push(self._path, remote)
             self._remote = remote
-        return program.run(self._remote, [*flags, *self._shape_flags], deadline)
+        return self._program.run(self._remote, [*self._flags, *flags, *self._shape_flags], self._limit)
 
     @functools.cached_property
     def _shape_flags(self) -> list[str]:
@@ -297,14 +327,17 @@ class _Runs:
 
     @property
     def _latencies_ms(self) -> list[float]:
-        return [_latency_us(output) / 1000 for output in self._counted]
+        """Medians of the rounds; means, where there are none or they are too coarse."""
+        medians_us = [output.median_us or 0.0 for output in self._counted]
+        is_fine = min(medians_us) > 0 and np.median(medians_us) >= _COARSE_US
+        return [us / 1000 for us in (medians_us if is_fine else [output.mean_us for output in self._counted])]
 
     @property
     def doubt(self) -> str | None:
         """Why the latency is not to be trusted: too few rounds, or too few on a cool phone, or rounds that differ."""
         if self._cut is not None:
             return self._cut
-        if len(self._hot) > len(self._cool):
+        if self._hot and len(self._cool) < self._num_rounds:
             return f"the phone was hot in {len(self._hot)} of {len(self._outputs)} rounds"
         return find_doubt(self._latencies_ms)
 
@@ -339,8 +372,3 @@ class _Runs:
         else:
             p5_ms, p95_ms = np.median(known, axis=0) / 1000
         return float(p5_ms), float(p95_ms)
-
-
-def _latency_us(output: BenchmarkOutput) -> float:
-    median_us = output.median_us or 0.0
-    return median_us if median_us >= _COARSE_US else output.mean_us

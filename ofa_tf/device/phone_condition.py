@@ -36,12 +36,12 @@ def read_condition(adb: Adb) -> dict[str, Any]:
     }
 
 
-def cool_down(adb: Adb, deadline: float) -> bool:
+def cool_down(adb: Adb, limit_s: float) -> bool:
     """Wait while a phone slows itself down for its heat.
 
     Args:
         adb: The phone.
-        deadline: When to stop waiting at the latest, as `time.monotonic` tells time.
+        limit_s: How long to wait at most, seconds; two minutes, if that is less.
 
     Returns:
         Whether it is cool, or does not tell.
@@ -49,7 +49,7 @@ def cool_down(adb: Adb, deadline: float) -> bool:
     Raises:
         InputError: If the phone is not reached.
     """
-    end, is_announced = min(deadline, time.monotonic() + _COOL_DOWN_S), False
+    end, is_announced = time.monotonic() + min(limit_s, _COOL_DOWN_S), False
     while True:
         status = _thermal_status(adb)
         if status is None or status <= _MAX_THERMAL_STATUS:

@@ -107,6 +107,7 @@ def test_a_warm_up_without_runs_is_fine() -> None:
         (NEW.replace(RUNS, "INFO: count=0").replace("(avg): 55043.2", "(avg): 0"), "a positive time"),
         (NEW.replace("max=60727 ", ""), "Received: 'count=50"),
         (NEW.replace("(MB) via periodic monitoring: 23.5", "(MB) via periodic monitoring: n/a"), "monitoring: n/a"),
+        ("Failed to apply delegate.\nBenchmarking failed.", "Failed to apply delegate"),  # an old build
         ("ERROR: Failed to apply XNNPACK delegate.\nERROR: Benchmarking failed.", "Failed to apply XNNPACK delegate"),
     ],
 )
