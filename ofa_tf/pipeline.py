@@ -10,7 +10,7 @@ import numpy as np
 
 from ofa_tf import io
 from ofa_tf.arch import Arch
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
+from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.device.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
@@ -26,6 +26,7 @@ from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sa
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import Found, find_arch, make_constraints
+from ofa_tf.search_space import SearchSpace
 from ofa_tf.workdir import Workdir
 
 _SEARCH_SPLIT = "validation"
@@ -102,8 +103,7 @@ def measure_latencies(
             raise InputError(f"Expected `{name}` to be at least {minimum}. Received: {name}={number}.")
     space = workdir.space
     path = path or workdir.latency_table_path(device.id, precision)
-    io.check_output(path)
-    _check_same_device(path, device, num_threads)
+    _check_table_path(path, space, device, precision, num_threads)
     part_path = path.with_suffix(".part.json")
     table = _measure_pieces(workdir, device, precision, num_threads, time_limit_s, part_path)
     # The smallest and the largest, as the model must hold for both, and what networks usually are. (A set of mostly
@@ -111,34 +111,44 @@ def measure_latencies(
     archs = [space.smallest(), space.largest()]
     genes = space.sample_genes(np.random.default_rng(seed), num_networks - len(archs) + num_held_out)
     archs += space.decode(genes)
-    measured_ms, doubts = _measure_networks(workdir, device, archs, precision, num_threads, time_limit_s)
-    model = LatencyModel(space, table).calibrate(archs[:num_networks], measured_ms[:num_networks])
-    held_out, held_out_ms = archs[num_networks:], measured_ms[num_networks:]
+    measurements = _measure_networks(workdir, device, archs, precision, num_threads, time_limit_s)
+    networks, networks_ms = _those_that_ran(archs[:num_networks], measurements[:num_networks], MIN_ARCHS_FOR_EXPONENT)
+    held_out, held_out_ms = _those_that_ran(archs[num_networks:], measurements[num_networks:], 1)
+    model = LatencyModel(space, table).calibrate(networks, networks_ms)
     report = model.evaluate(held_out, held_out_ms)
     calibration = {
         **(model.table.calibration or {}),
         "held_out": {"archs": [arch.to_dict() for arch in held_out], "measured_ms": held_out_ms, "report": report},
-        "doubts": doubts,
+        "doubts": [f"{row.model}: {row.doubt}" for row in measurements if row.doubt],
+        "failed": [f"{row.model}: {row.error}" for row in measurements if row.error],
     }
     dataclasses.replace(model.table, calibration=calibration).save(path)
     part_path.unlink(missing_ok=True)
     predicted_ms = np.atleast_1d(model.predict(space.encode(held_out)))
-    title = f"{space.name} on {device.id}, {precision}: {num_held_out} random networks"
+    title = f"{space.name} on {device.id}, {precision}: {len(held_out)} random networks"
     plot = scatter_svg(held_out_ms, predicted_ms, title, "measured latency, ms", "predicted latency, ms")
     io.write_bytes(path.with_suffix(".svg"), plot.encode())
     return report
 
 
-def _check_same_device(path: Path, device: Device, num_threads: int) -> None:
-    """Check that a table that is replaced was measured in the same way; on the host, of another computer is no use."""
+def _check_table_path(path: Path, space: SearchSpace, device: Device, precision: str, num_threads: int) -> None:
+    """Check, before all is measured, that a table can be written to a path and replaces none of another kind.
+
+    Raises:
+        InputError: If it cannot, or does.
+    """
+    io.check_output(path)
+    io.check_replaceable(path, "latency_table")
+    if path.suffix == ".svg":
+        raise InputError(f"Expected --output to be a JSON file; the plot gets the suffix .svg. Received: {path}.")
     if not path.exists():
         return
-    try:
-        found = LatencyTable.load(path).device
-    except InputError:  # no table, or a damaged one: no loss
-        return
-    now = {**device.describe(), "num_threads": num_threads}
-    names = ["delegate", "cpu_mask", "num_threads", *(["model"] if device.id != "host" else [])]
+    table = LatencyTable.load(path)
+    found = {**table.device, "space": table.space.name, "precision": table.precision}
+    now = {**device.describe(), "num_threads": num_threads, "space": space.name, "precision": precision}
+    names = ["space", "precision", "delegate", "cpu_mask", "num_threads"]
+    if device.id != "host":  # a host's table is of no use on another computer
+        names.append("model")
     for name in names:
         if found.get(name) != now.get(name):
             raise InputError(
@@ -171,26 +181,44 @@ def _measure_pieces(
 
 def _measure_networks(
     workdir: Workdir, device: Device, archs: Sequence[Arch], precision: str, num_threads: int, time_limit_s: float
-) -> tuple[list[float], list[str]]:
-    """Latencies of whole networks, milliseconds, and which are doubtful and why."""
+) -> list[Measurement]:
+    """Measure whole networks."""
     models = []
     with progress_bar(len(archs), "converting networks", "network") as bar:
         for index, arch in enumerate(archs):
             subnet = build_subnet(workdir.space, arch, workdir.supernet.num_classes)
-            models.append(BenchmarkModel(str(index), _convert(subnet, precision)))
+            models.append(BenchmarkModel(f"network {index}", _convert(subnet, precision)))
             bar.update()
     settings = BenchmarkSettings(
         num_threads=num_threads, rounds=20, min_time_s=6.0, measure_peak_ram=False, time_limit_s=time_limit_s
     )
     with progress_bar(1, f"networks on {device.id}", "step") as bar:
         measurements = device.measure(models, settings, on_progress(bar))
-    failed = [measurement.error for measurement in measurements if measurement.latency_ms is None]
-    if failed:
-        raise InputError(f"Expected whole networks to run on {device.id}. Received: {failed[0]}.")
-    doubts = [f"{measurement.model}: {measurement.doubt}" for measurement in measurements if measurement.doubt]
-    if doubts:
-        announce(f"{len(doubts)} of {len(models)} networks have doubtful latencies, such as {doubts[0]}")
-    return [measurement.latency_ms or 0.0 for measurement in measurements], doubts
+    for what, faults in (
+        ("did not run and are left out", [f"{row.model}: {row.error}" for row in measurements if row.error]),
+        ("have doubtful latencies", [f"{row.model}: {row.doubt}" for row in measurements if row.doubt]),
+    ):
+        if faults:
+            announce(f"{len(faults)} of {len(models)} networks {what}, such as {faults[0]}")
+    return measurements
+
+
+def _those_that_ran(
+    archs: Sequence[Arch], measurements: Sequence[Measurement], at_least: int
+) -> tuple[list[Arch], list[float]]:
+    """Archs and latencies, milliseconds, of the networks that ran.
+
+    Raises:
+        InputError: If they are too few.
+    """
+    ran = [(arch, row.latency_ms) for arch, row in zip(archs, measurements, strict=True) if row.latency_ms is not None]
+    if len(ran) < at_least:
+        errors = [row.error for row in measurements if row.error]
+        raise InputError(
+            f"Expected at least {at_least} of {len(archs)} networks to run. Received: {len(ran)}; {errors[0]}. "
+            "The pieces are kept: the same command measures the networks again."
+        )
+    return [arch for arch, _ in ran], [latency_ms for _, latency_ms in ran]
 
 
 def search_under(

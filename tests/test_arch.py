@@ -133,8 +133,8 @@ def test_file_without_notes_and_schema_is_read(tmp_path: Path) -> None:
     path.write_text(json.dumps(FIELDS))
 
     assert Arch.load(path) == Arch.from_dict(FIELDS)
-    Arch.load(path).save(path)
-    assert "notes" not in json.loads(path.read_text())
+    Arch.load(path).save(tmp_path / "saved.json")
+    assert "notes" not in json.loads((tmp_path / "saved.json").read_text())
 
 
 def test_missing_file_is_reported_with_how_to_make_one(tmp_path: Path) -> None:

@@ -1,10 +1,17 @@
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ofa_tf import pipeline
+from ofa_tf.device.device import Measurement
+from ofa_tf.device.host import HostDevice
+from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.errors import InputError
 from ofa_tf.quickstart import QuickstartSettings
 from ofa_tf.runtime import configure_tensorflow
+from tests.support.spaces import MICRO, SMALL
 
 
 @pytest.mark.parametrize(
@@ -22,3 +29,52 @@ def test_a_quickstart_that_would_fail_after_its_training_is_refused_before(setti
 def test_a_negative_number_of_threads_is_refused() -> None:
     with pytest.raises(InputError, match="Received: intra_op_threads=-1"):
         configure_tensorflow(-1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_threads": 2}, "measured with num_threads=2, .* Received: one with 1. Name another file with --output"),
+        ({"precision": "int8"}, "measured with precision='int8', .* Received: one with 'float32'"),
+        ({"device": HostDevice(cpu_mask="1")}, "measured with cpu_mask='1', .* Received: one with None"),
+        ({"space": SMALL}, "measured with space='small', .* Received: one with 'micro'"),
+    ],
+)
+def test_a_latency_table_that_was_measured_in_another_way_is_not_replaced(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    path, given = (
+        tmp_path / "t.json",
+        {"space": MICRO, "device": HostDevice(), "precision": "float32", "num_threads": 1},
+    )
+    pipeline._check_table_path(path, **given)
+    device = {**HostDevice().describe(), "num_threads": 1}
+    LatencyTable(MICRO, 3, "float32", device, {}, (16,), 0.1, {}).save(path)
+    pipeline._check_table_path(path, **given)
+    with pytest.raises(InputError, match=message):
+        pipeline._check_table_path(path, **{**given, **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.svg", r"Expected --output to be a JSON file; the plot gets the suffix .svg"),
+        ("arch.json", r"Received: one with the schema 'ofa_tf/arch/1'"),
+        ("damaged.json", r"Received: one without a schema"),
+    ],
+)
+def test_a_path_that_is_no_latency_table_s_is_refused_before_all_is_measured(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "arch.json").write_text('{"schema": "ofa_tf/arch/1"}')
+    (tmp_path / "damaged.json").write_text('{"schema": "ofa_tf/late')
+    with pytest.raises(InputError, match=message):
+        pipeline._check_table_path(tmp_path / name, MICRO, HostDevice(), "float32", 1)
+
+
+def test_networks_that_do_not_run_are_left_out_unless_too_few_are_left() -> None:
+    archs = [MICRO.smallest(), MICRO.largest(), MICRO.smallest(20)]
+    rows = [Measurement("a", 1.0), Measurement("b", None, error="out of memory"), Measurement("c", 2.0)]
+    assert pipeline._those_that_ran(archs, rows, 2) == ([archs[0], archs[2]], [1.0, 2.0])
+    with pytest.raises(InputError, match=r"at least 3 of 3 networks to run. Received: 2; out of memory. The pieces"):
+        pipeline._those_that_ran(archs, rows, 3)

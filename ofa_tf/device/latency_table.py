@@ -24,7 +24,7 @@ class LatencyTable:
         space: The search space.
         num_classes: Number of classes of the head.
         precision: `"float32"` or `"int8"`.
-        device: Facts about the device, from `Device.describe`, and the threads.
+        device: Facts about device, runtime and settings, see `Measurement.device`.
         settings: The settings of the measurement, as data.
         image_sizes: The measured image sizes, ascending, pixels.
         overhead_ms: Latency of a network that does nothing.

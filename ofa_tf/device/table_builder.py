@@ -83,7 +83,8 @@ def build_latency_table(
         "settings": {name: value for name, value in settings.to_dict().items() if name not in _FREE_SETTINGS},
         "image_sizes": list(sizes),
         "lowering": list(lowering),
-        "device": device.describe(),
+        # A phone in the network has another serial number every day.
+        "device": {name: value for name, value in device.describe().items() if name != "serial"},
         "versions": io.versions(),
     }
     session = _Session(pieces, device, convert_piece, settings)
@@ -95,21 +96,22 @@ def build_latency_table(
         part = [label for label in labels[start : start + _PART] if label not in session.known]
         end = min(start + _PART, len(labels))
         if part:
-            session.measure(part, labels[:_NUM_ANCHORS], _share_of(on_progress, end - len(part), end, len(labels)))
+            anchors = [label for label in labels if label in session.known][:_NUM_ANCHORS]
+            progress = _share_of(on_progress, end - len(part), end, len(labels))
+            try:
+                session.measure(part, anchors, progress)
+            except InputError as error:
+                raise type(error)(f"{error}{session.advice(part_path)}") from error
             if part_path is not None:
                 session.save(part_path, facts)
         if on_progress is not None:
             on_progress(end, len(labels))
     if session.failed:
-        (key, size), error = next(iter(session.failed.items()))
+        (key, size), error_text = next(iter(session.failed.items()))
         raise InputError(
-            f"Expected all {len(pieces)} pieces of {space.name} to run on the device {device.id!r}. "
-            f"Received: {key}@{size}: {error} (and {len(session.failed) - 1} more failures)."
+            f"Expected all {len(pieces)} pieces of {space.name} to run on the device {device.id!r}. Received: "
+            f"{key}@{size}: {error_text} (and {len(session.failed) - 1} more failures).{session.advice(part_path)}"
         )
-    overhead_ms = session.known[(OVERHEAD, 1)]
-    entries: dict[str, dict[int, float]] = {}
-    for key, size in list(pieces)[1:]:
-        entries.setdefault(key, {})[size] = max(session.known[(key, size)] - overhead_ms, 0.0)
     return LatencyTable(
         space,
         num_classes,
@@ -117,8 +119,8 @@ def build_latency_table(
         session.measured_on,
         settings.to_dict(),
         sizes,
-        overhead_ms,
-        entries,
+        session.known[(OVERHEAD, 1)],
+        session.entries(),
         lowering=tuple(lowering),
         doubts=session.doubts,
         conditions=tuple(session.conditions),
@@ -143,9 +145,8 @@ class _Session:
         self._pieces, self._device = pieces, device
         self._convert_piece, self._settings = convert_piece, settings
 
-    def measure(self, part: Sequence[Label], first: Sequence[Label], on_progress: Progress | None) -> None:
-        """Measure some pieces, and those of the first ones that are known: the anchors."""
-        anchors = [label for label in first if label in self.known]
+    def measure(self, part: Sequence[Label], anchors: Sequence[Label], on_progress: Progress | None) -> None:
+        """Measure some pieces, and some that are known, the anchors, by which they are brought to the same pace."""
         # The anchors first: should the time run out, what was measured without them could not be brought in.
         labels = [*anchors, *part]
         measurements = self._device.measure([self._model(*label) for label in labels], self._settings, on_progress)
@@ -174,6 +175,23 @@ class _Session:
         if condition:
             self.conditions.append(condition)
 
+    def entries(self) -> dict[str, dict[int, float]]:
+        """The latencies less the overhead, by key and size, in the order of the pieces."""
+        entries: dict[str, dict[int, float]] = {}
+        for key, size in self._pieces:
+            if key != OVERHEAD:
+                entries.setdefault(key, {})[size] = max(self.known[key, size] - self.known[OVERHEAD, 1], 0.0)
+        return entries
+
+    def advice(self, path: Path | None) -> str:
+        """What an error should add about the pieces that are known."""
+        if path is None or not self.known:
+            return ""
+        return (
+            f" {len(self.known)} pieces are kept: the same command goes on with the others "
+            "(with a higher --time_limit_s, if it was reached)."
+        )
+
     def save(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Write what is known, atomically."""
         document = {
@@ -195,11 +213,15 @@ class _Session:
             return
         advice = "Delete it to begin again."
         document = io.read_json(path, _KIND, hint=advice)
+        found = document.get("facts")
+        if isinstance(found, dict) and found.keys() == facts.keys():
+            _check_same(path, found, facts)
         try:
-            _check_same(path, document["facts"], facts)
             self.known = {(str(key), int(size)): float(ms) for key, size, ms in document["latencies_ms"]}
             self.doubts, self.conditions = dict(document["doubts"]), list(document["conditions"])
             self.measured_on = dict(document["measured_on"])
+            if found != facts:
+                raise ValueError("its facts are incomplete")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"Expected {path} to hold latencies of pieces. Received: {error!r}. {advice}") from error
         announce(f"{len(self.known)} pieces are known from {path}")
@@ -210,7 +232,7 @@ def _check_same(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any
     for name, value in expected.items():
         if found[name] == value:
             continue
-        if isinstance(value, dict):
+        if isinstance(value, dict) and isinstance(found[name], dict):
             keys = [key for key in {**value, **found[name]} if found[name].get(key) != value.get(key)]
             differing = ", ".join(f"{name}.{key}={found[name].get(key)!r} (now {value.get(key)!r})" for key in keys)
         else:
@@ -225,7 +247,14 @@ def _share_of(on_progress: Progress | None, start: int, end: int, total: int) ->
     """Reports the steps of a part, which begins and ends with so many pieces done."""
     if on_progress is None:
         return None
-    return lambda steps, num_steps: on_progress(start + (end - start) * steps // max(num_steps, 1), total)
+    most = start
+
+    def report(steps: int, num_steps: int) -> None:
+        nonlocal most
+        most = max(most, start + (end - start) * steps // max(num_steps, 1))  # repeats make more steps
+        on_progress(most, total)
+
+    return report
 
 
 def _name(key: str, size: int) -> str:

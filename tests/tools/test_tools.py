@@ -130,6 +130,23 @@ def test_a_search_without_the_device_s_latency_table_says_how_to_build_it(
     assert "python tools/build_latency_table.py --device=host --precision=int8 --workdir=" in line
 
 
+def test_a_latency_table_under_another_name_is_searched_and_not_replaced(
+    run: Run, quickstart: Path, tmp_path: Path
+) -> None:
+    table, output = tmp_path / "mine.json", tmp_path / "a.json"
+    shutil.copy(quickstart / "latency_tables" / "host_float32.json", table)
+    options = ("--max_latency_ms=99", "--num_generations=2", "--num_finalists=0", f"--output={output}")
+    result = run("tools/search.py", f"--workdir={quickstart}", f"--latency_table={table}", *options)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "latency_ms" in json.loads(output.read_text())["notes"]["costs"]
+    before = table.read_bytes()
+    line = _error_line(
+        run("tools/build_latency_table.py", f"--workdir={quickstart}", "--num_threads=2", f"--output={table}")
+    )
+    assert f"Expected the latency table {table} to have been measured with num_threads=2" in line
+    assert table.read_bytes() == before
+
+
 def test_several_archs_become_a_folder_of_models(run: Run, quickstart: Path, found: Path, tmp_path: Path) -> None:
     options = (f"--workdir={quickstart}", f"--arch=min,{found}", "--quantization=dynamic", "--max_accuracy_drop=100")
     result = run("tools/to_tflite.py", *options, f"--output={tmp_path / 'models'}")
