@@ -99,23 +99,7 @@ class HostDevice:
                 reason = session.errors.get(index) or session.death or "not measured"
                 measurements.append(Measurement(model.name, None, device=device, error=reason))
                 continue
-            summary, facts = summaries[index], session.facts[index]
-            measurements.append(
-                Measurement(
-                    model=model.name,
-                    latency_ms=summary.median_ms,
-                    latency_low_ms=summary.low_ms,
-                    latency_high_ms=summary.high_ms,
-                    latency_p5_ms=summary.p5_ms,
-                    latency_p95_ms=summary.p95_ms,
-                    num_runs=summary.num_runs,
-                    num_disturbed_runs=summary.num_disturbed_runs,
-                    peak_ram_bytes=facts.get("peak_ram_bytes"),
-                    num_partitions=facts.get("num_partitions"),
-                    device=device,
-                    doubt=summary.doubt,
-                )
-            )
+            measurements.append(_measurement(model.name, summaries[index], session.facts[index], device))
         return measurements
 
     def _measure_repeatedly(self, job: dict[str, Any], session: "_Session") -> None:
@@ -185,6 +169,23 @@ class _Session:
     def summaries(self) -> dict[int, RunSummary]:
         """The statistics of each model that ran."""
         return dict(zip(self.runs, summarize_runs(list(self.runs.values())), strict=True))
+
+
+def _measurement(name: str, summary: RunSummary, facts: dict[str, Any], device: dict[str, Any]) -> Measurement:
+    return Measurement(
+        model=name,
+        latency_ms=summary.median_ms,
+        latency_low_ms=summary.low_ms,
+        latency_high_ms=summary.high_ms,
+        latency_p5_ms=summary.p5_ms,
+        latency_p95_ms=summary.p95_ms,
+        num_runs=summary.num_runs,
+        num_disturbed_runs=summary.num_disturbed_runs,
+        peak_ram_bytes=facts.get("peak_ram_bytes"),
+        num_partitions=facts.get("num_partitions"),
+        device=device,
+        doubt=summary.doubt,
+    )
 
 
 def _with_company(doubtful: Sequence[int], measured: Collection[int], num_together: int) -> list[int]:

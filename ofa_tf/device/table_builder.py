@@ -76,41 +76,14 @@ def build_latency_table(
     pieces: dict[Label, Piece] = {(OVERHEAD, 1): Piece(OVERHEAD, 8)}
     for piece, spatial in distinct_pieces(space, sizes):
         pieces |= {(piece.key, size): piece for size in spatial}
-    facts = {
-        "space": space.to_dict(),
-        "num_classes": num_classes,
-        "precision": precision,
-        "settings": {name: value for name, value in settings.to_dict().items() if name not in _FREE_SETTINGS},
-        "image_sizes": list(sizes),
-        "lowering": list(lowering),
-        # A phone in the network has another serial number every day.
-        "device": {name: value for name, value in device.describe().items() if name != "serial"},
-        "versions": io.versions(),
-    }
     session = _Session(pieces, device, convert_piece, settings)
-    if part_path is not None:
-        session.load(part_path, json.loads(json.dumps(facts)))  # as they come back from the file
-    # Shuffled, so that the pieces of a round are as mixed as those of a network.
-    labels = [list(pieces)[index] for index in np.random.default_rng(0).permutation(len(pieces))]
-    for start in range(0, len(labels), _PART):
-        part = [label for label in labels[start : start + _PART] if label not in session.known]
-        end = min(start + _PART, len(labels))
-        if part:
-            anchors = [label for label in labels if label in session.known][:_NUM_ANCHORS]
-            progress = _share_of(on_progress, end - len(part), end, len(labels))
-            try:
-                session.measure(part, anchors, progress)
-            except InputError as error:
-                raise type(error)(f"{error}{session.advice(part_path)}") from error
-            if part_path is not None:
-                session.save(part_path, facts)
-        if on_progress is not None:
-            on_progress(end, len(labels))
+    facts = _circumstances(space, device, num_classes, precision, settings, sizes, lowering)
+    session.measure_all(part_path, facts, on_progress)
     if session.failed:
-        (key, size), error_text = next(iter(session.failed.items()))
+        (key, size), error = next(iter(session.failed.items()))
         raise InputError(
             f"Expected all {len(pieces)} pieces of {space.name} to run on the device {device.id!r}. Received: "
-            f"{key}@{size}: {error_text} (and {len(session.failed) - 1} more failures).{session.advice(part_path)}"
+            f"{key}@{size}: {error} (and {len(session.failed) - 1} more failures).{session.advice(part_path)}"
         )
     return LatencyTable(
         space,
@@ -125,6 +98,30 @@ def build_latency_table(
         doubts=session.doubts,
         conditions=tuple(session.conditions),
     )
+
+
+def _circumstances(
+    space: SearchSpace,
+    device: Device,
+    num_classes: int,
+    precision: str,
+    settings: BenchmarkSettings,
+    image_sizes: Sequence[int],
+    lowering: Sequence[str],
+) -> dict[str, Any]:
+    """What must be alike for measurements to be of one table, as it comes back from a file."""
+    facts = {
+        "space": space.to_dict(),
+        "num_classes": num_classes,
+        "precision": precision,
+        "settings": {name: value for name, value in settings.to_dict().items() if name not in _FREE_SETTINGS},
+        "image_sizes": list(image_sizes),
+        "lowering": list(lowering),
+        # A phone in the network has another serial number every day.
+        "device": {name: value for name, value in device.describe().items() if name != "serial"},
+        "versions": io.versions(),
+    }
+    return dict(json.loads(json.dumps(facts)))
 
 
 class _Session:
@@ -144,6 +141,26 @@ class _Session:
         self.conditions: list[dict[str, Any]] = []
         self._pieces, self._device = pieces, device
         self._convert_piece, self._settings = convert_piece, settings
+
+    def measure_all(self, path: Path | None, facts: Mapping[str, Any], on_progress: Progress | None) -> None:
+        """Measure what an earlier call left, part by part; see `build_latency_table`."""
+        if path is not None:
+            self.load(path, facts)
+        # Shuffled, so that the pieces of a round are as mixed as those of a network.
+        labels = [list(self._pieces)[index] for index in np.random.default_rng(0).permutation(len(self._pieces))]
+        for start in range(0, len(labels), _PART):
+            part = [label for label in labels[start : start + _PART] if label not in self.known]
+            end = min(start + _PART, len(labels))
+            if part:
+                anchors = [label for label in labels if label in self.known][:_NUM_ANCHORS]
+                try:
+                    self.measure(part, anchors, _share_of(on_progress, end - len(part), end, len(labels)))
+                except InputError as error:
+                    raise type(error)(f"{error}{self.advice(path)}") from error
+                if path is not None:
+                    self.save(path, facts)
+            if on_progress is not None:
+                on_progress(end, len(labels))
 
     def measure(self, part: Sequence[Label], anchors: Sequence[Label], on_progress: Progress | None) -> None:
         """Measure some pieces, and some that are known, the anchors, by which they are brought to the same pace."""

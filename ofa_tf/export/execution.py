@@ -35,6 +35,9 @@ class Execution:
 def inspect_execution(model: bytes | str | Path) -> Execution:
     """Load a model as a phone would and see who runs what.
 
+    Args:
+        model: Content of a `.tflite` file, or its path.
+
     Raises:
         InputError: If the model is missing, damaged or cannot be prepared.
     """

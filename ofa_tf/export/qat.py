@@ -66,7 +66,7 @@ def fine_tune(
 
 
 class QuantizedTwin:
-    """A graph as a tf_keras network that computes what its int8 model will, and can be trained.
+    """A graph as a tf_keras network that computes what its int8 model will, and can be trained (fake quantization).
 
     Args:
         graph: Folded and lowered, as it will be converted.

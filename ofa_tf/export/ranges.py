@@ -19,6 +19,10 @@ def measure_ranges(graph: Graph, batches: Iterable[np.ndarray]) -> dict[str, Ran
         graph: What to run.
         batches: Images as the graph takes them, `(n, height, width, channels)`.
 
+    Returns:
+        Smallest and largest value by the name of the node, and of the input; 0
+        lies between them.
+
     Raises:
         InputError: If an output is not finite, as in a network whose training
             failed.

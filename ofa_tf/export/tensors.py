@@ -15,6 +15,9 @@ def tensors_of_nodes(graph: Graph, interpreter: Any) -> dict[str, list[dict[str,
     Args:
         graph: What was converted.
         interpreter: LiteRT interpreter of the model.
+
+    Returns:
+        Details of tensors by the name of the node, the node's own output last.
     """
     order = {node.name: index for index, node in enumerate(graph.nodes)}
     details = {int(tensor["index"]): tensor for tensor in interpreter.get_tensor_details()}
