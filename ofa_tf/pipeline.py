@@ -139,8 +139,8 @@ def _check_table_path(path: Path, space: SearchSpace, device: Device, precision:
     """
     io.check_output(path)
     io.check_replaceable(path, "latency_table")
-    if path.suffix == ".svg":
-        raise InputError(f"Expected --output to be a JSON file; the plot gets the suffix .svg. Received: {path}.")
+    if path.suffix != ".json":
+        raise InputError(f"Expected --output to end in .json; the plot gets the suffix .svg. Received: {path}.")
     if not path.exists():
         return
     table = LatencyTable.load(path)

@@ -58,8 +58,9 @@ def _fine_tuning(
 
 def ship_subnet(workdir: Workdir, arch: Arch, path: str | Path, options: ExportOptions) -> dict[str, Any]:
     """Calibrate, cut out, convert, check on the test images and write; see `ship`."""
+    evaluator = workdir.evaluator
     announce("calibrating batch normalization, converting, checking on the test images")
-    workdir.evaluator.calibrate(arch)
+    evaluator.calibrate(arch)
     subnet = extract_subnet(workdir.supernet, arch)
     return ship(subnet, arch, path, options, export_data(workdir, arch, options))
 

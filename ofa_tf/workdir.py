@@ -135,7 +135,8 @@ class Workdir:
         if found != (device_id, precision):
             raise InputError(
                 f"Expected {path} to be a latency table of {device_id}, {precision}. "
-                f"Received: one of {', '.join(map(str, found))}."
+                f"Received: one of {', '.join(map(str, found))}. "
+                "Name another device or precision, or build that table with tools/build_latency_table.py."
             )
         if device_id == "host":  # a phone need not be at hand
             table.check_device(get_device(device_id).describe())

@@ -58,7 +58,7 @@ def test_a_latency_table_that_was_measured_in_another_way_is_not_replaced(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.svg", r"Expected --output to be a JSON file; the plot gets the suffix .svg"),
+        ("a.svg", r"Expected --output to end in .json; the plot gets the suffix .svg"),
         ("arch.json", r"Received: one with the schema 'ofa_tf/arch/1'"),
         ("damaged.json", r"Received: one without a schema"),
     ],

@@ -51,8 +51,11 @@ def main(argv: Sequence[str]) -> None:
         if shutil.which("adb") is None:  # whoever has no phone needs no adb
             print("adb\tno phones: the program adb is not installed")
             return
-        for serial, state in list_phones().items():
+        phones = list_phones()
+        for serial, state in phones.items():
             print(f"adb:{serial}\t{state}")
+        if not phones:
+            print("adb\tno phones: adb sees none; plug one in with USB debugging enabled, or run adb connect ADDRESS")
         return
     if _FETCH.value is not None:
         path, sha256 = fetch_benchmark_binary(_FETCH.value)
@@ -73,7 +76,10 @@ def main(argv: Sequence[str]) -> None:
     devices = [device_flags.device_from_flags(device_id) for device_id in _DEVICE.value]
     missing = [path for path in _MODEL.value if not Path(path).is_file()]
     if missing:
-        raise InputError(f"Expected --model to name TFLite files. Received: no file at {', '.join(missing)}.")
+        raise InputError(
+            f"Expected --model to name TFLite files. Received: no file at {', '.join(missing)}. "
+            "Write one with tools/to_tflite.py."
+        )
     outputs = _outputs(devices)
     for path in outputs.values():
         io.check_output(path)

@@ -22,7 +22,7 @@ from ofa_tf.export.input_format import INPUT_TYPES
 from ofa_tf.export.lowering import LOWERINGS
 from ofa_tf.export.metadata import read_metadata
 from ofa_tf.export.options import ACTIVATION_BITS, QUANTIZATIONS, ExportOptions
-from ofa_tf.export.sidecar import sidecar_path
+from ofa_tf.export.sidecar import check_model_replaceable, sidecar_path
 from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.workdir import Workdir
 
@@ -113,7 +113,9 @@ def _check_of_use(given: Sequence[flags.FlagHolder], quantizations: Collection[s
 
 def _report(facts: Mapping[str, Any]) -> None:
     """Say what was written, at once: a later fault or Ctrl-C does not undo it."""
-    top1 = "not measured (no --dataset)" if facts["top1"] is None else f"{facts['top1']:.2%}"
+    top1 = "not measured (no --dataset)"
+    if facts["top1"] is not None:
+        top1 = f"{facts['top1']:.2%} (before conversion {facts['gate']['reference_top1']:.2%})"
     sidecar = sidecar_path(facts["path"])
     remedies = "".join(f", {remedy}" for remedy in facts["remedies"])
     print(
@@ -127,7 +129,10 @@ def _ship_model(options: ExportOptions) -> None:
     if _DATA_DIR.value is not None and _DATASET.value is None:
         raise InputError("Expected --data_dir with --dataset only. Received: no --dataset.")
     if not Path(_MODEL.value).is_file():
-        raise InputError(f"Expected --model to be a .keras file. Received: no file at {_MODEL.value}.")
+        raise InputError(
+            f"Expected --model to be a .keras file. Received: no file at {_MODEL.value}. "
+            "tools/import_specialized.py writes such files."
+        )
     _check_output(_OUTPUT.value)
     configure_tensorflow()
     from ofa_tf.shipping import ship_model
@@ -181,6 +186,7 @@ def _check_output(path: str) -> None:
     """Now rather than after the work."""
     sidecar = sidecar_path(path)
     io.check_output(path)
+    check_model_replaceable(path)
     io.check_replaceable(sidecar, "tflite_model")
 
 

@@ -37,7 +37,7 @@ def choose_cores(num_threads: int, mask: str | None = None, folder: Path = _FOLD
 
     Raises:
         InputError: If the mask is malformed, names a core that this process may
-            not use, or cannot be obeyed.
+            not use, has fewer cores than threads, or cannot be obeyed.
     """
     if not hasattr(os, "sched_getaffinity"):
         if mask is not None:
@@ -49,6 +49,11 @@ def choose_cores(num_threads: int, mask: str | None = None, folder: Path = _FOLD
         if not allowed.issuperset(wanted):
             raise InputError(
                 f"Expected --cpu_mask to be of the cores {sorted(allowed)}. Received: {mask!r}, the cores {wanted}."
+            )
+        if len(wanted) < num_threads:
+            raise InputError(
+                f"Expected --cpu_mask to have a core for each of {num_threads} threads. Received: {mask!r}, "
+                f"{len(wanted)} cores. Name more cores, or fewer threads with --num_threads."
             )
         return wanted
     return sorted(list(_by_preference(allowed, folder))[:num_threads])

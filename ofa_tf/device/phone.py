@@ -60,7 +60,10 @@ class PhoneSettings:
         if self.cpu_mask is not None:
             parse_cpu_mask(self.cpu_mask)
         if self.binary is not None and not self.binary.is_file():
-            raise InputError(f"Expected benchmark_model for the phone. Received: no file at {self.binary}.")
+            raise InputError(
+                f"Expected benchmark_model for the phone. Received: no file at {self.binary}. "
+                "tools/benchmark.py --fetch_benchmark_binary=arm64-v8a gets one."
+            )
         for name in ("wait_s", "min_run_s"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"Expected `{name}` to be at least 0 seconds. Received: {getattr(self, name)!r}.")

@@ -268,7 +268,8 @@ def _share_of(on_progress: Progress | None, start: int, end: int, total: int) ->
 
     def report(steps: int, num_steps: int) -> None:
         nonlocal most
-        most = max(most, start + (end - start) * steps // max(num_steps, 1))  # repeats make more steps
+        # Repeats make more steps, and the part counts once it is kept.
+        most = max(most, min(start + (end - start) * steps // max(num_steps, 1), end - 1))
         on_progress(most, total)
 
     return report

@@ -18,6 +18,7 @@ from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.options import FineTuning
 from ofa_tf.export.qat_layers import create_layer, round_output, variables
 from ofa_tf.export.ranges import Range
+from ofa_tf.interrupts import held_back
 
 _FUSED = (*LINEAR, "add", "multiply", "add_constant", "scale")
 
@@ -53,7 +54,8 @@ def fine_tune(
             targets = (tf.one_hot(labels, num_classes) + teach(images)) / 2
             yield input_format.denormalize(images), targets.numpy()
 
-    twin = QuantizedTwin(graph, ranges)
+    with held_back():  # something in tf_keras, while it builds and traces, swallowed a Ctrl-C
+        twin = QuantizedTwin(graph, ranges)
     learning_rates = tuning.learning_rate * (1 + np.cos(np.pi * np.arange(tuning.num_steps) / tuning.num_steps)) / 2
     num_done = 0
     for loss in twin.train(batches(), learning_rates):
@@ -109,7 +111,9 @@ class QuantizedTwin:
 
         for (images, targets), learning_rate in zip(batches, learning_rates, strict=False):
             optimizer.learning_rate = learning_rate
-            yield float(step(tf.convert_to_tensor(images), tf.convert_to_tensor(targets)))
+            with held_back():
+                loss = float(step(tf.convert_to_tensor(images), tf.convert_to_tensor(targets)))
+            yield loss
 
     def read_back(self) -> tuple[Graph, dict[str, Range]]:
         """The graph with the weights of now, and the ranges of its activations."""

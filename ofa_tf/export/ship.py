@@ -78,7 +78,7 @@ def ship(
             model takes whole numbers), if that was measured before.
 
     Returns:
-        `path`, `size_bytes`, `remedies`, `top1` (`None` if it was not measured),
+        `path`, `size_bytes`, `remedies`, `float_layers`, `top1` (`None` if it was not measured),
         `num_macs`, `num_params` and `gate`, the comparison.
 
     Raises:
@@ -104,6 +104,7 @@ def ship(
     parts = space.plain_parts(dataclasses.replace(arch, image_size=space.image_sizes[0])).values()
     facts = {
         "remedies": list(draft.remedies),
+        "float_layers": list(draft.float_nodes),
         "top1": report.top1,
         **cost.count_parts(parts, arch.image_size, network.num_classes),
         "gate": report.facts(),

@@ -1,5 +1,6 @@
 """A TFLite file and the JSON file beside it that says what it is."""
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from ofa_tf import io
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.export.input_format import InputFormat
+from ofa_tf.export.metadata import find_metadata, read_tflite
 from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions
 
 _KIND = "tflite_model"
@@ -50,7 +52,9 @@ def describe(
         raise InputError(
             f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
         )
-    settings = ["num_representative_images"] if options.quantization in ACTIVATION_BITS else []
+    settings = ["max_accuracy_drop"] if options.quantization != "none" else []
+    if options.quantization in ACTIVATION_BITS:
+        settings.append("num_representative_images")
     if options.quantization == "qat":
         settings += ["qat_epochs", "qat_learning_rate"]
     return {
@@ -105,6 +109,23 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
             sidecar.unlink(missing_ok=True)
         raise
     return sidecar
+
+
+def check_model_replaceable(path: str | Path) -> None:
+    """Check that writing a model does not replace a file that is none of this program's.
+
+    Raises:
+        InputError: If there is a file without this program's metadata.
+    """
+    if not Path(path).is_file():
+        return
+    with contextlib.suppress(InputError):
+        if find_metadata(*read_tflite(path)) is not None:
+            return
+    raise InputError(
+        f"Expected {path} to be free, or an older model that tools/to_tflite.py wrote. Received: another file. "
+        "Choose another name, or move that file away."
+    )
 
 
 def load_sidecar(model_path: str | Path) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def test_a_processor_that_tells_nothing_gives_its_last_core(tmp_path: Path) -> N
 def test_cores_that_are_not_there_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=r"of the cores \[0, 1, 2, 3, 4, 5\]. Received: '41', the cores \[0, 6\]"):
         choose_cores(1, "41", folder)
+    with pytest.raises(InputError, match=r"a core for each of 3 threads. Received: '12', 2 cores. Name more"):
+        choose_cores(3, "12", folder)
 
 
 @pytest.mark.parametrize("mask", ["", "0", "-1", "0x3", "g", "1_0", " 3"])

@@ -81,7 +81,7 @@ def test_progress_does_not_run_backwards_when_a_device_repeats(space: SearchSpac
         space, formula_device, lambda piece, size: b"", 10, on_progress=lambda done, total: steps.append(done)
     )
     assert steps == sorted(steps)
-    assert 48 in steps
+    assert {48, 95} <= set(steps)  # half of a part; all but what is not kept yet
 
 
 def test_a_failing_piece_is_named(space: SearchSpace, formula_device: Any) -> None:

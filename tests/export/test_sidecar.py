@@ -8,8 +8,9 @@ import pytest
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.export.input_format import InputFormat
+from ofa_tf.export.metadata import add_metadata
 from ofa_tf.export.options import ExportOptions
-from ofa_tf.export.sidecar import describe, load_sidecar, save_tflite
+from ofa_tf.export.sidecar import check_model_replaceable, describe, load_sidecar, save_tflite
 
 FORMAT = InputFormat("uint8", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 CONTENT = b"\x1c\0\0\0TFL3 and so on"
@@ -83,3 +84,14 @@ def test_wrong_name_and_wrong_number_of_classes_are_refused(arch: Arch, tmp_path
         _save(tmp_path / "m.lite", arch)
     with pytest.raises(InputError, match=r"2 entries, one per class. Received: 1"):
         describe(arch, ExportOptions("int8"), 2, FORMAT, ["cat"])
+
+
+def test_a_file_that_is_no_model_of_ours_is_not_replaced(float_model: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    check_model_replaceable(path)
+    path.write_bytes(add_metadata(float_model, {"round": 1}))
+    check_model_replaceable(path)
+    for content in (float_model, b"notes"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"an older model that tools/to_tflite.py wrote. Received: another file"):
+            check_model_replaceable(path)
