@@ -98,6 +98,7 @@ def test_calibrated_statistics_give_the_reference_s_logits_also_as_tflite(case: 
     parity.assert_equal_outputs(model.predict(case.inputs(index)), expected, tolerance=1e-3)
 
 
+@pytest.mark.long
 def test_sorted_channels_give_the_reference_s_logits(case: Case) -> None:
     stages = {name.partition("_")[0] for name in case.arrays if name.startswith("sorted")}
     assert (not stages) == case.space.has_deep_stem
