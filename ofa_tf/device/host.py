@@ -23,7 +23,8 @@ from ofa_tf.device.robust import ModelRuns, RunSummary, summarize_runs
 from ofa_tf.errors import InputError
 
 _MAX_CRASHES = 3
-_MAX_REPEATS = 2  # of the measurement, for models whose latency is doubtful
+_MAX_REPEATS = 1  # of the measurement, for models whose latency is doubtful
+_MAX_COMPANY = 24  # models that are then measured together
 _COMMAND = (sys.executable, "-m", "ofa_tf.device.host_runner")
 
 
@@ -112,7 +113,8 @@ class HostDevice:
             seconds = time.monotonic() - start
             if not doubtful or time.monotonic() + seconds > session.deadline:
                 return
-            chosen = _with_company(doubtful, session.runs, job["settings"]["max_loaded_models"])
+            num_together = min(job["settings"]["max_loaded_models"], _MAX_COMPANY)
+            chosen = _with_company(doubtful, session.runs, num_together)
             job = {**job, "settings": {**job["settings"], "measure_peak_ram": False}}
 
     def _measure_once(self, job: dict[str, Any], chosen: Sequence[int], session: "_Session") -> None:
