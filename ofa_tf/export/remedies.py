@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.export.draft import Draft
-from ofa_tf.export.graph import KEEPS_RANGE, LINEAR, Graph, Node
+from ofa_tf.export.graph import INPUT, KEEPS_RANGE, LINEAR, Graph, Node
 from ofa_tf.export.graph_function import iterate_outputs, run_node
 from ofa_tf.export.layer_errors import LayerError
 from ofa_tf.export.ranges import Range
@@ -56,12 +56,14 @@ def keep_float(draft: Draft, errors: Sequence[LayerError]) -> Iterator[Draft]:
     worst = [entry.name for entry in sorted(errors, key=lambda entry: -entry.added)]
     num = 1
     while num <= len(worst) / 4:
-        chosen = (source for name in worst[:num] for source in (name, *_sources(draft.graph, name, worst)))
-        float_nodes = tuple(name for name in dict.fromkeys(chosen) if name in worst)
+        chosen = dict.fromkeys(source for name in worst[:num] for source in (name, *_sources(draft.graph, name, worst)))
+        # What is fused with the last of them is of the same operator, and stays as it is, too.
+        fused = (source for name in chosen for source in _fused(draft.graph, name, worst))
+        num_float = sum(name in worst for name in chosen)
         yield dataclasses.replace(
             draft,
-            float_nodes=float_nodes,
-            remedies=(*draft.remedies, f"{len(float_nodes)} of {len(worst)} layers float"),
+            float_nodes=tuple(dict.fromkeys((*chosen, *fused))),
+            remedies=(*draft.remedies, f"{num_float} of {len(worst)} layers float"),
         )
         num *= 2
 
@@ -71,11 +73,21 @@ def _sources(graph: Graph, name: str, stored: Collection[str]) -> list[str]:
     found: list[str] = []
     node = graph.node(name)
     for source in node.inputs if node is not None else ():
-        found.append(source)
         producer = graph.node(source)
-        if producer is not None and (source not in stored or producer.op in KEEPS_RANGE):
+        if producer is None:  # the input, whose type is the user's choice
+            continue
+        found.append(source)
+        if source not in stored or producer.op in KEEPS_RANGE:
             found += _sources(graph, source, stored)
     return found
+
+
+def _fused(graph: Graph, name: str, stored: Collection[str]) -> list[str]:
+    """The nodes before a node whose outputs the model does not have: they are of its operator."""
+    node = graph.node(name)
+    sources = node.inputs if node is not None else ()
+    before = [source for source in sources if source not in stored and source != INPUT]
+    return [*before, *(source for each in before for source in _fused(graph, each, stored))]
 
 
 def _equalized(draft: Draft, images: Sequence[np.ndarray]) -> Draft:

@@ -172,3 +172,29 @@ def test_ever_more_layers_and_what_they_take_stay_float_the_worst_first(draft: D
     assert "classifier" not in first
     assert first | {"classifier"} < second
     assert drafts[0].remedies == (f"{len(first)} of {len(names)} layers float",)
+
+
+def test_a_convolution_that_is_fused_with_its_relu_stays_float_with_it(draft: Draft, images: np.ndarray) -> None:
+    content = draft.convert()
+    errors = [
+        dataclasses.replace(entry, added=float(entry.name == "stage1_block1_expand_relu"))
+        for entry in layer_errors(draft.graph, content, images[:1])
+    ]
+    assert "stage1_block1_expand_bn" not in {entry.name for entry in errors}  # the int8 model has no such tensor
+    shifts = {node.name: np.full_like(node.bias, 100) for node in draft.graph.nodes if "kernel" in node.weights}
+    first = next(keep_float(dataclasses.replace(draft, bias_shifts=shifts), errors))
+    assert {"stage1_block1_expand_relu", "stage1_block1_expand_bn"} <= set(first.float_nodes)
+    only = dataclasses.replace(first, bias_shifts={"stage1_block1_expand_bn": shifts["stage1_block1_expand_bn"]})
+    plain = dataclasses.replace(first, bias_shifts={})
+    assert only.convert() == plain.convert()
+
+
+def test_the_input_keeps_its_type_when_the_first_layer_stays_float(draft: Draft, images: np.ndarray) -> None:
+    errors = [
+        dataclasses.replace(entry, added=float(entry.name == "stem_bn"))
+        for entry in layer_errors(draft.graph, draft.convert(), images[:1])
+    ]
+    first = next(keep_float(draft, errors))
+    assert "stem_bn" in first.float_nodes
+    assert "images" not in first.float_nodes
+    assert TFLiteModel(first.convert()).input_dtype == np.int8
