@@ -87,7 +87,8 @@ def _measure(device: PhoneDevice, *models: Path | bytes, settings: BenchmarkSett
 def test_a_model_is_measured_and_nothing_stays(daemon: AdbDaemon, binary: Path, model: Path) -> None:
     (measurement,) = _measure(_device(daemon, binary), model)
     assert measurement.error is None
-    assert 0 < measurement.latency_p5_ms <= measurement.latency_ms <= measurement.latency_p95_ms
+    assert measurement.latency_ms > 0
+    assert measurement.latency_p5_ms <= measurement.latency_ms <= measurement.latency_p95_ms
     assert measurement.num_runs % 10 == 0
     assert measurement.num_partitions == 1
     device = measurement.device
@@ -324,6 +325,20 @@ def test_a_model_that_hangs_leaves_time_to_the_others(
     first, second = _measure(_device(daemon, binary), model, other)
     assert first.error == "Expected benchmark_model to finish within 12 s. Received: it was still running."
     assert second.error is None
+
+
+@pytest.mark.long
+def test_a_phone_that_leaves_the_network_without_a_word_is_no_model_that_hangs(
+    daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark_program, "_CALL_S", 12.0)
+    monkeypatch.setattr(adb_module, "_ANSWER_S", 5.0)
+    # Neither the call nor the one that is to end it is answered; then the phone is back.
+    daemon.faults.hang_command, daemon.faults.times = "kill -9", 2
+    (measurement,) = _measure(_device(daemon, binary), model)
+    assert daemon.faults.times == 0
+    assert measurement.error is None
+    assert measurement.num_runs == 10
 
 
 def test_what_a_lost_phone_kept_is_removed_later(daemon: AdbDaemon, binary: Path, model: Path) -> None:
