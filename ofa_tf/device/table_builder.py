@@ -117,11 +117,16 @@ def _circumstances(
         "settings": {name: value for name, value in settings.to_dict().items() if name not in _FREE_SETTINGS},
         "image_sizes": list(image_sizes),
         "lowering": list(lowering),
-        # A phone in the network has another serial number every day.
-        "device": {name: value for name, value in device.describe().items() if name != "serial"},
+        "device": _lasting(device.describe()),
         "versions": io.versions(),
     }
     return dict(json.loads(json.dumps(facts)))
+
+
+def _lasting(device: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts about a device, without the address of a phone in the network: it has another one every day."""
+    is_address = ":" in device.get("serial", "")
+    return {name: value for name, value in device.items() if not (is_address and name in ("device", "serial"))}
 
 
 class _Session:
@@ -230,17 +235,16 @@ class _Session:
             return
         advice = "Delete it to begin again."
         document = io.read_json(path, _KIND, hint=advice)
-        found = document.get("facts")
-        if isinstance(found, dict) and found.keys() == facts.keys():
-            _check_same(path, found, facts)
+        found = document.get("facts", {})
         try:
+            if found.keys() != facts.keys():
+                raise ValueError("its facts are incomplete")
             self.known = {(str(key), int(size)): float(ms) for key, size, ms in document["latencies_ms"]}
             self.doubts, self.conditions = dict(document["doubts"]), list(document["conditions"])
             self.measured_on = dict(document["measured_on"])
-            if found != facts:
-                raise ValueError("its facts are incomplete")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"Expected {path} to hold latencies of pieces. Received: {error!r}. {advice}") from error
+        _check_same(path, found, facts)
         announce(f"{len(self.known)} pieces are known from {path}")
 
 
@@ -250,7 +254,10 @@ def _check_same(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any
         if found[name] == value:
             continue
         if isinstance(value, dict) and isinstance(found[name], dict):
+            # A fact that an older version did not know is one that was not asked for.
             keys = [key for key in {**value, **found[name]} if found[name].get(key) != value.get(key)]
+            if not keys:
+                continue
             differing = ", ".join(f"{name}.{key}={found[name].get(key)!r} (now {value.get(key)!r})" for key in keys)
         else:
             differing = f"{name}={found[name]!r} (now {value!r})"
