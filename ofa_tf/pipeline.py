@@ -112,8 +112,13 @@ def measure_latencies(
     genes = space.sample_genes(np.random.default_rng(seed), num_networks - len(archs) + num_held_out)
     archs += space.decode(genes)
     measurements = _measure_networks(workdir, device, archs, precision, num_threads, time_limit_s)
-    networks, networks_ms = _those_that_ran(archs[:num_networks], measurements[:num_networks], MIN_ARCHS_FOR_EXPONENT)
-    held_out, held_out_ms = _those_that_ran(archs[num_networks:], measurements[num_networks:], 1)
+    _those_that_ran("the smallest and the largest", archs[:2], measurements[:2], 2)
+    networks, networks_ms = _those_that_ran(
+        "to calibrate on", archs[:num_networks], measurements[:num_networks], MIN_ARCHS_FOR_EXPONENT
+    )
+    held_out, held_out_ms = _those_that_ran(
+        "held out", archs[num_networks:], measurements[num_networks:], (num_held_out + 1) // 2
+    )
     model = LatencyModel(space, table).calibrate(networks, networks_ms)
     report = model.evaluate(held_out, held_out_ms)
     calibration = {
@@ -141,9 +146,15 @@ def _check_table_path(path: Path, space: SearchSpace, device: Device, precision:
     io.check_replaceable(path, "latency_table")
     if path.suffix != ".json":
         raise InputError(f"Expected --output to end in .json; the plot gets the suffix .svg. Received: {path}.")
-    if not path.exists():
+    if not path.exists() or path.stat().st_size == 0:
         return
-    table = LatencyTable.load(path)
+    try:
+        table = LatencyTable.load(path)
+    except InputError as error:
+        raise InputError(
+            f"Expected {path}, which would be replaced, to be a latency table of this version. "
+            "Received: one that cannot be read. Move it away, or name another file with --output."
+        ) from error
     found = {**table.device, "space": table.space.name, "precision": table.precision}
     now = {**device.describe(), "num_threads": num_threads, "space": space.name, "precision": precision}
     names = ["space", "precision", "delegate", "cpu_mask", "num_threads"]
@@ -204,7 +215,7 @@ def _measure_networks(
 
 
 def _those_that_ran(
-    archs: Sequence[Arch], measurements: Sequence[Measurement], at_least: int
+    which: str, archs: Sequence[Arch], measurements: Sequence[Measurement], at_least: int
 ) -> tuple[list[Arch], list[float]]:
     """Archs and latencies, milliseconds, of the networks that ran.
 
@@ -215,7 +226,8 @@ def _those_that_ran(
     if len(ran) < at_least:
         errors = [row.error for row in measurements if row.error]
         raise InputError(
-            f"Expected at least {at_least} of {len(archs)} networks to run. Received: {len(ran)}; {errors[0]}. "
+            f"Expected at least {at_least} of {len(archs)} networks ({which}) to run. "
+            f"Received: {len(ran)}; {errors[0]}. "
             "The pieces are kept: the same command measures the networks again."
         )
     return [arch for arch, _ in ran], [latency_ms for _, latency_ms in ran]

@@ -58,6 +58,7 @@ def test_a_latency_table_that_was_measured_in_another_way_is_not_replaced(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("older.json", r"replaced, to be a latency table of this version. Received: one that cannot be read. Move it"),
         ("a.svg", r"Expected --output to end in .json; the plot gets the suffix .svg"),
         ("arch.json", r"Received: one with the schema 'ofa_tf/arch/1'"),
         ("damaged.json", r"Received: one without a schema"),
@@ -68,13 +69,21 @@ def test_a_path_that_is_no_latency_table_s_is_refused_before_all_is_measured(
 ) -> None:
     (tmp_path / "arch.json").write_text('{"schema": "ofa_tf/arch/1"}')
     (tmp_path / "damaged.json").write_text('{"schema": "ofa_tf/late')
+    (tmp_path / "older.json").write_text('{"schema": "ofa_tf/latency_table/1", "entries": {}}')
     with pytest.raises(InputError, match=message):
         pipeline._check_table_path(tmp_path / name, MICRO, HostDevice(), "float32", 1)
+
+
+def test_an_empty_file_is_free_to_become_a_latency_table(tmp_path: Path) -> None:
+    (tmp_path / "t.json").touch()
+    pipeline._check_table_path(tmp_path / "t.json", MICRO, HostDevice(), "float32", 1)
 
 
 def test_networks_that_do_not_run_are_left_out_unless_too_few_are_left() -> None:
     archs = [MICRO.smallest(), MICRO.largest(), MICRO.smallest(20)]
     rows = [Measurement("a", 1.0), Measurement("b", None, error="out of memory"), Measurement("c", 2.0)]
-    assert pipeline._those_that_ran(archs, rows, 2) == ([archs[0], archs[2]], [1.0, 2.0])
-    with pytest.raises(InputError, match=r"at least 3 of 3 networks to run. Received: 2; out of memory. The pieces"):
-        pipeline._those_that_ran(archs, rows, 3)
+    assert pipeline._those_that_ran("held out", archs, rows, 2) == ([archs[0], archs[2]], [1.0, 2.0])
+    with pytest.raises(
+        InputError, match=r"at least 3 of 3 networks \(held out\) to run. Received: 2; out of memory. The pieces"
+    ):
+        pipeline._those_that_ran("held out", archs, rows, 3)
