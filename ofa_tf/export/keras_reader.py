@@ -21,16 +21,22 @@ def read_keras(model: keras.Model) -> Graph:
 
     Raises:
         InputError: If a layer is of a type or has a setting that a graph does
-            not have, or is used more than once, or there are several outputs.
+            not have, or is used more than once, if there are operations outside of
+            layers, or several outputs.
     """
     model = getattr(model, "_functional", None) or model  # of a Sequential, whose own tensors are others
     if len(model.outputs) != 1:
         raise InputError(f"Expected the model to have one output. Received: {len(model.outputs)}.")
     names = {id(model.inputs[0]): INPUT}
     nodes: list[Node] = []
-    for layer in model.layers:
+    for layer in model.operations:
         if isinstance(layer, keras.layers.InputLayer):
             continue
+        if not isinstance(layer, keras.layers.Layer):
+            raise InputError(
+                f"Expected the model to be made of layers. Received: the operation {layer.name!r} outside of any. "
+                "Use networks such as build_subnet makes."
+            )
         call = _only_call(layer, model)
         taken = tuple(names[id(tensor)] for tensor in call.input_tensors)
         new = _read_layer(layer, taken)

@@ -115,9 +115,13 @@ def check_model_replaceable(path: str | Path) -> None:
     """Check that writing a model does not replace a file that is none of this program's.
 
     Raises:
-        InputError: If there is a file without this program's metadata.
+        InputError: If there is a file, not empty, that neither has this program's
+            metadata nor a sidecar that belongs to it.
     """
-    if not Path(path).is_file():
+    if not Path(path).is_file() or Path(path).stat().st_size == 0:
+        return
+    with contextlib.suppress(InputError):
+        load_sidecar(path)
         return
     with contextlib.suppress(InputError):
         if find_metadata(*read_tflite(path)) is not None:

@@ -1,5 +1,7 @@
 """What a graph cannot say is refused, not left out."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -39,6 +41,14 @@ def test_a_layer_that_is_used_twice_is_refused() -> None:
     model = keras.Model(images, relu(layers.Conv2D(4, 1, name="b")(x)))
     with pytest.raises(InputError, match=r"each layer to be used once. Received: 'r' used 2 times"):
         read_keras(model)
+
+
+@pytest.mark.parametrize("double", [lambda x: x * 2, keras.ops.relu])
+def test_operations_outside_of_layers_are_refused(double: Callable[[keras.KerasTensor], keras.KerasTensor]) -> None:
+    images = _images()
+    x = double(layers.Conv2D(4, 1, name="a")(images))
+    with pytest.raises(InputError, match=r"made of layers. Received: the operation '\w+' outside of any"):
+        read_keras(keras.Model(images, layers.Conv2D(4, 1, name="b")(x)))
 
 
 def test_several_outputs_and_layers_that_lead_nowhere_are_refused() -> None:

@@ -86,10 +86,17 @@ def test_wrong_name_and_wrong_number_of_classes_are_refused(arch: Arch, tmp_path
         describe(arch, ExportOptions("int8"), 2, FORMAT, ["cat"])
 
 
+def test_a_model_that_its_sidecar_describes_may_be_replaced(arch: Arch, tmp_path: Path) -> None:
+    _save(tmp_path / "m.tflite", arch)  # whose content has no metadata
+    check_model_replaceable(tmp_path / "m.tflite")
+
+
 def test_a_file_that_is_no_model_of_ours_is_not_replaced(float_model: bytes, tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
     check_model_replaceable(path)
     path.write_bytes(add_metadata(float_model, {"round": 1}))
+    check_model_replaceable(path)
+    path.write_bytes(b"")
     check_model_replaceable(path)
     for content in (float_model, b"notes"):
         path.write_bytes(content)
