@@ -23,14 +23,14 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     Ctrl-C, so that open files are put in order before the program ends.
 
     Raises:
-        SystemExit: 0 on success and after help, 1 after a user's error or an operating-system
-            error such as a full disk, 2 for unknown flags, 130 when
+        SystemExit: 0 on success and after help, 1 after a user's error (also in the
+            flags) or an operating-system error such as a full disk, 130 when
             interrupted.
     """
 
     def guarded(argv: Sequence[str]) -> None:
         if len(argv) > 1:
-            _fail(f"Expected only flags (--name=value). Received: {' '.join(argv[1:])}. See --helpshort.", 2)
+            _fail(f"Expected only flags (--name=value). Received: {' '.join(argv[1:])}. See --helpshort.")
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)  # tensorflow-datasets reports every read
         logging.get_absl_logger().addFilter(_is_news)
@@ -38,18 +38,18 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
             main(argv)
             sys.stdout.flush()
         except InputError as error:
-            _fail(str(error), 1)
+            _fail(str(error))
         except BrokenPipeError:
             _give_up_stdout()
             raise SystemExit(1) from None
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
-            _fail(f"{error.strerror or error}{place}. Earlier results are intact.", 1)
+            _fail(f"{error.strerror or error}{place}. Earlier results are intact.")
         except Exception as error:
             if type(error).__name__ not in _MACHINE_ERRORS:
                 raise
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            _fail(f"{reason}. Earlier results are intact.", 1)
+            _fail(f"{reason}. Earlier results are intact.")
         except KeyboardInterrupt as error:
             _fail(f"Interrupted. {str(error) or 'Earlier results are intact.'}", 130)
 
@@ -67,7 +67,7 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(list(argv))
     except flags.Error as error:
-        _fail(f"{str(error).removeprefix('ERROR:: ')} (see --helpshort)", 2)
+        _fail(f"{str(error).removeprefix('ERROR:: ')} (see --helpshort)")
         raise  # not reached
     except SystemExit:  # a help flag: absl ends it with status 1, as if it were a mistake to ask
         with contextlib.suppress(BrokenPipeError):
@@ -84,7 +84,7 @@ def _give_up_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int = 1) -> None:
     line = " ".join(message.split())
     sys.stderr.write(f"error: {line}\n")
     sys.stderr.flush()
