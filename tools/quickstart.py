@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
     config = config_from_flags()
     configure_tensorflow(flags.FLAGS.intra_op_threads)
     from ofa_tf.quickstart import QuickstartSettings, run_quickstart
-    from ofa_tf.report.summary import format_table
+    from ofa_tf.report.summary import format_table, list_missed_budgets
 
     device = device_flags.device_from_flags(_DEVICE.value)
     settings = QuickstartSettings(
@@ -40,6 +40,8 @@ def main(argv: Sequence[str]) -> None:
     )
     summary = run_quickstart(config, device, settings)
     print(format_table(summary["rows"]))
+    if missed := list_missed_budgets(summary["rows"]):
+        print("measured above the budget that they were found for:", ", ".join(missed))
     print("seconds:", ", ".join(f"{step} {value:.0f}" for step, value in summary["seconds"].items()))
     print(f"peak memory of this process: {summary['peak_ram_bytes'] / 1e9:.1f} GB")
     print(f"written to {config.workdir}/summary.json")

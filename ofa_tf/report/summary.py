@@ -23,6 +23,15 @@ def format_correlation(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.3f}"
 
 
+def list_missed_budgets(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The networks that were measured above their latency budget, and by how much."""
+    return [
+        f"{row['name']} (+{row['latency_ms'] / row['budget_ms'] - 1:.1%})"
+        for row in rows
+        if row.get("budget_ms") is not None and row["latency_ms"] > row["budget_ms"]
+    ]
+
+
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows of a summary as aligned text; values that are `None` show as a dash."""
     lines = [[title for _, title, _ in _COLUMNS]]
