@@ -70,6 +70,7 @@ class Adb:
     def __init__(self, serial: str, wait_s: float = 0.0, program: str = "adb") -> None:
         self.serial = serial
         self.waited_s = 0.0  # for the phone, in all
+        self.num_faults = 0  # attempts that failed, in all
         self._wait_s = wait_s
         self._program = program
 
@@ -183,6 +184,7 @@ class Adb:
                 return action()
             except TransportError as failure:
                 error = failure
+                self.num_faults += 1
         raise PhoneLostError(
             f"Expected {self.serial} to stay connected. Received: {error} ({_ATTEMPTS} attempts). Check the cable."
         ) from error

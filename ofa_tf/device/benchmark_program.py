@@ -25,6 +25,7 @@ _FOLDER = "/data/local/tmp"
 _PREFIX = "ofa_tf_"
 _OLD_MINUTES = 60
 _CALL_S = 300.0  # that a call may take: a model that hangs shall not use up the time of all
+_MAX_SILENCES = 2  # of a phone during a call; more are taken for the model's fault
 
 
 class TimeLimit:
@@ -43,6 +44,10 @@ class TimeLimit:
     def left_s(self) -> float:
         """Seconds that are left."""
         return self._end + self._adb.waited_s - time.monotonic()
+
+    def extend(self, seconds: float) -> None:
+        """Add time in which the phone was gone though nobody waited for it."""
+        self._end += seconds
 
 
 class BenchmarkProgram:
@@ -94,23 +99,28 @@ class BenchmarkProgram:
             raise InputError(f"Expected benchmark_model to succeed. Received: exit status {result.status}.")
         return output
 
-    def _run_script(self, script: str, limit: TimeLimit, is_repeated: bool = False) -> ShellResult:
-        left_s = limit.left_s
-        if left_s <= 0:
-            raise TimeoutError
-        try:
-            return self.adb.run_script(script, min(left_s, _CALL_S))
-        except TimeoutError:
-            waited_s = self.adb.waited_s
-            self.adb.run_script(_kill(self.folder))
-            # If that took waiting, the phone had left the network without a word, and no model hangs.
-            if self.adb.waited_s > waited_s and not is_repeated:
-                return self._run_script(script, limit, is_repeated=True)
-            if left_s < _CALL_S:
-                raise
-            raise InputError(
-                f"Expected benchmark_model to finish within {_CALL_S:g} s. Received: it was still running."
-            ) from None
+    def _run_script(self, script: str, limit: TimeLimit) -> ShellResult:
+        """Run a script that may hang, and end it then; again if the phone, not the script, gave no answer."""
+        for _ in range(_MAX_SILENCES):
+            left_s = limit.left_s
+            if left_s <= 0:
+                raise TimeoutError
+            try:
+                return self.adb.run_script(script, min(left_s, _CALL_S))
+            except TimeoutError:
+                num_faults = self.adb.num_faults
+                self.adb.run_script(_kill(self.folder))
+                if self.adb.num_faults == num_faults:  # the phone answers, so it is the program that hangs
+                    if left_s < _CALL_S:
+                        raise
+                    raise InputError(
+                        f"Expected benchmark_model to finish within {_CALL_S:g} s. Received: it was still running."
+                    ) from None
+                # A phone may leave the network without a word.
+                limit.extend(left_s - limit.left_s)
+        raise InputError(
+            f"Expected the phone to answer while it runs a model. Received: silence, {_MAX_SILENCES} times."
+        )
 
     def _check_delegate(self, output: BenchmarkOutput) -> None:
         """Without the delegate that was asked for, the CPU runs the model, and says so at most."""

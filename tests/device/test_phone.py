@@ -335,10 +335,29 @@ def test_a_phone_that_leaves_the_network_without_a_word_is_no_model_that_hangs(
     monkeypatch.setattr(adb_module, "_ANSWER_S", 5.0)
     # Neither the call nor the one that is to end it is answered; then the phone is back.
     daemon.faults.hang_command, daemon.faults.times = "kill -9", 2
-    (measurement,) = _measure(_device(daemon, binary), model)
+    # The time would be up after both of them, were it not given back.
+    settings = dataclasses.replace(SETTINGS, time_limit_s=15)
+    (measurement,) = _measure(_device(daemon, binary), model, settings=settings)
     assert daemon.faults.times == 0
     assert measurement.error is None
-    assert measurement.num_runs == 10
+
+
+@pytest.mark.long
+def test_a_phone_that_keeps_silent_whenever_it_runs_a_model_is_not_asked_for_ever(
+    daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark_program, "_CALL_S", 5.0)
+    monkeypatch.setattr(adb_module, "_ANSWER_S", 5.0)
+    run_script = Adb.run_script
+
+    def run_silently(self: Adb, script: str, timeout_s: float | None = None) -> adb_module.ShellResult:
+        if timeout_s is not None:
+            daemon.faults.hang_command, daemon.faults.times = "kill -9", 2
+        return run_script(self, script, timeout_s)
+
+    monkeypatch.setattr(Adb, "run_script", run_silently)
+    (measurement,) = _measure(_device(daemon, binary), model)
+    assert measurement.error == "Expected the phone to answer while it runs a model. Received: silence, 2 times."
 
 
 def test_what_a_lost_phone_kept_is_removed_later(daemon: AdbDaemon, binary: Path, model: Path) -> None:
