@@ -23,6 +23,7 @@ _PROPERTIES = {
     "manufacturer": "ro.product.manufacturer",
     "abi": "ro.product.cpu.abi",
     "os_build": "ro.build.fingerprint",
+    "hardware_serial": "ro.serialno",  # of the phone, whatever way adb reaches it
 }
 _MAX_ROUNDS = 6  # the fewest that give a confidence interval of 95 %
 _MAX_REPEATS = 2  # of all rounds, for models whose latency is doubtful

@@ -117,16 +117,15 @@ def _circumstances(
         "settings": {name: value for name, value in settings.to_dict().items() if name not in _FREE_SETTINGS},
         "image_sizes": list(image_sizes),
         "lowering": list(lowering),
-        "device": _lasting(device.describe()),
+        "device": _without_address(device.describe()),
         "versions": io.versions(),
     }
     return dict(json.loads(json.dumps(facts)))
 
 
-def _lasting(device: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts about a device, without the address of a phone in the network: it has another one every day."""
-    is_address = ":" in device.get("serial", "")
-    return {name: value for name, value in device.items() if not (is_address and name in ("device", "serial"))}
+def _without_address(device: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts about a device, without how it is reached: a phone in the network has another address every day."""
+    return {name: value for name, value in device.items() if name not in ("device", "serial")}
 
 
 class _Session:
@@ -254,7 +253,7 @@ def _check_same(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any
         if found[name] == value:
             continue
         if isinstance(value, dict) and isinstance(found[name], dict):
-            # A fact that an older version did not know is one that was not asked for.
+            # A fact that is missing, as older versions did not know it, counts as None.
             keys = [key for key in {**value, **found[name]} if found[name].get(key) != value.get(key)]
             if not keys:
                 continue

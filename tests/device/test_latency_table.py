@@ -185,23 +185,26 @@ def test_a_part_of_other_circumstances_is_refused_and_kept(
     with pytest.raises(InputError, match=r"^Expected .*Received: device.abi='paper' \(now 'stone'\). Delete it"):
         build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
     assert path.read_bytes() == before
-    # A fact that the part does not know, as it is older, was not asked for then.
+    formula_device.describe = lambda: {"device": "formula", "abi": "paper", "cpu_mask": "f"}
+    with pytest.raises(InputError, match=r"^Expected .*Received: device.cpu_mask=None \(now 'f'\). Delete it"):
+        build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+    # The part knows nothing of it, but None was asked for then, too.
     formula_device.describe = lambda: {"device": "formula", "abi": "paper", "cpu_mask": None}
     build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
 
 
-def test_the_part_of_a_phone_in_the_network_is_continued_at_its_new_address(
+def test_the_part_of_a_phone_is_continued_however_it_is_reached(
     space: SearchSpace, table: LatencyTable, formula_device: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "table.part.json"
-    facts = {"model": "Pixel", "abi": "paper"}
+    facts = {"model": "Pixel", "hardware_serial": "123"}
     formula_device.describe = lambda: {"device": "adb:192.0.2.7:5555", "serial": "192.0.2.7:5555", **facts}
     _interrupted(space, formula_device, path)
-    formula_device.describe = lambda: {"device": "adb:192.0.2.9:4711", "serial": "192.0.2.9:4711", **facts}
+    formula_device.describe = lambda: {"device": "adb", "serial": "ABC", **facts}
     found = build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
     assert found.entries == table.entries
-    formula_device.describe = lambda: {"device": "adb", "serial": "ABC", **facts}
-    with pytest.raises(InputError, match=r"Received: device.device=None \(now 'adb'\), device.serial=None \(now 'AB"):
+    formula_device.describe = lambda: {"device": "adb", "serial": "ABC", **facts, "hardware_serial": "124"}
+    with pytest.raises(InputError, match=r"Received: device.hardware_serial='123' \(now '124'\)"):
         build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
 
 

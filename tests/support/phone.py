@@ -30,6 +30,7 @@ PROPERTIES = {
     "ro.build.version.release": "14",
     "ro.build.version.sdk": "34",
     "ro.hardware": "stand_in",
+    "ro.serialno": "STANDIN1",
 }
 
 _GETPROP = """#!/bin/sh
