@@ -93,9 +93,9 @@ def measure_latencies(
         The report on those held out, see `LatencyModel.evaluate`.
 
     Raises:
-        InputError: If a number is too small, the device cannot measure, a piece or
-            a network does not run on it, or `path` is a table of another device or
-            of other settings.
+        InputError: If a number is too small, the device cannot measure, a piece, the
+            smallest or the largest network or half of those held out do not run on
+            it, or `path` is a table of another device or of other settings.
     """
     smallest = (("num_networks", num_networks, MIN_ARCHS_FOR_EXPONENT), ("num_held_out", num_held_out, 1))
     for name, number, minimum in smallest:
@@ -112,13 +112,9 @@ def measure_latencies(
     genes = space.sample_genes(np.random.default_rng(seed), num_networks - len(archs) + num_held_out)
     archs += space.decode(genes)
     measurements = _measure_networks(workdir, device, archs, precision, num_threads, time_limit_s)
-    _those_that_ran("the smallest and the largest", archs[:2], measurements[:2], 2)
-    networks, networks_ms = _those_that_ran(
-        "to calibrate on", archs[:num_networks], measurements[:num_networks], MIN_ARCHS_FOR_EXPONENT
-    )
-    held_out, held_out_ms = _those_that_ran(
-        "held out", archs[num_networks:], measurements[num_networks:], (num_held_out + 1) // 2
-    )
+    _check_networks(measurements, num_networks)
+    networks, networks_ms = _those_that_ran(archs[:num_networks], measurements[:num_networks])
+    held_out, held_out_ms = _those_that_ran(archs[num_networks:], measurements[num_networks:])
     model = LatencyModel(space, table).calibrate(networks, networks_ms)
     report = model.evaluate(held_out, held_out_ms)
     calibration = {
@@ -152,8 +148,8 @@ def _check_table_path(path: Path, space: SearchSpace, device: Device, precision:
         table = LatencyTable.load(path)
     except InputError as error:
         raise InputError(
-            f"Expected {path}, which would be replaced, to be a latency table of this version. "
-            "Received: one that cannot be read. Move it away, or name another file with --output."
+            f"Expected {path}, which would be replaced, to be a whole latency table of this version. "
+            f"Received: {error.__cause__ or error!r}. Move it away, or name another file with --output."
         ) from error
     found = {**table.device, "space": table.space.name, "precision": table.precision}
     now = {**device.describe(), "num_threads": num_threads, "space": space.name, "precision": precision}
@@ -214,22 +210,35 @@ def _measure_networks(
     return measurements
 
 
-def _those_that_ran(
-    which: str, archs: Sequence[Arch], measurements: Sequence[Measurement], at_least: int
-) -> tuple[list[Arch], list[float]]:
-    """Archs and latencies, milliseconds, of the networks that ran.
+def _check_networks(measurements: Sequence[Measurement], num_networks: int) -> None:
+    """Check that enough networks ran.
+
+    Args:
+        measurements: Of the smallest, the largest and random networks.
+        num_networks: How many of them, the first ones, calibrate; the others check.
 
     Raises:
-        InputError: If they are too few.
+        InputError: If the smallest or the largest did not run, or too few of either kind.
     """
+    calibrating, held_out = measurements[:num_networks], measurements[num_networks:]
+    rules = (
+        ("the smallest and the largest network", measurements[:2], 2),
+        (f"{len(calibrating)} networks to calibrate on", calibrating, MIN_ARCHS_FOR_EXPONENT),
+        (f"{len(held_out)} networks to check it on", held_out, (len(held_out) + 1) // 2),
+    )
+    for which, rows, at_least in rules:
+        errors = [row.error for row in rows if row.latency_ms is None]
+        if len(rows) - len(errors) < at_least:
+            raise InputError(
+                f"Expected at least {at_least} of {which} to run on the device. Received: "
+                f"{len(rows) - len(errors)}; {errors[0]}. The pieces are kept: the same command measures the networks "
+                "again (with a higher --time_limit_s, if it was reached)."
+            )
+
+
+def _those_that_ran(archs: Sequence[Arch], measurements: Sequence[Measurement]) -> tuple[list[Arch], list[float]]:
+    """Archs and latencies, milliseconds, of the networks that ran."""
     ran = [(arch, row.latency_ms) for arch, row in zip(archs, measurements, strict=True) if row.latency_ms is not None]
-    if len(ran) < at_least:
-        errors = [row.error for row in measurements if row.error]
-        raise InputError(
-            f"Expected at least {at_least} of {len(archs)} networks ({which}) to run. "
-            f"Received: {len(ran)}; {errors[0]}. "
-            "The pieces are kept: the same command measures the networks again."
-        )
     return [arch for arch, _ in ran], [latency_ms for _, latency_ms in ran]
 
 

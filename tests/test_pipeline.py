@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,10 @@ def test_a_latency_table_that_was_measured_in_another_way_is_not_replaced(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("older.json", r"replaced, to be a latency table of this version. Received: one that cannot be read. Move it"),
+        (
+            "older.json",
+            r"replaced, to be a whole latency table of this version. Received: KeyError\('space'\). Move it",
+        ),
         ("a.svg", r"Expected --output to end in .json; the plot gets the suffix .svg"),
         ("arch.json", r"Received: one with the schema 'ofa_tf/arch/1'"),
         ("damaged.json", r"Received: one without a schema"),
@@ -79,11 +83,29 @@ def test_an_empty_file_is_free_to_become_a_latency_table(tmp_path: Path) -> None
     pipeline._check_table_path(tmp_path / "t.json", MICRO, HostDevice(), "float32", 1)
 
 
-def test_networks_that_do_not_run_are_left_out_unless_too_few_are_left() -> None:
+def test_networks_that_do_not_run_are_left_out() -> None:
     archs = [MICRO.smallest(), MICRO.largest(), MICRO.smallest(20)]
     rows = [Measurement("a", 1.0), Measurement("b", None, error="out of memory"), Measurement("c", 2.0)]
-    assert pipeline._those_that_ran("held out", archs, rows, 2) == ([archs[0], archs[2]], [1.0, 2.0])
-    with pytest.raises(
-        InputError, match=r"at least 3 of 3 networks \(held out\) to run. Received: 2; out of memory. The pieces"
-    ):
-        pipeline._those_that_ran("held out", archs, rows, 3)
+    assert pipeline._those_that_ran(archs, rows) == ([archs[0], archs[2]], [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("failing", "message"),
+    [
+        ([], None),
+        ([2, 3, 6, 7, 8], None),
+        (
+            [1],
+            r"at least 2 of the smallest and the largest network to run on the device. Received: 1; no time. The pie",
+        ),
+        ([2, 3, 4], r"at least 4 of 6 networks to calibrate on to run on the device. Received: 3; no time. The pieces"),
+        ([6, 7, 8, 9], r"at least 4 of 7 networks to check it on to run .* Received: 3; .* higher --time_limit_s"),
+    ],
+)
+def test_a_model_is_neither_calibrated_nor_checked_on_few_networks(failing: list[int], message: str | None) -> None:
+    rows = [
+        Measurement(str(index), None, error="no time") if index in failing else Measurement(str(index), 1.0)
+        for index in range(13)
+    ]
+    with contextlib.nullcontext() if message is None else pytest.raises(InputError, match=message):
+        pipeline._check_networks(rows, 6)
