@@ -57,7 +57,7 @@ def keep_float(draft: Draft, errors: Sequence[LayerError]) -> Iterator[Draft]:
     num = 1
     while num <= len(worst) / 4:
         chosen = dict.fromkeys(source for name in worst[:num] for source in (name, *_sources(draft.graph, name, worst)))
-        # What is fused with the last of them is of the same operator, and stays as it is, too.
+        # What is fused with one of them, the model has no tensor of: it is of the same operator, and stays float, too.
         fused = (source for name in chosen for source in _fused(draft.graph, name, worst))
         num_float = sum(name in worst for name in chosen)
         yield dataclasses.replace(
@@ -83,7 +83,7 @@ def _sources(graph: Graph, name: str, stored: Collection[str]) -> list[str]:
 
 
 def _fused(graph: Graph, name: str, stored: Collection[str]) -> list[str]:
-    """The nodes before a node whose outputs the model does not have: they are of its operator."""
+    """The nodes before a node whose outputs are not stored: they are of the same operator."""
     node = graph.node(name)
     sources = node.inputs if node is not None else ()
     before = [source for source in sources if source not in stored and source != INPUT]

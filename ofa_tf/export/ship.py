@@ -78,8 +78,9 @@ def ship(
             model takes whole numbers), if that was measured before.
 
     Returns:
-        `path`, `size_bytes`, `remedies`, `float_layers`, `top1` (`None` if it was not measured),
-        `num_macs`, `num_params` and `gate`, the comparison.
+        `path`, `size_bytes`, `remedies`, `float_layers` (with those that are fused with
+        them), `top1` (`None` if it was not measured), `num_macs`, `num_params` and
+        `gate`, the comparison.
 
     Raises:
         InputError: If the model does not pass the gate; nothing is written then.

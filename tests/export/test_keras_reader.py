@@ -43,10 +43,10 @@ def test_a_layer_that_is_used_twice_is_refused() -> None:
         read_keras(model)
 
 
-@pytest.mark.parametrize("double", [lambda x: x * 2, keras.ops.relu])
-def test_operations_outside_of_layers_are_refused(double: Callable[[keras.KerasTensor], keras.KerasTensor]) -> None:
+@pytest.mark.parametrize("operation", [lambda x: x * 2, keras.ops.relu])
+def test_operations_outside_of_layers_are_refused(operation: Callable[[keras.KerasTensor], keras.KerasTensor]) -> None:
     images = _images()
-    x = double(layers.Conv2D(4, 1, name="a")(images))
+    x = operation(layers.Conv2D(4, 1, name="a")(images))
     with pytest.raises(InputError, match=r"made of layers. Received: the operation '\w+' outside of any"):
         read_keras(keras.Model(images, layers.Conv2D(4, 1, name="b")(x)))
 

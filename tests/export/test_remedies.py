@@ -184,6 +184,9 @@ def test_a_convolution_that_is_fused_with_its_relu_stays_float_with_it(draft: Dr
     shifts = {node.name: np.full_like(node.bias, 100) for node in draft.graph.nodes if "kernel" in node.weights}
     first = next(keep_float(dataclasses.replace(draft, bias_shifts=shifts), errors))
     assert {"stage1_block1_expand_relu", "stage1_block1_expand_bn"} <= set(first.float_nodes)
+    num_float = len(set(first.float_nodes) & {entry.name for entry in errors})
+    assert first.remedies == (f"{num_float} of {len(errors)} layers float",)
+    assert num_float < len(first.float_nodes)
     only = dataclasses.replace(first, bias_shifts={"stage1_block1_expand_bn": shifts["stage1_block1_expand_bn"]})
     plain = dataclasses.replace(first, bias_shifts={})
     assert only.convert() == plain.convert()

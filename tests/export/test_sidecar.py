@@ -89,6 +89,9 @@ def test_wrong_name_and_wrong_number_of_classes_are_refused(arch: Arch, tmp_path
 def test_a_model_that_its_sidecar_describes_may_be_replaced(arch: Arch, tmp_path: Path) -> None:
     _save(tmp_path / "m.tflite", arch)  # whose content has no metadata
     check_model_replaceable(tmp_path / "m.tflite")
+    (tmp_path / "m.tflite").write_bytes(CONTENT + b"!")
+    with pytest.raises(InputError, match="Received: another file"):
+        check_model_replaceable(tmp_path / "m.tflite")
 
 
 def test_a_file_that_is_no_model_of_ours_is_not_replaced(float_model: bytes, tmp_path: Path) -> None:
