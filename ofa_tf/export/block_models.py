@@ -59,6 +59,10 @@ def block_model_converter(
         graph = read_keras(build_piece(piece, space, num_classes))
         graph = dataclasses.replace(graph, input_shape=(size, size, piece.in_channels))
         graph = lower(graph, quantized=precision == "int8")
+        if graph.nodes[-1].op == "scale":
+            # In a network, the weights behind a hard-swish take its factor. With it, a piece of its own would get a
+            # HARD_SWISH again, which is slow in int8.
+            graph = dataclasses.replace(graph, nodes=graph.nodes[:-1])
         if precision == "float32":
             return convert(graph)
         pixels = size or _CALIBRATION_SIZE

@@ -10,6 +10,7 @@ from ofa_tf.device.pieces import OVERHEAD, Piece, part_key
 from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter, build_piece
 from ofa_tf.export.convert import convert
+from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import lower
 from ofa_tf.presets import get_search_space
@@ -68,6 +69,13 @@ def test_int8_piece_takes_int8_at_any_size(kernel: int) -> None:
     model = block_model_converter(SPACE, 10, "int8")(piece, 11)
     output, parts = _run(model, np.zeros((1, 11, 11, piece.in_channels), np.int8))
     assert (output.dtype, output.shape[:3], parts) == (np.int8, (1, 6, 6), 1)
+
+
+@pytest.mark.parametrize("piece", [*_PIECES[4:], _piece(4, 1)], ids=lambda p: p.key)
+def test_int8_pieces_run_on_the_delegate_alone_as_networks_do(piece: Piece) -> None:
+    content = block_model_converter(SPACE, 10, "int8")(piece, 12)
+    execution = inspect_execution(content)
+    assert (execution.num_partitions, execution.undelegated) == (1, {})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
