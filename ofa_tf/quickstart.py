@@ -31,8 +31,6 @@ from ofa_tf.training.phases import PHASES
 from ofa_tf.training.trainer import train
 from ofa_tf.workdir import Workdir
 
-_NUM_REPRESENTATIVE_IMAGES = 100
-
 
 @dataclasses.dataclass(frozen=True)
 class QuickstartSettings:
@@ -169,7 +167,7 @@ def _plain_arch(workdir: Workdir) -> Arch:
 
 def _ship_row(workdir: Workdir, network: _Network, device: Device, max_accuracy_drop: float) -> dict[str, Any]:
     arch, space = network.arch, workdir.space
-    options = ExportOptions(max_accuracy_drop=max_accuracy_drop, num_representative_images=_NUM_REPRESENTATIVE_IMAGES)
+    options = ExportOptions(max_accuracy_drop=max_accuracy_drop)
     data = export_data(workdir, arch, options)
     reference = Reference.measure(network.model, data.held_out(arch))
     row: dict[str, Any] = {
