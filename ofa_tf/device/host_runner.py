@@ -66,10 +66,11 @@ def run_job(job: dict[str, Any], event: Event) -> None:
     good = list(facts)
     runs: dict[int, dict[str, list[int]]] = {index: {"order": [], "wall_ns": [], "processor_ns": []} for index in good}
     visits = list(schedule(len(good), settings["rounds"], settings["max_loaded_models"])) if good else []
-    order = 0
+    order, rng = 0, np.random.default_rng(0)
     for done, (group, rounds) in enumerate(visits):
         loaded = {}
-        for index in (good[position] for position in group):
+        # What memory a model gets, and after which other it runs, makes up to a tenth: every visit deals them anew.
+        for index in rng.permutation([good[position] for position in group]).tolist():
             interpreter = _load(index, models[index], settings, event) if index in facts else None
             if interpreter is None:
                 facts.pop(index, None)

@@ -18,35 +18,47 @@ def test_several_groups_are_visited_in_turn_and_share_the_rounds() -> None:
     assert list(schedule(num_models=2, rounds=1, max_loaded=1)) == [([0], 1), ([1], 1)]
 
 
-def test_models_take_turns_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    invoked: list[str] = []
+class FakeInterpreter:
+    """Notes that it is invoked."""
 
-    class FakeInterpreter:
-        def __init__(self, name: str) -> None:
-            self.name = name
+    invoked: list[str]
 
-        def invoke(self) -> None:
-            invoked.append(self.name)
+    def __init__(self, index: int, model: dict[str, Any], *_: object) -> None:
+        self.name = model["path"]
 
-    def load(index: int, model: dict[str, Any], settings: dict[str, Any], event: object) -> FakeInterpreter:
-        return FakeInterpreter(model["path"])
+    def invoke(self) -> None:
+        self.invoked.append(self.name)
 
-    monkeypatch.setattr(host_runner, "_load", load)
+
+def _run(monkeypatch: pytest.MonkeyPatch, **settings: int) -> tuple[str, dict[str, Any]]:
+    """The names of models in the order in which they ran, and their runs."""
+    monkeypatch.setattr(FakeInterpreter, "invoked", [], raising=False)
+    monkeypatch.setattr(host_runner, "_load", FakeInterpreter)
     events: list[dict[str, Any]] = []
-    settings = {
-        "warmup_runs": 1,
-        "num_runs": 2,
-        "rounds": 2,
-        "min_time_s": 0,
-        "max_loaded_models": 9,
-        "measure_peak_ram": False,
+    job = {
+        "models": [{"path": name, "input_shape": None} for name in "ABCDEF"],
+        "settings": {"min_time_s": 0, "measure_peak_ram": False, **settings},
+        "cores": None,
     }
-    job = {"models": [{"path": name, "input_shape": None} for name in "ABC"], "settings": settings, "cores": None}
     host_runner.run_job(job, lambda **fields: events.append(fields))
-    assert "".join(invoked) == "AAABBBCCC" * 2
-    runs = events[-1]["runs"]
-    assert {index: run["order"] for index, run in runs.items()} == {
-        "0": [0, 1, 6, 7],
-        "1": [2, 3, 8, 9],
-        "2": [4, 5, 10, 11],
-    }
+    return "".join(FakeInterpreter.invoked), events[-1]["runs"]
+
+
+def test_models_take_turns_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    invoked, runs = _run(monkeypatch, warmup_runs=1, num_runs=2, rounds=2, max_loaded_models=9)
+    first = invoked[: len(invoked) // 2]
+    assert invoked == 2 * first
+    assert sorted(first) == sorted(3 * "ABCDEF")
+    turns = first[::3]
+    assert first == "".join(3 * name for name in turns)
+    for index, name in enumerate("ABCDEF"):
+        begin = 2 * turns.index(name)
+        assert runs[str(index)]["order"] == [begin, begin + 1, begin + 12, begin + 13]
+
+
+def test_every_visit_loads_and_runs_models_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    invoked, _ = _run(monkeypatch, warmup_runs=0, num_runs=1, rounds=5, max_loaded_models=3)
+    visits = [invoked[start : start + 3] for start in range(0, 30, 3)]
+    assert ["".join(sorted(visit)) for visit in visits] == ["ABC", "DEF"] * 5
+    assert len(set(visits[::2])) > 1
+    assert len(set(visits[1::2])) > 1
