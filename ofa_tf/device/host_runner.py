@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 Event = Callable[..., None]
-_MAX_PASSES = 5  # visits to each group of models when there are several
+_MAX_PASSES = 5  # visits to each group of models
 
 
 def schedule(num_models: int, rounds: int, max_loaded: int) -> Iterator[tuple[list[int], int]]:
@@ -37,11 +37,11 @@ def schedule(num_models: int, rounds: int, max_loaded: int) -> Iterator[tuple[li
 
     Yields:
         Pairs of a group (indices of models, loaded together) and its number of
-        rounds in this visit. A single group is visited once; several are
-        visited in turn `_MAX_PASSES` times, sharing the rounds.
+        rounds in this visit. The groups are visited in turn `_MAX_PASSES` times,
+        which share the rounds.
     """
     groups = [list(range(start, min(start + max_loaded, num_models))) for start in range(0, num_models, max_loaded)]
-    passes = 1 if len(groups) == 1 else min(_MAX_PASSES, rounds)
+    passes = min(_MAX_PASSES, rounds)
     for visit in range(passes):
         for group in groups:
             yield group, (rounds + passes - 1 - visit) // passes
@@ -69,7 +69,7 @@ def run_job(job: dict[str, Any], event: Event) -> None:
     order, rng = 0, np.random.default_rng(0)
     for done, (group, rounds) in enumerate(visits):
         loaded = {}
-        # What memory a model gets, and after which other it runs, makes up to a tenth: every visit deals them anew.
+        # The memory that a model happens to get makes up to a tenth of its latency: each visit deals it anew.
         for index in rng.permutation([good[position] for position in group]).tolist():
             interpreter = _load(index, models[index], settings, event) if index in facts else None
             if interpreter is None:
@@ -88,10 +88,7 @@ def run_job(job: dict[str, Any], event: Event) -> None:
                     runs[index]["processor_ns"].append(processor_ns)
                     order += 1
             rounds_done += 1
-            if len(visits) == 1 and rounds_done <= rounds:
-                event(event="progress", done=rounds_done, total=rounds)
-        if len(visits) > 1:
-            event(event="progress", done=done + 1, total=len(visits))
+        event(event="progress", done=done + 1, total=len(visits))
     event(
         event="result",
         runs={str(index): runs[index] for index in facts},

@@ -6,8 +6,8 @@ from ofa_tf.device import host_runner
 from ofa_tf.device.host_runner import schedule
 
 
-def test_one_group_is_visited_once_with_all_rounds() -> None:
-    assert list(schedule(num_models=3, rounds=7, max_loaded=3)) == [([0, 1, 2], 7)]
+def test_visits_to_one_group_share_the_rounds() -> None:
+    assert list(schedule(num_models=2, rounds=7, max_loaded=3)) == [([0, 1], n) for n in (2, 2, 1, 1, 1)]
 
 
 def test_several_groups_are_visited_in_turn_and_share_the_rounds() -> None:
@@ -46,14 +46,13 @@ def _run(monkeypatch: pytest.MonkeyPatch, **settings: int) -> tuple[str, dict[st
 
 def test_models_take_turns_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
     invoked, runs = _run(monkeypatch, warmup_runs=1, num_runs=2, rounds=2, max_loaded_models=9)
-    first = invoked[: len(invoked) // 2]
-    assert invoked == 2 * first
-    assert sorted(first) == sorted(3 * "ABCDEF")
-    turns = first[::3]
-    assert first == "".join(3 * name for name in turns)
+    turns = invoked[::3]
+    assert invoked == "".join(3 * name for name in turns)
+    rounds = turns[:6], turns[6:]
+    assert sorted(rounds[0]) == sorted(rounds[1]) == list("ABCDEF")
     for index, name in enumerate("ABCDEF"):
-        begin = 2 * turns.index(name)
-        assert runs[str(index)]["order"] == [begin, begin + 1, begin + 12, begin + 13]
+        begins = 2 * rounds[0].index(name), 12 + 2 * rounds[1].index(name)
+        assert runs[str(index)]["order"] == [place for begin in begins for place in (begin, begin + 1)]
 
 
 def test_every_visit_loads_and_runs_models_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,3 +61,5 @@ def test_every_visit_loads_and_runs_models_in_another_order(monkeypatch: pytest.
     assert ["".join(sorted(visit)) for visit in visits] == ["ABC", "DEF"] * 5
     assert len(set(visits[::2])) > 1
     assert len(set(visits[1::2])) > 1
+    invoked, _ = _run(monkeypatch, warmup_runs=0, num_runs=1, rounds=10, max_loaded_models=6)
+    assert len({invoked[start : start + 6] for start in range(0, 60, 6)}) == 5  # two rounds a visit
