@@ -149,7 +149,8 @@ def _check_table_path(path: Path, space: SearchSpace, device: Device, precision:
     except InputError as error:
         raise InputError(
             f"Expected {path}, which would be replaced, to be a whole latency table of this version. "
-            f"Received: {error.__cause__ or error!r}. Move it away, or name another file with --output."
+            f"Received: one that cannot be read ({error.__cause__ or error!r}). "
+            "Move it away, or name another file with --output."
         ) from error
     found = {**table.device, "space": table.space.name, "precision": table.precision}
     now = {**device.describe(), "num_threads": num_threads, "space": space.name, "precision": precision}
@@ -221,18 +222,23 @@ def _check_networks(measurements: Sequence[Measurement], num_networks: int) -> N
         InputError: If the smallest or the largest did not run, or too few of either kind.
     """
     calibrating, held_out = measurements[:num_networks], measurements[num_networks:]
+    half = (len(held_out) + 1) // 2
     rules = (
         ("the smallest and the largest network", measurements[:2], 2),
-        (f"{len(calibrating)} networks to calibrate on", calibrating, MIN_ARCHS_FOR_EXPONENT),
-        (f"{len(held_out)} networks to check it on", held_out, (len(held_out) + 1) // 2),
+        (
+            f"{MIN_ARCHS_FOR_EXPONENT} of {len(calibrating)} networks to calibrate on",
+            calibrating,
+            MIN_ARCHS_FOR_EXPONENT,
+        ),
+        (f"{half} of {len(held_out)} networks to check it on", held_out, half),
     )
     for which, rows, at_least in rules:
         errors = [row.error for row in rows if row.latency_ms is None]
         if len(rows) - len(errors) < at_least:
             raise InputError(
-                f"Expected at least {at_least} of {which} to run on the device. Received: "
-                f"{len(rows) - len(errors)}; {errors[0]}. The pieces are kept: the same command measures the networks "
-                "again (with a higher --time_limit_s, if it was reached)."
+                f"Expected {which} to run on the device. Received: {len(rows) - len(errors)}; {errors[0]}. "
+                "The pieces are kept: tools/build_latency_table.py measures the networks again, with a higher "
+                "--time_limit_s if the time was up."
             )
 
 

@@ -28,6 +28,8 @@ def block_model_converter(
     flexible input size: the interpreter resizes the one model to every size, and
     then runs it exactly as one that was converted for that size. Inputs so small
     that a kernel is cut to their size (see `split_depthwise`) get models of their own.
+    A factor at the end, which in a network the next part's weights take, is left
+    out: the 1/6 of the hard-swish of an int8 stem.
 
     Args:
         space: The search space.
@@ -60,8 +62,7 @@ def block_model_converter(
         graph = dataclasses.replace(graph, input_shape=(size, size, piece.in_channels))
         graph = lower(graph, quantized=precision == "int8")
         if graph.nodes[-1].op == "scale":
-            # In a network, the weights behind a hard-swish take its factor. With it, a piece of its own would get a
-            # HARD_SWISH again, which is slow in int8.
+            # With it, the converter would make a HARD_SWISH of the operators again, which is slow in int8.
             graph = dataclasses.replace(graph, nodes=graph.nodes[:-1])
         if precision == "float32":
             return convert(graph)

@@ -28,7 +28,7 @@ def list_missed_budgets(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         f"{row['name']} (+{row['latency_ms'] / row['budget_ms'] - 1:.1%})"
         for row in rows
-        if row.get("budget_ms") is not None and row["latency_ms"] > row["budget_ms"]
+        if row.get("budget_ms") is not None and round(row["latency_ms"], 3) > round(row["budget_ms"], 3)
     ]
 
 

@@ -188,7 +188,10 @@ def test_a_part_of_other_circumstances_is_refused_and_kept(
     formula_device.describe = lambda: {"device": "formula", "abi": "paper", "cpu_mask": "f"}
     with pytest.raises(InputError, match=r"^Expected .*Received: device.cpu_mask=None \(now 'f'\). Delete it"):
         build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
-    # The part knows nothing of it, but None was asked for then, too.
+    # An older part knows nothing of it, but None was asked for then, too; and it tells how the device was reached.
+    document = json.loads(before)
+    document["facts"]["device"]["device"] = "formula"
+    path.write_text(json.dumps(document))
     formula_device.describe = lambda: {"device": "formula", "abi": "paper", "cpu_mask": None}
     build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
 
