@@ -305,6 +305,7 @@ def search_under(
             settings,
             measure if num_finalists else None,
             num_finalists,
+            table,
             on_progress(bar),
         )
     return dataclasses.replace(found, device=device_id if limits.latency_ms is not None else None, precision=precision)

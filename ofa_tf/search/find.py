@@ -10,6 +10,7 @@ from ofa_tf import cost
 from ofa_tf.arch import Arch
 from ofa_tf.errors import InputError
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Constraint, Limits
 from ofa_tf.search.evolution import EvolutionSettings, evolve
 from ofa_tf.search_space import SearchSpace
@@ -58,6 +59,7 @@ def find_arch(
     settings: EvolutionSettings | None = None,
     measure: Callable[[Arch], float] | None = None,
     num_finalists: int = 5,
+    known: AccuracyTable | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Found:
     """Find the most accurate arch within constraints.
@@ -72,6 +74,8 @@ def find_arch(
             and the best one wins: predictions of the winners of a search are
             the ones that are too high.
         num_finalists: How many of the best archs are measured.
+        known: Archs measured before, on the same split; the best of those within
+            the constraints takes part in the final.
         on_progress: Called with generations done and their number.
 
     Raises:
@@ -80,15 +84,22 @@ def find_arch(
     Reference: Once-for-All, section 3.4.
     """
     genes, scores = evolve(space, predictor.predict, constraints, np.random.default_rng(seed), settings, on_progress)
-    winner, measured_top1 = 0, None
+    row, predicted_top1, measured_top1 = genes[:1], float(scores[0]), None
     if measure is not None:
-        finals = [measure(arch) for arch in space.decode(genes[:num_finalists])]
+        candidates = genes[:num_finalists]
+        finals = [measure(arch) for arch in space.decode(candidates)]
+        if known is not None:
+            is_within = np.all([constraint.measure(known.genes) <= constraint.limit for constraint in constraints], 0)
+            best = np.argmax(np.where(is_within, known.top1, -1))
+            if is_within[best]:
+                candidates = np.concatenate([candidates, space.canonical_genes(known.genes[[best]])])
+                finals.append(float(known.top1[best]))
         winner = int(np.argmax(finals))
-        measured_top1 = finals[winner]
-    row = genes[winner][None]
+        row, measured_top1 = candidates[[winner]], finals[winner]
+        predicted_top1 = float(predictor.predict(row)[0])
     return Found(
-        arch=space.decode_one(genes[winner]),
-        predicted_top1=min(1.0, float(scores[winner])),
+        arch=space.decode_one(row[0]),
+        predicted_top1=min(1.0, predicted_top1),
         measured_top1=measured_top1,
         costs={constraint.name: float(constraint.measure(row)[0]) for constraint in constraints},
         limits={constraint.name: constraint.limit for constraint in constraints},

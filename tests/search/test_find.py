@@ -38,6 +38,27 @@ def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: 
     assert found.arch == MICRO.canonical(found.arch)
 
 
+def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_limits(
+    predictor: AccuracyPredictor,
+) -> None:
+    genes = MICRO.sample_genes(np.random.default_rng(2), 30)
+    macs = num_macs(MICRO, genes, 10)
+    limit = float(np.median(macs))
+    constraints = make_constraints(MICRO, 10, Limits(macs=limit))
+    best, too_large = int(np.argmin(macs)), int(np.argmax(macs))
+    top1 = np.full(30, 0.5)
+    top1[best], top1[too_large] = 0.9, 0.99
+    for measured, is_known in ((0.89, True), (0.9, False)):
+        known = AccuracyTable(MICRO, genes, top1, "validation", "net")
+        found = find_arch(MICRO, predictor, constraints, 0, _FAST, lambda arch: measured, 3, known)  # noqa: B023
+        assert (found.arch == MICRO.canonical(MICRO.decode_one(genes[best]))) == is_known
+        assert found.measured_top1 == max(measured, 0.9)
+        assert found.costs["macs"] == num_macs(MICRO, found.arch, 10) <= limit
+        assert found.predicted_top1 == pytest.approx(
+            min(1.0, float(predictor.predict(MICRO.encode(found.arch)[None])[0]))
+        )
+
+
 def test_without_a_final_the_best_prediction_wins(predictor: AccuracyPredictor) -> None:
     found = find_arch(MICRO, predictor, make_constraints(MICRO, 10, Limits(macs=1e12)), 0, _FAST)
     assert found.arch == MICRO.canonical(MICRO.largest())
