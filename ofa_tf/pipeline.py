@@ -230,7 +230,7 @@ def _check_networks(measurements: Sequence[Measurement], num_networks: int) -> N
             calibrating,
             MIN_ARCHS_FOR_EXPONENT,
         ),
-        (f"{half} of {len(held_out)} networks to check it on", held_out, half),
+        (f"{half} of {len(held_out)} networks to check the model on", held_out, half),
     )
     for which, rows, at_least in rules:
         errors = [row.error for row in rows if row.latency_ms is None]

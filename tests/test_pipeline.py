@@ -99,7 +99,10 @@ def test_networks_that_do_not_run_are_left_out() -> None:
             r"Expected the smallest and the largest network to run on the device. Received: 1; no time. The pieces",
         ),
         ([2, 3, 4], r"Expected 4 of 6 networks to calibrate on to run on the device. Received: 3; no time. The pieces"),
-        ([6, 7, 8, 9], r"Expected 4 of 7 networks to check it on to run .* Received: 3; .* higher --time_limit_s"),
+        (
+            [6, 7, 8, 9],
+            r"Expected 4 of 7 networks to check the model on to run .* Received: 3; .* higher --time_limit_s",
+        ),
     ],
 )
 def test_a_model_is_neither_calibrated_nor_checked_on_few_networks(failing: list[int], message: str | None) -> None:

@@ -238,12 +238,13 @@ class _Session:
         try:
             if found.keys() != facts.keys():
                 raise ValueError("its facts are incomplete")
+            found = {**found, "device": _without_address(found["device"])}
             self.known = {(str(key), int(size)): float(ms) for key, size, ms in document["latencies_ms"]}
             self.doubts, self.conditions = dict(document["doubts"]), list(document["conditions"])
             self.measured_on = dict(document["measured_on"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"Expected {path} to hold latencies of pieces. Received: {error!r}. {advice}") from error
-        _check_same(path, {**found, "device": _without_address(found["device"])}, facts)
+        _check_same(path, found, facts)
         announce(f"{len(self.known)} pieces are known from {path}")
 
 

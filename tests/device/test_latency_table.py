@@ -221,6 +221,19 @@ def test_a_damaged_part_is_named(space: SearchSpace, formula_device: Any, tmp_pa
         build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
 
 
+@pytest.mark.parametrize("facts", [7, {}, {"device": 7}])
+def test_a_part_with_damaged_facts_is_named(
+    space: SearchSpace, formula_device: Any, tmp_path: Path, facts: Any
+) -> None:
+    path = tmp_path / "table.part.json"
+    _interrupted(space, formula_device, path)
+    document = json.loads(path.read_text())
+    changed = {**document["facts"], **facts} if isinstance(facts, dict) and facts else facts
+    path.write_text(json.dumps({**document, "facts": changed}))
+    with pytest.raises(InputError, match=r"part.json to hold latencies of pieces. Received: .*Delete it to begin"):
+        build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+
+
 def test_doubtful_pieces_and_the_conditions_of_each_part_are_named_in_the_table(
     space: SearchSpace, formula_device: Any, tmp_path: Path
 ) -> None:

@@ -48,8 +48,8 @@ def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_li
     best, too_large = int(np.argmin(macs)), int(np.argmax(macs))
     top1 = np.full(30, 0.5)
     top1[best], top1[too_large] = 0.9, 0.99
+    known = AccuracyTable(MICRO, genes, top1, "validation", "net")
     for measured, is_known in ((0.89, True), (0.9, False)):
-        known = AccuracyTable(MICRO, genes, top1, "validation", "net")
         found = find_arch(MICRO, predictor, constraints, 0, _FAST, lambda arch: measured, 3, known)  # noqa: B023
         assert (found.arch == MICRO.canonical(MICRO.decode_one(genes[best]))) == is_known
         assert found.measured_top1 == max(measured, 0.9)
