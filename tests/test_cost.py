@@ -1,6 +1,5 @@
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,8 +11,9 @@ from ofa_tf.models.subnet import build_subnet
 from ofa_tf.presets import get_search_space
 from ofa_tf.search_space import SearchSpace
 from tests.support.networks import two_stage_space
+from tests.support.repository import FIXTURES
 
-REFERENCE = json.loads((Path(__file__).parent / "fixtures" / "reference_costs.json").read_text())
+REFERENCE = json.loads((FIXTURES / "reference_costs.json").read_text())
 SPACE = two_stage_space()
 TINY = get_search_space("mobilenet_v3_tiny")
 

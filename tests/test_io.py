@@ -15,8 +15,7 @@ import pytest
 
 from ofa_tf import io
 from ofa_tf.errors import InputError
-
-ROOT = Path(__file__).parents[1]
+from tests.support.repository import ROOT
 
 
 def start(script: str, *args: object) -> subprocess.Popen:

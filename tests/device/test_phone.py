@@ -31,6 +31,7 @@ from ofa_tf.export.block_models import block_model_converter
 from tests.support.adb_daemon import AdbDaemon
 from tests.support.adb_server import AdbServer
 from tests.support.benchmark_model import install_benchmark_model
+from tests.support.repository import ROOT
 from tests.support.spaces import MICRO
 
 pytestmark = pytest.mark.skipif(shutil.which("adb") is None, reason="adb is not installed")
@@ -153,7 +154,7 @@ def test_a_phone_without_the_new_shell_is_measured(
 @contextlib.contextmanager
 def _benchmark(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
     """Runs tools/benchmark.py as a user would."""
-    program = str(Path(__file__).parents[2] / "tools" / "benchmark.py")
+    program = str(ROOT / "tools" / "benchmark.py")
     # A shell starts what runs in its background with Ctrl-C ignored.
     command = ["env", "--default-signal=INT", sys.executable, program, *arguments]
     pipe = subprocess.PIPE

@@ -23,8 +23,7 @@ from ofa_tf.models.saving import (
 )
 from ofa_tf.models.supernet import Supernet
 from tests.support.networks import assert_close, images
-
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,15 @@ f03b267). No weights are stored: both sides generate them from their names.
 import itertools
 import json
 import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ofa_tf.arch import Arch
 from ofa_tf.search_space import SearchSpace
+from tests.support.repository import FIXTURES as ALL_FIXTURES
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "parity"
+FIXTURES = ALL_FIXTURES / "parity"
 SPACES = ("mobilenet_v3_w1.0", "mobilenet_v3_w1.2", "proxyless_w1.3", "resnet50d")
 TOLERANCE = 1e-4  # of the largest value, in float32
 _RESNET_BASE_DEPTHS = (2, 2, 4, 2)

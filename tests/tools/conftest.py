@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.images import write_class_folders
+from tests.support.repository import ROOT
 from tests.support.spaces import SMALL
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 Run = Callable[..., subprocess.CompletedProcess]
 
@@ -28,7 +27,7 @@ def run() -> Run:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
         command = [sys.executable, "-c", _WITH_TEST_SPACES, program, *arguments]
         return subprocess.run(
-            command, cwd=_ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False
         )
 
     return run_program
@@ -40,7 +39,7 @@ def run_plain() -> Run:
 
     def run_program(program: str, *arguments: str) -> subprocess.CompletedProcess:
         command = [sys.executable, program, *arguments]
-        return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=600, check=False)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
     return run_program
 

@@ -14,11 +14,12 @@ from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.presets import get_search_space
 from ofa_tf.search.accuracy_table import AccuracyTable
+from tests.support.repository import ROOT
 from tests.support.spaces import SMALL
 
 pytestmark = pytest.mark.slow
 
-_TOOLS = sorted(path.name for path in (Path(__file__).parents[2] / "tools").glob("*.py"))
+_TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 
 Run = Callable[..., subprocess.CompletedProcess]
 
