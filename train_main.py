@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf import cli
-from ofa_tf.progress import announce
-from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.base import command_line
+from ofa_tf.base.progress import announce
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.training import flags as training_flags
 from ofa_tf.training.flags import config_from_flags, define_flags
 from ofa_tf.training.phases import next_phase, select_phases
@@ -44,4 +44,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -11,8 +11,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from ofa_tf.arch import Arch
+    from ofa_tf.base.errors import InputError
     from ofa_tf.cost import num_macs, num_params
-    from ofa_tf.errors import InputError
     from ofa_tf.export.tflite import to_tflite
     from ofa_tf.models.calibration import calibrate_batch_norm
     from ofa_tf.models.channel_sorting import sort_channels
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Arch": "arch",
-    "InputError": "errors",
+    "InputError": "base.errors",
     "SearchSpace": "search_space",
     "build_subnet": "models.subnet",
     "build_supernet": "models.supernet",

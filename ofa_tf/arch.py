@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ofa_tf import io
-from ofa_tf.errors import InputError
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 
 _SEQUENCES: dict[str, type] = {
     "depths": int,
@@ -98,7 +98,7 @@ class Arch:
         Raises:
             InputError: If the file is missing or does not hold an arch.
         """
-        document = io.read_json(path, "arch", hint="Write one with tools/search.py.")
+        document = files.read_json(path, "arch", hint="Write one with tools/search.py.")
         try:
             return cls.from_dict(document)
         except InputError as error:
@@ -114,7 +114,7 @@ class Arch:
         payload = self.to_dict()
         if notes:
             payload["notes"] = dict(notes)
-        io.write_json(path, "arch", payload)
+        files.write_json(path, "arch", payload)
 
 
 def _number(name: str, value: Any, kind: type, minimum: int) -> Any:

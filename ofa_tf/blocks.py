@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 MBCONV, BOTTLENECK = "mbconv", "bottleneck"
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf import io
 from ofa_tf.arch import Arch
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce, on_progress, progress_bar
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.device.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
-from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter
 from ofa_tf.export.lowering import choose_lowerings
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.models.subnet import build_subnet
-from ofa_tf.progress import announce, on_progress, progress_bar
 from ofa_tf.report.scatter import scatter_svg
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
@@ -128,7 +128,7 @@ def measure_latencies(
     predicted_ms = np.atleast_1d(model.predict(space.encode(held_out)))
     title = f"{space.name} on {device.id}, {precision}: {len(held_out)} random networks"
     plot = scatter_svg(held_out_ms, predicted_ms, title, "measured latency, ms", "predicted latency, ms")
-    io.write_bytes(path.with_suffix(".svg"), plot.encode())
+    files.write_bytes(path.with_suffix(".svg"), plot.encode())
     return report
 
 
@@ -138,8 +138,8 @@ def _check_table_path(path: Path, space: SearchSpace, device: Device, precision:
     Raises:
         InputError: If it cannot, or does.
     """
-    io.check_output(path)
-    io.check_replaceable(path, "latency_table")
+    files.check_output(path)
+    files.check_replaceable(path, "latency_table")
     if path.suffix != ".json":
         raise InputError(f"Expected --output to end in .json; the plot gets the suffix .svg. Received: {path}.")
     if not path.exists() or path.stat().st_size == 0:

@@ -1,7 +1,7 @@
 """The named search spaces, as data."""
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.blocks import BOTTLENECK, Stage, make_divisible
-from ofa_tf.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
 _ACTIVATIONS = ("relu", "relu", "hard_swish", "hard_swish", "hard_swish")

@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf import cost, io
+from ofa_tf import cost
 from ofa_tf.arch import Arch
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.device.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.device.results import save_benchmark
-from ofa_tf.errors import InputError
 from ofa_tf.export.gate import Reference
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.ship import ship
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
-from ofa_tf.progress import on_progress, progress_bar
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.shipping import export_data
@@ -117,7 +118,7 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
         "latency_model": latency_report,
         "device": device.describe(),
     }
-    io.write_json(workdir.path / "summary.json", "summary", summary)
+    files.write_json(workdir.path / "summary.json", "summary", summary)
     return summary
 
 

@@ -20,8 +20,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ofa_tf.arch import Arch
+from ofa_tf.base.errors import InputError
 from ofa_tf.blocks import MBCONV, Part, PlainPart, Stage, out_size
-from ofa_tf.errors import InputError
 from ofa_tf.parts import make_parts
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ofa_tf import io
 from ofa_tf.arch import Arch
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce
 from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.errors import InputError
 from ofa_tf.export.lowering import choose_lowerings
 from ofa_tf.presets import get_search_space
-from ofa_tf.progress import announce
 from ofa_tf.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
 
@@ -117,7 +117,7 @@ class Workdir:
 
     def latency_table_path(self, device_id: str, precision: str) -> Path:
         """Where the latency table of a device lies."""
-        return self.path / "latency_tables" / f"{io.safe_name(device_id)}_{precision}.json"
+        return self.path / "latency_tables" / f"{files.safe_name(device_id)}_{precision}.json"
 
     def latency_model(
         self, device_id: str, precision: str = "float32", latency_table: Path | None = None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 FIELDS = {"space": "s", "image_size": 24, "depths": [2, 1], "kernel_sizes": [3, 5], "expand_ratios": [3, 0.25]}
 

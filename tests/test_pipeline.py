@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from ofa_tf import pipeline
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.device.device import Measurement
 from ofa_tf.device.host import HostDevice
 from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.errors import InputError
 from ofa_tf.quickstart import QuickstartSettings
-from ofa_tf.runtime import configure_tensorflow
 from tests.support.spaces import MICRO, SMALL
 
 

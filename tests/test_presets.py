@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from ofa_tf import presets
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.presets import get_search_space, list_search_spaces, register_search_space
 
 

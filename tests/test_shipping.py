@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from ofa_tf import shipping
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.presets import get_search_space
 from ofa_tf.shipping import ship_subnets

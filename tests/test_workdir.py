@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.errors import InputError
 from ofa_tf.models.saving import save_supernet
 from ofa_tf.models.supernet import build_supernet
 from ofa_tf.training.config import TrainConfig

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf import cli
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base import command_line
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.presets import get_search_space
-from ofa_tf.runtime import configure_tensorflow
 
 _SPACE = flags.DEFINE_string("space", "mobilenet_v3_w1.0", "Search space.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 224, "Input height and width, pixels.", lower_bound=1)
@@ -26,9 +26,9 @@ def main(argv: Sequence[str]) -> None:
     del argv
     archs = {name: _parse(name) for name in _ARCHS.value}
     configure_tensorflow()
+    from ofa_tf.base.progress import on_progress, progress_bar
     from ofa_tf.device.device import BenchmarkSettings, get_device
     from ofa_tf.export.lowering_benchmark import ALL, REFERENCE, RELU6, measure_lowerings
-    from ofa_tf.progress import on_progress, progress_bar
 
     settings = BenchmarkSettings(num_threads=_NUM_THREADS.value, rounds=_ROUNDS.value, min_time_s=1.0)
     print(f"{_SPACE.value} at {_IMAGE_SIZE.value} px, {_NUM_THREADS.value} thread(s), medians of one run")
@@ -65,4 +65,4 @@ def _parse(name: str) -> Arch:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

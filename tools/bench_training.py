@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf import cli
-from ofa_tf.errors import InputError
-from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.base import command_line
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 
 _SPACE = flags.DEFINE_string("space", "mobilenet_v3_w1.0", "Search space.")
 _SHAPES = flags.DEFINE_list("shapes", ["16x224", "64x32"], "Batch sizes and image sizes.")
@@ -52,4 +52,4 @@ def _parse(shape: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

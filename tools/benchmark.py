@@ -17,14 +17,14 @@ from pathlib import Path
 
 from absl import flags
 
-from ofa_tf import cli, io
+from ofa_tf.base import command_line, files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.device import flags as device_flags
 from ofa_tf.device.adb import list_phones
 from ofa_tf.device.benchmark_binary import fetch_benchmark_binary
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.device.results import KIND, save_benchmark
-from ofa_tf.errors import InputError
-from ofa_tf.progress import on_progress, progress_bar
 
 flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.")
@@ -82,8 +82,8 @@ def main(argv: Sequence[str]) -> None:
         )
     outputs = _outputs(devices)
     for path in outputs.values():
-        io.check_output(path)
-        io.check_replaceable(path, KIND)
+        files.check_output(path)
+        files.check_replaceable(path, KIND)
     failed = []
     for device in devices:
         try:
@@ -108,7 +108,7 @@ def _outputs(devices: Sequence[Device]) -> dict[str, Path]:
         return {}
     if len(devices) == 1:
         return {devices[0].id: Path(_OUTPUT.value)}
-    return {device.id: Path(_OUTPUT.value) / f"{io.safe_name(device.id)}.json" for device in devices}
+    return {device.id: Path(_OUTPUT.value) / f"{files.safe_name(device.id)}.json" for device in devices}
 
 
 def _measure(device: Device, settings: BenchmarkSettings) -> list[Measurement]:
@@ -133,4 +133,4 @@ def _measure(device: Device, settings: BenchmarkSettings) -> list[Measurement]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf import cli
+from ofa_tf.base import command_line
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.summary import format_correlation
-from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES, AccuracyPredictor
 from ofa_tf.workdir import Workdir
 
@@ -39,4 +39,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

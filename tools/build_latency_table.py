@@ -12,10 +12,10 @@ from pathlib import Path
 
 from absl import flags
 
-from ofa_tf import cli
+from ofa_tf.base import command_line
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.device import flags as device_flags
 from ofa_tf.report.summary import format_correlation
-from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.workdir import Workdir
 
 flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
@@ -60,4 +60,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

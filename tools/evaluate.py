@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf import cli, io
-from ofa_tf.progress import announce
-from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.base import command_line, files
+from ofa_tf.base.progress import announce
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
@@ -25,8 +25,8 @@ def main(argv: Sequence[str]) -> None:
     workdir = Workdir(_WORKDIR.value)
     archs = workdir.parse_archs(_ARCH.value, _SEED.value)
     if _OUTPUT.value:
-        io.check_output(_OUTPUT.value)
-        io.check_replaceable(_OUTPUT.value, "evaluation")
+        files.check_output(_OUTPUT.value)
+        files.check_replaceable(_OUTPUT.value, "evaluation")
     configure_tensorflow()
     evaluator, results = workdir.evaluator, []
     announce(f"measuring {len(archs)} subnet{'s' * (len(archs) > 1)} (the first one takes longer)")
@@ -35,8 +35,8 @@ def main(argv: Sequence[str]) -> None:
         results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
         print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)
     if _OUTPUT.value:
-        io.write_json(_OUTPUT.value, "evaluation", {"split": _SPLIT.value, "results": results})
+        files.write_json(_OUTPUT.value, "evaluation", {"split": _SPLIT.value, "results": results})
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from absl import flags
 
-from ofa_tf import cli, io
-from ofa_tf.errors import InputError
+from ofa_tf.base import command_line, files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.models.state_dict import read_state_dict
 from ofa_tf.presets import get_search_space
-from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.training.config import TrainConfig
 
 _SPACE = flags.DEFINE_string("space", None, "Search space of the weights.", required=True)
@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
     from ofa_tf.models.saving import SUPERNET_FILE, save_supernet
 
     supernet = import_supernet(space, tensors)
-    with io.atomic_path(workdir.resolve()) as folder:  # both files or none
+    with files.atomic_path(workdir.resolve()) as folder:  # both files or none
         save_supernet(supernet, folder)
         config.save(folder)
     print(
@@ -60,4 +60,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from absl import flags
 
-from ofa_tf import cli, io
-from ofa_tf.errors import InputError
+from ofa_tf.base import command_line, files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.models.net_config import arch_from_net_config
 from ofa_tf.models.state_dict import read_state_dict
 from ofa_tf.presets import get_search_space
-from ofa_tf.runtime import configure_tensorflow
 
 _CONFIG = flags.DEFINE_string("config", None, "The network's net.config.", required=True)
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The network's weights (init), or .npz.", required=True)
@@ -35,8 +35,8 @@ def main(argv: Sequence[str]) -> None:
     output = Path(_OUTPUT.value)
     if output.suffix != ".keras":
         raise InputError(f"Expected --output to end in .keras. Received: --output={output}.")
-    io.check_output(output)
-    config = io.read_json(_CONFIG.value, hint="It is published beside the weights.")
+    files.check_output(output)
+    config = files.read_json(_CONFIG.value, hint="It is published beside the weights.")
     arch = arch_from_net_config(config)
     image_size = _image_size()
     tensors = read_state_dict(_CHECKPOINT.value)
@@ -59,11 +59,11 @@ def _image_size() -> int:
             f"Expected --image_size, or a run.config beside {_CONFIG.value}. Received: neither. "
             "It is the image size that the network was published with."
         )
-    image_size = io.read_json(run_config).get("image_size")
+    image_size = files.read_json(run_config).get("image_size")
     if not isinstance(image_size, int) or image_size < 1:
         raise InputError(f"Expected {run_config} to have a whole number image_size. Received: {image_size!r}.")
     return image_size
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf import cli
+from ofa_tf.base import command_line
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.device import flags as device_flags
-from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.training import flags as training_flags
 from ofa_tf.training.flags import config_from_flags, define_flags
 
@@ -48,4 +48,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

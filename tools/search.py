@@ -11,8 +11,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ofa_tf import cli, io
-from ofa_tf.runtime import configure_tensorflow
+from ofa_tf.base import command_line, files
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.workdir import Workdir
@@ -42,8 +42,8 @@ def main(argv: Sequence[str]) -> None:
     workdir = Workdir(_WORKDIR.value)
     table = Path(_LATENCY_TABLE.value) if _LATENCY_TABLE.value else None
     workdir.check_tables(_DEVICE.value if _LATENCY.value is not None else None, _PRECISION.value, table)
-    io.check_output(_OUTPUT.value)
-    io.check_replaceable(_OUTPUT.value, "arch")
+    files.check_output(_OUTPUT.value)
+    files.check_replaceable(_OUTPUT.value, "arch")
     settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
     configure_tensorflow()
     from ofa_tf.pipeline import search_under
@@ -60,4 +60,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

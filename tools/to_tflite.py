@@ -14,16 +14,16 @@ from typing import Any
 
 from absl import flags
 
-from ofa_tf import cli, io
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base import command_line, files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.input_format import INPUT_TYPES
 from ofa_tf.export.lowering import LOWERINGS
 from ofa_tf.export.metadata import read_metadata
 from ofa_tf.export.options import ACTIVATION_BITS, QUANTIZATIONS, ExportOptions
 from ofa_tf.export.sidecar import check_model_replaceable, sidecar_path
-from ofa_tf.runtime import configure_tensorflow
 from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
@@ -185,14 +185,14 @@ def _parse_archs(workdir: Workdir) -> dict[str, Arch]:
 def _check_output(path: str) -> None:
     """Now rather than after the work."""
     sidecar = sidecar_path(path)
-    io.check_output(path)
+    files.check_output(path)
     check_model_replaceable(path)
-    io.check_replaceable(sidecar, "tflite_model")
+    files.check_replaceable(sidecar, "tflite_model")
 
 
 def _warn_of_other_precision(path: str) -> None:
     """The latency and size that a search kept to are those of the precision it was told."""
-    notes = io.read_json(path, "arch").get("notes") if Path(path).is_file() else None
+    notes = files.read_json(path, "arch").get("notes") if Path(path).is_file() else None
     precision = notes.get("precision") if isinstance(notes, dict) else None
     if precision is not None and precision != {"none": "float32", "qat": "int8"}.get(
         _QUANTIZATION.value, _QUANTIZATION.value
@@ -205,4 +205,4 @@ def _warn_of_other_precision(path: str) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)

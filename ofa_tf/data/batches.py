@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.data.image_source import READ_ERRORS, ImageSource
-from ofa_tf.errors import InputError
 
 
 class Batches:

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, ImageSource, check_split, decode_rgb
-from ofa_tf.errors import InputError
 
 TEST_FRACTION = 0.1
 

@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 SPLITS = ("train", "validation", "test")
 DEFAULT_CACHE_BYTES = 512 * 2**20

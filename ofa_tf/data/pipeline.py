@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.data.batches import Batches, error_finder
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.preprocessing import (
@@ -26,7 +27,6 @@ from ofa_tf.data.preprocessing import (
     get_augmentation,
     normalize,
 )
-from ofa_tf.errors import InputError
 
 # Independent streams of random numbers of one (seed, epoch).
 _ORDER, _CHOICES = 0, 1

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 # ImageNet's, on the scale 0..255, in the order red, green, blue; used for all data sets.
 IMAGE_MEAN = (123.675, 116.28, 103.53)

@@ -1,9 +1,9 @@
 """`open_source`: from a data set's name, as given on a command line, to its images."""
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.data.image_folder import FolderSource
 from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, ImageSource
 from ofa_tf.data.tfds_source import open_tfds
-from ofa_tf.errors import InputError
 
 _FOLDER_PREFIX = "folder:"
 

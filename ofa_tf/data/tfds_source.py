@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.data.handwritten_digits import HandwrittenDigits
 from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, READ_ERRORS, ImageSource, check_split, decode_rgb
-from ofa_tf.errors import InputError
 
 DIGITS = "digits"
 

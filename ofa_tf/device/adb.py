@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ofa_tf.errors import InputError
-from ofa_tf.progress import announce
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce
 
 _Result = TypeVar("_Result")
 

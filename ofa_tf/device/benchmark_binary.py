@@ -7,8 +7,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-from ofa_tf import io
-from ofa_tf.errors import InputError
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 
 _ADDRESS = (
     "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly/latest/"
@@ -81,7 +81,7 @@ def fetch_benchmark_binary(abi: str, address: str | None = None) -> tuple[Path, 
             f"Expected {address} to be a program (ELF). Received: a file that begins with {content[:16]!r}."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with io.atomic_path(path) as new:
+    with files.atomic_path(path) as new:
         new.write_bytes(content)
         new.chmod(0o755)
     return path, hashlib.sha256(content).hexdigest()

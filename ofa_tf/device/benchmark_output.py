@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _PREFIX = re.compile(r"^(?:(?:INFO|WARN|WARNING|VERBOSE|ERROR): ?)?(?:\[[^\]]*:\d+\] ?)?")

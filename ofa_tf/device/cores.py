@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 _FOLDER = Path("/sys/devices/system/cpu")
 

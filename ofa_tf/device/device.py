@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 if TYPE_CHECKING:
     from ofa_tf.device.phone import PhoneSettings

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from absl import flags
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.device.benchmark_program import DELEGATES
 from ofa_tf.device.device import Device, get_device
 from ofa_tf.device.host import HostDevice
 from ofa_tf.device.phone import PhoneSettings
-from ofa_tf.errors import InputError
 
 _BENCHMARK_BINARY = flags.DEFINE_string(
     "benchmark_binary", None, "benchmark_model for the phone; by default the one that --fetch_benchmark_binary keeps."

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.device.cores import choose_cores
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from ofa_tf.device.host_process import run_process
 from ofa_tf.device.robust import ModelRuns, RunSummary, summarize_runs
-from ofa_tf.errors import InputError
 
 _MAX_CRASHES = 3
 _MAX_REPEATS = 1  # of the measurement, for models whose latency is doubtful

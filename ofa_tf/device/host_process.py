@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import ofa_tf
+from ofa_tf.base.errors import InputError
 from ofa_tf.device.device import Progress
-from ofa_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf import io
-from ofa_tf.errors import InputError
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
 _KIND = "latency_table"
@@ -104,7 +104,7 @@ class LatencyTable:
         payload["space"] = self.space.to_dict()
         payload |= {name: list(payload[name]) for name in _TUPLES}
         payload["entries"] = {key: {str(size): ms for size, ms in row.items()} for key, row in self.entries.items()}
-        io.write_json(path, _KIND, payload)
+        files.write_json(path, _KIND, payload)
 
     @classmethod
     def load(cls, path: str | Path, space: SearchSpace | None = None) -> "LatencyTable":
@@ -118,7 +118,7 @@ class LatencyTable:
             InputError: If the file is missing, is no latency table or is of
                 another space.
         """
-        document = io.read_json(path, _KIND, hint=_HINT)
+        document = files.read_json(path, _KIND, hint=_HINT)
         try:
             optional: dict[str, Any] = {"doubts": {}, "conditions": []}  # which older tables lack
             values = {field.name: {**optional, **document}[field.name] for field in dataclasses.fields(cls)}

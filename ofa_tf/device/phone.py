@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce
 from ofa_tf.device.adb import Adb, PhoneLostError, find_phone
 from ofa_tf.device.benchmark_binary import find_benchmark_binary
 from ofa_tf.device.benchmark_program import DELEGATES, TimeLimit, install_benchmark_program
@@ -15,8 +17,6 @@ from ofa_tf.device.cores import parse_cpu_mask
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from ofa_tf.device.phone_condition import read_condition
 from ofa_tf.device.phone_runs import PhoneRuns
-from ofa_tf.errors import InputError
-from ofa_tf.progress import announce
 
 _PROPERTIES = {
     "model": "ro.product.model",

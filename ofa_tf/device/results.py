@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ofa_tf import io
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 from ofa_tf.device.device import BenchmarkSettings, Measurement
-from ofa_tf.errors import InputError
 
 KIND = "benchmark"
 
@@ -39,7 +39,7 @@ def save_benchmark(
     notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Write measurements as JSON, atomically; see `benchmark_document`."""
-    io.write_json(path, KIND, benchmark_document(measurements, settings, notes))
+    files.write_json(path, KIND, benchmark_document(measurements, settings, notes))
 
 
 def load_benchmark(path: str | Path) -> list[Measurement]:
@@ -48,7 +48,7 @@ def load_benchmark(path: str | Path) -> list[Measurement]:
     Raises:
         InputError: If the file is missing or holds no measurements.
     """
-    document = io.read_json(path, KIND, hint="Write one with tools/benchmark.py.")
+    document = files.read_json(path, KIND, hint="Write one with tools/benchmark.py.")
     try:
         return [Measurement(**row, device=document["device"]) for row in document["measurements"]]
     except (KeyError, TypeError) as error:

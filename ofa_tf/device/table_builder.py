@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf import io
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Progress
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.pieces import OVERHEAD, Piece, distinct_pieces
-from ofa_tf.errors import InputError
-from ofa_tf.progress import announce
 from ofa_tf.search_space import SearchSpace
 
 _KIND = "latency_table_part"
@@ -118,7 +118,7 @@ def _circumstances(
         "image_sizes": list(image_sizes),
         "lowering": list(lowering),
         "device": _without_address(device.describe()),
-        "versions": io.versions(),
+        "versions": files.versions(),
     }
     return dict(json.loads(json.dumps(facts)))
 
@@ -222,7 +222,7 @@ class _Session:
             "measured_on": self.measured_on,
             "conditions": self.conditions,
         }
-        io.write_json(path, _KIND, document)
+        files.write_json(path, _KIND, document)
 
     def load(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Read what an earlier call measured, if there is something.
@@ -233,7 +233,7 @@ class _Session:
         if not path.exists():
             return
         advice = "Delete it to begin again."
-        document = io.read_json(path, _KIND, hint=advice)
+        document = files.read_json(path, _KIND, hint=advice)
         found = document.get("facts", {})
         try:
             if found.keys() != facts.keys():

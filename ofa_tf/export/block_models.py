@@ -6,8 +6,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.device.pieces import Piece
-from ofa_tf.errors import InputError
 from ofa_tf.export.convert import convert
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.keras_reader import read_keras

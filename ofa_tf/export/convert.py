@@ -1,7 +1,7 @@
 """A graph to a TFLite model, by TensorFlow's converter."""
 
+from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.export.graph import INPUT, Graph
-from ofa_tf.native_log import withheld_stderr
 
 
 def convert(graph: Graph, quantization: str = "none", takes_uint8: bool = False) -> bytes:

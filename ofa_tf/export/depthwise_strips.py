@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.graph import Graph, Node
 
 Padding = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.execution import Execution, inspect_execution
 from ofa_tf.export.inference import TFLiteModel
 

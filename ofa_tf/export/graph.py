@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 INPUT = "images"
 LINEAR = ("conv2d", "depthwise_conv2d", "dense")  # operations with the weights `kernel` and `bias`

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.metadata import find_metadata, read_tflite
 
@@ -104,7 +104,7 @@ def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    from ofa_tf.native_log import withheld_stderr
+    from ofa_tf.base.native_output import withheld_stderr
 
     try:
         with withheld_stderr():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.graph import INPUT, Graph, Node
 
 INPUT_TYPES = ("normalized", "float32", "uint8")

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.export.flatbuffer import pack_model, unpack_model
 from ofa_tf.export.graph import INPUT, Graph
 from ofa_tf.export.inference import create_plain_interpreter
 from ofa_tf.export.ranges import Range
 from ofa_tf.export.tensors import tensors_of_nodes
-from ofa_tf.native_log import withheld_stderr
 
 _INT16_HEADROOM = 2  # times the range: no value is clipped, for one bit of sixteen
 

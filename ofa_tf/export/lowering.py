@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.depthwise_strips import split_depthwise
 from ofa_tf.export.graph import Graph, Node
 from ofa_tf.export.scales import fold_scales

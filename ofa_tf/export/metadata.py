@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.flatbuffer import IDENTIFIER, pack_model, unpack_model
 
 ENTRY = "ofa_tf"  # name of the metadata entry; its content is JSON in UTF-8

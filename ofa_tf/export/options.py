@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.input_format import check_input_type
 from ofa_tf.export.lowering import choose_lowerings
 

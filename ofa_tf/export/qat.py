@@ -12,13 +12,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.interrupts import held_back
 from ofa_tf.export.graph import INPUT, KEEPS_RANGE, LINEAR, Graph, Node
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.options import FineTuning
 from ofa_tf.export.qat_layers import create_layer, round_output, variables
 from ofa_tf.export.ranges import Range
-from ofa_tf.interrupts import held_back
 
 _FUSED = (*LINEAR, "add", "multiply", "add_constant", "scale")
 

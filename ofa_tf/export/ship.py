@@ -10,7 +10,8 @@ import numpy as np
 
 from ofa_tf import cost
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.gate import Batches, GateReport, Reference, compare, find_fault
 from ofa_tf.export.input_format import InputFormat
@@ -21,7 +22,6 @@ from ofa_tf.export.remedies import apply_remedies, keep_float
 from ofa_tf.export.sidecar import describe, save_tflite
 from ofa_tf.export.tflite import make_draft
 from ofa_tf.presets import get_search_space
-from ofa_tf.progress import announce
 
 _NUM_EXAMINED_IMAGES = 4  # of which every layer's error is measured when a model fails
 _NUM_RANDOM_IMAGES = 8  # that a model is checked on when there is no data set

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ofa_tf import io
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.metadata import find_metadata, read_tflite
 from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions
@@ -67,7 +67,7 @@ def describe(
         "class_names": list(class_names) if class_names is not None else None,
         "input_type": input_format.input_type,
         "normalization": {"mean": list(input_format.mean), "std": list(input_format.std)},
-        "versions": io.versions(),
+        "versions": files.versions(),
     }
 
 
@@ -91,7 +91,7 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
         OSError: If a file cannot be written.
     """
     path, sidecar = Path(path), sidecar_path(path)
-    io.check_replaceable(sidecar, _KIND)
+    files.check_replaceable(sidecar, _KIND)
     payload: dict[str, Any] = {
         "model": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -101,9 +101,9 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
     was_there = sidecar.exists()
     # Both files are complete on disk before either gets its name; the sidecar gets its name first.
     try:
-        with io.atomic_path(path) as new_model, io.atomic_path(sidecar) as new_sidecar:
+        with files.atomic_path(path) as new_model, files.atomic_path(sidecar) as new_sidecar:
             new_model.write_bytes(content)
-            io.write_json(new_sidecar, _KIND, payload)
+            files.write_json(new_sidecar, _KIND, payload)
     except OSError:
         if not was_there and not path.exists():
             sidecar.unlink(missing_ok=True)
@@ -139,7 +139,7 @@ def load_sidecar(model_path: str | Path) -> dict[str, Any]:
         InputError: If there is none, or the model was changed since.
     """
     sidecar = sidecar_path(model_path)
-    document = io.read_json(sidecar, _KIND, hint="Write the model with tools/to_tflite.py.")
+    document = files.read_json(sidecar, _KIND, hint="Write the model with tools/to_tflite.py.")
     try:
         sha256 = hashlib.sha256(Path(model_path).read_bytes()).hexdigest()
     except FileNotFoundError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.keras_reader import read_keras

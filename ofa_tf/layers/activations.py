@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "relu": keras.ops.relu,

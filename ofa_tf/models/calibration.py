@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.models.supernet import Supernet
 
 

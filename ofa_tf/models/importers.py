@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from ofa_tf.arch import Arch
+from ofa_tf.base.errors import InputError
 from ofa_tf.blocks import BOTTLENECK, DeepStem
-from ofa_tf.errors import InputError
 from ofa_tf.models.subnet import build_from_parts
 from ofa_tf.models.supernet import Supernet, build_supernet
 from ofa_tf.search_space import SearchSpace

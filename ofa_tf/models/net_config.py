@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.arch import Arch
+from ofa_tf.base.errors import InputError
 from ofa_tf.blocks import PlainPart
-from ofa_tf.errors import InputError
 from ofa_tf.presets import get_search_space, list_search_spaces
 from ofa_tf.search_space import SearchSpace
 

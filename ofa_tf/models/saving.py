@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 
-from ofa_tf import io
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
-from ofa_tf.interrupts import held_back
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.interrupts import held_back
 from ofa_tf.models.supernet import Supernet
 
 SUPERNET_FILE = "supernet.keras"
@@ -27,7 +27,7 @@ def save_supernet(supernet: Supernet, workdir: str | Path) -> Path:
         OSError: If the folder cannot be written.
     """
     path = Path(workdir) / SUPERNET_FILE
-    with io.atomic_path(path) as temporary:
+    with files.atomic_path(path) as temporary:
         supernet.save(temporary)
     return path
 
@@ -71,7 +71,7 @@ def save_subnet(subnet: keras.Model, arch: Arch, path: str | Path) -> None:
     if path.suffix != ".keras":
         raise InputError(f"Expected the model's file name to end in .keras. Received: {str(path)!r}.")
     # Both files are complete on disk before either gets its name.
-    with io.atomic_path(path) as new_model, io.atomic_path(_arch_path(path)) as new_arch:
+    with files.atomic_path(path) as new_model, files.atomic_path(_arch_path(path)) as new_arch:
         subnet.save(new_model)
         arch.save(new_arch)
 
@@ -94,7 +94,7 @@ def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
             "Copy both, or import the network again."
         )
     arch = Arch.load(_arch_path(path))
-    io.check_archive(path, "Import it again.")
+    files.check_archive(path, "Import it again.")
     try:
         with held_back():
             subnet = keras.saving.load_model(path, compile=False)
@@ -128,7 +128,7 @@ def check_archive(path: Path) -> None:
     Raises:
         InputError: If the file is truncated or altered.
     """
-    io.check_archive(path, _remedy(path))
+    files.check_archive(path, _remedy(path))
 
 
 def _remedy(path: Path) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf import io
-from ofa_tf.errors import InputError
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 
 
 def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
@@ -45,7 +45,7 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    io.check_archive(path, "Download or write it again.")
+    files.check_archive(path, "Download or write it again.")
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)

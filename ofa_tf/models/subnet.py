@@ -6,8 +6,8 @@ from typing import Any
 import keras
 
 from ofa_tf.arch import Arch
+from ofa_tf.base.errors import InputError
 from ofa_tf.blocks import Bottleneck, DeepStem, Head, MBConv, PlainPart, Stem
-from ofa_tf.errors import InputError
 from ofa_tf.layers.initializers import classifier_initializer, convolution_initializer
 from ofa_tf.search_space import SearchSpace
 

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.arch import Arch
+from ofa_tf.base.errors import InputError
 from ofa_tf.blocks import Bottleneck, DeepStem, Head, MBConv, Part, Stem
-from ofa_tf.errors import InputError
 from ofa_tf.layers.elastic_bottleneck import ElasticBottleneck
 from ofa_tf.layers.elastic_head import ElasticHead
 from ofa_tf.layers.elastic_mbconv import ElasticMBConv

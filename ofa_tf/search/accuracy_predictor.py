@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search_space import SearchSpace
 

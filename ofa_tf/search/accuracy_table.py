@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ofa_tf import io
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
 
@@ -37,7 +37,7 @@ class AccuracyTable:
             for arch, top1 in zip(self.space.decode(self.genes), self.top1, strict=True)
         ]
         payload = {"space": self.space.name, "split": self.split, "network": self.network, "entries": entries}
-        io.write_json(path, "accuracy_table", payload)
+        files.write_json(path, "accuracy_table", payload)
 
     @classmethod
     def load(cls, path: str | Path, space: SearchSpace) -> "AccuracyTable":
@@ -46,7 +46,7 @@ class AccuracyTable:
         Raises:
             InputError: If there is none, it is damaged or of another space.
         """
-        document = io.read_json(path, "accuracy_table", hint="Build one with tools/build_accuracy_table.py.")
+        document = files.read_json(path, "accuracy_table", hint="Build one with tools/build_accuracy_table.py.")
         try:
             archs = [Arch.from_dict(entry["arch"]) for entry in document["entries"]]
             top1 = np.array([entry["top1"] for entry in document["entries"]], float)

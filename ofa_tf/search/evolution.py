@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.search.constraints import Constraint, check_feasible, is_feasible
 from ofa_tf.search_space import SearchSpace
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ofa_tf import cost
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Constraint, Limits

@@ -15,9 +15,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from ofa_tf import io
-from ofa_tf.errors import InputError
-from ofa_tf.interrupts import held_back
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.interrupts import held_back
 from ofa_tf.models.saving import SUPERNET_FILE, check_archive, read_config, save_supernet
 from ofa_tf.models.supernet import Supernet
 from ofa_tf.training.phases import Phase
@@ -61,12 +61,12 @@ def save_checkpoint(
     target = folder / f"step_{state.num_steps:08d}{'_finished' if state.is_finished else ''}"
     for scrap in folder.glob(".step_*.tmp"):  # of a killed run: a phase has one writer
         shutil.rmtree(scrap, ignore_errors=True)
-    with io.atomic_path(target) as temporary:
+    with files.atomic_path(target) as temporary:
         temporary.mkdir()
         save_supernet(supernet, temporary)
         values = {str(i): keras.ops.convert_to_numpy(v.value) for i, v in enumerate(optimizer.variables)}
         np.savez(temporary / _OPTIMIZER_FILE, **values)
-        io.write_json(temporary / _STATE_FILE, "checkpoint", dataclasses.asdict(state))
+        files.write_json(temporary / _STATE_FILE, "checkpoint", dataclasses.asdict(state))
     for old in _list(folder)[: -1 if state.is_finished else -_NUM_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return target
@@ -84,7 +84,7 @@ def read_state(checkpoint: Path) -> TrainState:
     Raises:
         InputError: If the checkpoint is damaged.
     """
-    document = io.read_json(checkpoint / _STATE_FILE, "checkpoint", f"Delete {checkpoint} and run the phase again.")
+    document = files.read_json(checkpoint / _STATE_FILE, "checkpoint", f"Delete {checkpoint} and run the phase again.")
     try:
         fields = {field.name: document[field.name] for field in dataclasses.fields(TrainState)}
     except KeyError as error:

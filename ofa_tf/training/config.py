@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ofa_tf import io
-from ofa_tf.errors import InputError
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 from ofa_tf.presets import get_search_space
 from ofa_tf.training.phases import PHASE_NAMES
 
@@ -127,7 +127,7 @@ class TrainConfig:
 
     def save(self, folder: str | Path | None = None) -> None:
         """Write the configuration into the workdir (or a folder that will become it), for the tools that come after."""
-        io.write_json(Path(folder or self.workdir) / CONFIG_FILE, "train_config", dataclasses.asdict(self))
+        files.write_json(Path(folder or self.workdir) / CONFIG_FILE, "train_config", dataclasses.asdict(self))
 
     @classmethod
     def load(cls, workdir: str | Path) -> "TrainConfig":
@@ -141,7 +141,7 @@ class TrainConfig:
             "tools/import_checkpoint.py"
         )
         # `include_smallest` came later: earlier runs did without.
-        document = {"include_smallest": False, **io.read_json(Path(workdir) / CONFIG_FILE, "train_config", hint)}
+        document = {"include_smallest": False, **files.read_json(Path(workdir) / CONFIG_FILE, "train_config", hint)}
         fields: dict[str, Any] = {field.name: document.get(field.name) for field in dataclasses.fields(cls)}
         missing = sorted(name for name in fields if name not in document)
         if missing:

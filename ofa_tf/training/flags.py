@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
 
 # The defaults are those of `TrainConfig`, and each flag sets the field of its name.

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.search_space import SearchSpace
 
 PHASE_KINDS = ("full", "kernel", "depth", "width")

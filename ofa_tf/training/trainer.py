@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf import io
 from ofa_tf.arch import Arch
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import progress_bar, standing_still
+from ofa_tf.base.stop_request import Interruption
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import steps_per_epoch, train_batches
 from ofa_tf.data.sources import open_source
-from ofa_tf.errors import InputError
 from ofa_tf.models.channel_sorting import sort_channels
 from ofa_tf.models.saving import SUPERNET_FILE, check_archive, save_supernet
 from ofa_tf.models.supernet import build_supernet
 from ofa_tf.presets import get_search_space
-from ofa_tf.progress import progress_bar, standing_still
 from ofa_tf.training.checkpoints import (
     TrainState,
     latest_checkpoint,
@@ -31,7 +32,6 @@ from ofa_tf.training.checkpoints import (
 )
 from ofa_tf.training.config import CONFIG_FILE, TrainConfig
 from ofa_tf.training.evaluation import Evaluator
-from ofa_tf.training.interruption import Interruption
 from ofa_tf.training.phases import PHASES, Phase, previous_phase
 from ofa_tf.training.schedules import warmup_cosine
 from ofa_tf.training.train_step import TrainStep
@@ -247,7 +247,7 @@ def _restore_network(config: TrainConfig) -> None:
     checkpoints = [latest_checkpoint(config.workdir, phase) for phase in PHASES if _is_finished(config, phase)]
     if not target.exists() and checkpoints[-1] is not None:
         check_archive(checkpoints[-1] / SUPERNET_FILE)
-        io.write_bytes(target, (checkpoints[-1] / SUPERNET_FILE).read_bytes())
+        files.write_bytes(target, (checkpoints[-1] / SUPERNET_FILE).read_bytes())
 
 
 def _check_settings(config: TrainConfig) -> None:

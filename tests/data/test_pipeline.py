@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.data.pipeline import calibration_batches, eval_batches, steps_per_epoch, train_batches
 from ofa_tf.data.preprocessing import normalize
-from ofa_tf.errors import InputError
 
 
 def _train(source, **changes):

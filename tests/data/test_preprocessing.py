@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.data.preprocessing import (
     AUGMENTATIONS,
     IMAGE_MEAN,
@@ -14,7 +15,6 @@ from ofa_tf.data.preprocessing import (
     normalize,
     resize_box,
 )
-from ofa_tf.errors import InputError
 from tests.support.images import random_image
 
 

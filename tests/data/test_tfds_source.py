@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.data.sources import open_source
-from ofa_tf.errors import InputError
 from tests.support import tiny_dataset
 
 

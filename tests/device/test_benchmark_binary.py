@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.device import benchmark_binary
 from ofa_tf.device.benchmark_binary import (
     benchmark_binary_address,
@@ -15,7 +16,6 @@ from ofa_tf.device.benchmark_binary import (
     fetch_benchmark_binary,
     find_benchmark_binary,
 )
-from ofa_tf.errors import InputError
 
 PROGRAM = b"\x7fELF" + bytes(1000)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.device import host
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings
 from ofa_tf.device.host import HostDevice
-from ofa_tf.errors import InputError
 
 QUICK = BenchmarkSettings(warmup_runs=1, num_runs=3, rounds=4, min_time_s=0)
 SHAPE = (1, 4, 4, 8)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.device.device import Measurement
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.pieces import distinct_pieces, part_key
 from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
-from ofa_tf.errors import InputError
 from ofa_tf.presets import get_search_space
 from ofa_tf.search_space import SearchSpace
 

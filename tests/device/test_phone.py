@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.device import adb as adb_module
 from ofa_tf.device import benchmark_program, phone_condition, table_builder
 from ofa_tf.device.adb import Adb, PhoneLostError, find_phone, list_phones
@@ -26,7 +27,6 @@ from ofa_tf.device.phone import PhoneDevice, PhoneSettings
 from ofa_tf.device.pieces import Piece
 from ofa_tf.device.results import load_benchmark
 from ofa_tf.device.table_builder import build_latency_table
-from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter
 from tests.support.adb_daemon import AdbDaemon
 from tests.support.adb_server import AdbServer

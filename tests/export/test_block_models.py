@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.blocks import Bottleneck, DeepStem, PlainPart
 from ofa_tf.device.pieces import OVERHEAD, Piece, part_key
-from ofa_tf.errors import InputError
 from ofa_tf.export.block_models import block_model_converter, build_piece
 from ofa_tf.export.convert import convert
 from ofa_tf.export.execution import inspect_execution

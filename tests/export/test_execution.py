@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.convert import convert
 from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.graph import INPUT, Graph, Node

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export import remedies
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.gate import GateReport, Reference, compare, find_fault

@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.graph_function import run_graph
 from ofa_tf.export.inference import TFLiteModel

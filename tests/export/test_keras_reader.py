@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.graph_function import run_graph
 from ofa_tf.export.keras_reader import read_keras
 

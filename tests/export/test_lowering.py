@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.graph import INPUT, Graph, Node
 from ofa_tf.export.graph_function import run_all, run_graph
 from ofa_tf.export.keras_reader import read_keras

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.metadata import add_metadata, read_metadata
 from ofa_tf.export.tflite import to_tflite

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.graph import INPUT, Node
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.ranges import measure_ranges

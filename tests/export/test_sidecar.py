@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.metadata import add_metadata
 from ofa_tf.export.options import ExportOptions

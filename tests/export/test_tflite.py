@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.input_format import InputFormat

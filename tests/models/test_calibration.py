@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.models.calibration import BatchNormCalibrator, calibrate_batch_norm
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.supernet import Supernet

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.models.channel_sorting import sort_channels
 from ofa_tf.models.supernet import Supernet, build_supernet
 from ofa_tf.search_space import SearchSpace

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ofa_tf.arch import Arch
+from ofa_tf.base.errors import InputError
 from ofa_tf.cost import num_params
-from ofa_tf.errors import InputError
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.models.supernet import Supernet, build_supernet

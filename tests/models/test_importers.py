@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.models.importers import import_subnet, import_supernet, plain_name
 from ofa_tf.models.net_config import arch_from_net_config
 from ofa_tf.models.state_dict import read_state_dict

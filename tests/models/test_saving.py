@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.saving import (
     SUPERNET_FILE,

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ofa_tf.arch import Arch
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.models.supernet import Supernet, build_supernet
 from ofa_tf.search_space import SearchSpace
 from tests.support.networks import assert_close, images, randomize

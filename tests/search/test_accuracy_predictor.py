@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.presets import get_search_space
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor, encode_features
 from ofa_tf.search.accuracy_table import AccuracyTable

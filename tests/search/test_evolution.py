@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.cost import num_macs
-from ofa_tf.errors import InputError
 from ofa_tf.presets import get_search_space
 from ofa_tf.search.constraints import Constraint, is_feasible
 from ofa_tf.search.evolution import EvolutionSettings, evolve

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from ofa_tf.arch import Arch
+from ofa_tf.base.errors import InputError
 from ofa_tf.cost import estimate_peak_ram_bytes, estimate_size_bytes, num_macs
-from ofa_tf.errors import InputError
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Limits

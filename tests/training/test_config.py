@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.flags import config_from_flags, define_flags
 from ofa_tf.training.phases import PHASE_NAMES

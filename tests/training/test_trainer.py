@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.errors import InputError
 from ofa_tf.models.saving import load_supernet
 from ofa_tf.models.supernet import build_supernet
 from ofa_tf.training.checkpoints import latest_checkpoint, read_state, restore_checkpoint
@@ -240,7 +240,7 @@ _RUN = textwrap.dedent(
     """
     import json, sys
     from tests.support.spaces import MICRO
-    from ofa_tf import cli
+    from ofa_tf.base import command_line
     from ofa_tf.training.config import PhaseConfig, TrainConfig
     from ofa_tf.training.phases import select_phases
     from ofa_tf.training.trainer import train
@@ -248,7 +248,7 @@ _RUN = textwrap.dedent(
     phases = {"full": PhaseConfig(epochs=30, learning_rate=0.01)}
     config = TrainConfig(workdir=workdir, dataset=dataset, phases=phases, space=MICRO.name, batch_size=16,
                          num_calibration_images=32)
-    cli.run(lambda argv: train(config, select_phases("full"), resume=True) and None)
+    command_line.run(lambda argv: train(config, select_phases("full"), resume=True) and None)
     """
 )
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ofa_tf.progress import announce, progress_bar, standing_still
+from ofa_tf.base.progress import announce, progress_bar, standing_still
 
 
 def test_a_bar_that_stands_still_says_why_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,6 @@ class InputError(ValueError):
     """A value, file or state that a user supplied and can correct.
 
     Command-line programs print the message as one line and exit with status 1
-    (see `ofa_tf.cli.run`); every other exception is a defect and keeps its
+    (see `ofa_tf.base.command_line.run`); every other exception is a defect and keeps its
     traceback. The message says what was expected, what came and what to do.
     """

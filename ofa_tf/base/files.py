@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 _SECONDS_TO_LEFTOVER = 86400  # no file takes a day to write
 _PACKAGES = ("ofa_tf", "tensorflow", "keras", "ai-edge-litert", "litert-quantizer")

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ofa_tf import io
-from ofa_tf.errors import InputError
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 from tests.support.repository import ROOT
 
 
@@ -31,7 +31,7 @@ def start(script: str, *args: object) -> subprocess.Popen:
 def test_written_file_appears_complete_with_its_folders(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file.bin"
 
-    io.write_bytes(path, b"content")
+    files.write_bytes(path, b"content")
 
     assert path.read_bytes() == b"content"
     assert os.listdir(path.parent) == ["file.bin"]
@@ -41,7 +41,7 @@ def test_target_changes_only_when_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     path.write_text("old")
 
-    with io.atomic_path(path) as temporary:
+    with files.atomic_path(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
         assert temporary.name == "model.keras"  # some writers look at the suffix
@@ -52,7 +52,7 @@ def test_target_changes_only_when_the_block_ends(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_published_as_a_whole(tmp_path: Path) -> None:
-    with io.atomic_path(tmp_path / "step_5") as temporary:
+    with files.atomic_path(tmp_path / "step_5") as temporary:
         temporary.mkdir()
         (temporary / "weights").write_text("w")
         assert not (tmp_path / "step_5").exists()
@@ -66,7 +66,7 @@ def test_failure_in_the_block_leaves_the_old_file_and_nothing_else(tmp_path: Pat
     path.write_text("old")
 
     def write_half() -> None:
-        with io.atomic_path(path) as temporary:
+        with files.atomic_path(path) as temporary:
             temporary.write_text("ha")
             raise error
 
@@ -78,11 +78,11 @@ def test_failure_in_the_block_leaves_the_old_file_and_nothing_else(tmp_path: Pat
 
 def test_value_that_json_does_not_know_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
-    io.write_json(path, "arch", {"values": "old"})
+    files.write_json(path, "arch", {"values": "old"})
 
     with pytest.raises(TypeError, match="set is not JSON serializable"):
-        io.write_json(path, "arch", {"values": {1, 2}})
-    assert io.read_json(path, "arch")["values"] == "old"
+        files.write_json(path, "arch", {"values": {1, 2}})
+    assert files.read_json(path, "arch")["values"] == "old"
     assert os.listdir(tmp_path) == ["file.json"]
 
 
@@ -91,18 +91,19 @@ def test_full_disk_leaves_the_old_file_and_no_scraps(tmp_path: Path) -> None:
     path.write_text("old")
     script = """
         import resource, sys
-        from ofa_tf import cli, io
+        from ofa_tf.base import command_line
+        from ofa_tf.base import files
 
         def main(argv):
             limits = resource.getrlimit(resource.RLIMIT_FSIZE)
             resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
             try:
-                io.write_bytes(PATH, b"x" * 100_000)
+                files.write_bytes(PATH, b"x" * 100_000)
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
         PATH = sys.argv.pop()
-        cli.run(main)
+        command_line.run(main)
     """
 
     process = start(script, path)
@@ -119,9 +120,9 @@ def test_process_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> Non
     path.write_text("old")
     script = """
         import sys, time
-        from ofa_tf import io
+        from ofa_tf.base import files
 
-        with io.atomic_path(sys.argv[1]) as temporary:
+        with files.atomic_path(sys.argv[1]) as temporary:
             with temporary.open("w") as stream:
                 stream.write("ha")
                 stream.flush()
@@ -136,7 +137,7 @@ def test_process_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> Non
 
     assert process.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
-    io.write_bytes(path, b"new")  # what the killed process left behind is in nobody's way
+    files.write_bytes(path, b"new")  # what the killed process left behind is in nobody's way
     assert path.read_text() == "new"
 
 
@@ -150,7 +151,7 @@ def test_what_a_killed_process_left_is_removed_when_the_path_is_written_a_day_la
     for folder in folders.values():
         os.utime(folder, (0, 0))
 
-    io.write_bytes(path, b"new")
+    files.write_bytes(path, b"new")
 
     assert not folders["step[1]"].exists()
     assert fresh.exists()  # perhaps another process is writing it
@@ -162,10 +163,10 @@ def test_readers_see_a_whole_file_while_another_process_writes_and_is_killed(tmp
     path = tmp_path / "file.json"
     script = """
         import itertools, sys
-        from ofa_tf import io
+        from ofa_tf.base import files
 
         for number in itertools.count():
-            io.write_json(sys.argv[1], "numbers", {"values": [number] * 20_000})
+            files.write_json(sys.argv[1], "numbers", {"values": [number] * 20_000})
             if number == 0:
                 print("started", flush=True)
     """
@@ -174,14 +175,14 @@ def test_readers_see_a_whole_file_while_another_process_writes_and_is_killed(tmp
     assert process.stdout.readline() == "started\n"
     seen = set()
     while len(seen) < 10:
-        values = io.read_json(path, "numbers")["values"]
+        values = files.read_json(path, "numbers")["values"]
         assert len(values) == 20_000
         assert len(set(values)) == 1
         seen.add(values[0])
     process.kill()
     process.communicate(timeout=60)
 
-    values = io.read_json(path, "numbers")["values"]
+    values = files.read_json(path, "numbers")["values"]
     assert values == [values[0]] * 20_000
 
 
@@ -191,18 +192,18 @@ def test_readers_see_a_whole_file_while_another_process_writes_and_is_killed(tmp
 def test_json_is_headed_by_schema_and_versions(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
 
-    io.write_json(path, "latency_table", {"value": 3}, version=2)
+    files.write_json(path, "latency_table", {"value": 3}, version=2)
 
     document = json.loads(path.read_text())
     assert list(document) == ["schema", "versions", "value"]
     assert document["schema"] == "ofa_tf/latency_table/2"
     assert set(document["versions"]) == {"ofa_tf", "tensorflow", "keras", "ai-edge-litert", "litert-quantizer"}
-    assert io.read_json(path, "latency_table") == io.read_json(path) == document
+    assert files.read_json(path, "latency_table") == files.read_json(path) == document
 
 
 def test_package_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(io, "_PACKAGES", ("keras", "surely-not-a-package"))
-    assert io.versions()["surely-not-a-package"] == "not installed"
+    monkeypatch.setattr(files, "_PACKAGES", ("keras", "surely-not-a-package"))
+    assert files.versions()["surely-not-a-package"] == "not installed"
 
 
 @pytest.mark.parametrize(
@@ -226,29 +227,29 @@ def test_file_that_is_not_the_expected_json_is_refused(tmp_path: Path, content: 
     path.write_bytes(content)
 
     with pytest.raises(InputError, match=re.escape(message.format(path=path))):
-        io.read_json(path, "measurement")
+        files.read_json(path, "measurement")
 
 
 def test_missing_file_and_folder_are_refused_with_the_hint(tmp_path: Path) -> None:
     path = tmp_path / "none.json"
     with pytest.raises(InputError, match=f"^Expected a file at {re.escape(str(path))}. Received: no such file. Do x.$"):
-        io.read_json(path, hint="Do x.")
+        files.read_json(path, hint="Do x.")
     with pytest.raises(InputError, match=f"^Expected a JSON file. Received: the folder {re.escape(str(tmp_path))}. Do"):
-        io.read_json(tmp_path, hint="Do x.")
+        files.read_json(tmp_path, hint="Do x.")
 
 
 def test_a_json_file_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "phone.json"
-    io.write_json(path, "arch", {"a": 1})
+    files.write_json(path, "arch", {"a": 1})
     before = path.read_bytes()
     with pytest.raises(
         InputError,
         match=r"older file of the kind 'tflite_model'. Received: one with the schema 'ofa_tf/arch/1'. Choose",
     ):
-        io.write_json(path, "tflite_model", {"a": 2})
+        files.write_json(path, "tflite_model", {"a": 2})
     assert path.read_bytes() == before
-    io.write_json(path, "arch", {"a": 2})
-    assert io.read_json(path, "arch")["a"] == 2
+    files.write_json(path, "arch", {"a": 2})
+    assert files.read_json(path, "arch")["a"] == 2
 
 
 @pytest.mark.parametrize("content", [b'{"arch": "by hand"}', b"[1, 2]", b"notes"])
@@ -256,31 +257,31 @@ def test_a_file_without_a_schema_is_not_overwritten(tmp_path: Path, content: byt
     path = tmp_path / "net.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"kind 'tflite_model'. Received: one without a schema. Choose another name"):
-        io.write_json(path, "tflite_model", {"a": 2})
+        files.write_json(path, "tflite_model", {"a": 2})
     assert path.read_bytes() == content
 
 
 def test_compressed_archives_that_do_not_unpack_are_damaged(tmp_path: Path) -> None:
     path = tmp_path / "arrays.npz"
     np.savez_compressed(path, a=np.arange(5000) % 97)
-    io.check_archive(path)
+    files.check_archive(path)
     whole = path.read_bytes()
     for position in range(60, len(whole) // 2, 40):
         flipped = bytearray(whole)
         flipped[position : position + 20] = bytes(255 - byte for byte in flipped[position : position + 20])
         path.write_bytes(flipped)
         with pytest.raises(InputError, match=r"to be a complete file\. Received: a damaged one"):
-            io.check_archive(path)
+            files.check_archive(path)
 
 
 def test_an_output_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
-    io.check_output(tmp_path / "new" / "folder" / "m.tflite")
+    files.check_output(tmp_path / "new" / "folder" / "m.tflite")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"m.tflite to be in a folder that can be written. Received: .*file, a file"):
-        io.check_output(tmp_path / "file" / "m.tflite")
+        files.check_output(tmp_path / "file" / "m.tflite")
     with pytest.raises(InputError, match=r"Received: the folder .*Add a file name"):
-        io.check_output(tmp_path)
+        files.check_output(tmp_path)
 
 
 def test_a_folder_that_is_read_only_is_refused_at_once() -> None:
@@ -289,7 +290,7 @@ def test_a_folder_that_is_read_only_is_refused_at_once() -> None:
 
         def check() -> None:
             with pytest.raises(InputError, match=r"a folder that can be written. Received: .*, which cannot"):
-                io.check_output(Path(folder) / "m.tflite")
+                files.check_output(Path(folder) / "m.tflite")
 
         _as_ordinary_user(check)
         assert list(Path(folder).iterdir()) == []

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from ofa_tf.interrupts import held_back
+from ofa_tf.base.interrupts import held_back
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -20,8 +20,8 @@ import time
 
 from absl import flags
 
-from ofa_tf import cli
-from ofa_tf.errors import InputError
+from ofa_tf.base import command_line
+from ofa_tf.base.errors import InputError
 
 _NUMBER = flags.DEFINE_integer("number", None, "What to add to.", required=True)
 _DO = flags.DEFINE_enum("do", "add", ["add", "refuse", "open", "fill", "fail", "wait", "exit"], "What else to do.")
@@ -52,7 +52,7 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command_line.run(main)
 '''
 UNREADABLE = "Unable to open flagfile: [Errno 2] No such file or directory: '/no.cfg' (see --helpshort)"
 

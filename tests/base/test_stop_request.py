@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from ofa_tf.training.interruption import Interruption
+from ofa_tf.base.stop_request import Interruption
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -10,7 +10,7 @@ from logging import LogRecord
 
 from absl import app, flags, logging
 
-from ofa_tf.errors import InputError
+from ofa_tf.base.errors import InputError
 
 # What TensorFlow raises for full disks, rights, damaged files and want of memory; its other errors are defects.
 _MACHINE_ERRORS = ("DataLossError", "NotFoundError", "PermissionDeniedError", "ResourceExhaustedError")

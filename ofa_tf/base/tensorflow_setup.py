@@ -3,9 +3,9 @@
 import contextlib
 import os
 
-from ofa_tf.errors import InputError
-from ofa_tf.native_log import withheld_stderr
-from ofa_tf.progress import announce
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.native_output import withheld_stderr
+from ofa_tf.base.progress import announce
 
 
 def configure_tensorflow(intra_op_threads: int = 0) -> None:
