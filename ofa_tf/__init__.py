@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ofa_tf.arch import Arch
     from ofa_tf.base.errors import InputError
-    from ofa_tf.cost import num_macs, num_params
     from ofa_tf.export.tflite import to_tflite
     from ofa_tf.models.calibration import calibrate_batch_norm
     from ofa_tf.models.channel_sorting import sort_channels
@@ -20,22 +18,24 @@ if TYPE_CHECKING:
     from ofa_tf.models.saving import load_supernet, save_supernet
     from ofa_tf.models.subnet import build_subnet
     from ofa_tf.models.supernet import build_supernet
-    from ofa_tf.presets import get_search_space, list_search_spaces
-    from ofa_tf.search_space import SearchSpace
+    from ofa_tf.space.arch import Arch
+    from ofa_tf.space.costs import num_macs, num_params
+    from ofa_tf.space.presets import get_search_space, list_search_spaces
+    from ofa_tf.space.search_space import SearchSpace
 
 _HOMES = {
-    "Arch": "arch",
+    "Arch": "space.arch",
     "InputError": "base.errors",
-    "SearchSpace": "search_space",
+    "SearchSpace": "space.search_space",
     "build_subnet": "models.subnet",
     "build_supernet": "models.supernet",
     "calibrate_batch_norm": "models.calibration",
     "extract_subnet": "models.extraction",
-    "get_search_space": "presets",
-    "list_search_spaces": "presets",
+    "get_search_space": "space.presets",
+    "list_search_spaces": "space.presets",
     "load_supernet": "models.saving",
-    "num_macs": "cost",
-    "num_params": "cost",
+    "num_macs": "space.costs",
+    "num_params": "space.costs",
     "save_supernet": "models.saving",
     "sort_channels": "models.channel_sorting",
     "to_tflite": "export.tflite",

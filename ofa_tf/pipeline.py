@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.arch import Arch
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, on_progress, progress_bar
@@ -26,7 +25,8 @@ from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sa
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import Found, find_arch, make_constraints
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.workdir import Workdir
 
 _SEARCH_SPLIT = "validation"

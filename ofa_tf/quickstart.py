@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf import cost
-from ofa_tf.arch import Arch
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
@@ -26,6 +24,8 @@ from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, searc
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.shipping import export_data
+from ofa_tf.space import costs
+from ofa_tf.space.arch import Arch
 from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
@@ -177,8 +177,8 @@ def _ship_row(workdir: Workdir, network: _Network, device: Device, max_accuracy_
         "image_size": arch.image_size,
         "budget_ms": network.budget_ms,
         "predicted_latency_ms": workdir.latency_model(device.id).predict(arch),
-        "num_macs": cost.num_macs(space, arch, workdir.supernet.num_classes),
-        "num_params": cost.num_params(space, arch, workdir.supernet.num_classes),
+        "num_macs": costs.num_macs(space, arch, workdir.supernet.num_classes),
+        "num_params": costs.num_params(space, arch, workdir.supernet.num_classes),
     }
     for quantization, prefix, suffix in (("none", "", "float"), ("int8", "int8_", "int8")):
         path = workdir.path / "models" / f"{network.name}_{suffix}.tflite"

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, progress_bar
 from ofa_tf.data.image_source import ImageSource
@@ -16,6 +15,7 @@ from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions, FineTuning
 from ofa_tf.export.ship import ExportData, ship
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.saving import load_subnet
+from ofa_tf.space.arch import Arch
 from ofa_tf.workdir import Workdir
 
 

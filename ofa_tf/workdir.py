@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ofa_tf.arch import Arch
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
@@ -15,8 +14,9 @@ from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.export.lowering import choose_lowerings
-from ofa_tf.presets import get_search_space
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
 
 # TensorFlow is loaded with the supernet: mistakes that have nothing to do with it need not wait for it.

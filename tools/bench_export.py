@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf.arch import Arch
 from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space
 
 _SPACE = flags.DEFINE_string("space", "mobilenet_v3_w1.0", "Search space.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 224, "Input height and width, pixels.", lower_bound=1)

@@ -15,7 +15,7 @@ from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.models.state_dict import read_state_dict
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
 
 _SPACE = flags.DEFINE_string("space", None, "Search space of the weights.", required=True)

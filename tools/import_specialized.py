@@ -17,7 +17,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.models.net_config import arch_from_net_config
 from ofa_tf.models.state_dict import read_state_dict
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.presets import get_search_space
 
 _CONFIG = flags.DEFINE_string("config", None, "The network's net.config.", required=True)
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The network's weights (init), or .npz.", required=True)

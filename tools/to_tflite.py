@@ -14,7 +14,6 @@ from typing import Any
 
 from absl import flags
 
-from ofa_tf.arch import Arch
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
@@ -24,6 +23,7 @@ from ofa_tf.export.lowering import LOWERINGS
 from ofa_tf.export.metadata import read_metadata
 from ofa_tf.export.options import ACTIVATION_BITS, QUANTIZATIONS, ExportOptions
 from ofa_tf.export.sidecar import check_model_replaceable, sidecar_path
+from ofa_tf.space.arch import Arch
 from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")

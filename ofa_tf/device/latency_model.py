@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.pieces import part_key
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
 
 _SPREAD = 0.05  # usual relative deviation; larger ones weigh less and less in the fit
 MIN_ARCHS_FOR_EXPONENT = 4  # with fewer, only the scale is fitted

@@ -9,7 +9,7 @@ import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.search_space import SearchSpace
 
 _KIND = "latency_table"
 _TUPLES = ("image_sizes", "lowering", "conditions")

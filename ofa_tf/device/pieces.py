@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from ofa_tf.blocks import Bottleneck, DeepStem, MBConv, PlainPart, Stem
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.part_types import Bottleneck, DeepStem, MBConv, PlainPart, Stem
+from ofa_tf.space.search_space import SearchSpace
 
 OVERHEAD = "overhead"
 

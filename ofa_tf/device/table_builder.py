@@ -14,7 +14,7 @@ from ofa_tf.base.progress import announce
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Progress
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.pieces import OVERHEAD, Piece, distinct_pieces
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.search_space import SearchSpace
 
 _KIND = "latency_table_part"
 _MAX_IMAGE_SIZES = 3  # five predict no better, see BUILD_NOTES.md

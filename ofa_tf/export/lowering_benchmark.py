@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.export.convert import convert
@@ -20,7 +19,8 @@ from ofa_tf.export.graph import Graph, Node
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import FOR_INT8_ONLY, LOWERINGS, lower
 from ofa_tf.models.subnet import build_subnet
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space
 
 REFERENCE = "TFLiteConverter.from_keras_model"
 ALL = "all rewrites"

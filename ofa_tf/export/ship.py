@@ -8,8 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from ofa_tf import cost
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.export.draft import Draft
@@ -21,7 +19,9 @@ from ofa_tf.export.options import ExportOptions, FineTuning
 from ofa_tf.export.remedies import apply_remedies, keep_float
 from ofa_tf.export.sidecar import describe, save_tflite
 from ofa_tf.export.tflite import make_draft
-from ofa_tf.presets import get_search_space
+from ofa_tf.space import costs
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space
 
 _NUM_EXAMINED_IMAGES = 4  # of which every layer's error is measured when a model fails
 _NUM_RANDOM_IMAGES = 8  # that a model is checked on when there is no data set
@@ -107,7 +107,7 @@ def ship(
         "remedies": list(draft.remedies),
         "float_layers": list(draft.float_nodes),
         "top1": report.top1,
-        **cost.count_parts(parts, arch.image_size, network.num_classes),
+        **costs.count_parts(parts, arch.image_size, network.num_classes),
         "gate": report.facts(),
     }
     save_tflite(path, content, {**network.description, **facts})

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ofa_tf.arch import Arch
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.metadata import find_metadata, read_tflite
 from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions
+from ofa_tf.space.arch import Arch
 
 _KIND = "tflite_model"
 

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.blocks import Bottleneck
 from ofa_tf.layers.elastic_batch_normalization import ElasticBatchNormalization
 from ofa_tf.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.layers.initializers import fork
+from ofa_tf.space.part_types import Bottleneck
 
 
 @keras.saving.register_keras_serializable(package="ofa_tf")

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.blocks import Head
 from ofa_tf.layers.activations import get_activation
 from ofa_tf.layers.elastic_batch_normalization import ElasticBatchNormalization
 from ofa_tf.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.layers.initializers import classifier_initializer, fork
 from ofa_tf.layers.slicing import as_numpy, first_channels, num_channels
+from ofa_tf.space.part_types import Head
 
 
 @keras.saving.register_keras_serializable(package="ofa_tf")

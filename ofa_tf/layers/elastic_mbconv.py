@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.blocks import MBConv
 from ofa_tf.layers.activations import get_activation
 from ofa_tf.layers.elastic_batch_normalization import ElasticBatchNormalization
 from ofa_tf.layers.elastic_conv2d import ElasticConv2D
@@ -15,6 +14,7 @@ from ofa_tf.layers.elastic_depthwise_conv2d import ElasticDepthwiseConv2D
 from ofa_tf.layers.elastic_squeeze_excite import ElasticSqueezeExcite
 from ofa_tf.layers.initializers import fork
 from ofa_tf.layers.slicing import check_at_most
+from ofa_tf.space.part_types import MBConv
 
 
 @keras.saving.register_keras_serializable(package="ofa_tf")

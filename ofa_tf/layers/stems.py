@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.blocks import DeepStem, Stem
 from ofa_tf.layers.activations import get_activation
 from ofa_tf.layers.elastic_batch_normalization import ElasticBatchNormalization
 from ofa_tf.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.layers.initializers import fork
+from ofa_tf.space.part_types import DeepStem, Stem
 
 
 class _StemLayer(keras.layers.Layer):

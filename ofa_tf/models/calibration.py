@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
 from ofa_tf.models.supernet import Supernet
+from ofa_tf.space.arch import Arch
 
 
 class BatchNormCalibrator:

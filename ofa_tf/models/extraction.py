@@ -2,9 +2,9 @@
 
 import keras
 
-from ofa_tf.arch import Arch
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.models.supernet import Supernet
+from ofa_tf.space.arch import Arch
 
 
 def extract_subnet(supernet: Supernet, arch: Arch) -> keras.Model:

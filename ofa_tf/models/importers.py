@@ -12,12 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.blocks import BOTTLENECK, DeepStem
 from ofa_tf.models.subnet import build_from_parts
 from ofa_tf.models.supernet import Supernet, build_supernet
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.part_types import BOTTLENECK, DeepStem
+from ofa_tf.space.search_space import SearchSpace
 
 _MAX_NAMES = 20  # shown of a list in an error message
 

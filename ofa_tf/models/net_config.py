@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.blocks import PlainPart
-from ofa_tf.presets import get_search_space, list_search_spaces
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.part_types import PlainPart
+from ofa_tf.space.presets import get_search_space, list_search_spaces
+from ofa_tf.space.search_space import SearchSpace
 
 _ACTIVATIONS = {"relu": "relu", "relu6": "relu6", "h_swish": "hard_swish"}
 # What parts are that do not say it, and net.configs do.

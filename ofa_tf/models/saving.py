@@ -8,11 +8,11 @@ from typing import Any
 
 import keras
 
-from ofa_tf.arch import Arch
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import held_back
 from ofa_tf.models.supernet import Supernet
+from ofa_tf.space.arch import Arch
 
 SUPERNET_FILE = "supernet.keras"
 

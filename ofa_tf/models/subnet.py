@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.blocks import Bottleneck, DeepStem, Head, MBConv, PlainPart, Stem
 from ofa_tf.layers.initializers import classifier_initializer, convolution_initializer
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.part_types import Bottleneck, DeepStem, Head, MBConv, PlainPart, Stem
+from ofa_tf.space.search_space import SearchSpace
 
 Tensor = Any
 

@@ -6,15 +6,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.blocks import Bottleneck, DeepStem, Head, MBConv, Part, Stem
 from ofa_tf.layers.elastic_bottleneck import ElasticBottleneck
 from ofa_tf.layers.elastic_head import ElasticHead
 from ofa_tf.layers.elastic_mbconv import ElasticMBConv
 from ofa_tf.layers.initializers import convolution_initializer, fork
 from ofa_tf.layers.stems import ConvStem, ElasticDeepStem
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.part_types import Bottleneck, DeepStem, Head, MBConv, Part, Stem
+from ofa_tf.space.search_space import SearchSpace
 
 
 def build_supernet(

@@ -7,7 +7,7 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.search_space import SearchSpace
 
 MIN_ENTRIES = 10  # of an accuracy table, to fit anything
 _FOLDS = 5

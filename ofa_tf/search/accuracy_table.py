@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ofa_tf.arch import Arch
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.search_space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)

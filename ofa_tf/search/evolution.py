@@ -7,7 +7,7 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.constraints import Constraint, check_feasible, is_feasible
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.search_space import SearchSpace
 
 _MAX_DRAWS = 20  # rounds of drawing before a generation goes on with fewer children
 

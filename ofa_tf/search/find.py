@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf import cost
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Constraint, Limits
 from ofa_tf.search.evolution import EvolutionSettings, evolve
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space import costs
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,9 +129,9 @@ def make_constraints(
     num_bytes = 1 if precision == "int8" else 4
     measures: dict[str, Callable[[np.ndarray], Any] | None] = {
         "latency_ms": predict_latency_ms,
-        "macs": lambda genes: cost.num_macs(space, genes, num_classes),
-        "size_bytes": lambda genes: cost.estimate_size_bytes(space, genes, num_classes, num_bytes),
-        "peak_ram_bytes": lambda genes: cost.estimate_peak_ram_bytes(space, genes, num_bytes),
+        "macs": lambda genes: costs.num_macs(space, genes, num_classes),
+        "size_bytes": lambda genes: costs.estimate_size_bytes(space, genes, num_classes, num_bytes),
+        "peak_ram_bytes": lambda genes: costs.estimate_peak_ram_bytes(space, genes, num_bytes),
     }
     constraints = []
     for name, limit in vars(limits).items():

@@ -6,7 +6,7 @@ from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.phases import PHASE_NAMES
 
 CONFIG_FILE = "train_config.json"

@@ -5,12 +5,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from ofa_tf.arch import Arch
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import calibration_batches, eval_batches
 from ofa_tf.data.preprocessing import get_augmentation
 from ofa_tf.models.calibration import BatchNormCalibrator
 from ofa_tf.models.supernet import Supernet
+from ofa_tf.space.arch import Arch
 
 _BATCH_SIZE = 128
 _MAX_BATCH_PIXELS = 2**21  # larger images come in smaller batches: their activations take gigabytes otherwise

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.search_space import SearchSpace
 
 PHASE_KINDS = ("full", "kernel", "depth", "width")
 

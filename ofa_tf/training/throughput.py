@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.models.supernet import build_supernet
-from ofa_tf.presets import get_search_space
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.train_step import TrainStep
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.arch import Arch
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import progress_bar, standing_still
@@ -22,7 +21,8 @@ from ofa_tf.data.sources import open_source
 from ofa_tf.models.channel_sorting import sort_channels
 from ofa_tf.models.saving import SUPERNET_FILE, check_archive, save_supernet
 from ofa_tf.models.supernet import build_supernet
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.checkpoints import (
     TrainState,
     latest_checkpoint,

@@ -8,8 +8,8 @@ import pytest
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.table_builder import build_latency_table
-from ofa_tf.presets import get_search_space
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
 
 
 class FormulaDevice:

@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.blocks import out_size
 from ofa_tf.device.latency_model import LatencyModel, rank_correlation
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.pieces import part_key
 from ofa_tf.device.table_builder import build_latency_table
-from ofa_tf.presets import get_search_space
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.part_types import out_size
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
 
 
 def _slow_sum(space: SearchSpace, table: LatencyTable, arch: Arch) -> float:

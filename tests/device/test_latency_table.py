@@ -12,8 +12,8 @@ from ofa_tf.device.device import Measurement
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.pieces import distinct_pieces, part_key
 from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
-from ofa_tf.presets import get_search_space
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
 
 W10 = get_search_space("mobilenet_v3_w1.0")
 

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.models.subnet import build_subnet
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space
 
 NUM_CLASSES = 10
 

@@ -6,14 +6,14 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.blocks import Bottleneck, DeepStem, PlainPart
 from ofa_tf.device.pieces import OVERHEAD, Piece, part_key
 from ofa_tf.export.block_models import block_model_converter, build_piece
 from ofa_tf.export.convert import convert
 from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import lower
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.part_types import Bottleneck, DeepStem, PlainPart
+from ofa_tf.space.presets import get_search_space
 
 SPACE = get_search_space("mobilenet_v3_tiny")
 

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
 from ofa_tf.export import remedies
 from ofa_tf.export.draft import Draft
@@ -20,6 +19,7 @@ from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.ship import ExportData, ship
 from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.export.tflite import to_tflite
+from ofa_tf.space.arch import Arch
 
 CONVERT = Draft.convert
 NORMALIZATION = ((0.5,) * 3, (0.25,) * 3)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
 from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.graph_function import run_graph
@@ -17,6 +16,7 @@ from ofa_tf.export.metadata import add_metadata
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.sidecar import describe
 from ofa_tf.export.tflite import to_tflite
+from ofa_tf.space.arch import Arch
 from tests.support.networks import assert_close
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.metadata import add_metadata
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.sidecar import check_model_replaceable, describe, load_sidecar, save_tflite
+from ofa_tf.space.arch import Arch
 
 FORMAT = InputFormat("uint8", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 CONTENT = b"\x1c\0\0\0TFL3 and so on"

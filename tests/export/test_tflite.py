@@ -8,7 +8,7 @@ from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.models.subnet import build_subnet
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import randomize
 from tests.support.spaces import BOTTLENECKS, SMALL
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ofa_tf.models.supernet import Supernet, build_supernet
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import randomize, two_stage_space
 
 NUM_CLASSES = 7

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.arch import Arch
-from ofa_tf.cost import num_macs, num_params
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.sidecar import load_sidecar
@@ -20,6 +18,8 @@ from ofa_tf.pipeline import measure_accuracies, search_under
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.shipping import ship_subnet
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASE_NAMES, select_phases
 from ofa_tf.training.trainer import train

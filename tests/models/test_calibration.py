@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
 from ofa_tf.models.calibration import BatchNormCalibrator, calibrate_batch_norm
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.supernet import Supernet
+from ofa_tf.space.arch import Arch
 from tests.support.networks import assert_close, images
 
 ARCH = Arch("two_stages", 24, (2, 1), (5, 3, 7, 3), (2, 4, 3, 2))

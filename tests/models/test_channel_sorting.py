@@ -7,7 +7,7 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.models.channel_sorting import sort_channels
 from ofa_tf.models.supernet import Supernet, build_supernet
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import assert_close, images
 
 # With stage, the ends of the groups that are sorted: middle channels are (16, 32), (32, 64),

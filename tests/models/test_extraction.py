@@ -5,13 +5,13 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.cost import num_params
 from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.subnet import build_subnet
 from ofa_tf.models.supernet import Supernet, build_supernet
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.costs import num_params
+from ofa_tf.space.presets import get_search_space
 from tests.support.networks import archs, assert_close, images, randomize, two_stage_space
 
 SPACE = two_stage_space()

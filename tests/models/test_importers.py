@@ -13,7 +13,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.models.importers import import_subnet, import_supernet, plain_name
 from ofa_tf.models.net_config import arch_from_net_config
 from ofa_tf.models.state_dict import read_state_dict
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.presets import get_search_space
 from tests.support import parity
 from tests.support.networks import images
 from tests.support.spaces import BOTTLENECKS, SMALL

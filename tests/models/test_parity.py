@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ofa_tf.cost import num_macs, num_params
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.tflite import to_tflite
 from ofa_tf.models.channel_sorting import sort_channels
@@ -13,7 +12,8 @@ from ofa_tf.models.extraction import extract_subnet
 from ofa_tf.models.importers import import_subnet, import_supernet
 from ofa_tf.models.net_config import arch_from_net_config
 from ofa_tf.models.supernet import Supernet
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.costs import num_macs, num_params
+from ofa_tf.space.presets import get_search_space
 from tests.support import parity
 
 pytestmark = pytest.mark.slow

@@ -54,7 +54,7 @@ def test_both_networks_are_read_by_a_fresh_process_and_subnets_need_only_keras(
         np.save(folder / "subnet.npy", keras.saving.load_model(folder / "subnet.keras")(images))
         assert "ofa_tf" not in sys.modules
 
-        from ofa_tf.arch import Arch
+        from ofa_tf.space.arch import Arch
         from ofa_tf.models.saving import load_supernet
         supernet = load_supernet(sys.argv[2])
         np.save(folder / "supernet.npy", supernet(images, Arch.load(folder / "arch.json")))

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.presets import get_search_space
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor, encode_features
 from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
 
 _SPACE = get_search_space("mobilenet_v3_tiny")
 

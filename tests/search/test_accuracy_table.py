@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.presets import get_search_space
 from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space
 from tests.support.spaces import MICRO
 
 

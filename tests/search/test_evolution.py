@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.cost import num_macs
-from ofa_tf.presets import get_search_space
 from ofa_tf.search.constraints import Constraint, is_feasible
 from ofa_tf.search.evolution import EvolutionSettings, evolve
+from ofa_tf.space.costs import num_macs
+from ofa_tf.space.presets import get_search_space
 from tests.support.spaces import MICRO
 
 _FAST = EvolutionSettings(population_size=40, num_generations=40)

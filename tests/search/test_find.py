@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.cost import estimate_peak_ram_bytes, estimate_size_bytes, num_macs
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import find_arch, make_constraints
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.costs import estimate_peak_ram_bytes, estimate_size_bytes, num_macs
 from tests.support.spaces import MICRO
 
 _FAST = EvolutionSettings(population_size=20, num_generations=20)

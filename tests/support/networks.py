@@ -6,9 +6,9 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 
-from ofa_tf.arch import Arch
-from ofa_tf.blocks import Stage
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.part_types import Stage
+from ofa_tf.space.search_space import SearchSpace
 
 
 def two_stage_space() -> SearchSpace:

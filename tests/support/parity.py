@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.arch import Arch
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
 from tests.support.repository import FIXTURES as ALL_FIXTURES
 
 FIXTURES = ALL_FIXTURES / "parity"

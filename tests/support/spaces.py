@@ -1,8 +1,8 @@
 """Search spaces small enough for tests."""
 
-from ofa_tf.blocks import BOTTLENECK, Stage
-from ofa_tf.presets import register_search_space
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.part_types import BOTTLENECK, Stage
+from ofa_tf.space.presets import register_search_space
+from ofa_tf.space.search_space import SearchSpace
 
 MICRO = register_search_space(
     SearchSpace(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.presets import get_search_space
+from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.phases import PHASES, next_phase, previous_phase, select_phases
 
 

@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
+from ofa_tf.space.arch import Arch
 
 FIELDS = {"space": "s", "image_size": 24, "depths": [2, 1], "kernel_sizes": [3, 5], "expand_ratios": [3, 0.25]}
 

@@ -5,11 +5,11 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
-from ofa_tf.cost import estimate_peak_ram_bytes, estimate_size_bytes, num_macs, num_params
 from ofa_tf.models.subnet import build_subnet
-from ofa_tf.presets import get_search_space
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.costs import estimate_peak_ram_bytes, estimate_size_bytes, num_macs, num_params
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import two_stage_space
 from tests.support.repository import FIXTURES
 

@@ -10,11 +10,11 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.blocks import Stage, make_divisible, out_size
-from ofa_tf.presets import get_search_space
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.part_types import Stage, make_divisible, out_size
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import genes, two_stage_space
 from tests.support.spaces import BOTTLENECKS
 

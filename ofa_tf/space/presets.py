@@ -1,8 +1,8 @@
 """The named search spaces, as data."""
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.blocks import BOTTLENECK, Stage, make_divisible
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.part_types import BOTTLENECK, Stage, make_divisible
+from ofa_tf.space.search_space import SearchSpace
 
 _ACTIVATIONS = ("relu", "relu", "hard_swish", "hard_swish", "hard_swish")
 _SQUEEZE_EXCITE = (False, True, False, True, True)

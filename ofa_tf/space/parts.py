@@ -4,10 +4,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ofa_tf.blocks import BOTTLENECK, Bottleneck, DeepStem, Head, MBConv, Part, PlainPart, Stage, Stem, make_divisible
+from ofa_tf.space.part_types import (
+    BOTTLENECK,
+    Bottleneck,
+    DeepStem,
+    Head,
+    MBConv,
+    Part,
+    PlainPart,
+    Stage,
+    Stem,
+    make_divisible,
+)
 
 if TYPE_CHECKING:
-    from ofa_tf.search_space import SearchSpace
+    from ofa_tf.space.search_space import SearchSpace
 
 
 def make_parts(space: "SearchSpace") -> tuple[Part, ...]:

@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
-from ofa_tf import presets
 from ofa_tf.base.errors import InputError
-from ofa_tf.presets import get_search_space, list_search_spaces, register_search_space
+from ofa_tf.space import presets
+from ofa_tf.space.presets import get_search_space, list_search_spaces, register_search_space
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ofa_tf.arch import Arch
 from ofa_tf.base.errors import InputError
-from ofa_tf.blocks import MBCONV, Part, PlainPart, Stage, out_size
-from ofa_tf.parts import make_parts
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.part_types import MBCONV, Part, PlainPart, Stage, out_size
+from ofa_tf.space.parts import make_parts
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.arch import Arch
-from ofa_tf.blocks import Bottleneck, DeepStem, MBConv, PlainPart, Stem, out_size
-from ofa_tf.search_space import SearchSpace
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.part_types import Bottleneck, DeepStem, MBConv, PlainPart, Stem, out_size
+from ofa_tf.space.search_space import SearchSpace
 
 Archs = Arch | Sequence[Arch] | np.ndarray
 
