@@ -12,12 +12,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ofa_tf.base.errors import InputError
     from ofa_tf.export.tflite import to_tflite
-    from ofa_tf.models.calibration import calibrate_batch_norm
-    from ofa_tf.models.channel_sorting import sort_channels
-    from ofa_tf.models.extraction import extract_subnet
-    from ofa_tf.models.saving import load_supernet, save_supernet
-    from ofa_tf.models.subnet import build_subnet
-    from ofa_tf.models.supernet import build_supernet
+    from ofa_tf.networks.calibration import calibrate_batch_norm
+    from ofa_tf.networks.channel_sorting import sort_channels
+    from ofa_tf.networks.extraction import extract_subnet
+    from ofa_tf.networks.saving import load_supernet, save_supernet
+    from ofa_tf.networks.subnet import build_subnet
+    from ofa_tf.networks.supernet import build_supernet
     from ofa_tf.space.arch import Arch
     from ofa_tf.space.costs import num_macs, num_params
     from ofa_tf.space.presets import get_search_space, list_search_spaces
@@ -27,17 +27,17 @@ _HOMES = {
     "Arch": "space.arch",
     "InputError": "base.errors",
     "SearchSpace": "space.search_space",
-    "build_subnet": "models.subnet",
-    "build_supernet": "models.supernet",
-    "calibrate_batch_norm": "models.calibration",
-    "extract_subnet": "models.extraction",
+    "build_subnet": "networks.subnet",
+    "build_supernet": "networks.supernet",
+    "calibrate_batch_norm": "networks.calibration",
+    "extract_subnet": "networks.extraction",
     "get_search_space": "space.presets",
     "list_search_spaces": "space.presets",
-    "load_supernet": "models.saving",
+    "load_supernet": "networks.saving",
     "num_macs": "space.costs",
     "num_params": "space.costs",
-    "save_supernet": "models.saving",
-    "sort_channels": "models.channel_sorting",
+    "save_supernet": "networks.saving",
+    "sort_channels": "networks.channel_sorting",
     "to_tflite": "export.tflite",
 }
 

@@ -18,7 +18,7 @@ from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.export.block_models import block_model_converter
 from ofa_tf.export.lowering import choose_lowerings
 from ofa_tf.export.tflite import to_tflite
-from ofa_tf.models.subnet import build_subnet
+from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.report.scatter import scatter_svg
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs

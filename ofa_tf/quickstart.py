@@ -19,7 +19,7 @@ from ofa_tf.device.results import save_benchmark
 from ofa_tf.export.gate import Reference
 from ofa_tf.export.options import ExportOptions
 from ofa_tf.export.ship import ship
-from ofa_tf.models.extraction import extract_subnet
+from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
 from ofa_tf.search.evolution import EvolutionSettings

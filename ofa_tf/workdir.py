@@ -22,7 +22,7 @@ from ofa_tf.training.config import TrainConfig
 # TensorFlow is loaded with the supernet: mistakes that have nothing to do with it need not wait for it.
 if TYPE_CHECKING:
     from ofa_tf.data.image_source import ImageSource
-    from ofa_tf.models.supernet import Supernet
+    from ofa_tf.networks.supernet import Supernet
     from ofa_tf.training.evaluation import Evaluator
 
 
@@ -56,7 +56,7 @@ class Workdir:
     @functools.cached_property
     def supernet(self) -> "Supernet":
         """The supernet of the last finished phase."""
-        from ofa_tf.models.saving import load_supernet
+        from ofa_tf.networks.saving import load_supernet
 
         announce(f"loading the supernet in {self.path}")
         supernet = load_supernet(self.path)
@@ -105,7 +105,7 @@ class Workdir:
     @functools.cached_property
     def network_id(self) -> str:
         """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
-        from ofa_tf.models.saving import SUPERNET_FILE
+        from ofa_tf.networks.saving import SUPERNET_FILE
 
         self.supernet  # noqa: B018 -- checks that the file is there and whole
         return hashlib.sha256((self.path / SUPERNET_FILE).read_bytes()).hexdigest()

@@ -17,7 +17,7 @@ from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.sidecar import load_sidecar
-from ofa_tf.models.saving import load_subnet, load_supernet
+from ofa_tf.networks.saving import load_subnet, load_supernet
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.space.arch import Arch

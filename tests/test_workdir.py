@@ -9,8 +9,8 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.models.saving import save_supernet
-from ofa_tf.models.supernet import build_supernet
+from ofa_tf.networks.saving import save_supernet
+from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.workdir import Workdir
 from tests.support.spaces import MICRO

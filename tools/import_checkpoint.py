@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
     tensors = read_state_dict(_CHECKPOINT.value)
     configure_tensorflow()
     from ofa_tf.models.importers import import_supernet
-    from ofa_tf.models.saving import SUPERNET_FILE, save_supernet
+    from ofa_tf.networks.saving import SUPERNET_FILE, save_supernet
 
     supernet = import_supernet(space, tensors)
     with files.atomic_path(workdir.resolve()) as folder:  # both files or none

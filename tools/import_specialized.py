@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
     tensors = read_state_dict(_CHECKPOINT.value)
     configure_tensorflow()
     from ofa_tf.models.importers import import_subnet
-    from ofa_tf.models.saving import save_subnet
+    from ofa_tf.networks.saving import save_subnet
 
     subnet = import_subnet(get_search_space(arch.space), arch, image_size, tensors)
     save_subnet(subnet, dataclasses.replace(arch, image_size=image_size), output)

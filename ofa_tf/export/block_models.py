@@ -12,7 +12,7 @@ from ofa_tf.export.convert import convert
 from ofa_tf.export.draft import Draft
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import lower
-from ofa_tf.models.subnet import add_part
+from ofa_tf.networks.subnet import add_part
 from ofa_tf.space.search_space import SearchSpace
 
 PRECISIONS = ("float32", "int8")

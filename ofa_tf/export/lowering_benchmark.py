@@ -18,7 +18,7 @@ from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.graph import Graph, Node
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import FOR_INT8_ONLY, LOWERINGS, lower
-from ofa_tf.models.subnet import build_subnet
+from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 

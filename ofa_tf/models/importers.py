@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.models.subnet import build_from_parts
-from ofa_tf.models.supernet import Supernet, build_supernet
+from ofa_tf.networks.subnet import build_from_parts
+from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.part_types import BOTTLENECK, DeepStem
 from ofa_tf.space.search_space import SearchSpace

@@ -9,7 +9,7 @@ import keras
 from ofa_tf.base.progress import progress_bar, standing_still
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import steps_per_epoch, train_batches
-from ofa_tf.models.subnet import build_subnet
+from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig

@@ -18,8 +18,8 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import held_back
-from ofa_tf.models.saving import SUPERNET_FILE, check_archive, read_config, save_supernet
-from ofa_tf.models.supernet import Supernet
+from ofa_tf.networks.saving import SUPERNET_FILE, check_archive, read_config, save_supernet
+from ofa_tf.networks.supernet import Supernet
 from ofa_tf.training.phases import Phase
 
 _OPTIMIZER_FILE = "optimizer.npz"

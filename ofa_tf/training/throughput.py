@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.models.subnet import build_subnet
-from ofa_tf.models.supernet import build_supernet
+from ofa_tf.networks.subnet import build_subnet
+from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.models.supernet import Supernet, build_supernet
+from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import count_correct
 from ofa_tf.training.losses import cross_entropy, make_targets

@@ -18,9 +18,9 @@ from ofa_tf.base.stop_request import Interruption
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import steps_per_epoch, train_batches
 from ofa_tf.data.sources import open_source
-from ofa_tf.models.channel_sorting import sort_channels
-from ofa_tf.models.saving import SUPERNET_FILE, check_archive, save_supernet
-from ofa_tf.models.supernet import build_supernet
+from ofa_tf.networks.channel_sorting import sort_channels
+from ofa_tf.networks.saving import SUPERNET_FILE, check_archive, save_supernet
+from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.checkpoints import (

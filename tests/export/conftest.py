@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.export.tflite import to_tflite
-from ofa_tf.models.subnet import build_subnet
+from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 

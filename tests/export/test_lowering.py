@@ -17,7 +17,7 @@ from ofa_tf.export.graph_function import run_all, run_graph
 from ofa_tf.export.keras_reader import read_keras
 from ofa_tf.export.lowering import LOWERINGS, choose_lowerings, lower
 from ofa_tf.export.scales import fold_scales
-from ofa_tf.models.subnet import build_subnet
+from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import randomize
 from tests.support.spaces import BOTTLENECKS, SMALL

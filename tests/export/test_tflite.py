@@ -7,7 +7,7 @@ from ofa_tf.export.execution import inspect_execution
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.input_format import InputFormat
 from ofa_tf.export.tflite import to_tflite
-from ofa_tf.models.subnet import build_subnet
+from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import randomize
 from tests.support.spaces import BOTTLENECKS, SMALL

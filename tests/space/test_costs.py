@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.models.subnet import build_subnet
+from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import estimate_peak_ram_bytes, estimate_size_bytes, num_macs, num_params
 from ofa_tf.space.presets import get_search_space

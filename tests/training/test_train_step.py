@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.models.supernet import Supernet, build_supernet
+from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.losses import cross_entropy, make_targets
 from ofa_tf.training.phases import PHASES

@@ -15,8 +15,8 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.models.saving import load_supernet
-from ofa_tf.models.supernet import build_supernet
+from ofa_tf.networks.saving import load_supernet
+from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.training.checkpoints import latest_checkpoint, read_state, restore_checkpoint
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASES, select_phases

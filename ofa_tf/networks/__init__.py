@@ -1,0 +1,1 @@
+"""The supernet, its subnets and what is done to their weights."""

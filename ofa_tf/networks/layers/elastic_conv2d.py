@@ -1,0 +1,109 @@
+"""`ElasticConv2D`: a convolution that uses its first input and output channels."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ofa_tf.networks.layers.slicing import as_numpy, check_at_most, first_channels, num_channels, pad_symmetrically
+
+
+@keras.saving.register_keras_serializable(package="ofa_tf")
+class ElasticConv2D(keras.layers.Layer):
+    """2D convolution with an elastic number of input and output channels.
+
+    The weights are those of the widest convolution; a narrower one uses the
+    first channels of them. Padding is symmetric, `kernel_size // 2`.
+
+    Args:
+        filters: Largest number of output channels.
+        kernel_size: Odd kernel height and width.
+        strides: Stride along height and width.
+        use_bias: Whether to add a bias.
+        kernel_initializer: Initializer of the kernel.
+
+    Call arguments:
+        inputs: Float tensor of rank 4 with at most the channels of `build`.
+        filters: Number of output channels, int or scalar int32 tensor; all by
+            default.
+
+    Input shape:
+        `(batch, height, width, channels)`
+
+    Output shape:
+        `(batch, ceil(height / strides), ceil(width / strides), filters)`
+
+    Raises:
+        ValueError: If `filters` is an int above the largest number.
+
+    Reference: Once-for-All, section 3.3, "elastic width".
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int = 1,
+        strides: int = 1,
+        use_bias: bool = False,
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if filters < 1:
+            raise ValueError(f"Expected `filters` to be at least 1. Received: filters={filters}.")
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"Expected `kernel_size` to be odd. Received: kernel_size={kernel_size}.")
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape: tuple) -> None:
+        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.filters)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer)
+        if self.use_bias:
+            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, inputs: tf.Tensor, filters: Any = None) -> tf.Tensor:
+        check_at_most("filters", filters, self.filters)
+        kernel = first_channels(self.kernel, num_channels(inputs), axis=-2)
+        kernel = first_channels(kernel, filters)
+        if self.kernel_size == self.strides == 1:
+            outputs = _pointwise(inputs, kernel[0, 0])
+        else:
+            inputs, padding = pad_symmetrically(inputs, self.kernel_size, self.strides)
+            outputs = tf.nn.conv2d(inputs, kernel, self.strides, padding)
+        if self.use_bias:
+            outputs = tf.nn.bias_add(outputs, first_channels(self.bias, filters))
+        return outputs
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        batch, height, width, _ = input_shape
+        sizes = (None if size is None else (size - 1) // self.strides + 1 for size in (height, width))
+        return (batch, *sizes, self.filters)
+
+    def static_weights(self, in_channels: int, filters: int | None = None) -> list[np.ndarray]:
+        """Weights of the plain `Conv2D` with these numbers of channels."""
+        weights = [as_numpy(self.kernel)[:, :, :in_channels, :filters]]
+        return [*weights, as_numpy(self.bias)[:filters]] if self.use_bias else weights
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+        return {**super().get_config(), **config}
+
+
+def _pointwise(inputs: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """A 1x1 convolution as a matrix product, which is faster in the backward pass."""
+    outputs = tf.reshape(inputs, (-1, num_channels(inputs))) @ matrix
+    shape = tf.concat([tf.shape(inputs)[:-1], tf.shape(matrix)[-1:]], axis=0)
+    outputs = tf.reshape(outputs, shape)
+    outputs.set_shape((*inputs.shape[:-1], matrix.shape[-1]))
+    return outputs

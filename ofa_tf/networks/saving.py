@@ -1,0 +1,146 @@
+"""Supernets and subnets as files."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.interrupts import held_back
+from ofa_tf.networks.supernet import Supernet
+from ofa_tf.space.arch import Arch
+
+SUPERNET_FILE = "supernet.keras"
+
+
+def save_supernet(supernet: Supernet, workdir: str | Path) -> Path:
+    """Write `supernet.keras` into `workdir`, completely or not at all.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    path = Path(workdir) / SUPERNET_FILE
+    with files.atomic_path(path) as temporary:
+        supernet.save(temporary)
+    return path
+
+
+def load_supernet(workdir: str | Path) -> Supernet:
+    """Read the supernet that a finished phase left in `workdir`.
+
+    Raises:
+        InputError: If there is none, or the file is damaged.
+    """
+    path = Path(workdir) / SUPERNET_FILE
+    if not path.is_file():
+        copies = sorted(Path(workdir).glob(f"checkpoints/*/*_finished/{SUPERNET_FILE}"), key=os.path.getmtime)
+        remedy = (
+            f"Copy {copies[-1]} there: the newest finished phase's."
+            if copies
+            else f"Train one: python train_main.py --phase=all --workdir={workdir} --dataset=..., see the README; "
+            "or import published weights with tools/import_checkpoint.py."
+        )
+        raise InputError(f"Expected a trained supernet at {path}. Received: no such file. {remedy}")
+    check_archive(path)
+    try:
+        with held_back():
+            supernet = keras.saving.load_model(path, compile=False)
+    except (KeyError, TypeError, ValueError) as error:  # a sound archive, but not of a model that this program knows
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"Expected {path} to hold a supernet. Received: another archive ({reason}).") from error
+    if not isinstance(supernet, Supernet):
+        raise InputError(f"Expected {path} to hold a supernet. Received: a {type(supernet).__name__}.")
+    return supernet
+
+
+def save_subnet(subnet: keras.Model, arch: Arch, path: str | Path) -> None:
+    """Write a plain subnet as a `.keras` file, and beside it what arch it is, as `.arch.json`.
+
+    Raises:
+        InputError: If `path` does not end in `.keras`.
+        OSError: If a file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise InputError(f"Expected the model's file name to end in .keras. Received: {str(path)!r}.")
+    # Both files are complete on disk before either gets its name.
+    with files.atomic_path(path) as new_model, files.atomic_path(_arch_path(path)) as new_arch:
+        subnet.save(new_model)
+        arch.save(new_arch)
+
+
+def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
+    """Read what `save_subnet` wrote.
+
+    Raises:
+        InputError: If a file is missing or damaged.
+    """
+    path = Path(path)
+    if path.suffix != ".keras" or not path.is_file():
+        raise InputError(
+            f"Expected a .keras file of a subnet. Received: {str(path)!r}{'' if path.is_file() else ', no such file'}. "
+            "Write one with tools/import_specialized.py."
+        )
+    if not _arch_path(path).is_file():
+        raise InputError(
+            f"Expected {_arch_path(path)} beside {path.name}: it says what subnet that is. Received: no such file. "
+            "Copy both, or import the network again."
+        )
+    arch = Arch.load(_arch_path(path))
+    files.check_archive(path, "Import it again.")
+    try:
+        with held_back():
+            subnet = keras.saving.load_model(path, compile=False)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"Expected {path} to hold a subnet. Received: another archive ({reason}).") from error
+    if tuple(subnet.input_shape[1:]) != (arch.image_size, arch.image_size, 3):
+        raise InputError(
+            f"Expected {path} to be the subnet of {arch.image_size} px in {_arch_path(path).name}. Received: a model "
+            f"with the input {subnet.input_shape}. Import the network again."
+        )
+    return subnet, arch
+
+
+def _arch_path(path: Path) -> Path:
+    return path.with_suffix(".arch.json")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """What a `.keras` file says of its model, `get_config`'s data; empty if that cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return dict(json.loads(archive.read("config.json"))["config"])
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
+def check_archive(path: Path) -> None:
+    """Check every byte of a file of a training run against its checksums.
+
+    Raises:
+        InputError: If the file is truncated or altered.
+    """
+    files.check_archive(path, _remedy(path))
+
+
+def _remedy(path: Path) -> str:
+    folder = path.parent
+    if folder.name.endswith("_finished"):
+        return (
+            f"Delete {folder.parent} and the folders of later phases beside it, and train them again with --resume; "
+            "or put the file back from a copy."
+        )
+    if folder.name.startswith("step_"):
+        return f"Delete {folder}; with --resume the phase continues from the checkpoint before."
+    return (
+        f"Put the file back from a copy, such as that in the newest *_finished folder under {folder / 'checkpoints'}; "
+        "or train again, or delete the folder and import the weights again, whichever it came from."
+    )
