@@ -14,7 +14,7 @@ from absl import flags
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.models.state_dict import read_state_dict
+from ofa_tf.pretrained.state_dict import read_state_dict
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
 
@@ -45,8 +45,8 @@ def main(argv: Sequence[str]) -> None:
     )
     tensors = read_state_dict(_CHECKPOINT.value)
     configure_tensorflow()
-    from ofa_tf.models.importers import import_supernet
     from ofa_tf.networks.saving import SUPERNET_FILE, save_supernet
+    from ofa_tf.pretrained.importers import import_supernet
 
     supernet = import_supernet(space, tensors)
     with files.atomic_path(workdir.resolve()) as folder:  # both files or none

@@ -15,8 +15,8 @@ from absl import flags
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.models.net_config import arch_from_net_config
-from ofa_tf.models.state_dict import read_state_dict
+from ofa_tf.pretrained.net_config import arch_from_net_config
+from ofa_tf.pretrained.state_dict import read_state_dict
 from ofa_tf.space.presets import get_search_space
 
 _CONFIG = flags.DEFINE_string("config", None, "The network's net.config.", required=True)
@@ -41,8 +41,8 @@ def main(argv: Sequence[str]) -> None:
     image_size = _image_size()
     tensors = read_state_dict(_CHECKPOINT.value)
     configure_tensorflow()
-    from ofa_tf.models.importers import import_subnet
     from ofa_tf.networks.saving import save_subnet
+    from ofa_tf.pretrained.importers import import_subnet
 
     subnet = import_subnet(get_search_space(arch.space), arch, image_size, tensors)
     save_subnet(subnet, dataclasses.replace(arch, image_size=image_size), output)

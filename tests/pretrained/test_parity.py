@@ -7,11 +7,11 @@ import pytest
 
 from ofa_tf.export.inference import TFLiteModel
 from ofa_tf.export.tflite import to_tflite
-from ofa_tf.models.importers import import_subnet, import_supernet
-from ofa_tf.models.net_config import arch_from_net_config
 from ofa_tf.networks.channel_sorting import sort_channels
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.supernet import Supernet
+from ofa_tf.pretrained.importers import import_subnet, import_supernet
+from ofa_tf.pretrained.net_config import arch_from_net_config
 from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.presets import get_search_space
 from tests.support import parity

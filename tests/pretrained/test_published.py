@@ -1,4 +1,4 @@
-from ofa_tf.published import PublishedResult, published_results
+from ofa_tf.pretrained.published import PublishedResult, published_results
 
 
 def test_published_results_say_what_their_names_say_and_where_they_are_from() -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.models.importers import import_subnet, import_supernet, plain_name
-from ofa_tf.models.net_config import arch_from_net_config
-from ofa_tf.models.state_dict import read_state_dict
+from ofa_tf.pretrained.importers import import_subnet, import_supernet, plain_name
+from ofa_tf.pretrained.net_config import arch_from_net_config
+from ofa_tf.pretrained.state_dict import read_state_dict
 from ofa_tf.space.presets import get_search_space
 from tests.support import parity
 from tests.support.networks import images

@@ -1,1 +1,0 @@
-"""The supernet, its subnets and what is done to their weights."""
