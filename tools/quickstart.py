@@ -11,8 +11,8 @@ from absl import flags
 from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.device import flags as device_flags
-from ofa_tf.training import flags as training_flags
-from ofa_tf.training.flags import config_from_flags, define_flags
+from ofa_tf.training import config_flags as training_flags
+from ofa_tf.training.config_flags import config_from_flags, define_flags
 
 define_flags()
 flags.adopt_module_key_flags(training_flags)  # --helpshort shows them

@@ -56,7 +56,7 @@ DEFAULT_PHASES = {
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """A training run. Flags make one (`ofa_tf.training.flags`), and so can a notebook.
+    """A training run. Flags make one (`ofa_tf.training.config_flags`), and so can a notebook.
 
     Args:
         workdir: Folder for everything the run makes.

@@ -7,7 +7,7 @@ from absl import flags
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.training.config import PhaseConfig, TrainConfig
-from ofa_tf.training.flags import config_from_flags, define_flags
+from ofa_tf.training.config_flags import config_from_flags, define_flags
 from ofa_tf.training.phases import PHASE_NAMES
 
 _FULL = {"full": PhaseConfig(epochs=1, learning_rate=0.1)}
