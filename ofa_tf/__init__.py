@@ -11,7 +11,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from ofa_tf.base.errors import InputError
-    from ofa_tf.export.tflite import to_tflite
     from ofa_tf.networks.calibration import calibrate_batch_norm
     from ofa_tf.networks.channel_sorting import sort_channels
     from ofa_tf.networks.extraction import extract_subnet
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from ofa_tf.space.costs import num_macs, num_params
     from ofa_tf.space.presets import get_search_space, list_search_spaces
     from ofa_tf.space.search_space import SearchSpace
+    from ofa_tf.tflite.conversion.to_tflite import to_tflite
 
 _HOMES = {
     "Arch": "space.arch",
@@ -38,7 +38,7 @@ _HOMES = {
     "num_params": "space.costs",
     "save_supernet": "networks.saving",
     "sort_channels": "networks.channel_sorting",
-    "to_tflite": "export.tflite",
+    "to_tflite": "tflite.conversion.to_tflite",
 }
 
 __all__ = [

@@ -15,9 +15,7 @@ from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Meas
 from ofa_tf.device.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
 from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
-from ofa_tf.export.block_models import block_model_converter
-from ofa_tf.export.lowering import choose_lowerings
-from ofa_tf.export.tflite import to_tflite
+from ofa_tf.latency.piece_models import block_model_converter
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.report.scatter import scatter_svg
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
@@ -27,6 +25,8 @@ from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import Found, find_arch, make_constraints
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.lowering.rewrites import choose_lowerings
 from ofa_tf.workdir import Workdir
 
 _SEARCH_SPLIT = "validation"

@@ -16,9 +16,6 @@ from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.device.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.device.results import save_benchmark
-from ofa_tf.export.gate import Reference
-from ofa_tf.export.options import ExportOptions
-from ofa_tf.export.ship import ship
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
@@ -26,6 +23,9 @@ from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.shipping import export_data
 from ofa_tf.space import costs
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.shipping.gate import Reference
+from ofa_tf.tflite.shipping.ship import ship
 from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES

@@ -11,11 +11,11 @@ from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import calibration_batches, eval_batches, steps_per_epoch, train_batches
 from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD, get_augmentation
 from ofa_tf.data.sources import open_source
-from ofa_tf.export.options import ACTIVATION_BITS, ExportOptions, FineTuning
-from ofa_tf.export.ship import ExportData, ship
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.saving import load_subnet
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.conversion.options import ACTIVATION_BITS, ExportOptions, FineTuning
+from ofa_tf.tflite.shipping.ship import ExportData, ship
 from ofa_tf.workdir import Workdir
 
 

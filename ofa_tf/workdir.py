@@ -13,10 +13,10 @@ from ofa_tf.base.progress import announce
 from ofa_tf.device.device import get_device
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.export.lowering import choose_lowerings
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.lowering.rewrites import choose_lowerings
 from ofa_tf.training.config import TrainConfig
 
 # TensorFlow is loaded with the supernet: mistakes that have nothing to do with it need not wait for it.

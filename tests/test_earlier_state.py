@@ -15,12 +15,12 @@ import pytest
 
 from ofa_tf.device.latency_model import LatencyModel
 from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.export.inference import TFLiteModel
-from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.networks.saving import load_subnet, load_supernet
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
 from ofa_tf.training.trainer import train

@@ -5,9 +5,9 @@ import pytest
 
 from ofa_tf import shipping
 from ofa_tf.base.errors import InputError
-from ofa_tf.export.options import ExportOptions
 from ofa_tf.shipping import ship_subnets
 from ofa_tf.space.presets import get_search_space
+from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.workdir import Workdir
 from tests.support.spaces import MICRO

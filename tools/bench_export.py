@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
     configure_tensorflow()
     from ofa_tf.base.progress import on_progress, progress_bar
     from ofa_tf.device.device import BenchmarkSettings, get_device
-    from ofa_tf.export.lowering_benchmark import ALL, REFERENCE, RELU6, measure_lowerings
+    from ofa_tf.workflow.lowering_benchmark import ALL, REFERENCE, RELU6, measure_lowerings
 
     settings = BenchmarkSettings(num_threads=_NUM_THREADS.value, rounds=_ROUNDS.value, min_time_s=1.0)
     print(f"{_SPACE.value} at {_IMAGE_SIZE.value} px, {_NUM_THREADS.value} thread(s), medians of one run")

@@ -17,13 +17,13 @@ from absl import flags
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.export.inference import TFLiteModel
-from ofa_tf.export.input_format import INPUT_TYPES
-from ofa_tf.export.lowering import LOWERINGS
-from ofa_tf.export.metadata import read_metadata
-from ofa_tf.export.options import ACTIVATION_BITS, QUANTIZATIONS, ExportOptions
-from ofa_tf.export.sidecar import check_model_replaceable, sidecar_path
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.conversion.options import ACTIVATION_BITS, QUANTIZATIONS, ExportOptions
+from ofa_tf.tflite.graph.input_format import INPUT_TYPES
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.litert.metadata import read_metadata
+from ofa_tf.tflite.lowering.rewrites import LOWERINGS
+from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
 from ofa_tf.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")

@@ -126,7 +126,7 @@ class PhoneRuns:
         shape = self._model.input_shape
         if shape is None:
             return []
-        from ofa_tf.export.inference import create_interpreter
+        from ofa_tf.tflite.litert.interpreter import create_interpreter
 
         tensor = create_interpreter(self._path.read_bytes(), str(self._path)).get_input_details()[0]
         return [f"--input_layer={tensor['name']}", f"--input_layer_shape={','.join(map(str, shape))}"]

@@ -66,6 +66,6 @@ def table(space: SearchSpace, formula_device: FormulaDevice) -> LatencyTable:
 @pytest.fixture(scope="session")
 def small_model() -> bytes:
     from ofa_tf.device.pieces import OVERHEAD, Piece
-    from ofa_tf.export.block_models import block_model_converter
+    from ofa_tf.latency.piece_models import block_model_converter
 
     return block_model_converter(get_search_space("mobilenet_v3_tiny"), 10)(Piece(OVERHEAD, 8), 1)

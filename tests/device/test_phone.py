@@ -27,7 +27,7 @@ from ofa_tf.device.phone import PhoneDevice, PhoneSettings
 from ofa_tf.device.pieces import Piece
 from ofa_tf.device.results import load_benchmark
 from ofa_tf.device.table_builder import build_latency_table
-from ofa_tf.export.block_models import block_model_converter
+from ofa_tf.latency.piece_models import block_model_converter
 from tests.support.adb_daemon import AdbDaemon
 from tests.support.adb_server import AdbServer
 from tests.support.benchmark_model import install_benchmark_model

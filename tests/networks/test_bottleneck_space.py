@@ -7,9 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.export.inference import TFLiteModel
-from ofa_tf.export.options import ExportOptions
-from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.networks.channel_sorting import sort_channels
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.saving import load_supernet, save_supernet
@@ -20,6 +17,9 @@ from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.shipping import ship_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs, num_params
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASE_NAMES, select_phases
 from ofa_tf.training.trainer import train

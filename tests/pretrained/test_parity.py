@@ -5,8 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ofa_tf.export.inference import TFLiteModel
-from ofa_tf.export.tflite import to_tflite
 from ofa_tf.networks.channel_sorting import sort_channels
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.supernet import Supernet
@@ -14,6 +12,8 @@ from ofa_tf.pretrained.importers import import_subnet, import_supernet
 from ofa_tf.pretrained.net_config import arch_from_net_config
 from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.presets import get_search_space
+from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from tests.support import parity
 
 pytestmark = pytest.mark.slow

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ofa_tf.export.inference import TFLiteModel
-from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from tests.support import parity
 from tests.support.images import write_class_folders
 from tests.support.spaces import SMALL

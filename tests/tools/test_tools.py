@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ofa_tf.device.results import load_benchmark
-from ofa_tf.export.inference import TFLiteModel
-from ofa_tf.export.sidecar import load_sidecar
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.presets import get_search_space
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from tests.support.repository import ROOT
 from tests.support.spaces import SMALL
 

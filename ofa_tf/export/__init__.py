@@ -1,1 +1,0 @@
-"""From a Keras subnet to TFLite."""

@@ -1,0 +1,81 @@
+"""The pieces of a search space as TFLite models of their own, to be measured."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.device.pieces import Piece
+from ofa_tf.networks.subnet import add_part
+from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.conversion.converter import convert
+from ofa_tf.tflite.conversion.draft import Draft
+from ofa_tf.tflite.graph.keras_reader import read_keras
+from ofa_tf.tflite.lowering.rewrites import lower
+
+PRECISIONS = ("float32", "int8")
+_CALIBRATION_SIZE = 8  # pixels; random images need no more to set quantization ranges
+
+
+def block_model_converter(
+    space: SearchSpace, num_classes: int, precision: str = "float32"
+) -> Callable[[Piece, int], bytes]:
+    """What turns a piece of `space` into a TFLite model.
+
+    The models have random weights (latency does not depend on them). Most have a
+    flexible input size: the interpreter resizes the one model to every size, and
+    then runs it exactly as one that was converted for that size. Inputs so small
+    that a kernel is cut to their size (see `split_depthwise`) get models of their own.
+    A factor at the end, which in a network the next part's weights take, is left
+    out: the 1/6 of the hard-swish of an int8 stem.
+
+    Args:
+        space: The search space.
+        num_classes: Number of classes of the head.
+        precision: `"float32"` or `"int8"`.
+
+    Returns:
+        Function from a piece and the height and width of its input to the content
+        of a `.tflite` file.
+
+    Raises:
+        InputError: If `precision` or `num_classes` is not allowed.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"Expected `precision` to be one of {list(PRECISIONS)}. Received: precision={precision!r}.")
+    if num_classes < 1:
+        raise InputError(f"Expected `num_classes` to be at least 1. Received: num_classes={num_classes}.")
+
+    flexible: dict[str, bytes] = {}
+
+    def convert_piece(piece: Piece, size: int) -> bytes:
+        if getattr(piece.part, "kernel_size", 1) // 2 >= size:
+            return convert_for(piece, size)
+        if piece.key not in flexible:
+            flexible[piece.key] = convert_for(piece, None)
+        return flexible[piece.key]
+
+    def convert_for(piece: Piece, size: int | None) -> bytes:
+        graph = read_keras(build_piece(piece, space, num_classes))
+        graph = dataclasses.replace(graph, input_shape=(size, size, piece.in_channels))
+        graph = lower(graph, quantized=precision == "int8")
+        if graph.nodes[-1].op == "scale":
+            # With it, the converter would make a HARD_SWISH of the operators again, which is slow in int8.
+            graph = dataclasses.replace(graph, nodes=graph.nodes[:-1])
+        if precision == "float32":
+            return convert(graph)
+        pixels = size or _CALIBRATION_SIZE
+        images = np.random.default_rng(0).standard_normal((2, pixels, pixels, piece.in_channels), dtype=np.float32)
+        return Draft(graph, "int8").with_graph(graph, [images]).convert()
+
+    return convert_piece
+
+
+def build_piece(piece: Piece, space: SearchSpace, num_classes: int) -> keras.Model:
+    """The Keras model of one piece, with random weights and a flexible input size."""
+    inputs = keras.Input((None, None, piece.in_channels), name="images")
+    if piece.part is None:
+        return keras.Model(inputs, keras.layers.ReLU()(inputs))
+    return keras.Model(inputs, add_part(inputs, "part", piece.part, space, num_classes))

@@ -1,0 +1,101 @@
+"""`InputFormat`: what a model takes as an image, and the step inside the model that normalises it."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
+
+INPUT_TYPES = ("normalized", "float32", "uint8")
+
+
+def check_input_type(input_type: str) -> None:
+    """Check a type of input.
+
+    Raises:
+        InputError: If it is unknown.
+    """
+    if input_type not in INPUT_TYPES:
+        raise InputError(
+            f"Expected `input_type` to be one of {list(INPUT_TYPES)}. Received: input_type={input_type!r}."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class InputFormat:
+    """What a model takes as an image.
+
+    Args:
+        input_type: `"normalized"`: what training gave the network;
+            `"float32"`: red, green and blue from 0 to 1;
+            `"uint8"`: from 0 to 255, as a camera gives them.
+        mean: What normalisation subtracts from pixels of 0 to 255, one number a
+            channel; not needed for `"normalized"`.
+        std: What it then divides by.
+
+    Raises:
+        InputError: If `input_type` is unknown, or `mean` and `std` are missing or
+            of different lengths, or a number of `std` is not positive.
+    """
+
+    input_type: str = "normalized"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_input_type(self.input_type)
+        if self.input_type != "normalized" and (not self.mean or len(self.mean) != len(self.std)):
+            raise InputError(
+                f"Expected `mean` and `std`, one number a channel, for input_type={self.input_type!r}. "
+                f"Received: mean={self.mean}, std={self.std}."
+            )
+        if not all(number > 0 for number in self.std):
+            raise InputError(f"Expected `std` to be above 0. Received: std={self.std}.")
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> "InputFormat":
+        """The format that a model's metadata name; see `describe`."""
+        normalization = facts.get("normalization") or {}
+        mean, std = (tuple(normalization.get(name) or ()) for name in ("mean", "std"))
+        return cls(facts.get("input_type", "normalized"), mean, std)
+
+    @property
+    def is_uint8(self) -> bool:
+        """Whether the model takes whole numbers from 0 to 255."""
+        return self.input_type == "uint8"
+
+    def denormalize(self, images: np.ndarray) -> np.ndarray:
+        """Normalised images as the model takes them: float32, whole numbers for `"uint8"`."""
+        images = np.asarray(images, np.float32)
+        if self.input_type == "normalized":
+            return images
+        pixels = images * self._as_array(self.std) + self._as_array(self.mean)
+        return np.clip(np.rint(pixels), 0, 255) if self.is_uint8 else pixels / np.float32(255)
+
+    @staticmethod
+    def _as_array(values: tuple[float, ...]) -> np.ndarray:
+        return np.asarray(values, np.float32)
+
+    def round(self, images: np.ndarray) -> np.ndarray:
+        """Normalised images of which the model sees exactly this: those of a camera are whole numbers of pixels."""
+        if not self.is_uint8:
+            return np.asarray(images)
+        return (self.denormalize(images) - self._as_array(self.mean)) / self._as_array(self.std)
+
+    def prepend_to(self, graph: Graph) -> Graph:
+        """A graph that takes images of this format instead of normalised ones."""
+        if self.input_type == "normalized":
+            return graph
+        unit = 255.0 if self.input_type == "float32" else 1.0
+        center = {"constant": np.array([-mean / unit for mean in self.mean], np.float32)}
+        factor = np.array([unit / std for std in self.std], np.float32)
+        centered = Node(f"{INPUT}_centered", "add_constant", (INPUT,), {}, center)
+        normalized = Node(f"{INPUT}_normalized", "scale", (centered.name,), {"factor": factor})
+        nodes = [centered, normalized]
+        for node in graph.nodes:
+            inputs = tuple(normalized.name if name == INPUT else name for name in node.inputs)
+            nodes.append(dataclasses.replace(node, inputs=inputs))
+        return Graph(graph.input_shape, tuple(nodes))

@@ -1,0 +1,159 @@
+"""`TFLiteModel`: running a TFLite model on arrays of images."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.litert.metadata import find_metadata, read_tflite
+
+
+class TFLiteModel:
+    """A TFLite classifier as a function from normalised images to float logits.
+
+    Takes care of the interpreter, of what the model takes as an image (which its
+    metadata say), and of quantizing inputs and dequantizing outputs, so that all
+    models are used alike.
+
+    Args:
+        model: Content of a `.tflite` file, or its path.
+        num_threads: Threads of the interpreter.
+
+    Raises:
+        InputError: If the file is missing, damaged, not TFLite or not a model
+            of one input of shape `(1, size, size, channels)` and one output of
+            shape `(1, classes)`.
+    """
+
+    def __init__(self, model: bytes | str | Path, num_threads: int = 1) -> None:
+        if num_threads < 1:
+            raise InputError(f"Expected `num_threads` to be at least 1. Received: num_threads={num_threads}.")
+        content, name = read_tflite(model)
+        self._interpreter = create_interpreter(content, name, num_threads)
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        shapes = [tuple(int(n) for n in tensor["shape"]) for tensor in (*inputs, *outputs)]
+        is_classifier = len(inputs) == len(outputs) == 1 and [len(shape) for shape in shapes] == [4, 2]
+        if not is_classifier or shapes[0][:2] != (1, shapes[0][2]) or shapes[1][0] != 1:
+            raise InputError(
+                f"Expected {name} to have one input of shape (1, size, size, channels) and one output of shape "
+                f"(1, classes). "
+                f"Received: tensors of shape {shapes}. Use a model written by tools/to_tflite.py."
+            )
+        self._input, self._output = inputs[0], outputs[0]
+        self.input_format = InputFormat.from_facts(find_metadata(content, name) or {})
+
+    @property
+    def image_size(self) -> int:
+        """Input height and width, pixels."""
+        return int(self._input["shape"][1])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of logits."""
+        return int(self._output["shape"][1])
+
+    @property
+    def input_dtype(self) -> np.dtype:
+        """Type of the model's own input, such as int8."""
+        return np.dtype(self._input["dtype"])
+
+    @property
+    def output_dtype(self) -> np.dtype:
+        """Type of the model's own output, such as int8."""
+        return np.dtype(self._output["dtype"])
+
+    def describe_tensors(self) -> dict[str, dict[str, Any]]:
+        """Shape and type of the input and the output, with what their integers mean: `(q - zero_point) * scale`."""
+        return {"input_tensor": _describe(self._input), "output_tensor": _describe(self._output)}
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Run the model on images, one by one.
+
+        Args:
+            images: Normalised images, float, shape `(n, image_size, image_size, 3)`.
+
+        Returns:
+            float32 logits of shape `(n, num_classes)`.
+
+        Raises:
+            InputError: If the images have another shape or are not float.
+        """
+        images = np.asarray(images)
+        expected = tuple(int(size) for size in self._input["shape"][1:])
+        if images.ndim != 4 or images.shape[1:] != expected or not np.issubdtype(images.dtype, np.floating):
+            raise InputError(
+                f"Expected `images` to be float and of shape (n, {', '.join(map(str, expected))}). "
+                f"Received: {images.dtype} of shape {images.shape}. Resize and normalise them first."
+            )
+        logits = np.empty((len(images), self.num_classes), np.float32)
+        for index in range(len(images)):
+            image = self.input_format.denormalize(images[index : index + 1])
+            self._interpreter.set_tensor(self._input["index"], quantize(image, self._input))
+            self._interpreter.invoke()
+            logits[index] = dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
+        return logits
+
+
+def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
+    """A LiteRT interpreter, ready to run.
+
+    Raises:
+        InputError: If LiteRT cannot run the model.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    from ofa_tf.base.native_output import withheld_stderr
+
+    try:
+        with withheld_stderr():
+            interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            f"Expected {name} to be a complete TFLite file that LiteRT can run. Received: {_one_line(error)}. "
+            "Write it again with tools/to_tflite.py."
+        ) from error
+    return interpreter
+
+
+def create_plain_interpreter(content: bytes) -> Any:
+    """A LiteRT interpreter without a delegate, that keeps every tensor; its memory is not allocated yet."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    return Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _describe(tensor: dict[str, Any]) -> dict[str, Any]:
+    scale, zero_point = tensor["quantization"]
+    kind = np.dtype(tensor["dtype"])
+    facts = {"name": tensor["name"], "shape": [int(size) for size in tensor["shape"]], "dtype": kind.name}
+    return {**facts, "scale": scale, "zero_point": zero_point} if np.issubdtype(kind, np.integer) else facts
+
+
+def quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    """Float values as a tensor of the interpreter holds them; `tensor` is its details."""
+    kind = np.dtype(tensor["dtype"])
+    if not np.issubdtype(kind, np.integer):
+        return values.astype(kind, copy=False)
+    scale, zero_point = tensor["quantization"]
+    limits = np.iinfo(kind)
+    scale = scale or 1  # 0: the numbers stand for themselves
+    return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(kind)
+
+
+def dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    """Float32 values of what a tensor of the interpreter holds; `tensor` is its details."""
+    if not np.issubdtype(values.dtype, np.integer):
+        return values.astype(np.float32, copy=False)
+    scale, zero_point = tensor["quantization"]
+    return (values.astype(np.float32) - zero_point) * np.float32(scale or 1)

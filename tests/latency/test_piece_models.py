@@ -1,0 +1,110 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.device.pieces import OVERHEAD, Piece, part_key
+from ofa_tf.latency.piece_models import block_model_converter, build_piece
+from ofa_tf.space.part_types import Bottleneck, DeepStem, PlainPart
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.tflite.conversion.converter import convert
+from ofa_tf.tflite.graph.keras_reader import read_keras
+from ofa_tf.tflite.litert.delegation import inspect_execution
+from ofa_tf.tflite.lowering.rewrites import lower
+
+SPACE = get_search_space("mobilenet_v3_tiny")
+
+
+def _run(model: bytes, values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Output, and number of parts that XNNPACK took over."""
+    interpreter = Interpreter(model_content=model)
+    tensor = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(tensor, values.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(tensor, values)
+    interpreter.invoke()
+    operators = [operator["op_name"] for operator in interpreter._get_ops_details()]
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"]), operators.count("DELEGATE")
+
+
+def _piece(block: int, kernel: int) -> Piece:
+    return _as_piece(SPACE.blocks[block].options[kernel, 0])
+
+
+def _as_piece(part: PlainPart) -> Piece:
+    return Piece(part_key(part), part.in_channels, part)
+
+
+_BOTTLENECKS = [Bottleneck(24, 16, 32, 2, True), Bottleneck(32, 16, 32, 1, False), DeepStem(8, 16, 1)]
+_PIECES = [
+    _piece(4, 1),
+    _piece(5, 0),
+    _piece(4, 2),
+    _piece(5, 2),
+    *(_as_piece(SPACE.parts[index].largest) for index in (0, 1, -1)),
+]
+
+
+@pytest.mark.parametrize("piece", [*_PIECES, *map(_as_piece, _BOTTLENECKS)], ids=lambda p: p.key)
+def test_resized_piece_equals_piece_of_fixed_size(piece: Piece) -> None:
+    model = build_piece(piece, SPACE, num_classes=10)
+    graph = lower(read_keras(model))
+    flexible = convert(graph)
+    for size in (6, 9):
+        values = np.random.default_rng(size).standard_normal((1, size, size, piece.in_channels), dtype=np.float32)
+        fixed = convert(dataclasses.replace(graph, input_shape=(size, size, piece.in_channels)))
+        resized_output, resized_parts = _run(flexible, values)
+        fixed_output, fixed_parts = _run(fixed, values)
+        np.testing.assert_array_equal(resized_output, fixed_output)
+        assert resized_parts == fixed_parts == 1
+        np.testing.assert_allclose(resized_output, np.asarray(model(values)), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", [1, 2])
+def test_int8_piece_takes_int8_at_any_size(kernel: int) -> None:
+    piece = _piece(4, kernel)
+    model = block_model_converter(SPACE, 10, "int8")(piece, 11)
+    output, parts = _run(model, np.zeros((1, 11, 11, piece.in_channels), np.int8))
+    assert (output.dtype, output.shape[:3], parts) == (np.int8, (1, 6, 6), 1)
+
+
+_STEM, _FIRST, _HEAD = (_as_piece(SPACE.parts[index].largest) for index in (0, 1, -1))
+
+
+@pytest.mark.parametrize("piece", [_STEM, _FIRST, _piece(4, 1), _piece(5, 0), _HEAD], ids=lambda p: p.key)
+def test_int8_pieces_have_no_operator_that_the_delegate_leaves(piece: Piece) -> None:
+    # Who runs what is the same at 1 pixel, the size before it is set, for kernels that are not split.
+    execution = inspect_execution(block_model_converter(SPACE, 10, "int8")(piece, 12))
+    assert (execution.num_partitions, execution.undelegated) == (1, {})
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("piece", [_piece(4, 2), _piece(5, 2)], ids=lambda p: p.key)
+def test_large_kernels_run_on_the_smallest_images(piece: Piece, size: int) -> None:
+    content = block_model_converter(SPACE, 10)(piece, size)
+    values = np.random.default_rng(size).standard_normal((1, size, size, piece.in_channels), dtype=np.float32)
+    output, parts = _run(content, values)
+    assert parts == 1
+    assert output.shape[1] == -(-size // piece.part.stride)
+
+
+def test_a_piece_is_converted_once_for_all_sizes_that_need_no_model_of_their_own() -> None:
+    converter, piece = block_model_converter(SPACE, 10), _piece(4, 2)
+    assert converter(piece, 9) is converter(piece, 4)
+    assert converter(piece, 3) != converter(piece, 4)
+
+
+def test_overhead_piece_does_next_to_nothing() -> None:
+    model = build_piece(Piece(OVERHEAD, 8), SPACE, 10)
+    assert isinstance(model, keras.Model)
+    assert model.count_params() == 0
+
+
+def test_an_unknown_precision_is_named() -> None:
+    with pytest.raises(InputError, match=r"'float32', 'int8'.*Received: precision='int4'"):
+        block_model_converter(SPACE, 10, "int4")
+    with pytest.raises(InputError, match=r"num_classes=0"):
+        block_model_converter(SPACE, 0)

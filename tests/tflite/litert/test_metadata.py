@@ -1,0 +1,64 @@
+import struct
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.litert.metadata import add_metadata, read_metadata
+
+FACTS = {"labels": ["Äpfel", "pears"], "mean": [0.5, 0.25, 0.125]}
+
+
+def test_facts_come_back_and_the_model_computes_the_same(float_model: bytes, images: np.ndarray) -> None:
+    described = add_metadata(float_model, FACTS)
+    assert read_metadata(described) == FACTS
+    np.testing.assert_array_equal(TFLiteModel(described).predict(images), TFLiteModel(float_model).predict(images))
+
+
+def test_facts_are_replaced_not_piled_up(float_model: bytes, tmp_path: Path) -> None:
+    once = add_metadata(float_model, {"round": 1})
+    twice = add_metadata(once, {"round": 2})
+    (tmp_path / "m.tflite").write_bytes(twice)
+    assert read_metadata(tmp_path / "m.tflite") == {"round": 2}
+    assert len(twice) == len(once)
+
+
+def test_weights_stay_aligned(subnet: keras.Model, images: np.ndarray) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = add_metadata(to_tflite(subnet, "int8", [images]), FACTS)
+    model = schema.Model.GetRootAs(content)
+    sizes = []
+    for index in range(model.BuffersLength()):
+        buffer = model.Buffers(index)
+        if buffer.DataLength():
+            sizes.append(buffer.DataLength())
+            start = buffer._tab.Vector(buffer._tab.Offset(4))
+            assert start % 16 == 0
+    assert max(sizes) > 10_000
+
+
+def test_a_model_without_facts_is_named(float_model: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "foreign.tflite"
+    path.write_bytes(float_model)
+    with pytest.raises(InputError, match=r"foreign.tflite to be a model that tools/to_tflite.py wrote, .* without"):
+        read_metadata(path)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.9])
+def test_a_truncated_model_is_refused(float_model: bytes, tmp_path: Path, share: float) -> None:
+    path = tmp_path / "cut.tflite"
+    content = add_metadata(float_model, FACTS)
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match=r"cut.tflite to be a (complete )?TFLite file"):
+        read_metadata(path)
+
+
+def test_a_model_whose_root_points_nowhere_is_refused(float_model: bytes) -> None:
+    broken = struct.pack("<I", 2**31 - 1) + float_model[4:]
+    with pytest.raises(InputError, match="to be a complete TFLite file"):
+        read_metadata(broken)
