@@ -11,11 +11,11 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, on_progress, progress_bar
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
-from ofa_tf.device.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
-from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
+from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.piece_models import block_model_converter
+from ofa_tf.latency.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.report.scatter import scatter_svg
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor

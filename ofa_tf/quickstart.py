@@ -13,9 +13,9 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
-from ofa_tf.device.latency_model import MIN_ARCHS_FOR_EXPONENT
-from ofa_tf.device.results import save_benchmark
+from ofa_tf.devices.benchmark_results import save_benchmark
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device
+from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES

@@ -10,9 +10,9 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
-from ofa_tf.device.device import get_device
-from ofa_tf.device.latency_model import LatencyModel
-from ofa_tf.device.latency_table import LatencyTable
+from ofa_tf.devices.device import get_device
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ofa_tf.device.latency_model import LatencyModel
-from ofa_tf.device.latency_table import LatencyTable
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.saving import load_subnet, load_supernet
 from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable

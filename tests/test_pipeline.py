@@ -8,9 +8,9 @@ import pytest
 from ofa_tf import pipeline
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.device.device import Measurement
-from ofa_tf.device.host import HostDevice
-from ofa_tf.device.latency_table import LatencyTable
+from ofa_tf.devices.device import Measurement
+from ofa_tf.devices.host.host_device import HostDevice
+from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.quickstart import QuickstartSettings
 from tests.support.spaces import MICRO, SMALL
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.device import get_device
-from ofa_tf.device.latency_table import LatencyTable
+from ofa_tf.devices.device import get_device
+from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.saving import save_supernet
 from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.training.config import TrainConfig

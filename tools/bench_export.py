@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> None:
     archs = {name: _parse(name) for name in _ARCHS.value}
     configure_tensorflow()
     from ofa_tf.base.progress import on_progress, progress_bar
-    from ofa_tf.device.device import BenchmarkSettings, get_device
+    from ofa_tf.devices.device import BenchmarkSettings, get_device
     from ofa_tf.workflow.lowering_benchmark import ALL, REFERENCE, RELU6, measure_lowerings
 
     settings = BenchmarkSettings(num_threads=_NUM_THREADS.value, rounds=_ROUNDS.value, min_time_s=1.0)

@@ -20,11 +20,11 @@ from absl import flags
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
-from ofa_tf.device import flags as device_flags
-from ofa_tf.device.adb import list_phones
-from ofa_tf.device.benchmark_binary import fetch_benchmark_binary
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
-from ofa_tf.device.results import KIND, save_benchmark
+from ofa_tf.devices import device_flags as device_flags
+from ofa_tf.devices.android.adb import list_phones
+from ofa_tf.devices.android.benchmark_binary import fetch_benchmark_binary
+from ofa_tf.devices.benchmark_results import KIND, save_benchmark
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 
 flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.")

@@ -14,7 +14,7 @@ from absl import flags
 
 from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.device import flags as device_flags
+from ofa_tf.devices import device_flags as device_flags
 from ofa_tf.report.summary import format_correlation
 from ofa_tf.workdir import Workdir
 

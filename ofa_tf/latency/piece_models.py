@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.pieces import Piece
+from ofa_tf.latency.pieces import Piece
 from ofa_tf.networks.subnet import add_part
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.converter import convert

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from ofa_tf.base.native_output import withheld_stderr
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space

@@ -6,8 +6,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.pieces import OVERHEAD, Piece, part_key
 from ofa_tf.latency.piece_models import block_model_converter, build_piece
+from ofa_tf.latency.pieces import OVERHEAD, Piece, part_key
 from ofa_tf.space.part_types import Bottleneck, DeepStem, PlainPart
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.tflite.conversion.converter import convert

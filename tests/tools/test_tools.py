@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ofa_tf.device.results import load_benchmark
+from ofa_tf.devices.benchmark_results import load_benchmark
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs, num_params

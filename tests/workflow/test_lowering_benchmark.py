@@ -1,6 +1,6 @@
 import pytest
 
-from ofa_tf.device.device import BenchmarkSettings, get_device
+from ofa_tf.devices.device import BenchmarkSettings, get_device
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.workflow.lowering_benchmark import ALL, REFERENCE, RELU6, measure_lowerings
 from tests.support.spaces import SMALL

@@ -11,12 +11,12 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
-from ofa_tf.device.adb import PhoneLostError
-from ofa_tf.device.benchmark_output import BenchmarkOutput, Operator
-from ofa_tf.device.benchmark_program import BenchmarkProgram, TimeLimit
-from ofa_tf.device.device import BenchmarkModel, Measurement
-from ofa_tf.device.phone_condition import cool_down
-from ofa_tf.device.robust import find_doubt, median_interval
+from ofa_tf.devices.android.adb import PhoneLostError
+from ofa_tf.devices.android.benchmark_output import BenchmarkOutput, Operator
+from ofa_tf.devices.android.benchmark_program import BenchmarkProgram, TimeLimit
+from ofa_tf.devices.android.phone_condition import cool_down
+from ofa_tf.devices.device import BenchmarkModel, Measurement
+from ofa_tf.devices.run_statistics import find_doubt, median_interval
 
 _COARSE_US = 50.0  # medians are printed in whole microseconds: below this one, too coarse
 

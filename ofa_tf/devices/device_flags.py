@@ -5,10 +5,10 @@ from pathlib import Path
 from absl import flags
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.benchmark_program import DELEGATES
-from ofa_tf.device.device import Device, get_device
-from ofa_tf.device.host import HostDevice
-from ofa_tf.device.phone import PhoneSettings
+from ofa_tf.devices.android.benchmark_program import DELEGATES
+from ofa_tf.devices.android.phone_device import PhoneSettings
+from ofa_tf.devices.device import Device, get_device
+from ofa_tf.devices.host.host_device import HostDevice
 
 _BENCHMARK_BINARY = flags.DEFINE_string(
     "benchmark_binary", None, "benchmark_model for the phone; by default the one that --fetch_benchmark_binary keeps."

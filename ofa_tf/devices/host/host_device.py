@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.cores import choose_cores
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
-from ofa_tf.device.host_process import run_process
-from ofa_tf.device.robust import ModelRuns, RunSummary, summarize_runs
+from ofa_tf.devices.cpu_affinity import choose_cores
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.devices.host.runner_process import run_process
+from ofa_tf.devices.run_statistics import ModelRuns, RunSummary, summarize_runs
 
 _MAX_CRASHES = 3
 _MAX_REPEATS = 1  # of the measurement, for models whose latency is doubtful
 _MAX_COMPANY = 24  # models that are then measured together
-_COMMAND = (sys.executable, "-m", "ofa_tf.device.host_runner")
+_COMMAND = (sys.executable, "-m", "ofa_tf.devices.host.runner")
 
 
 class HostDevice:

@@ -15,7 +15,7 @@ from typing import Any
 
 import ofa_tf
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.device import Progress
+from ofa_tf.devices.device import Progress
 
 
 @dataclasses.dataclass(frozen=True)

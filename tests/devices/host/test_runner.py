@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from ofa_tf.device import host_runner
-from ofa_tf.device.host_runner import schedule
+from ofa_tf.devices.host import runner
+from ofa_tf.devices.host.runner import schedule
 
 
 def test_visits_to_one_group_share_the_rounds() -> None:
@@ -33,14 +33,14 @@ class FakeInterpreter:
 def _run(monkeypatch: pytest.MonkeyPatch, **settings: int) -> tuple[str, dict[str, Any]]:
     """The names of models in the order in which they ran, and their runs."""
     monkeypatch.setattr(FakeInterpreter, "invoked", [], raising=False)
-    monkeypatch.setattr(host_runner, "_load", FakeInterpreter)
+    monkeypatch.setattr(runner, "_load", FakeInterpreter)
     events: list[dict[str, Any]] = []
     job = {
         "models": [{"path": name, "input_shape": None} for name in "ABCDEF"],
         "settings": {"min_time_s": 0, "measure_peak_ram": False, **settings},
         "cores": None,
     }
-    host_runner.run_job(job, lambda **fields: events.append(fields))
+    runner.run_job(job, lambda **fields: events.append(fields))
     return "".join(FakeInterpreter.invoked), events[-1]["runs"]
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
-from ofa_tf.device.adb import Adb, PhoneLostError, find_phone
-from ofa_tf.device.benchmark_binary import find_benchmark_binary
-from ofa_tf.device.benchmark_program import DELEGATES, TimeLimit, install_benchmark_program
-from ofa_tf.device.cores import parse_cpu_mask
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
-from ofa_tf.device.phone_condition import read_condition
-from ofa_tf.device.phone_runs import PhoneRuns
+from ofa_tf.devices.android.adb import Adb, PhoneLostError, find_phone
+from ofa_tf.devices.android.benchmark_binary import find_benchmark_binary
+from ofa_tf.devices.android.benchmark_program import DELEGATES, TimeLimit, install_benchmark_program
+from ofa_tf.devices.android.phone_condition import read_condition
+from ofa_tf.devices.android.phone_runs import PhoneRuns
+from ofa_tf.devices.cpu_affinity import parse_cpu_mask
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 
 _PROPERTIES = {
     "model": "ro.product.model",

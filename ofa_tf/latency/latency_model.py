@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.device.pieces import part_key
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.pieces import part_key
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 

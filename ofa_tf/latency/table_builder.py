@@ -11,9 +11,9 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Device, Progress
-from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.device.pieces import OVERHEAD, Piece, distinct_pieces
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Progress
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.pieces import OVERHEAD, Piece, distinct_pieces
 from ofa_tf.space.search_space import SearchSpace
 
 _KIND = "latency_table_part"

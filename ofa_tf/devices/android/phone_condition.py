@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from ofa_tf.base.progress import announce
-from ofa_tf.device.adb import Adb, ShellResult
+from ofa_tf.devices.android.adb import Adb, ShellResult
 
 _MAX_THERMAL_STATUS = 1  # Android's "light": higher ones slow the processor down
 _SECONDS_BETWEEN_LOOKS = 5.0

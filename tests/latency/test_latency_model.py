@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.latency_model import LatencyModel, rank_correlation
-from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.device.pieces import part_key
-from ofa_tf.device.table_builder import build_latency_table
+from ofa_tf.latency.latency_model import LatencyModel, rank_correlation
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.pieces import part_key
+from ofa_tf.latency.table_builder import build_latency_table
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.part_types import out_size
 from ofa_tf.space.presets import get_search_space

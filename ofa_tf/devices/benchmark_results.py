@@ -7,7 +7,7 @@ from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.device import BenchmarkSettings, Measurement
+from ofa_tf.devices.device import BenchmarkSettings, Measurement
 
 KIND = "benchmark"
 

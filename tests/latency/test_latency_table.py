@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.device import Measurement
-from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.device.pieces import distinct_pieces, part_key
-from ofa_tf.device.table_builder import TABLE_SETTINGS, build_latency_table
+from ofa_tf.devices.device import Measurement
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.pieces import distinct_pieces, part_key
+from ofa_tf.latency.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 

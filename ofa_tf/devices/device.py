@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ofa_tf.base.errors import InputError
 
 if TYPE_CHECKING:
-    from ofa_tf.device.phone import PhoneSettings
+    from ofa_tf.devices.android.phone_device import PhoneSettings
 
 Progress = Callable[[int, int], None]  # steps done, steps in all
 
@@ -167,8 +167,8 @@ def get_device(device_id: str, phone: "PhoneSettings | None" = None) -> Device:
     Raises:
         InputError: If the id has another form.
     """
-    from ofa_tf.device.host import HostDevice
-    from ofa_tf.device.phone import PhoneDevice, PhoneSettings
+    from ofa_tf.devices.android.phone_device import PhoneDevice, PhoneSettings
+    from ofa_tf.devices.host.host_device import HostDevice
 
     kind, separator, serial = device_id.partition(":")
     if device_id == "host":

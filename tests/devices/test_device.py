@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.device import BenchmarkSettings, Measurement, get_device
-from ofa_tf.device.results import load_benchmark, save_benchmark
+from ofa_tf.devices.benchmark_results import load_benchmark, save_benchmark
+from ofa_tf.devices.device import BenchmarkSettings, Measurement, get_device
 
 
 def test_host_is_available() -> None:

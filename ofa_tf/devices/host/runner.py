@@ -1,4 +1,4 @@
-"""The process that measures on the host: `python -m ofa_tf.device.host_runner`.
+"""The process that measures on the host: `python -m ofa_tf.devices.host.runner`.
 
 Reads a job (JSON) from stdin and writes events to stdout, one JSON object a line:
 

@@ -18,16 +18,17 @@ from typing import Any
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device import adb as adb_module
-from ofa_tf.device import benchmark_program, phone_condition, table_builder
-from ofa_tf.device.adb import Adb, PhoneLostError, find_phone, list_phones
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
-from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.device.phone import PhoneDevice, PhoneSettings
-from ofa_tf.device.pieces import Piece
-from ofa_tf.device.results import load_benchmark
-from ofa_tf.device.table_builder import build_latency_table
+from ofa_tf.devices.android import adb as adb_module
+from ofa_tf.devices.android import benchmark_program, phone_condition
+from ofa_tf.devices.android.adb import Adb, PhoneLostError, find_phone, list_phones
+from ofa_tf.devices.android.phone_device import PhoneDevice, PhoneSettings
+from ofa_tf.devices.benchmark_results import load_benchmark
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.latency import table_builder
+from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.piece_models import block_model_converter
+from ofa_tf.latency.pieces import Piece
+from ofa_tf.latency.table_builder import build_latency_table
 from tests.support.adb_daemon import AdbDaemon
 from tests.support.adb_server import AdbServer
 from tests.support.benchmark_model import install_benchmark_model

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ofa_tf.device.robust import ModelRuns, find_doubt, median_interval, summarize_runs
+from ofa_tf.devices.run_statistics import ModelRuns, find_doubt, median_interval, summarize_runs
 
 
 def _interleaved(slowdown: np.ndarray, usual_ns: tuple[float, ...]) -> list[ModelRuns]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.cores import choose_cores, parse_cpu_mask
+from ofa_tf.devices.cpu_affinity import choose_cores, parse_cpu_mask
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not pin processes")
 

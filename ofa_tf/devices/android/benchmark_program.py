@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device.adb import Adb, ShellResult
-from ofa_tf.device.benchmark_output import BenchmarkOutput, parse_benchmark_output
+from ofa_tf.devices.android.adb import Adb, ShellResult
+from ofa_tf.devices.android.benchmark_output import BenchmarkOutput, parse_benchmark_output
 
 _DELEGATE_FLAGS = {
     "xnnpack": "--use_xnnpack=true",

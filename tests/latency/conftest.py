@@ -1,13 +1,13 @@
-"""A real small model, converted once, and a latency table made of a formula."""
+"""A latency table made of a formula."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
-from ofa_tf.device.latency_table import LatencyTable
-from ofa_tf.device.table_builder import build_latency_table
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.table_builder import build_latency_table
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 
@@ -61,11 +61,3 @@ def formula_device() -> FormulaDevice:
 @pytest.fixture
 def table(space: SearchSpace, formula_device: FormulaDevice) -> LatencyTable:
     return build_latency_table(space, formula_device, lambda piece, size: b"", num_classes=10)
-
-
-@pytest.fixture(scope="session")
-def small_model() -> bytes:
-    from ofa_tf.device.pieces import OVERHEAD, Piece
-    from ofa_tf.latency.piece_models import block_model_converter
-
-    return block_model_converter(get_search_space("mobilenet_v3_tiny"), 10)(Piece(OVERHEAD, 8), 1)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.device import host
-from ofa_tf.device.device import BenchmarkModel, BenchmarkSettings
-from ofa_tf.device.host import HostDevice
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings
+from ofa_tf.devices.host import host_device
+from ofa_tf.devices.host.host_device import HostDevice
 
 QUICK = BenchmarkSettings(warmup_runs=1, num_runs=3, rounds=4, min_time_s=0)
 SHAPE = (1, 4, 4, 8)
@@ -18,21 +18,21 @@ SHAPE = (1, 4, 4, 8)
 DEADLY_13 = """
 import os, signal
 from ai_edge_litert import interpreter
-from ofa_tf.device import host_runner
+from ofa_tf.devices.host import runner
 resize = interpreter.Interpreter.resize_tensor_input
 def deadly_resize(self, index, shape):
     if shape[1] == 13:
         os.kill(os.getpid(), signal.SIGKILL)
     resize(self, index, shape)
 interpreter.Interpreter.resize_tensor_input = deadly_resize
-host_runner.main()
+runner.main()
 """
 
 
 @pytest.fixture(autouse=True)
 def _measure_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is busy with other tests makes many a latency doubtful."""
-    monkeypatch.setattr(host, "_MAX_REPEATS", 0)
+    monkeypatch.setattr(host_device, "_MAX_REPEATS", 0)
 
 
 def _command(tmp_path: Path, program: str) -> list[str]:
@@ -121,7 +121,7 @@ def test_the_time_limit_ends_a_process_that_hangs(small_model: bytes, tmp_path: 
 
 def test_the_measuring_process_does_not_load_tensorflow(small_model: bytes, tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom ofa_tf.device import host_runner\nhost_runner.main()\n"
+        "import sys\nfrom ofa_tf.devices.host import runner\nrunner.main()\n"
         "loaded = {'tensorflow', 'keras'} & set(sys.modules)\n"
         f"open({str(tmp_path / 'loaded')!r}, 'w').write(repr(sorted(loaded)))\n"
     )
@@ -134,7 +134,7 @@ def test_the_measuring_process_does_not_load_tensorflow(small_model: bytes, tmp_
 UNEVEN_13 = """
 import time
 from ai_edge_litert import interpreter
-from ofa_tf.device import host_runner
+from ofa_tf.devices.host import runner
 class Interpreter(interpreter.Interpreter):
     now_ns, num_runs = 0, 0
     def invoke(self):
@@ -146,14 +146,14 @@ class Interpreter(interpreter.Interpreter):
         Interpreter.now_ns += 1_000_000 * (1 + spell)
 interpreter.Interpreter = Interpreter
 time.perf_counter_ns = time.thread_time_ns = lambda: Interpreter.now_ns
-host_runner.main()
+runner.main()
 """
 
 
 def test_a_doubtful_model_is_measured_again_in_company(
     small_model: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "_MAX_REPEATS", 2)
+    monkeypatch.setattr(host_device, "_MAX_REPEATS", 2)
     settings = BenchmarkSettings(
         warmup_runs=0, num_runs=1, rounds=40, min_time_s=0, max_loaded_models=3, measure_peak_ram=False
     )
@@ -172,7 +172,7 @@ def test_a_doubtful_model_is_measured_again_in_company(
 
 def test_the_process_is_pinned_to_the_cores_of_its_record(small_model: bytes, tmp_path: Path) -> None:
     program = (
-        "import os\nfrom ofa_tf.device import host_runner\nhost_runner.main()\n"
+        "import os\nfrom ofa_tf.devices.host import runner\nrunner.main()\n"
         f"open({str(tmp_path / 'cores')!r}, 'w').write(repr(sorted(os.sched_getaffinity(0))))\n"
     )
     core = min(os.sched_getaffinity(0))

@@ -1,1 +1,0 @@
-"""Measuring TFLite models: devices, latency tables and latency models."""
