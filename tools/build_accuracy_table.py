@@ -14,7 +14,7 @@ from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.summary import format_correlation
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES, AccuracyPredictor
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ENTRIES)
@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
     workdir = Workdir(_WORKDIR.value)
     workdir.check()
     configure_tensorflow()
-    from ofa_tf.pipeline import measure_accuracies
+    from ofa_tf.workflow.pipeline import measure_accuracies
 
     table = measure_accuracies(workdir, _NUM_ARCHS.value, _SEED.value)
     if len(table.top1) > _NUM_ARCHS.value:

@@ -16,7 +16,7 @@ from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices import device_flags as device_flags
 from ofa_tf.report.summary import format_correlation
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 
 flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
     workdir, device = Workdir(_WORKDIR.value), device_flags.device_from_flags(_DEVICE.value)
     workdir.check()
     configure_tensorflow()
-    from ofa_tf.pipeline import measure_latencies
+    from ofa_tf.workflow.pipeline import measure_latencies
 
     path = Path(_OUTPUT.value) if _OUTPUT.value else workdir.latency_table_path(device.id, _PRECISION.value)
     report = measure_latencies(

@@ -11,7 +11,7 @@ from absl import flags
 from ofa_tf.base import command_line, files
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _ARCH = flags.DEFINE_string("arch", "max", "An arch JSON file, max, min or random:N.")

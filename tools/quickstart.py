@@ -31,8 +31,8 @@ def main(argv: Sequence[str]) -> None:
     del argv
     config = config_from_flags()
     configure_tensorflow(flags.FLAGS.intra_op_threads)
-    from ofa_tf.quickstart import QuickstartSettings, run_quickstart
     from ofa_tf.report.summary import format_table, list_missed_budgets
+    from ofa_tf.workflow.quickstart import QuickstartSettings, run_quickstart
 
     device = device_flags.device_from_flags(_DEVICE.value)
     settings = QuickstartSettings(

@@ -15,7 +15,7 @@ from ofa_tf.base import command_line, files
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
     files.check_replaceable(_OUTPUT.value, "arch")
     settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
     configure_tensorflow()
-    from ofa_tf.pipeline import search_under
+    from ofa_tf.workflow.pipeline import search_under
 
     found = search_under(
         workdir, limits, _DEVICE.value, _PRECISION.value, settings, _FINALISTS.value, _SEED.value, table

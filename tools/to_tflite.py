@@ -24,7 +24,7 @@ from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.metadata import read_metadata
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
 _ARCH = flags.DEFINE_list("arch", None, "Arch JSON files, max, min or random:N; --output of several is a folder.")
@@ -135,7 +135,7 @@ def _ship_model(options: ExportOptions) -> None:
         )
     _check_output(_OUTPUT.value)
     configure_tensorflow()
-    from ofa_tf.shipping import ship_model
+    from ofa_tf.workflow.export import ship_model
 
     _report(ship_model(_MODEL.value, _OUTPUT.value, options, _DATASET.value, _DATA_DIR.value))
 
@@ -155,7 +155,7 @@ def _ship_subnets(options: ExportOptions) -> None:
     for text in _ARCH.value:
         _warn_of_other_precision(text)
     configure_tensorflow()
-    from ofa_tf.shipping import ship_subnet, ship_subnets
+    from ofa_tf.workflow.export import ship_subnet, ship_subnets
 
     if len(archs) == 1:
         ((path, arch),) = archs.items()

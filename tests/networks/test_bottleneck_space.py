@@ -11,10 +11,8 @@ from ofa_tf.networks.channel_sorting import sort_channels
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.saving import load_supernet, save_supernet
 from ofa_tf.networks.supernet import Supernet, build_supernet
-from ofa_tf.pipeline import measure_accuracies, search_under
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.shipping import ship_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.tflite.conversion.options import ExportOptions
@@ -23,7 +21,9 @@ from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASE_NAMES, select_phases
 from ofa_tf.training.trainer import train
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.export import ship_subnet
+from ofa_tf.workflow.pipeline import measure_accuracies, search_under
+from ofa_tf.workflow.workdir import Workdir
 from tests.support.images import write_class_folders
 from tests.support.networks import archs, assert_close, images, randomize
 from tests.support.spaces import BOTTLENECKS

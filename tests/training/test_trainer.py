@@ -21,7 +21,7 @@ from ofa_tf.training.checkpoints import latest_checkpoint, read_state, restore_c
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASES, select_phases
 from ofa_tf.training.trainer import Trainer, train
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 from tests.support.spaces import MICRO
 
 logging.getLogger("absl").setLevel(logging.ERROR)

@@ -39,7 +39,7 @@ class HostDevice:
     choose the same core, and disturb each other.)
 
     Args:
-        command: The program that measures, see `host_runner`.
+        command: The program that measures, see `runner`.
         cpu_mask: Cores that may run the models, as `taskset` takes them; chosen by
             default, see `choose_cores`.
 

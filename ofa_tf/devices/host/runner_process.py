@@ -1,4 +1,4 @@
-"""The process that measures on the host, `host_runner`, seen from outside."""
+"""The process that measures on the host, `runner`, seen from outside."""
 
 import contextlib
 import dataclasses
@@ -40,7 +40,7 @@ def run_process(command: Sequence[str], job: dict[str, Any], deadline: float, on
 
     Args:
         command: The program.
-        job: See `host_runner.run_job`.
+        job: See `runner.run_job`.
         deadline: When the process is killed, as `time.monotonic` tells time.
         on_progress: Called with the steps done and in all.
 

@@ -16,7 +16,7 @@ from ofa_tf.networks.saving import load_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ACTIVATION_BITS, ExportOptions, FineTuning
 from ofa_tf.tflite.shipping.ship import ExportData, ship
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 
 
 def export_data(workdir: Workdir, arch: Arch, options: ExportOptions) -> ExportData:

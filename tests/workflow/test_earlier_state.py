@@ -24,7 +24,7 @@ from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
 from ofa_tf.training.trainer import train
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 from tests.support.networks import assert_close
 from tests.support.repository import FIXTURES
 from tests.support.spaces import BOTTLENECKS, MICRO

@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from ofa_tf import shipping
 from ofa_tf.base.errors import InputError
-from ofa_tf.shipping import ship_subnets
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow import export
+from ofa_tf.workflow.export import ship_subnets
+from ofa_tf.workflow.workdir import Workdir
 from tests.support.spaces import MICRO
 
 
@@ -20,7 +20,7 @@ def test_a_model_that_cannot_be_written_does_not_keep_the_others_from_it(
         Path(path).write_bytes(b"")
         return {"path": path}
 
-    monkeypatch.setattr(shipping, "ship_subnet", ship_subnet)
+    monkeypatch.setattr(export, "ship_subnet", ship_subnet)
     monkeypatch.setattr(Workdir, "evaluator", None)
     space = get_search_space("mobilenet_v3_tiny")
     paths = [str(tmp_path / name) for name in ("missing/a.tflite", "b.tflite")]

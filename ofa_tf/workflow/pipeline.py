@@ -27,7 +27,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.to_tflite import to_tflite
 from ofa_tf.tflite.lowering.rewrites import choose_lowerings
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 
 _SEARCH_SPLIT = "validation"
 _SECONDS_BETWEEN_WRITES = 15.0

@@ -17,10 +17,8 @@ from ofa_tf.devices.benchmark_results import save_benchmark
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.networks.extraction import extract_subnet
-from ofa_tf.pipeline import Limits, measure_accuracies, measure_latencies, search_under
 from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.shipping import export_data
 from ofa_tf.space import costs
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
@@ -30,7 +28,9 @@ from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
 from ofa_tf.training.trainer import train
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.export import export_data
+from ofa_tf.workflow.pipeline import Limits, measure_accuracies, measure_latencies, search_under
+from ofa_tf.workflow.workdir import Workdir
 
 
 @dataclasses.dataclass(frozen=True)

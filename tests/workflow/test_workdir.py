@@ -12,7 +12,7 @@ from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.saving import save_supernet
 from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.workdir import Workdir
+from ofa_tf.workflow.workdir import Workdir
 from tests.support.spaces import MICRO
 
 
@@ -61,7 +61,7 @@ def test_archs_are_named_by_file_ends_or_number(tmp_path: Path) -> None:
 def test_looking_at_archs_and_tables_does_not_load_tensorflow(tmp_path: Path) -> None:
     TrainConfig(str(tmp_path)).save()
     program = (
-        "import sys; from ofa_tf.workdir import Workdir; "
+        "import sys; from ofa_tf.workflow.workdir import Workdir; "
         f"Workdir({str(tmp_path)!r}).parse_archs('min'); sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

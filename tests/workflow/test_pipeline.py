@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from ofa_tf import pipeline
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices.device import Measurement
 from ofa_tf.devices.host.host_device import HostDevice
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.quickstart import QuickstartSettings
+from ofa_tf.workflow import pipeline
+from ofa_tf.workflow.quickstart import QuickstartSettings
 from tests.support.spaces import MICRO, SMALL
 
 
