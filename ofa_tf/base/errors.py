@@ -8,3 +8,6 @@ class InputError(ValueError):
     (see `ofa_tf.base.command_line.run`); every other exception is a defect and keeps its
     traceback. The message says what was expected, what came and what to do.
     """
+
+    # Keras adds a paragraph to what is raised while a layer is called, unless it finds this.
+    _keras_call_info_injected = True

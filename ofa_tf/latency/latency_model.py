@@ -1,15 +1,16 @@
 """`LatencyModel`: predicted latency of any arch of a search space."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.latency.pieces import part_key
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.blocks.part_type import PlainPart
+from ofa_tf.space.part_tables import PartTables
 from ofa_tf.space.search_space import SearchSpace
 
 _SPREAD = 0.05  # usual relative deviation; larger ones weigh less and less in the fit
@@ -59,13 +60,13 @@ class LatencyModel:
         self.table = table
         self.scale = float(fitted["scale"] if scale is None else scale)
         self.exponent = float(fitted["exponent"] if exponent is None else exponent)
-        self._latencies = _lookup_tables(space, table)
+        self._tables = PartTables(space, _piece_latency(table), np.float64, is_covered=table.covers)
 
-    def predict(self, archs: np.ndarray | Arch) -> np.ndarray | float:
+    def predict(self, archs: Arch | Sequence[Arch] | np.ndarray) -> Any:
         """Predicted latency, milliseconds.
 
         Args:
-            archs: Genes of shape `(n, num_genes)` or `(num_genes,)`, or one arch.
+            archs: One arch, several, or genes of shape `(n, num_genes)` or `(num_genes,)`.
 
         Returns:
             float64 array of shape `(n,)`; a float for one arch or one gene vector.
@@ -74,10 +75,12 @@ class LatencyModel:
             InputError: If the archs are not of the space, or an image size lies
                 outside the measured range.
         """
-        genes = self.space.encode(archs) if isinstance(archs, Arch) else self.space.check_genes(archs)
+        genes = self.space.as_genes(archs)
         rows = np.atleast_2d(genes)
         latency_ms = self.scale * self._sum(rows) ** self.exponent
-        return float(latency_ms[0]) if genes.ndim == 1 else latency_ms
+        if genes.ndim == 1:
+            return float(latency_ms[0])
+        return latency_ms
 
     def calibrate(self, archs: Sequence[Arch], measured_ms: Sequence[float]) -> "LatencyModel":
         """Fit scale and exponent on whole networks measured on the table's device.
@@ -135,16 +138,16 @@ class LatencyModel:
         }
 
     def _sum(self, genes: np.ndarray) -> np.ndarray:
-        space = self.space
-        image = genes[:, space.image_size_gene]
-        for index in np.unique(image):
-            self.table.check_image_size(space.image_sizes[index])
-        total = np.full(len(genes), self.table.overhead_ms)
-        active = space.active_parts(genes)
-        for number, (part, latency_ms) in enumerate(zip(space.parts, self._latencies, strict=True)):
-            index = (image, *(genes[:, gene] for gene in part.genes))
-            total += latency_ms[index] * active[:, number]
-        return total
+        """Latencies of the pieces and the overhead, added up, milliseconds: `(n,)` for genes `(n, num_genes)`."""
+        used_image_sizes = np.unique(genes[:, self.space.image_size_gene])
+        for index in used_image_sizes:
+            self.table.check_image_size(self.space.image_sizes[index])
+        return self._tables.combine(genes, np.add, start=self.table.overhead_ms)
+
+
+def _piece_latency(table: LatencyTable) -> Callable[[PlainPart, int], float]:
+    """The latency of a part's piece, milliseconds, for an input size."""
+    return lambda part, input_size: table.latency_ms(part.latency_key, input_size)
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
@@ -161,20 +164,6 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     """Ranks, equal values sharing the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-
-
-def _lookup_tables(space: SearchSpace, table: LatencyTable) -> list[np.ndarray]:
-    """For each part, the latency at each image size of each option; NaN outside the measured image sizes."""
-    tables = [np.full((len(space.image_sizes), *part.options.shape), np.nan) for part in space.parts]
-    for row, image_size in enumerate(space.image_sizes):
-        if not table.image_sizes[0] <= image_size <= table.image_sizes[-1]:
-            continue
-        sizes = space.input_sizes(image_size)
-        for part, latencies in zip(space.parts, tables, strict=True):
-            for index in np.ndindex(part.options.shape):
-                place = (row, *index)
-                latencies[place] = table.latency_ms(part_key(part.options[index]), sizes[part.name])
-    return tables
 
 
 def _fit_power(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:

@@ -73,13 +73,17 @@ class LatencyTable:
         pixels = [size**2 for size in sizes]
         return float(np.interp(input_size**2, pixels, [measured[size] for size in sizes]))
 
+    def covers(self, image_size: int) -> bool:
+        """Whether an image size is within the measured ones."""
+        return self.image_sizes[0] <= image_size <= self.image_sizes[-1]
+
     def check_image_size(self, image_size: int) -> None:
         """Check that an image size is within the measured ones.
 
         Raises:
             InputError: If it is not.
         """
-        if not self.image_sizes[0] <= image_size <= self.image_sizes[-1]:
+        if not self.covers(image_size):
             raise InputError(
                 f"Expected an image size in the measured range {self.image_sizes[0]}..{self.image_sizes[-1]}. "
                 f"Received: {image_size}. Build the latency table with more image sizes."

@@ -51,7 +51,8 @@ def block_model_converter(
     flexible: dict[str, bytes] = {}
 
     def convert_piece(piece: Piece, size: int) -> bytes:
-        if getattr(piece.part, "kernel_size", 1) // 2 >= size:
+        kernel_size = 1 if piece.part is None else piece.part.depthwise_kernel_size
+        if kernel_size // 2 >= size:
             return convert_for(piece, size)
         if piece.key not in flexible:
             flexible[piece.key] = convert_for(piece, None)

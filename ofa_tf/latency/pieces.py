@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from ofa_tf.space.part_types import Bottleneck, DeepStem, MBConv, PlainPart, Stem
+from ofa_tf.base.errors import InputError
+from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.search_space import SearchSpace
 
 OVERHEAD = "overhead"
@@ -26,31 +27,30 @@ class Piece:
     in_channels: int
     part: PlainPart | None = None
 
-
-def part_key(part: PlainPart) -> str:
-    """Key of a part's piece."""
-    if isinstance(part, MBConv):
-        squeeze = f"_se{part.squeeze_channels}" if part.squeeze_channels else ""
-        expand = "" if part.has_expand else "_noexpand"
-        return (
-            f"k{part.kernel_size}_s{part.stride}_in{part.in_channels}_mid{part.middle_channels}"
-            f"_out{part.out_channels}_{part.activation}{squeeze}{expand}{'_add' if part.has_residual else ''}"
-        )
-    if isinstance(part, Bottleneck):
-        widths = f"in{part.in_channels}_mid{part.middle_channels}_out{part.out_channels}"
-        return f"bottleneck_s{part.stride}_{widths}_{'downsample' if part.has_downsample else 'add'}"
-    if isinstance(part, DeepStem):
-        return f"stem_mid{part.middle_channels}_out{part.out_channels}_depth{part.depth}"
-    return "stem" if isinstance(part, Stem) else f"head_in{part.in_channels}"
+    @classmethod
+    def of_part(cls, part: PlainPart) -> "Piece":
+        """The piece of a part."""
+        return cls(part.latency_key, part.in_channels, part)
 
 
 def distinct_pieces(space: SearchSpace, image_sizes: tuple[int, ...]) -> list[tuple[Piece, list[int]]]:
-    """Every piece once, with the input sizes it occurs at for `image_sizes`."""
-    found: dict[str, tuple[Piece, set[int]]] = {}
+    """Every piece once, with the input sizes it occurs at for `image_sizes`.
+
+    Raises:
+        InputError: If two different parts have the same key: their part type names
+            too little in it.
+    """
+    pieces: dict[str, Piece] = {}
+    input_sizes: dict[str, set[int]] = {}
     layouts = [space.input_sizes(image_size) for image_size in image_sizes]
     for part in space.parts:
         for option in part.options.flat:
-            key = part_key(option)
-            _, sizes = found.setdefault(key, (Piece(key, option.in_channels, option), set()))
-            sizes.update(layout[part.name] for layout in layouts)
-    return [(piece, sorted(sizes)) for piece, sizes in found.values()]
+            piece = Piece.of_part(option)
+            known = pieces.setdefault(piece.key, piece)
+            if known.part != option:
+                raise InputError(
+                    f"Expected different parts to have different keys. Received: {piece.key!r} of {known.part} and of "
+                    f"{option}. Let `latency_key` of the part type {option.type_name!r} name what differs."
+                )
+            input_sizes.setdefault(piece.key, set()).update(layout[part.name] for layout in layouts)
+    return [(piece, sorted(input_sizes[key])) for key, piece in pieces.items()]

@@ -1,24 +1,24 @@
 """`Supernet`: one network that holds the weights of every subnet of a space."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.networks.blocks.bottleneck import ElasticBottleneck
+from ofa_tf.networks.blocks import builtin  # noqa: F401 -- registers the layers of the part types
 from ofa_tf.networks.blocks.head import ElasticHead
-from ofa_tf.networks.blocks.mbconv import ElasticMBConv
-from ofa_tf.networks.blocks.stem import ConvStem, ElasticDeepStem
-from ofa_tf.networks.layers.initializers import convolution_initializer, fork
+from ofa_tf.networks.blocks.part_layer import NetworkSettings, PartLayer, get_part_layer
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.part_types import Bottleneck, DeepStem, Head, MBConv, Part, Stem
+from ofa_tf.space.parts import Part
 from ofa_tf.space.search_space import SearchSpace
 
 
 def build_supernet(
-    space: SearchSpace, num_classes: int, dropout_rate: float = 0.0, seed: int | None = None
+    space: SearchSpace, num_classes: int, dropout_rate: float = 0.0, seed: int | None = None, dtype: Any = None
 ) -> "Supernet":
     """Build a supernet with all its weights.
 
@@ -27,11 +27,12 @@ def build_supernet(
         num_classes: Number of classes.
         dropout_rate: Dropout before the classifier.
         seed: Makes the initial weights reproducible.
+        dtype: Dtype policy, such as `"mixed_bfloat16"`; Keras's default by default.
 
     Raises:
         InputError: If `num_classes` is below 1 or `dropout_rate` is not in [0, 1).
     """
-    supernet = Supernet(space, num_classes, dropout_rate, seed)
+    supernet = Supernet(space, num_classes, dropout_rate, seed, dtype=dtype)
     supernet.build((None, None, None, 3))
     return supernet
 
@@ -58,6 +59,7 @@ class Supernet(keras.Model):
             updates the running ones, and dropout is active.
         momentum: Overrides the momentum of the running statistics, see
             `ElasticBatchNormalization`.
+        update_statistics: Whether training updates the running statistics.
 
     Input shape:
         `(batch, height, width, 3)`
@@ -88,56 +90,58 @@ class Supernet(keras.Model):
         self.num_classes = num_classes
         self.dropout_rate = dropout_rate
         self.seed = seed
-        initializer = convolution_initializer(seed)
-        self.parts = [self._make_layer(part, initializer) for part in self.space.parts]
-
-    def _make_layer(self, part: Part, initializer: keras.initializers.Initializer) -> keras.layers.Layer:
-        largest = part.largest
-        common: dict[str, Any] = {
-            "name": part.name,
-            "epsilon": self.space.batch_norm_epsilon,
-            "momentum": self.space.batch_norm_momentum,
-            "kernel_initializer": fork(initializer, part.name)
-            if isinstance(largest, MBConv | Bottleneck)
-            else initializer,
-            "dtype": self.dtype_policy,
-        }
-        if isinstance(largest, Stem):
-            return ConvStem(largest.out_channels, largest.stride, largest.activation, **common)
-        if isinstance(largest, DeepStem):
-            return ElasticDeepStem(largest.middle_channels, largest.out_channels, **common)
-        if isinstance(largest, MBConv):
-            return ElasticMBConv(
-                largest.out_channels,
-                largest.middle_channels if largest.has_expand else None,
-                kernel_sizes=tuple(sorted(set(part.values("kernel_size").flat))),
-                strides=largest.stride,
-                activation=largest.activation,
-                squeeze_channels=largest.squeeze_channels,
-                has_residual=largest.has_residual,
-                **common,
-            )
-        if isinstance(largest, Bottleneck):
-            return ElasticBottleneck(
-                largest.middle_channels, largest.out_channels, largest.stride, largest.has_downsample, **common
-            )
-        return ElasticHead(
-            self.num_classes,
-            largest.feature_width,
-            largest.head_width,
-            largest.activation,
-            self.dropout_rate,
-            seed=self.seed,
-            **common,
+        # The arch is no tensor, and yet stands behind the images: `supernet(images, arch)`.
+        self._allow_non_tensor_positional_args = True
+        settings = NetworkSettings(
+            num_classes=num_classes,
+            batch_norm_epsilon=self.space.batch_norm_epsilon,
+            batch_norm_momentum=self.space.batch_norm_momentum,
+            dropout_rate=dropout_rate,
+            seed=seed,
+            dtype=self.dtype_policy,
         )
+        self.parts = [get_part_layer(part.largest).from_part(part, settings) for part in self.space.parts]
+
+    def build(self, input_shape: tuple = (None, None, None, 3)) -> None:
+        shape = tuple(input_shape)
+        for layer in self.parts:
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def call(
+        self,
+        images: tf.Tensor,
+        arch: Any,
+        training: bool = False,
+        momentum: Any = None,
+        update_statistics: bool = True,
+    ) -> tf.Tensor:
+        genes = self.space.encode(arch) if isinstance(arch, Arch) else tf.convert_to_tensor(arch)
+        statistics = {"training": training, "momentum": momentum, "update_statistics": update_statistics}
+        x = images
+        for part, layer in zip(self.space.parts, self.parts, strict=True):
+            x = self._run_part(x, part, layer, genes, statistics)
+        return x
+
+    def compute_output_shape(self, input_shape: tuple, **kwargs: Any) -> tuple:
+        return (input_shape[0], self.num_classes)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "space": self.space.to_dict(),
+            "num_classes": self.num_classes,
+            "dropout_rate": self.dropout_rate,
+            "seed": self.seed,
+        }
 
     @property
-    def blocks(self) -> list[keras.layers.Layer]:
+    def blocks(self) -> list[PartLayer]:
         """The layers of the elastic blocks, in the order of `space.blocks`."""
         return [layer for part, layer in zip(self.space.parts, self.parts, strict=True) if part.stage is not None]
 
     @property
-    def stem(self) -> keras.layers.Layer:
+    def stem(self) -> PartLayer:
         """The layer of the stem."""
         return self.parts[0]
 
@@ -151,30 +155,6 @@ class Supernet(keras.Model):
         """The dropout before the classifier."""
         return self.head.dropout
 
-    def build(self, input_shape: tuple = (None, None, None, 3)) -> None:
-        shape = tuple(input_shape)
-        for layer in self.parts:
-            layer.build(shape)
-            layer.built = True
-            shape = layer.compute_output_shape(shape)
-        self.built = True
-
-    def __call__(self, images: Any, arch: Any, training: bool = False, momentum: Any = None) -> tf.Tensor:
-        if isinstance(arch, Arch):
-            self.space.validate(arch)  # Keras would wrap the message up in another
-        # Keras takes only tensors as positional arguments.
-        return super().__call__(images, arch=arch, training=training, momentum=momentum)
-
-    def call(self, images: tf.Tensor, arch: Any, training: bool = False, momentum: Any = None) -> tf.Tensor:
-        genes = self.space.encode(arch) if isinstance(arch, Arch) else tf.convert_to_tensor(arch)
-        x = images
-        for part, layer in zip(self.space.parts, self.parts, strict=True):
-            x = self._run_part(x, part, layer, genes, {"training": training, "momentum": momentum})
-        return x
-
-    def compute_output_shape(self, input_shape: tuple, **kwargs: Any) -> tuple:
-        return (input_shape[0], self.num_classes)
-
     def static_weights(self, arch: Arch) -> dict[str, list[np.ndarray]]:
         """Weights of one subnet's plain layers, sliced and transformed, by layer name.
 
@@ -184,39 +164,80 @@ class Supernet(keras.Model):
         layers = {layer.name: layer for layer in self.parts}
         weights: dict[str, list[np.ndarray]] = {}
         for name, part in self.space.plain_parts(arch).items():
-            prefix = "" if isinstance(part, Head) else f"{name}_"
-            weights |= {f"{prefix}{inner}": values for inner, values in layers[name].static_weights(part).items()}
+            layer = layers[name]
+            prefix = layer.plain_prefix(name)
+            for inner_name, values in layer.static_weights(part).items():
+                weights[f"{prefix}{inner_name}"] = values
         return weights
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "space": self.space.to_dict(),
-            "num_classes": self.num_classes,
-            "dropout_rate": self.dropout_rate,
-            "seed": self.seed,
-        }
+    @functools.cached_property
+    def estimate_statistics(self) -> Callable[[Any, Any, Any], None]:
+        """A traced function of images, genes and momentum: updates the running statistics of a subnet.
 
-    def _run_part(self, x: tf.Tensor, part: Part, layer: keras.layers.Layer, genes: Any, normalization: dict) -> Any:
+        It is traced once, however many subnets and image sizes it is called for; see
+        `calibrate_batch_norm`, which calls it.
+        """
+        signature = (
+            tf.TensorSpec((None, None, None, 3), tf.float32),
+            tf.TensorSpec((self.space.num_genes,), tf.int32),
+            tf.TensorSpec((), tf.float32),
+        )
+
+        def run(images: tf.Tensor, genes: tf.Tensor, momentum: tf.Tensor) -> None:
+            self(images, genes, training=True, momentum=momentum)
+
+        return tf.function(run, input_signature=signature, autograph=False)
+
+    def fit(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not for a supernet, whose training draws subnets.
+
+        Raises:
+            InputError: Always; the message says what to use instead.
+        """
+        raise _not_for_supernets("fit", "Train with train_main.py, or ofa_tf.train(config, phases) in Python.")
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not for a supernet, whose subnets are evaluated one by one; see `fit`."""
+        raise _not_for_supernets("evaluate", "Measure a subnet: ofa_tf.open_run(workdir).evaluate(arch).")
+
+    def predict(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not for a supernet, whose subnets predict; see `fit`."""
+        raise _not_for_supernets("predict", "Call a subnet: supernet(images, arch, training=False).")
+
+    def _run_part(self, x: tf.Tensor, part: Part, layer: PartLayer, genes: Any, statistics: dict[str, Any]) -> Any:
+        """Run a part as the genes choose it, or leave it out."""
         choices = {name: _choose(part, name, genes) for name in layer.elastic_arguments}
 
         def run() -> tf.Tensor:
-            return layer(x, **choices, **normalization)
+            return layer(x, **choices, **statistics)
 
-        if part.stage is None or part.position < self.space.stages[part.stage].depths[0]:
+        if part.stage is None:
+            return run()
+        depths = self.space.stages[part.stage].depths
+        if part.position < depths[0]:
             return run()  # never skipped
-        depths, gene = self.space.stages[part.stage].depths, genes[self.space.depth_genes][part.stage]
-        if not tf.is_tensor(gene):
-            return run() if part.position < depths[gene] else x
-        return tf.cond(part.position < tf.gather(tf.constant(depths), gene), run, lambda: x)
+        depth_gene = genes[self.space.depth_genes][part.stage]
+        if tf.is_tensor(depth_gene):
+            is_active = part.position < tf.gather(tf.constant(depths), depth_gene)
+            return tf.cond(is_active, run, lambda: x)
+        if part.position < depths[depth_gene]:
+            return run()
+        return x
 
 
 def _choose(part: Part, field: str, genes: Any) -> Any:
     """What the genes choose for a field of a part: an int where it does not depend on a tensor."""
     values = part.values(field).astype(np.int32)
-    if (values == values.flat[0]).all():
+    is_constant = (values == values.flat[0]).all()
+    if is_constant:
         return int(values.flat[0])
     indices = [genes[gene] for gene in part.genes]
     if not tf.is_tensor(genes):
         return int(values[tuple(indices)])
     return tf.gather_nd(tf.constant(values), tf.stack(indices))
+
+
+def _not_for_supernets(method: str, advice: str) -> InputError:
+    return InputError(
+        f"Expected a plain Keras model for `{method}`. Received: a supernet, which holds many networks. {advice}"
+    )

@@ -13,47 +13,15 @@ import keras
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.networks.blocks.part_layer import get_part_layer
 from ofa_tf.networks.subnet import build_from_parts
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.part_types import BOTTLENECK, DeepStem
+from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.search_space import SearchSpace
 
 _MAX_NAMES = 20  # shown of a list in an error message
 
-# Plain layer -> prefix of its weights; of blocks, after `blocks.N.`.
-_MBCONV_LAYERS = {
-    "expand_conv": "conv.inverted_bottleneck.conv",
-    "expand_bn": "conv.inverted_bottleneck.bn",
-    "depthwise_conv": "conv.depth_conv.conv",
-    "depthwise_bn": "conv.depth_conv.bn",
-    "se_reduce": "conv.depth_conv.se.fc.reduce",
-    "se_expand": "conv.depth_conv.se.fc.expand",
-    "project_conv": "conv.point_linear.conv",
-    "project_bn": "conv.point_linear.bn",
-}
-_BOTTLENECK_LAYERS = {
-    "conv1": "conv1.conv",
-    "bn1": "conv1.bn",
-    "conv2": "conv2.conv",
-    "bn2": "conv2.bn",
-    "conv3": "conv3.conv",
-    "bn3": "conv3.bn",
-    "downsample_conv": "downsample.conv",
-    "downsample_bn": "downsample.bn",
-}
-_STEM_LAYERS = {
-    "stem_conv": "first_conv.conv",
-    "stem_bn": "first_conv.bn",
-    "stem_conv1": "input_stem.0.conv",
-    "stem_bn1": "input_stem.0.bn",
-    "stem_conv2": "input_stem.1.conv",
-    "stem_bn2": "input_stem.1.conv.bn",
-    "stem_conv3": "input_stem.2.conv",
-    "stem_bn3": "input_stem.2.bn",
-}
-# Without the optional second convolution the third one is number 1.
-_SHALLOW_STEM_LAYERS = {**_STEM_LAYERS, "stem_conv3": "input_stem.1.conv", "stem_bn3": "input_stem.1.bn"}
 _LEAVES = {
     "kernel": "weight",
     "gamma": "weight",
@@ -82,8 +50,8 @@ def import_supernet(space: SearchSpace, tensors: Mapping[str, np.ndarray]) -> Su
             finite.
     """
     supernet = build_supernet(space, count_classes(tensors))
-    block_names = [part.name for part in space.parts if part.name == "first_block" or part.stage is not None]
-    assign_state_dict(supernet, space, tensors, block_names, _STEM_LAYERS)
+    largest = {part.name: part.largest for part in space.parts}
+    assign_state_dict(supernet, space, tensors, largest)
     return supernet
 
 
@@ -98,9 +66,7 @@ def import_subnet(space: SearchSpace, arch: Arch, image_size: int, tensors: Mapp
     """
     parts = space.plain_parts(arch)
     subnet = build_from_parts(space, parts, image_size, count_classes(tensors))
-    block_names = [name for name in parts if name not in ("stem", "head")]
-    is_shallow = isinstance(parts["stem"], DeepStem) and not parts["stem"].depth
-    assign_state_dict(subnet, space, tensors, block_names, _SHALLOW_STEM_LAYERS if is_shallow else _STEM_LAYERS)
+    assign_state_dict(subnet, space, tensors, parts)
     return subnet
 
 
@@ -108,8 +74,7 @@ def assign_state_dict(
     model: keras.Model,
     space: SearchSpace,
     tensors: Mapping[str, np.ndarray],
-    block_names: list[str],
-    stem_layers: Mapping[str, str],
+    parts: Mapping[str, PlainPart],
 ) -> None:
     """Set every weight of a network from a PyTorch state_dict.
 
@@ -118,9 +83,7 @@ def assign_state_dict(
             weights fit.
         space: Its search space.
         tensors: Names of either generation -> arrays, in PyTorch's layout.
-        block_names: Names of the model's blocks, the fixed first one included,
-            in the order in which `tensors` numbers them.
-        stem_layers: Layer of the stem -> prefix of its weights' names.
+        parts: The parts of the model by name, in order; the largest ones of a supernet.
 
     Raises:
         InputError: If a weight is missing, given twice, left over, of the wrong
@@ -128,7 +91,8 @@ def assign_state_dict(
     """
     given = _by_plain_name(tensors)
     variables = [variable for variable in model.variables if "seed_generator" not in variable.path]
-    wanted = {_torch_name(variable, space, block_names, stem_layers): variable for variable in variables}
+    layer_names = _torch_layer_names(parts)
+    wanted = {_torch_name(variable, layer_names): variable for variable in variables}
     missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
     shapes = {name: _torch_shape(variable) for name, variable in wanted.items()}
     misshapen = [
@@ -184,24 +148,28 @@ def _by_plain_name(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return given
 
 
-def _torch_name(
-    variable: keras.Variable, space: SearchSpace, block_names: list[str], stem_layers: Mapping[str, str]
-) -> str:
+def _torch_layer_names(parts: Mapping[str, PlainPart]) -> dict[str, str]:
+    """By the name of each plain layer, what the names of its weights in a state_dict begin with."""
+    _, *block_names, _ = parts  # between the stem and the head
+    names = {}
+    for part_name, part in parts.items():
+        layer_class = get_part_layer(part)
+        prefix = layer_class.plain_prefix(part_name)
+        beginning = f"blocks.{block_names.index(part_name)}." if part_name in block_names else ""
+        for inner_name, published_name in layer_class.published_names(part).items():
+            names[f"{prefix}{inner_name}"] = beginning + published_name
+    return names
+
+
+def _torch_name(variable: keras.Variable, layer_names: Mapping[str, str]) -> str:
+    """What a state_dict calls a variable."""
     *layer, leaf = _path(variable)
+    if leaf.startswith("transform_"):
+        torch_leaf = f"{leaf.removeprefix('transform_')}_matrix"
+    else:
+        torch_leaf = _LEAVES[leaf]
     layer_name = "_".join(layer)
-    leaf = f"{leaf.removeprefix('transform_')}_matrix" if leaf.startswith("transform_") else _LEAVES[leaf]
-    if layer_name.startswith("classifier"):
-        return f"classifier.linear.{leaf}"
-    if layer_name in stem_layers:
-        return f"{stem_layers[layer_name]}.{leaf}"
-    if layer_name.startswith(("feature_", "head_")):
-        kind = layer_name.partition("_")[2]
-        is_last = layer_name.startswith("head_") or not space.head_width
-        return f"{'feature_mix_layer' if is_last else 'final_expand_layer'}.{kind}.{leaf}"
-    block = next(name for name in block_names if layer_name.startswith(f"{name}_"))
-    layers = _BOTTLENECK_LAYERS if space.block_type == BOTTLENECK else _MBCONV_LAYERS
-    prefix = layers[layer_name.removeprefix(f"{block}_")]
-    return plain_name(f"blocks.{block_names.index(block)}.{prefix}.{leaf}")
+    return plain_name(f"{layer_names[layer_name]}.{torch_leaf}")
 
 
 def _path(variable: keras.Variable) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.part_types import PlainPart
+from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.presets import get_search_space, list_search_spaces
 from ofa_tf.space.search_space import SearchSpace
 

@@ -61,6 +61,20 @@ class Arch:
         if self.stem_depth is not None:
             object.__setattr__(self, "stem_depth", _number("stem_depth", self.stem_depth, int, minimum=0))
 
+    @classmethod
+    def choice_fields(cls) -> tuple[str, ...]:
+        """Names of the fields that hold choices: all but the space's name."""
+        return tuple(field.name for field in dataclasses.fields(cls) if field.name != "space")
+
+    def entries(self, field: str) -> tuple[float, ...]:
+        """The choices that a field holds: one for `image_size` and `stem_depth`, none for a field left empty."""
+        value = getattr(self, field)
+        if value is None:
+            return ()
+        if isinstance(value, tuple):
+            return value
+        return (value,)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-serialisable data; `from_dict` reverses it."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -1,129 +1,192 @@
-"""From the numbers that define a search space to the parts of its networks."""
+"""`Part`: a part of the networks of a space with all its choices.
 
-from typing import TYPE_CHECKING
+What a part can be is a grid, `Part.options`: an array of `PlainPart` with an axis for each
+gene that decides it. Costs, memory and latencies are tables of the same shape
+(`part_tables.py`), so that a population of genes is looked up at once.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-from ofa_tf.space.part_types import (
-    BOTTLENECK,
-    Bottleneck,
-    DeepStem,
-    Head,
-    MBConv,
-    Part,
-    PlainPart,
-    Stage,
-    Stem,
-    make_divisible,
-)
-
-if TYPE_CHECKING:
-    from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.space.blocks.axis import Axis
+from ofa_tf.space.blocks.head import Head
+from ofa_tf.space.blocks.mbconv import MBConv
+from ofa_tf.space.blocks.part_type import PlainPart, StemDesign
+from ofa_tf.space.blocks.registry import get_block_type, get_stem_type
+from ofa_tf.space.blocks.rounding import multiply_width
+from ofa_tf.space.blocks.stage import Stage
+from ofa_tf.space.design import NetworkDesign
+from ofa_tf.space.genes import GeneLayout
 
 
-def make_parts(space: "SearchSpace") -> tuple[Part, ...]:
-    """Stem, fixed first block (if any), elastic blocks at full depth, and head, in the order of the data flow."""
-    stem, in_options, in_genes = _stem(space)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+    """A part of the networks of a search space with all its choices.
+
+    Args:
+        name: Name, such as `stem` or `stage1_block2`.
+        genes: Which genes decide it, as indices of a gene vector.
+        options: What it is with the choices made: object array of `PlainPart`,
+            one axis for each of `genes`.
+        stage: Index of the stage of a block; `None` for other parts.
+        position: Place of a block in its stage, from 0.
+    """
+
+    name: str
+    genes: tuple[int, ...]
+    options: np.ndarray
+    stage: int | None = None
+    position: int = 0
+
+    @classmethod
+    def from_axes(
+        cls,
+        name: str,
+        make: Callable[..., PlainPart],
+        axes: Mapping[str, Axis],
+        stage: int | None = None,
+        position: int = 0,
+    ) -> "Part":
+        """The part that is made from every combination of some properties.
+
+        Args:
+            name: Name of the part.
+            make: Makes a plain part from the properties, given as keywords.
+            axes: What each property can be, by its name.
+            stage: See `Part`.
+            position: See `Part`.
+        """
+        combinations = itertools.product(*(axis.values for axis in axes.values()))
+        options = [make(**dict(zip(axes, values, strict=True))) for values in combinations]
+        elastic = [axis for axis in axes.values() if axis.gene is not None]
+        shape = tuple(len(axis.values) for axis in elastic)
+        genes = tuple(axis.gene for axis in elastic if axis.gene is not None)
+        return cls(name, genes, _object_array(options).reshape(shape), stage, position)
+
+    @property
+    def largest(self) -> Any:
+        """The part with the largest of every choice."""
+        last_of_each_axis = (-1,) * self.options.ndim
+        return self.options[last_of_each_axis]
+
+    def option(self, genes: np.ndarray) -> Any:
+        """The part that a gene vector, `(num_genes,)`, chooses."""
+        index = tuple(int(genes[gene]) for gene in self.genes)
+        return self.options[index]
+
+    def values(self, field: str) -> np.ndarray:
+        """A field of every option, as an array of the shape of `options`."""
+        flat = [getattr(option, field) for option in self.options.flat]
+        return np.array(flat).reshape(self.options.shape)
+
+
+def make_parts(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, ...]:
+    """Stem, fixed first block (if any), elastic blocks at full depth, and head, in the order of the data flow.
+
+    Args:
+        design: What the networks are made of.
+        layout: Which gene decides what.
+    """
+    stem, widths = _make_stem(design, layout)
     parts = [stem]
-    if space.first_width:
-        first = _first_block(space)
-        parts.append(first)
-        in_options = np.array([first.largest.out_channels])
-    for stage_index, stage in enumerate(space.stages):
-        width_genes = (space.width_genes.start + 2 + stage_index,) if space.width_multipliers else ()
-        widths = _multiplied(space, stage.width)
+    if design.first_width:
+        parts.append(_make_first_block(design))
+        widths = Axis.fixed(design.first_width)
+    num_blocks = 0
+    for stage_index, stage in enumerate(design.stages):
+        out_widths = _stage_widths(design, layout, stage_index)
         for position in range(stage.depths[-1]):
-            name = f"stage{stage_index + 1}_block{position + 1}"
-            index = sum(part.stage is not None for part in parts)
-            expand_gene = space.expand_genes.start + index
-            if stage.block_type == BOTTLENECK:
-                is_first = position == 0
-                options = _bottlenecks(stage, in_options, widths, is_first)
-                genes = (*in_genes, *width_genes, expand_gene) if is_first else (*width_genes, expand_gene)
-            else:
-                options = _mbconvs(stage, int(in_options[0]), int(widths[0]), stage.stride if position == 0 else 1)
-                genes = (space.kernel_genes.start + index, expand_gene)
-            parts.append(Part(name, genes, options, stage_index, position))
-            in_options, in_genes = widths, width_genes
-    heads: list[PlainPart] = [
-        Head(int(width), space.feature_width, space.head_width, space.activation) for width in in_options
-    ]
-    parts.append(Part("head", in_genes, _array(heads, (len(heads),) if in_genes else ())))
+            choices = _block_choices(stage, layout, num_blocks)
+            parts.append(_make_block(stage, stage_index, position, widths, out_widths, choices))
+            widths = out_widths
+            num_blocks += 1
+    parts.append(_make_head(design, widths))
     return tuple(parts)
 
 
-def _stem(space: "SearchSpace") -> tuple[Part, np.ndarray, tuple[int, ...]]:
-    """The stem, its output widths and the gene that chooses among these."""
-    if not space.has_deep_stem:
-        stem = Stem(space.stem_width, space.stem_stride, space.activation)
-        return Part("stem", (), _array([stem], ())), np.array([stem.out_channels]), ()
-    outputs = _multiplied(space, space.stem_width)
-    middles = [make_divisible(width // 2) for width in outputs]
-    options: list[PlainPart] = [
-        DeepStem(int(middle), int(output), depth) for middle in middles for output in outputs for depth in (0, 1)
-    ]
-    start = space.width_genes.start
-    genes = (start, start + 1, space.stem_depth_gene)
-    return Part("stem", genes, _array(options, (len(middles), len(outputs), 2))), outputs, (start + 1,)
+def _make_stem(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, Axis]:
+    """The stem and its output widths."""
+    stem_type = get_stem_type(design.stem_type)
+    axes = stem_type.axes(
+        StemDesign(
+            width=design.stem_width,
+            stride=design.stem_stride,
+            activation=design.activation,
+            width_multipliers=design.width_multipliers,
+            middle_width_gene=layout.width_gene("stem_middle"),
+            width_gene=layout.width_gene("stem"),
+            depth_gene=layout.stem_depth,
+        )
+    )
+    return Part.from_axes("stem", stem_type, axes), axes["out_channels"]
 
 
-def _first_block(space: "SearchSpace") -> Part:
+def _make_first_block(design: NetworkDesign) -> Part:
+    """The fixed first block, which has no expansion."""
     block = MBConv(
-        in_channels=space.stem_width,
-        middle_channels=space.stem_width,
-        out_channels=space.first_width,
+        in_channels=design.stem_width,
+        middle_channels=design.stem_width,
+        out_channels=design.first_width,
         kernel_size=3,
         stride=1,
-        activation=space.stages[0].activation,
+        activation=design.stages[0].activation,
         squeeze_channels=0,
-        has_residual=space.stem_width == space.first_width,
+        has_residual=design.stem_width == design.first_width,
         has_expand=False,
     )
-    return Part("first_block", (), _array([block], ()))
+    return Part("first_block", (), _object_array([block]).reshape(()))
 
 
-def _mbconvs(stage: Stage, in_channels: int, out_channels: int, stride: int) -> np.ndarray:
-    options: list[PlainPart] = []
-    for kernel_size in stage.kernel_sizes:
-        for ratio in stage.expand_ratios:
-            middle = make_divisible(round(in_channels * ratio))
-            options.append(
-                MBConv(
-                    in_channels=in_channels,
-                    middle_channels=middle,
-                    out_channels=out_channels,
-                    kernel_size=kernel_size,
-                    stride=stride,
-                    activation=stage.activation,
-                    squeeze_channels=make_divisible(middle // 4) if stage.use_squeeze_excite else 0,
-                    has_residual=stride == 1 and in_channels == out_channels,
-                )
-            )
-    return _array(options, (len(stage.kernel_sizes), len(stage.expand_ratios)))
+def _stage_widths(design: NetworkDesign, layout: GeneLayout, stage_index: int) -> Axis:
+    """The output widths of a stage."""
+    width = design.stages[stage_index].width
+    if not design.width_multipliers:
+        return Axis.fixed(width)
+    return Axis(multiply_width(width, design.width_multipliers), layout.width_gene(stage_index))
 
 
-def _bottlenecks(stage: Stage, in_options: np.ndarray, out_options: np.ndarray, is_first: bool) -> np.ndarray:
-    """Axes: input width (first block of a stage only), output width, expand ratio."""
-
-    def block(in_channels: int, out_channels: int, ratio: float) -> Bottleneck:
-        middle = make_divisible(round(out_channels * ratio))
-        return Bottleneck(int(in_channels), middle, int(out_channels), stage.stride if is_first else 1, is_first)
-
-    if is_first:
-        options: list[PlainPart] = [
-            block(width, out, ratio) for width in in_options for out in out_options for ratio in stage.expand_ratios
-        ]
-        return _array(options, (len(in_options), len(out_options), len(stage.expand_ratios)))
-    options = [block(width, width, ratio) for width in out_options for ratio in stage.expand_ratios]
-    return _array(options, (len(out_options), len(stage.expand_ratios)))
+def _block_choices(stage: Stage, layout: GeneLayout, block_index: int) -> dict[str, Axis]:
+    """The elastic choices of a block, by the field of `Stage` that holds them."""
+    fields = get_block_type(stage.block_type).choice_fields
+    return {field: Axis(getattr(stage, field), layout.block_gene(field, block_index)) for field in fields}
 
 
-def _multiplied(space: "SearchSpace", width: int) -> np.ndarray:
-    multipliers = space.width_multipliers or (1.0,)
-    return np.array([make_divisible(width * multiplier) for multiplier in multipliers])
+def _make_block(
+    stage: Stage, stage_index: int, position: int, in_widths: Axis, out_widths: Axis, choices: Mapping[str, Axis]
+) -> Part:
+    block_type = get_block_type(stage.block_type)
+
+    def make_first(in_channels: int, out_channels: int, **chosen: float) -> PlainPart:
+        return block_type.from_choices(stage, position, in_channels, out_channels, chosen)
+
+    def make_other(channels: int, **chosen: float) -> PlainPart:
+        return block_type.from_choices(stage, position, channels, channels, chosen)
+
+    name = f"stage{stage_index + 1}_block{position + 1}"
+    if position == 0:
+        axes = {"in_channels": in_widths, "out_channels": out_widths, **choices}
+        return Part.from_axes(name, make_first, axes, stage_index, position)
+    axes = {"channels": out_widths, **choices}
+    return Part.from_axes(name, make_other, axes, stage_index, position)
 
 
-def _array(options: list[PlainPart], shape: tuple[int, ...]) -> np.ndarray:
+def _make_head(design: NetworkDesign, in_widths: Axis) -> Part:
+    axes = {
+        "in_channels": in_widths,
+        "feature_width": Axis.fixed(design.feature_width),
+        "head_width": Axis.fixed(design.head_width),
+        "activation": Axis.fixed(design.activation),
+    }
+    return Part.from_axes("head", Head, axes)
+
+
+def _object_array(options: Iterable[PlainPart]) -> np.ndarray:
+    """A one-dimensional array that holds the options themselves."""
+    options = list(options)
     array = np.empty(len(options), object)
     array[:] = options
-    return array.reshape(shape)
+    return array

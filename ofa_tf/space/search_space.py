@@ -1,118 +1,51 @@
-"""`SearchSpace`: the stages and choices of a family of networks, as data.
+"""`SearchSpace`: a family of networks that share one set of weights.
 
-A subnet has two forms. `Arch` is the readable one that files and tools hand on.
-Its *genes* are the fast one: an int32 vector of choice indices (0 is the
-smallest choice), of which a population is an array, one row an arch:
-
-    [image size, depth of each stage, kernel size of each block, expand ratio of each block,
-     width multipliers, stem depth]
-
-of which a space has those that are elastic in it.
-
-Search, cost formulas and the supernet's graph work on genes.
+What the networks are made of is `NetworkDesign` (design.py); here is what follows from it:
+the parts with their choices (parts.py), the genes (genes.py), drawing, checking and files.
 """
 
 import dataclasses
 import functools
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.part_types import MBCONV, Part, PlainPart, Stage, out_size
-from ofa_tf.space.parts import make_parts
+from ofa_tf.space.blocks.part_type import PlainPart
+from ofa_tf.space.blocks.rounding import out_size
+from ofa_tf.space.blocks.stage import Stage
+from ofa_tf.space.design import NetworkDesign
+from ofa_tf.space.genes import GeneLayout
+from ofa_tf.space.parts import Part, make_parts
+
+_MAX_SHOWN_CHOICES = 6  # in an error message; longer lists are shortened
 
 
 @dataclasses.dataclass(frozen=True)
-class SearchSpace:
-    """A family of networks that share one set of weights.
-
-    Args:
-        name: Name under which archs refer to the space.
-        image_sizes: Choices for the input height and width, ascending, pixels.
-        stem_width: Output channels of the stem.
-        stages: The elastic stages, all of one block type.
-        stem_stride: Stride of the stem's convolution.
-        first_width: Output channels of the fixed first block (kernel size 3,
-            no expansion); 0: there is none.
-        feature_width: Channels of the last 1x1 convolution before pooling; 0:
-            there is none.
-        head_width: Channels of the 1x1 convolution after pooling; 0: there is
-            none.
-        activation: Of the stem and the head.
-        has_deep_stem: Whether the stem is ResNet-D's, see `DeepStem`, of elastic
-            width and depth.
-        width_multipliers: Choices that multiply the width of the stem's middle,
-            the stem's output and each stage's output, ascending; empty: these
-            widths are fixed.
-        batch_norm_epsilon: Added to the variance in batch normalization.
-        batch_norm_momentum: Share of the old running statistics kept in a step.
-
-    Raises:
-        InputError: If there is no stage, the stages are of several block types,
-            the image sizes or the multipliers are not ascending, or a stem or
-            first block is asked for that does not go with the blocks.
+class SearchSpace(NetworkDesign):
+    """A family of networks that share one set of weights; for the arguments see `NetworkDesign`.
 
     Reference: Once-for-All, section 3.2 (elastic depth, width, kernel size and
     image size) and its released code for the networks themselves.
     """
 
-    name: str
-    image_sizes: tuple[int, ...]
-    stem_width: int
-    stages: tuple[Stage, ...]
-    stem_stride: int = 2
-    first_width: int = 0
-    feature_width: int = 0
-    head_width: int = 0
-    activation: str = "hard_swish"
-    has_deep_stem: bool = False
-    width_multipliers: tuple[float, ...] = ()
-    batch_norm_epsilon: float = 1e-5
-    batch_norm_momentum: float = 0.9
-
-    def __post_init__(self) -> None:
-        sizes = tuple(int(size) for size in self.image_sizes)
-        if not sizes or list(sizes) != sorted(set(sizes)) or sizes[0] <= 0:
-            raise InputError(f"Expected `image_sizes` to be positive, distinct and ascending. Received: {sizes}.")
-        if not self.stages:
-            raise InputError("Expected at least one stage. Received: stages=().")
-        if len({stage.block_type for stage in self.stages}) > 1:
-            raise InputError("Expected the stages to be of one block type. Received: several.")
-        multipliers = tuple(self.width_multipliers)
-        if list(multipliers) != sorted(set(multipliers)) or (multipliers and multipliers[0] <= 0):
-            raise InputError(
-                f"Expected `width_multipliers` to be positive, distinct and ascending. Received: {multipliers}."
-            )
-        if self.has_deep_stem != bool(multipliers) or (multipliers and self.block_type == MBCONV):
-            raise InputError(
-                "Expected `width_multipliers` exactly where there are bottlenecks and `has_deep_stem`. Received: "
-                f"width_multipliers={multipliers}, has_deep_stem={self.has_deep_stem}, {self.block_type} blocks."
-            )
-        if self.first_width and self.block_type != MBCONV:
-            raise InputError(f"Expected `first_width` with mbconv blocks only. Received: {self.block_type} blocks.")
-        object.__setattr__(self, "width_multipliers", multipliers)
-        object.__setattr__(self, "image_sizes", sizes)
-        object.__setattr__(self, "stages", tuple(self.stages))
+    def __hash__(self) -> int:
+        return hash((self.name, self.image_sizes, self.stages, self.head_width))
 
     # --- structure -------------------------------------------------------
 
     @functools.cached_property
     def parts(self) -> tuple[Part, ...]:
         """All parts of the networks, at full depth, in order: stem, blocks and head."""
-        return make_parts(self)
+        return make_parts(self, self.layout)
 
     @functools.cached_property
     def blocks(self) -> tuple[Part, ...]:
         """The elastic blocks among the parts."""
         return tuple(part for part in self.parts if part.stage is not None)
-
-    @property
-    def block_type(self) -> str:
-        """Type of the blocks, see `Stage`."""
-        return self.stages[0].block_type
 
     def plain_parts(self, arch: Arch) -> dict[str, PlainPart]:
         """The parts of one subnet with their choices made, by name, in order.
@@ -121,8 +54,9 @@ class SearchSpace:
             InputError: If `arch` is not of this space.
         """
         genes = self.encode(arch)
-        active = self.active_parts(genes)
-        return {part.name: part.option(genes) for part, is_active in zip(self.parts, active, strict=True) if is_active}
+        is_active = self.active_parts(genes)
+        active = [part for part, flag in zip(self.parts, is_active, strict=True) if flag]
+        return {part.name: part.option(genes) for part in active}
 
     def input_sizes(self, image_size: int) -> dict[str, int]:
         """Height and width of the input of each part, by its name.
@@ -130,7 +64,8 @@ class SearchSpace:
         Depth does not matter: only the first block of a stage, which is never
         skipped, has a stride.
         """
-        sizes, size = {}, int(image_size)
+        sizes = {}
+        size = int(image_size)
         for part in self.parts:
             sizes[part.name] = size
             size = int(out_size(size, *part.largest.strides))
@@ -143,75 +78,80 @@ class SearchSpace:
         Width multipliers that round to the same channels count apart.
         """
         total = len(self.image_sizes) if include_image_sizes else 1
-        total *= math.prod(len(choices) for choices in self.gene_choices[self.width_genes.start :])
+        for field in ("width_multipliers", "stem_depth"):
+            total *= math.prod(len(choices) for choices in self.gene_choices[self.layout.of_field(field)])
         for stage in self.stages:
-            per_block = len(stage.kernel_sizes if self.block_type == MBCONV else (3,)) * len(stage.expand_ratios)
+            num_choices = [len(getattr(stage, field)) for field in self.block_class.choice_fields]
+            per_block = math.prod(num_choices)
             total *= sum(per_block**depth for depth in stage.depths)
         return total
 
     # --- genes -----------------------------------------------------------
 
     @functools.cached_property
+    def layout(self) -> GeneLayout:
+        """Which gene decides what."""
+        groups: dict[str, Sequence[Sequence[float]]] = {
+            "image_size": [self.image_sizes],
+            "depths": [stage.depths for stage in self.stages],
+        }
+        for field in self.block_class.choice_fields:
+            groups[field] = [getattr(stage, field) for stage in self.stages for _ in range(stage.depths[-1])]
+        if self.width_multipliers:
+            groups["width_multipliers"] = [self.width_multipliers] * (2 + len(self.stages))
+        if self.has_deep_stem:
+            groups["stem_depth"] = [(0, 1)]
+        return GeneLayout(groups)
+
+    @property
     def gene_choices(self) -> tuple[tuple[float, ...], ...]:
         """The ascending choices of each gene."""
-        choices: list[tuple[float, ...]] = [self.image_sizes]
-        choices += [stage.depths for stage in self.stages]
-        choices += self._block_stages("kernel_sizes") if self.block_type == MBCONV else []
-        choices += self._block_stages("expand_ratios")
-        choices += [self.width_multipliers] * (2 + len(self.stages)) if self.width_multipliers else []
-        choices += [(0, 1)] if self.has_deep_stem else []
-        return tuple(choices)
-
-    def _block_stages(self, field: str) -> list[tuple[float, ...]]:
-        """A field of the stage of each block."""
-        return [getattr(stage, field) for stage in self.stages for _ in range(stage.depths[-1])]
+        return self.layout.choices
 
     @property
     def num_genes(self) -> int:
         """Length of a gene vector."""
-        return len(self.gene_choices)
+        return self.layout.num_genes
 
-    @functools.cached_property
+    @property
     def gene_counts(self) -> np.ndarray:
         """Number of choices of each gene, shape `(num_genes,)`."""
-        return np.array([len(choices) for choices in self.gene_choices], np.int32)
+        return self.layout.counts
 
     @property
     def image_size_gene(self) -> int:
         """Index of the image size among the genes."""
-        return 0
+        return self.layout.of_field("image_size").start
 
     @property
     def depth_genes(self) -> slice:
         """Where the depths, one per stage, lie in a gene vector."""
-        return slice(1, 1 + len(self.stages))
+        return self.layout.of_field("depths")
 
     @property
     def kernel_genes(self) -> slice:
         """Where the kernel sizes, one per block if these are elastic, lie in a gene vector."""
-        start = self.depth_genes.stop
-        return slice(start, start + (self._num_blocks if self.block_type == MBCONV else 0))
+        return self.layout.of_field("kernel_sizes")
 
     @property
     def expand_genes(self) -> slice:
         """Where the expand ratios, one per block, lie in a gene vector."""
-        start = self.kernel_genes.stop
-        return slice(start, start + self._num_blocks)
+        return self.layout.of_field("expand_ratios")
 
     @property
     def width_genes(self) -> slice:
         """Where the width multipliers, if any, lie: the stem's middle, its output, each stage's output."""
-        start = self.expand_genes.stop
-        return slice(start, start + (2 + len(self.stages) if self.width_multipliers else 0))
+        return self.layout.of_field("width_multipliers")
 
     @property
     def stem_depth_gene(self) -> int:
         """Index of the stem's depth among the genes of a space with a deep stem."""
-        return self.width_genes.stop
+        return self.layout.stem_depth
 
     @property
-    def _num_blocks(self) -> int:
-        return sum(stage.depths[-1] for stage in self.stages)
+    def block_genes(self) -> tuple[slice, ...]:
+        """Where the entries of each choice of the blocks lie, one entry a block."""
+        return tuple(self.layout.of_field(field) for field in self.block_class.choice_fields)
 
     def encode(self, archs: Arch | Iterable[Arch]) -> np.ndarray:
         """Genes of one arch, shape `(num_genes,)`, or of many, `(n, num_genes)`, int32.
@@ -222,15 +162,26 @@ class SearchSpace:
         if isinstance(archs, Arch):
             return self._encode_one(archs)
         rows = [self._encode_one(arch) for arch in archs]
-        return np.stack(rows) if rows else np.zeros((0, self.num_genes), np.int32)
+        if not rows:
+            return np.zeros((0, self.num_genes), np.int32)
+        return np.stack(rows)
 
     def _encode_one(self, arch: Arch) -> np.ndarray:
         self.validate(arch)
-        values = (arch.image_size, *arch.depths, *arch.kernel_sizes, *arch.expand_ratios, *arch.width_multipliers)
-        if arch.stem_depth is not None:
-            values = (*values, arch.stem_depth)
-        indices = [choices.index(value) for choices, value in zip(self.gene_choices, values, strict=True)]
-        return np.array(indices, np.int32)
+        return self.layout.encode(arch)
+
+    def as_genes(self, archs: Arch | Iterable[Arch] | np.ndarray) -> np.ndarray:
+        """Genes of whatever stands for archs: an arch, several, or genes, which are checked.
+
+        Returns:
+            Shape `(num_genes,)` for one arch, `(n, num_genes)` for several.
+
+        Raises:
+            InputError: If an arch is not of this space, or the genes are none of it.
+        """
+        if isinstance(archs, np.ndarray):
+            return self.check_genes(archs)
+        return self.encode(archs)
 
     def decode(self, genes: np.ndarray) -> list[Arch]:
         """Reverse `encode` for an array of rows, `(n, num_genes)`.
@@ -261,22 +212,7 @@ class SearchSpace:
             InputError: If the last axis is not `num_genes` long or an index is
                 out of range.
         """
-        genes = np.asarray(genes)
-        if genes.ndim not in (1, 2) or genes.shape[-1] != self.num_genes:
-            raise InputError(
-                f"Expected genes of shape ({self.num_genes},) or (n, {self.num_genes}) for {self.name}. "
-                f"Received: shape {genes.shape}."
-            )
-        if genes.dtype.kind not in "iu":
-            raise InputError(f"Expected genes to be whole numbers. Received: an array of dtype {genes.dtype}.")
-        wrong = np.argwhere((genes < 0) | (genes >= self.gene_counts))
-        if len(wrong):
-            index = int(wrong[0][-1])
-            raise InputError(
-                f"Expected gene {index} to be from 0 to {self.gene_counts[index] - 1}. "
-                f"Received: {genes[tuple(wrong[0])]}."
-            )
-        return genes
+        return self.layout.check(genes, owner=self.name)
 
     def active_blocks(self, genes: np.ndarray) -> np.ndarray:
         """Which elastic blocks are not skipped: bool, `genes.shape[:-1] + (num_blocks,)`."""
@@ -288,21 +224,22 @@ class SearchSpace:
 
     def _are_active(self, genes: np.ndarray, parts: Sequence[Part]) -> np.ndarray:
         depth_genes = np.asarray(genes)[..., self.depth_genes]
-        active = []
+        columns = []
         for part in parts:
             if part.stage is None:
-                active.append(np.ones(depth_genes.shape[:-1], bool))
-            else:
-                active.append(np.array(self.stages[part.stage].depths)[depth_genes[..., part.stage]] > part.position)
-        return np.stack(active, axis=-1)
+                columns.append(np.ones(depth_genes.shape[:-1], bool))
+                continue
+            depths = np.array(self.stages[part.stage].depths)
+            chosen_depths = depths[depth_genes[..., part.stage]]
+            columns.append(chosen_depths > part.position)
+        return np.stack(columns, axis=-1)
 
     def canonical_genes(self, genes: np.ndarray) -> np.ndarray:
         """`genes` with the entries of skipped blocks set to 0."""
         genes = np.array(genes)
         active = self.active_blocks(genes)
-        for of_blocks in (self.kernel_genes, self.expand_genes):
-            if of_blocks.stop > of_blocks.start:
-                genes[..., of_blocks] *= active
+        for of_blocks in self.block_genes:
+            genes[..., of_blocks] *= active
         return genes
 
     def canonical(self, arch: Arch) -> Arch:
@@ -312,6 +249,13 @@ class SearchSpace:
         equal, but for width multipliers that round to the same channels.
         """
         return self.decode_one(self.canonical_genes(self.encode(arch)))
+
+    def _decode_row(self, genes: np.ndarray) -> Arch:
+        values: dict[str, Any] = dict(self.layout.decode(genes))
+        for field in ("image_size", "stem_depth"):  # one number, where the others are tuples
+            if field in values:
+                (values[field],) = values[field]
+        return Arch(space=self.name, **values)
 
     # --- drawing ---------------------------------------------------------
 
@@ -330,16 +274,17 @@ class SearchSpace:
         Returns:
             int32 array of shape `(num_genes,)`: the smallest index allowed.
         """
+        num_kept = {
+            "kernel_sizes": kernel_sizes,
+            "depths": depths,
+            "stem_depth": depths,
+            "expand_ratios": expand_ratios,
+            "width_multipliers": expand_ratios,
+        }
         lower = np.zeros(self.num_genes, np.int32)
-        kept = (
-            (self.kernel_genes, kernel_sizes),
-            (self.depth_genes, depths),
-            (slice(self.width_genes.stop, None), depths),
-            (self.expand_genes, expand_ratios),
-            (self.width_genes, expand_ratios),
-        )
-        for genes, keep in kept:
+        for field, keep in num_kept.items():
             if keep is not None:
+                genes = self.layout.of_field(field)
                 lower[genes] = np.maximum(self.gene_counts[genes] - keep, 0)
         return lower
 
@@ -373,11 +318,13 @@ class SearchSpace:
         redrawn = self.sample_genes(rng, len(genes))
         chance = np.full(self.num_genes, probability)
         chance[self.image_size_gene] = image_size_probability
-        return np.where(rng.random(genes.shape) < chance, redrawn, genes)
+        is_redrawn = rng.random(genes.shape) < chance
+        return np.where(is_redrawn, redrawn, genes)
 
     def crossover(self, rng: np.random.Generator, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Take each gene from one of two parents; arrays of `(n, num_genes)`."""
-        return np.where(rng.random(first.shape) < 0.5, first, second)
+        is_of_first = rng.random(first.shape) < 0.5
+        return np.where(is_of_first, first, second)
 
     def largest(self, image_size: int | None = None) -> Arch:
         """The arch with the largest of every choice.
@@ -388,26 +335,13 @@ class SearchSpace:
         Raises:
             InputError: If `image_size` is not a choice.
         """
-        return self._extreme(self.gene_counts - 1, image_size)
+        return self._with_image_size(self.decode_one(self.gene_counts - 1), image_size)
 
     def smallest(self, image_size: int | None = None) -> Arch:
         """The arch with the smallest of every choice; see `largest`."""
-        return self._extreme(np.zeros(self.num_genes, np.int32), image_size)
+        return self._with_image_size(self.decode_one(np.zeros(self.num_genes, np.int32)), image_size)
 
-    def _decode_row(self, genes: np.ndarray) -> Arch:
-        values = [choices[index] for choices, index in zip(self.gene_choices, genes, strict=True)]
-        return Arch(
-            space=self.name,
-            image_size=int(values[self.image_size_gene]),
-            depths=tuple(int(value) for value in values[self.depth_genes]),
-            kernel_sizes=tuple(int(value) for value in values[self.kernel_genes]),
-            expand_ratios=tuple(values[self.expand_genes]),
-            width_multipliers=tuple(values[self.width_genes]),
-            stem_depth=int(values[self.stem_depth_gene]) if self.has_deep_stem else None,
-        )
-
-    def _extreme(self, genes: np.ndarray, image_size: int | None) -> Arch:
-        arch = self.decode_one(genes)
+    def _with_image_size(self, arch: Arch, image_size: int | None) -> Arch:
         if image_size is None:
             return arch
         arch = dataclasses.replace(arch, image_size=image_size)
@@ -430,17 +364,14 @@ class SearchSpace:
                 "Use the arch with the workdir it was searched for."
             )
         if (arch.stem_depth is not None) != self.has_deep_stem:
+            rule = "0 or 1" if self.has_deep_stem else "left out"
             raise InputError(
-                f"Expected `stem_depth` to be {'0 or 1' if self.has_deep_stem else 'left out'} in {self.name}. "
-                f"Received: stem_depth={arch.stem_depth}."
+                f"Expected `stem_depth` to be {rule} in {self.name}. Received: stem_depth={arch.stem_depth}."
             )
-        _check_choices("image_size", [arch.image_size], [self.image_sizes])
-        _check_choices("depths", arch.depths, [stage.depths for stage in self.stages])
-        _check_choices("kernel_sizes", arch.kernel_sizes, self.gene_choices[self.kernel_genes])
-        _check_choices("expand_ratios", arch.expand_ratios, self.gene_choices[self.expand_genes])
-        _check_choices("width_multipliers", arch.width_multipliers, self.gene_choices[self.width_genes])
-        if arch.stem_depth is not None:
-            _check_choices("stem_depth", [arch.stem_depth], [(0, 1)])
+        for field in arch.choice_fields():
+            _check_choices(field, arch.entries(field), self.gene_choices[self.layout.of_field(field)])
+
+    # --- files -----------------------------------------------------------
 
     def to_dict(self) -> dict:
         """The space as JSON-serialisable data; `from_dict` reverses it."""
@@ -451,9 +382,6 @@ class SearchSpace:
         """Rebuild a space from `to_dict`'s data."""
         stages = tuple(Stage(**stage) for stage in values["stages"])
         return cls(**{**values, "stages": stages})
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.image_sizes, self.stages, self.head_width))
 
 
 def _check_choices(name: str, values: Sequence[float], choices: Sequence[Sequence[float]]) -> None:
@@ -467,9 +395,11 @@ def _check_choices(name: str, values: Sequence[float], choices: Sequence[Sequenc
             raise InputError(f"Expected `{name}[{index}]` to be one of {shown}. Received: {name}[{index}]={value}.")
 
 
-def _shorten(values: Sequence[float]) -> str:
-    if len(values) <= 6:
-        return str(list(values))
-    step = values[1] - values[0]
-    even = math.isclose(step * (len(values) - 1), values[-1] - values[0])
-    return f"{values[0]}, {values[1]}, ..., {values[-1]}" if even else str(list(values))
+def _shorten(choices: Sequence[float]) -> str:
+    if len(choices) <= _MAX_SHOWN_CHOICES:
+        return str(list(choices))
+    step = choices[1] - choices[0]
+    is_even = math.isclose(step * (len(choices) - 1), choices[-1] - choices[0])
+    if is_even:
+        return f"{choices[0]}, {choices[1]}, ..., {choices[-1]}"
+    return str(list(choices))

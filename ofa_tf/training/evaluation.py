@@ -8,7 +8,7 @@ import tensorflow as tf
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import calibration_batches, eval_batches
 from ofa_tf.data.preprocessing import get_augmentation
-from ofa_tf.networks.calibration import BatchNormCalibrator
+from ofa_tf.networks.calibration import calibrate_batch_norm
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.space.arch import Arch
 
@@ -49,7 +49,6 @@ class Evaluator:
         self._batch_size = batch_size
         self._seed = seed
         self._kept: dict[tuple, list[Any]] = {}
-        self._calibrate = BatchNormCalibrator(supernet)
         signature = (
             tf.TensorSpec((None, None, None, 3), tf.float32),
             tf.TensorSpec((None,), tf.int32),
@@ -62,7 +61,8 @@ class Evaluator:
 
     def calibrate(self, arch: Arch) -> None:
         """Set the supernet's running statistics for `arch`, at its image size."""
-        self._calibrate(self.training_images(arch.image_size, self._num_calibration_images), arch)
+        images = self.training_images(arch.image_size, self._num_calibration_images)
+        calibrate_batch_norm(self.supernet, images, arch)
 
     def training_images(self, image_size: int, num_images: int) -> Iterable[tf.Tensor]:
         """A fixed sample of training images, unaugmented, normalised, in batches."""

@@ -116,7 +116,7 @@ class TrainStep:
             state.assign(tf.cast(dropout_seed, state.dtype))
         with tf.GradientTape() as tape:
             # Running statistics are left alone: calibration sets them before anyone looks at them.
-            logits = self.supernet(images, genes, training=True, momentum=1.0)
+            logits = self.supernet(images, genes, training=True, update_statistics=False)
             loss = cross_entropy(targets, logits)
         gradients = tape.gradient(loss, [variable.value for variable in self.supernet.trainable_variables])
         for total, gradient in zip(self._gradients, gradients, strict=True):
@@ -141,4 +141,4 @@ class TrainStep:
         self.num_traces += 1
         largest = self.teacher.space.largest()
         # The teacher normalises with the batch's statistics, as in the paper's code, and keeps its own.
-        return self.teacher(images, largest, training=True, momentum=1.0)
+        return self.teacher(images, largest, training=True, update_statistics=False)

@@ -8,10 +8,9 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.latency_model import LatencyModel, rank_correlation
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.latency.pieces import part_key
 from ofa_tf.latency.table_builder import build_latency_table
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.part_types import out_size
+from ofa_tf.space.blocks.rounding import out_size
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 
@@ -20,7 +19,7 @@ def _slow_sum(space: SearchSpace, table: LatencyTable, arch: Arch) -> float:
     """The obvious way: walk through the network, adding up."""
     total, size = table.overhead_ms, arch.image_size
     for part in space.plain_parts(arch).values():
-        total += table.latency_ms(part_key(part), size)
+        total += table.latency_ms(part.latency_key, size)
         size = out_size(size, *part.strides)
     return total
 

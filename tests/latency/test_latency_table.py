@@ -10,7 +10,7 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Measurement
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.latency.pieces import distinct_pieces, part_key
+from ofa_tf.latency.pieces import distinct_pieces
 from ofa_tf.latency.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
@@ -24,7 +24,7 @@ def test_every_block_of_a_random_subnet_is_a_piece(space: SearchSpace) -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         arch = space.sample(rng)
-        assert {part_key(part) for part in space.plain_parts(arch).values()} <= set(pieces)
+        assert {part.latency_key for part in space.plain_parts(arch).values()} <= set(pieces)
 
 
 def test_input_sizes_follow_the_strides() -> None:

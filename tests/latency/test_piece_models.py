@@ -7,8 +7,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.piece_models import block_model_converter, build_piece
-from ofa_tf.latency.pieces import OVERHEAD, Piece, part_key
-from ofa_tf.space.part_types import Bottleneck, DeepStem, PlainPart
+from ofa_tf.latency.pieces import OVERHEAD, Piece
+from ofa_tf.space.blocks.bottleneck import Bottleneck
+from ofa_tf.space.blocks.deep_stem import DeepStem
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.tflite.conversion.converter import convert
 from ofa_tf.tflite.graph.keras_reader import read_keras
@@ -31,11 +32,7 @@ def _run(model: bytes, values: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _piece(block: int, kernel: int) -> Piece:
-    return _as_piece(SPACE.blocks[block].options[kernel, 0])
-
-
-def _as_piece(part: PlainPart) -> Piece:
-    return Piece(part_key(part), part.in_channels, part)
+    return Piece.of_part(SPACE.blocks[block].options[kernel, 0])
 
 
 _BOTTLENECKS = [Bottleneck(24, 16, 32, 2, True), Bottleneck(32, 16, 32, 1, False), DeepStem(8, 16, 1)]
@@ -44,11 +41,11 @@ _PIECES = [
     _piece(5, 0),
     _piece(4, 2),
     _piece(5, 2),
-    *(_as_piece(SPACE.parts[index].largest) for index in (0, 1, -1)),
+    *(Piece.of_part(SPACE.parts[index].largest) for index in (0, 1, -1)),
 ]
 
 
-@pytest.mark.parametrize("piece", [*_PIECES, *map(_as_piece, _BOTTLENECKS)], ids=lambda p: p.key)
+@pytest.mark.parametrize("piece", [*_PIECES, *map(Piece.of_part, _BOTTLENECKS)], ids=lambda p: p.key)
 def test_resized_piece_equals_piece_of_fixed_size(piece: Piece) -> None:
     model = build_piece(piece, SPACE, num_classes=10)
     graph = lower(read_keras(model))
@@ -71,7 +68,7 @@ def test_int8_piece_takes_int8_at_any_size(kernel: int) -> None:
     assert (output.dtype, output.shape[:3], parts) == (np.int8, (1, 6, 6), 1)
 
 
-_STEM, _FIRST, _HEAD = (_as_piece(SPACE.parts[index].largest) for index in (0, 1, -1))
+_STEM, _FIRST, _HEAD = (Piece.of_part(SPACE.parts[index].largest) for index in (0, 1, -1))
 
 
 @pytest.mark.parametrize("piece", [_STEM, _FIRST, _piece(4, 1), _piece(5, 0), _HEAD], ids=lambda p: p.key)

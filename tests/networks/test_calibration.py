@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.networks.calibration import BatchNormCalibrator, calibrate_batch_norm
+from ofa_tf.networks.calibration import calibrate_batch_norm
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.space.arch import Arch
@@ -52,13 +52,12 @@ def test_statistics_become_averages_weighted_by_batch_size(supernet: Supernet) -
 
 
 def test_calibration_forgets_what_was_before(supernet: Supernet) -> None:
-    calibrator = BatchNormCalibrator(supernet)
-    calibrator(BATCHES, ARCH)
+    calibrate_batch_norm(supernet, BATCHES, ARCH)
     first = statistics(supernet, ARCH)
 
-    calibrator([batch + 1 for batch in BATCHES], supernet.space.largest(24))
+    calibrate_batch_norm(supernet, [batch + 1 for batch in BATCHES], supernet.space.largest(24))
     supernet.stem.bn.moving_mean.assign(np.full(8, np.nan))
-    calibrator(iter(BATCHES), ARCH)
+    calibrate_batch_norm(supernet, iter(BATCHES), ARCH)
 
     for name, values in statistics(supernet, ARCH).items():
         for one, other in zip(values, first[name], strict=True):
@@ -88,17 +87,17 @@ def test_calibrated_subnet_evaluates_as_on_the_batch_itself(supernet: Supernet) 
     assert_close(supernet(batch, ARCH), supernet(batch, ARCH, training=True), 1e-4)
 
 
-def test_one_calibrator_serves_many_subnets_and_image_sizes(supernet: Supernet) -> None:
-    calibrator, space = BatchNormCalibrator(supernet), supernet.space
+def test_one_trace_serves_many_calls_subnets_and_image_sizes(supernet: Supernet) -> None:
+    space = supernet.space
 
     for arch in (space.largest(28), space.smallest(17), ARCH):
         batches = [images(size=arch.image_size)]
         expected = statistics_of_batches(extract_subnet(supernet, arch), batches)
-        calibrator(batches, arch)
+        calibrate_batch_norm(supernet, batches, arch)
         for name, values in statistics(supernet, arch).items():
             for one, other in zip(values, expected[name], strict=True):
                 assert_close(one, other, 1e-4)
-    assert calibrator._update.experimental_get_tracing_count() == 1
+    assert supernet.estimate_statistics.experimental_get_tracing_count() == 1
 
 
 def some_then_wrong() -> Iterator[np.ndarray]:

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 
 import pytest
@@ -74,7 +75,7 @@ def test_unknown_name_is_refused_with_the_known_ones() -> None:
 
 
 def test_own_space_is_found_by_its_name_which_must_be_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presets, "_BY_NAME", dict(presets._BY_NAME))
+    monkeypatch.setattr(presets, "SEARCH_SPACES", copy.deepcopy(presets.SEARCH_SPACES))
     own = dataclasses.replace(get_search_space("mobilenet_v3_tiny"), name="own")
 
     assert register_search_space(own) is own

@@ -12,7 +12,8 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.part_types import Stage, make_divisible, out_size
+from ofa_tf.space.blocks.rounding import make_divisible, out_size
+from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import genes, two_stage_space
@@ -391,7 +392,11 @@ def test_space_without_choices_is_refused(field: str, value: tuple, message: str
         (BOTTLENECKS, {"width_multipliers": (1.0, 0.5)}, "positive, distinct and ascending. Received: (1.0, 0.5)."),
         (BOTTLENECKS, {"width_multipliers": ()}, "Received: width_multipliers=(), has_deep_stem=True, bottleneck"),
         (BOTTLENECKS, {"has_deep_stem": False}, "has_deep_stem=False, bottleneck blocks."),
-        (BOTTLENECKS, {"first_width": 16}, "`first_width` with mbconv blocks only. Received: bottleneck blocks."),
+        (
+            BOTTLENECKS,
+            {"first_width": 16},
+            "blocks of fixed width only. Received: bottleneck blocks.",
+        ),
         (SPACE, {"width_multipliers": (0.5, 1.0)}, "has_deep_stem=False, mbconv blocks."),
         (SPACE, {"stages": (*SPACE.stages, *BOTTLENECKS.stages)}, "of one block type. Received: several."),
     ],

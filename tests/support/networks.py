@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.part_types import Stage
+from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.search_space import SearchSpace
 
 

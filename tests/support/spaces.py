@@ -1,6 +1,6 @@
 """Search spaces small enough for tests."""
 
-from ofa_tf.space.part_types import BOTTLENECK, Stage
+from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.presets import register_search_space
 from ofa_tf.space.search_space import SearchSpace
 
@@ -44,8 +44,8 @@ BOTTLENECKS = register_search_space(
         image_sizes=(33, 40),
         stem_width=32,
         stages=(
-            Stage(32, 1, "relu", depths=(1, 2), kernel_sizes=(3,), expand_ratios=(0.25, 0.5), block_type=BOTTLENECK),
-            Stage(64, 2, "relu", depths=(1, 2), kernel_sizes=(3,), expand_ratios=(0.25, 0.5), block_type=BOTTLENECK),
+            Stage(32, 1, "relu", depths=(1, 2), kernel_sizes=(3,), expand_ratios=(0.25, 0.5), block_type="bottleneck"),
+            Stage(64, 2, "relu", depths=(1, 2), kernel_sizes=(3,), expand_ratios=(0.25, 0.5), block_type="bottleneck"),
         ),
         activation="relu",
         has_deep_stem=True,

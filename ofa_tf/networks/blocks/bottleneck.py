@@ -1,19 +1,28 @@
-"""`ElasticBottleneck`: a ResNet-D bottleneck block of elastic width."""
+"""`ElasticBottleneck`: the layer of `ofa_tf.space.blocks.bottleneck.Bottleneck`."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.networks.layers.elastic_batch_normalization import ElasticBatchNormalization
-from ofa_tf.networks.layers.elastic_conv2d import ElasticConv2D
-from ofa_tf.networks.layers.initializers import fork
-from ofa_tf.space.part_types import Bottleneck
+from ofa_tf.networks.blocks.part_layer import (
+    NetworkSettings,
+    PartLayer,
+    add_plain_pair,
+    block_arguments,
+    kept_middle_channels,
+    register_part_layer,
+)
+from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels, permute_normalization
+from ofa_tf.networks.layers.plain import Tensor, add_activation
+from ofa_tf.space.blocks.bottleneck import Bottleneck
+from ofa_tf.space.parts import Part
 
 
+@register_part_layer(Bottleneck)
 @keras.saving.register_keras_serializable(package="ofa_tf")
-class ElasticBottleneck(keras.layers.Layer):
+class ElasticBottleneck(PartLayer[Bottleneck]):
     """1x1, 3x3 and 1x1 convolutions and a shortcut, of elastic input, middle and output width.
 
     The 3x3 convolution has the stride. With `has_downsample` the shortcut is an
@@ -25,9 +34,7 @@ class ElasticBottleneck(keras.layers.Layer):
         out_channels: Largest number of output channels.
         strides: Stride of the 3x3 convolution.
         has_downsample: Whether the shortcut has a convolution.
-        epsilon: Of batch normalization.
-        momentum: Of batch normalization.
-        kernel_initializer: Initializer of all convolutions.
+        **kwargs: As for all parts: `epsilon`, `momentum`, `kernel_initializer`.
 
     Call arguments:
         inputs: Float tensor of rank 4 with at most the channels of `build`.
@@ -36,6 +43,7 @@ class ElasticBottleneck(keras.layers.Layer):
             `has_downsample` it must be the input's number of channels.
         training: Whether batch normalization uses the batch's statistics.
         momentum: Overrides batch normalization's momentum.
+        update_statistics: Whether training updates the running statistics.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -51,7 +59,7 @@ class ElasticBottleneck(keras.layers.Layer):
     CVPR 2019, figure 2; elasticity: Once-for-All, released code.
     """
 
-    elastic_arguments = ("middle_channels", "out_channels")
+    elastic_arguments: ClassVar[tuple[str, ...]] = ("middle_channels", "out_channels")
 
     def __init__(
         self,
@@ -59,9 +67,6 @@ class ElasticBottleneck(keras.layers.Layer):
         out_channels: int,
         strides: int = 1,
         has_downsample: bool = False,
-        epsilon: float = 1e-5,
-        momentum: float = 0.9,
-        kernel_initializer: Any = "glorot_uniform",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,32 +76,20 @@ class ElasticBottleneck(keras.layers.Layer):
         self.out_channels = out_channels
         self.strides = strides
         self.has_downsample = has_downsample
-        self.epsilon = epsilon
-        self.momentum = momentum
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape: tuple) -> None:
-        outer, inner = tuple(input_shape), (*input_shape[:-1], self.middle_channels)
-        self.conv1, self.bn1 = self._convolution("1", outer, self.middle_channels)
-        self.conv2, self.bn2 = self._convolution("2", inner, self.middle_channels, 3, self.strides)
-        self.conv3, self.bn3 = self._convolution("3", inner, self.out_channels)
+        outer = tuple(input_shape)
+        inner = (*outer[:-1], self.middle_channels)
+        middle, out = self.middle_channels, self.out_channels
+        self.conv1, self.bn1 = self._convolution_and_norm(("conv1", "bn1"), outer, middle)
+        self.conv2, self.bn2 = self._convolution_and_norm(
+            ("conv2", "bn2"), inner, middle, kernel_size=3, strides=self.strides
+        )
+        self.conv3, self.bn3 = self._convolution_and_norm(("conv3", "bn3"), inner, out)
         if self.has_downsample:
-            self.downsample_conv, self.downsample_bn = self._convolution("downsample", outer, self.out_channels)
-
-    def _convolution(
-        self, name: str, input_shape: tuple, filters: int, size: int = 1, strides: int = 1
-    ) -> tuple[ElasticConv2D, ElasticBatchNormalization]:
-        conv_name, bn_name = (f"conv{name}", f"bn{name}") if name.isdigit() else (f"{name}_conv", f"{name}_bn")
-        initializer = fork(self.kernel_initializer, conv_name)
-        conv = ElasticConv2D(
-            filters, size, strides, kernel_initializer=initializer, name=conv_name, dtype=self.dtype_policy
-        )
-        normalization = ElasticBatchNormalization(
-            epsilon=self.epsilon, momentum=self.momentum, name=bn_name, dtype=self.dtype_policy
-        )
-        conv.build(input_shape)
-        normalization.build((*input_shape[:-1], filters))
-        return conv, normalization
+            self.downsample_conv, self.downsample_bn = self._convolution_and_norm(
+                ("downsample_conv", "downsample_bn"), outer, out
+            )
 
     def call(
         self,
@@ -105,35 +98,26 @@ class ElasticBottleneck(keras.layers.Layer):
         out_channels: Any = None,
         training: bool = False,
         momentum: Any = None,
+        update_statistics: bool = True,
     ) -> tf.Tensor:
-        normalization = {"training": training, "momentum": momentum}
-        x = tf.nn.relu(self.bn1(self.conv1(inputs, filters=middle_channels), **normalization))
-        x = tf.nn.relu(self.bn2(self.conv2(x, filters=middle_channels), **normalization))
-        x = self.bn3(self.conv3(x, filters=out_channels), **normalization)
+        statistics = {"training": training, "momentum": momentum, "update_statistics": update_statistics}
+        x = self.conv1(inputs, filters=middle_channels)
+        x = tf.nn.relu(self.bn1(x, **statistics))
+        x = self.conv2(x, filters=middle_channels)
+        x = tf.nn.relu(self.bn2(x, **statistics))
+        x = self.conv3(x, filters=out_channels)
+        x = self.bn3(x, **statistics)
         shortcut = inputs
         if self.has_downsample:
             if self.strides > 1:  # "SAME": a last row or column is averaged over what there is of it
                 shortcut = tf.nn.avg_pool2d(shortcut, self.strides, self.strides, "SAME")
-            shortcut = self.downsample_bn(self.downsample_conv(shortcut, filters=out_channels), **normalization)
+            shortcut = self.downsample_conv(shortcut, filters=out_channels)
+            shortcut = self.downsample_bn(shortcut, **statistics)
         return tf.nn.relu(shortcut + x)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (*self.conv2.compute_output_shape(input_shape)[:-1], self.out_channels)
-
-    def static_weights(self, block: Bottleneck) -> dict[str, list[np.ndarray]]:
-        """Weights of the plain layers of one static block, by name."""
-        weights = {
-            "conv1": self.conv1.static_weights(block.in_channels, block.middle_channels),
-            "bn1": self.bn1.static_weights(block.middle_channels),
-            "conv2": self.conv2.static_weights(block.middle_channels, block.middle_channels),
-            "bn2": self.bn2.static_weights(block.middle_channels),
-            "conv3": self.conv3.static_weights(block.middle_channels, block.out_channels),
-            "bn3": self.bn3.static_weights(block.out_channels),
-        }
-        if self.has_downsample:
-            weights["downsample_conv"] = self.downsample_conv.static_weights(block.in_channels, block.out_channels)
-            weights["downsample_bn"] = self.downsample_bn.static_weights(block.out_channels)
-        return weights
+        *batch_and_sizes, _ = self.conv2.compute_output_shape(input_shape)
+        return (*batch_and_sizes, self.out_channels)
 
     def get_config(self) -> dict[str, Any]:
         config = {
@@ -141,8 +125,74 @@ class ElasticBottleneck(keras.layers.Layer):
             "out_channels": self.out_channels,
             "strides": self.strides,
             "has_downsample": self.has_downsample,
-            "epsilon": self.epsilon,
-            "momentum": self.momentum,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
         return {**super().get_config(), **config}
+
+    @classmethod
+    def from_part(cls, part: Part, settings: NetworkSettings) -> "ElasticBottleneck":
+        largest: Bottleneck = part.largest
+        return cls(
+            largest.middle_channels,
+            largest.out_channels,
+            strides=largest.stride,
+            has_downsample=largest.has_downsample,
+            **block_arguments(part, settings),
+        )
+
+    @classmethod
+    def add_plain(cls, x: Tensor, name: str, part: Bottleneck, settings: NetworkSettings) -> Tensor:
+        def add(x: Tensor, conv: str, bn: str, filters: int, **options: Any) -> Tensor:
+            return add_plain_pair(x, (f"{name}_{conv}", f"{name}_{bn}"), settings, filters, **options)
+
+        shortcut = x
+        x = add(x, "conv1", "bn1", part.middle_channels, activation="relu")
+        x = add(x, "conv2", "bn2", part.middle_channels, kernel_size=3, strides=part.stride, activation="relu")
+        x = add(x, "conv3", "bn3", part.out_channels)
+        if part.has_downsample:
+            if part.stride > 1:  # "same": a last row or column is averaged over what there is of it
+                pool = keras.layers.AveragePooling2D(part.stride, padding="same", name=f"{name}_downsample_pool")
+                shortcut = pool(shortcut)
+            shortcut = add(shortcut, "downsample_conv", "downsample_bn", part.out_channels)
+        x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
+        return add_activation(x, f"{name}_relu", "relu")
+
+    def static_weights(self, part: Bottleneck) -> dict[str, list[np.ndarray]]:
+        middle, out = part.middle_channels, part.out_channels
+        weights = {
+            "conv1": self.conv1.static_weights(part.in_channels, middle),
+            "bn1": self.bn1.static_weights(middle),
+            "conv2": self.conv2.static_weights(middle, middle),
+            "bn2": self.bn2.static_weights(middle),
+            "conv3": self.conv3.static_weights(middle, out),
+            "bn3": self.bn3.static_weights(out),
+        }
+        if self.has_downsample:
+            weights["downsample_conv"] = self.downsample_conv.static_weights(part.in_channels, out)
+            weights["downsample_bn"] = self.downsample_bn.static_weights(out)
+        return weights
+
+    def sort_channels(self, part: Part, stage: int) -> None:
+        # The channels on both sides of the 3x3 convolution, each by the weights that read them.
+        kept = kept_middle_channels(part, stage)
+        order = order_by_importance(self.conv3.kernel, kept)
+        permute_channels(self.conv2.kernel, order)
+        permute_normalization(self.bn2, order)
+        permute_channels(self.conv3.kernel, order, axis=-2)
+        order = order_by_importance(self.conv2.kernel, kept)
+        permute_channels(self.conv1.kernel, order)
+        permute_normalization(self.bn1, order)
+        permute_channels(self.conv2.kernel, order, axis=-2)
+
+    @classmethod
+    def published_names(cls, part: Bottleneck) -> dict[str, str]:
+        del part
+        return {
+            "conv1": "conv1.conv",
+            "bn1": "conv1.bn",
+            "conv2": "conv2.conv",
+            "bn2": "conv2.bn",
+            "conv3": "conv3.conv",
+            "bn3": "conv3.bn",
+            "downsample_conv": "downsample.conv",
+            "downsample_bn": "downsample.bn",
+        }

@@ -1,4 +1,4 @@
-"""`ElasticHead`: from the last block's output to the logits."""
+"""`ElasticHead`: the layer of `ofa_tf.space.blocks.head.Head`."""
 
 from typing import Any
 
@@ -6,58 +6,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.networks.blocks.part_layer import (
+    NetworkSettings,
+    PartLayer,
+    add_plain_pair,
+    layer_arguments,
+    register_part_layer,
+)
 from ofa_tf.networks.layers.activations import get_activation
-from ofa_tf.networks.layers.elastic_batch_normalization import ElasticBatchNormalization
 from ofa_tf.networks.layers.elastic_conv2d import ElasticConv2D
+from ofa_tf.networks.layers.elastic_dense import ElasticDense
 from ofa_tf.networks.layers.initializers import classifier_initializer, fork
-from ofa_tf.networks.layers.slicing import as_numpy, first_channels, num_channels
-from ofa_tf.space.part_types import Head
+from ofa_tf.networks.layers.plain import Tensor, add_activation, add_convolution
+from ofa_tf.space.blocks.head import Head
+from ofa_tf.space.parts import Part
 
 
+@register_part_layer(Head)
 @keras.saving.register_keras_serializable(package="ofa_tf")
-class ElasticDense(keras.layers.Layer):
-    """Linear layer with a bias that uses its first input channels.
-
-    Args:
-        units: Output channels.
-        kernel_initializer: Initializer of the kernel.
-
-    Input shape:
-        `(batch, channels)`, with at most the channels of `build`
-
-    Output shape:
-        `(batch, units)`
-    """
-
-    def __init__(self, units: int, kernel_initializer: Any = "glorot_uniform", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.units = units
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-
-    def build(self, input_shape: tuple) -> None:
-        self.kernel = self.add_weight(
-            name="kernel", shape=(input_shape[-1], self.units), initializer=self.kernel_initializer
-        )
-        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        kernel = first_channels(self.kernel, num_channels(inputs), axis=-2)
-        return tf.nn.bias_add(inputs @ kernel, tf.convert_to_tensor(self.bias))
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (*input_shape[:-1], self.units)
-
-    def static_weights(self, in_channels: int) -> list[np.ndarray]:
-        """Weights of the plain `Dense` with this number of input channels."""
-        return [as_numpy(self.kernel)[:in_channels], as_numpy(self.bias)]
-
-    def get_config(self) -> dict[str, Any]:
-        initializer = keras.initializers.serialize(self.kernel_initializer)
-        return {**super().get_config(), "units": self.units, "kernel_initializer": initializer}
-
-
-@keras.saving.register_keras_serializable(package="ofa_tf")
-class ElasticHead(keras.layers.Layer):
+class ElasticHead(PartLayer[Head]):
     """1x1 convolution, pooling, 1x1 convolution, dropout and classifier, for any number of input channels.
 
     Args:
@@ -66,16 +33,15 @@ class ElasticHead(keras.layers.Layer):
         head_width: Channels of the convolution after pooling; 0: none.
         activation: Name of the activation, see `get_activation`.
         dropout_rate: Dropout before the classifier.
-        epsilon: Of batch normalization.
-        momentum: Of batch normalization.
-        kernel_initializer: Initializer of the convolutions.
         seed: Makes the classifier's initial weights and the dropout reproducible.
+        **kwargs: As for all parts: `epsilon`, `momentum`, `kernel_initializer`.
 
     Call arguments:
         inputs: Float tensor of rank 4 with at most the channels of `build`.
         training: Whether batch normalization uses the batch's statistics, and
             dropout is active.
         momentum: Overrides batch normalization's momentum.
+        update_statistics: Whether training updates the running statistics.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -84,8 +50,6 @@ class ElasticHead(keras.layers.Layer):
         `(batch, num_classes)`, float32.
     """
 
-    elastic_arguments = ()
-
     def __init__(
         self,
         num_classes: int,
@@ -93,9 +57,6 @@ class ElasticHead(keras.layers.Layer):
         head_width: int = 0,
         activation: str = "hard_swish",
         dropout_rate: float = 0.0,
-        epsilon: float = 1e-5,
-        momentum: float = 0.9,
-        kernel_initializer: Any = "glorot_uniform",
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -105,57 +66,48 @@ class ElasticHead(keras.layers.Layer):
         self.head_width = head_width
         self.activation = activation
         self.dropout_rate = dropout_rate
-        self.epsilon = epsilon
-        self.momentum = momentum
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.seed = seed
         self._activate = get_activation(activation)
         self.dropout = keras.layers.Dropout(dropout_rate, seed=seed, name="dropout", dtype=self.dtype_policy)
 
     def build(self, input_shape: tuple) -> None:
-        shape = (None, None, None, input_shape[-1])
-
-        def convolution(filters: int, name: str) -> ElasticConv2D:
-            initializer = fork(self.kernel_initializer, name)
-            layer = ElasticConv2D(filters, kernel_initializer=initializer, name=name, dtype=self.dtype_policy)
-            layer.build(shape)
-            return layer
-
+        channels = input_shape[-1]
         if self.feature_width:
-            self.feature_conv = convolution(self.feature_width, "feature_conv")
-            self.feature_bn = ElasticBatchNormalization(
-                epsilon=self.epsilon, momentum=self.momentum, name="feature_bn", dtype=self.dtype_policy
+            shape = (None, None, None, channels)
+            self.feature_conv, self.feature_bn = self._convolution_and_norm(
+                ("feature_conv", "feature_bn"), shape, self.feature_width
             )
-            shape = (None, None, None, self.feature_width)
-            self.feature_bn.build(shape)
+            channels = self.feature_width
         if self.head_width:
-            self.head_conv = convolution(self.head_width, "head_conv")
-            shape = (None, None, None, self.head_width)
+            self.head_conv = ElasticConv2D(
+                self.head_width,
+                kernel_initializer=self._initializer("head_conv"),
+                name="head_conv",
+                dtype=self.dtype_policy,
+            )
+            self.head_conv.build((None, None, None, channels))
+            channels = self.head_width
         initializer = fork(classifier_initializer(self.seed), "classifier")
         self.classifier = ElasticDense(self.num_classes, initializer, dtype="float32", name="classifier")
-        self.classifier.build((None, shape[-1]))
+        self.classifier.build((None, channels))
 
-    def call(self, inputs: tf.Tensor, training: bool = False, momentum: Any = None) -> tf.Tensor:
+    def call(
+        self, inputs: tf.Tensor, training: bool = False, momentum: Any = None, update_statistics: bool = True
+    ) -> tf.Tensor:
         x = inputs
         if self.feature_width:
-            x = self._activate(self.feature_bn(self.feature_conv(x), training=training, momentum=momentum))
+            x = self.feature_conv(x)
+            x = self.feature_bn(x, training=training, momentum=momentum, update_statistics=update_statistics)
+            x = self._activate(x)
         x = tf.reduce_mean(x, axis=(1, 2), keepdims=True)
         if self.head_width:
             x = self._activate(self.head_conv(x))
-        return self.classifier(self.dropout(tf.squeeze(x, axis=(1, 2)), training=training))
+        x = tf.squeeze(x, axis=(1, 2))
+        x = self.dropout(x, training=training)
+        return self.classifier(x)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], self.num_classes)
-
-    def static_weights(self, head: Head) -> dict[str, list[np.ndarray]]:
-        """Weights of the plain layers, by name."""
-        weights = {}
-        if self.feature_width:
-            weights["feature_conv"] = self.feature_conv.static_weights(head.in_channels)
-            weights["feature_bn"] = self.feature_bn.static_weights(self.feature_width)
-        if self.head_width:
-            weights["head_conv"] = self.head_conv.static_weights(self.feature_width or head.in_channels)
-        return weights | {"classifier": self.classifier.static_weights(head.last_width)}
 
     def get_config(self) -> dict[str, Any]:
         config = {
@@ -164,9 +116,66 @@ class ElasticHead(keras.layers.Layer):
             "head_width": self.head_width,
             "activation": self.activation,
             "dropout_rate": self.dropout_rate,
-            "epsilon": self.epsilon,
-            "momentum": self.momentum,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "seed": self.seed,
         }
         return {**super().get_config(), **config}
+
+    @classmethod
+    def from_part(cls, part: Part, settings: NetworkSettings) -> "ElasticHead":
+        largest: Head = part.largest
+        return cls(
+            settings.num_classes,
+            feature_width=largest.feature_width,
+            head_width=largest.head_width,
+            activation=largest.activation,
+            dropout_rate=settings.dropout_rate,
+            seed=settings.seed,
+            **layer_arguments(part, settings),
+        )
+
+    @classmethod
+    def add_plain(cls, x: Tensor, name: str, part: Head, settings: NetworkSettings) -> Tensor:
+        if part.feature_width:
+            names = ("feature_conv", "feature_bn")
+            x = add_plain_pair(x, names, settings, part.feature_width, activation=part.activation)
+        x = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
+        if part.head_width:
+            x = add_convolution(x, "head_conv", part.head_width)
+            x = add_activation(x, f"head_{part.activation}", part.activation)
+        x = keras.layers.Flatten(name="flatten")(x)
+        if settings.dropout_rate:
+            x = keras.layers.Dropout(settings.dropout_rate, name="dropout")(x)
+        classifier = keras.layers.Dense(
+            settings.num_classes,
+            kernel_initializer=classifier_initializer(),
+            name="classifier",
+            dtype="float32",
+        )
+        return classifier(x)
+
+    def static_weights(self, part: Head) -> dict[str, list[np.ndarray]]:
+        weights = {}
+        if self.feature_width:
+            weights["feature_conv"] = self.feature_conv.static_weights(part.in_channels)
+            weights["feature_bn"] = self.feature_bn.static_weights(self.feature_width)
+        if self.head_width:
+            weights["head_conv"] = self.head_conv.static_weights(part.pooled_width)
+        weights["classifier"] = self.classifier.static_weights(part.last_width)
+        return weights
+
+    @classmethod
+    def plain_prefix(cls, name: str) -> str:
+        """Nothing: a network has one head, whose layers have names of their own."""
+        del name
+        return ""
+
+    @classmethod
+    def published_names(cls, part: Head) -> dict[str, str]:
+        # The last convolution before the classifier is called the same, whether there is one or two.
+        feature = "final_expand_layer" if part.head_width else "feature_mix_layer"
+        return {
+            "feature_conv": f"{feature}.conv",
+            "feature_bn": f"{feature}.bn",
+            "head_conv": "feature_mix_layer.conv",
+            "classifier": "classifier.linear",
+        }

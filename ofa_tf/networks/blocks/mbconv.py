@@ -1,24 +1,34 @@
-"""`ElasticMBConv`: an inverted-bottleneck block of elastic width and kernel size."""
+"""`ElasticMBConv`: the layer of `ofa_tf.space.blocks.mbconv.MBConv`."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.networks.blocks.part_layer import (
+    NetworkSettings,
+    PartLayer,
+    add_plain_norm,
+    add_plain_pair,
+    block_arguments,
+    kept_middle_channels,
+    register_part_layer,
+)
 from ofa_tf.networks.layers.activations import get_activation
-from ofa_tf.networks.layers.elastic_batch_normalization import ElasticBatchNormalization
-from ofa_tf.networks.layers.elastic_conv2d import ElasticConv2D
+from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels, permute_normalization
 from ofa_tf.networks.layers.elastic_depthwise_conv2d import ElasticDepthwiseConv2D
 from ofa_tf.networks.layers.elastic_squeeze_excite import ElasticSqueezeExcite
-from ofa_tf.networks.layers.initializers import fork
+from ofa_tf.networks.layers.plain import Tensor, add_activation, add_convolution, add_depthwise_convolution
 from ofa_tf.networks.layers.slicing import check_at_most
-from ofa_tf.space.part_types import MBConv
+from ofa_tf.space.blocks.mbconv import MBConv
+from ofa_tf.space.parts import Part
 
 
+@register_part_layer(MBConv)
 @keras.saving.register_keras_serializable(package="ofa_tf")
-class ElasticMBConv(keras.layers.Layer):
+class ElasticMBConv(PartLayer[MBConv]):
     """Expand (1x1), depthwise, squeeze-and-excite, project (1x1), all elastic.
 
     Args:
@@ -30,9 +40,7 @@ class ElasticMBConv(keras.layers.Layer):
         activation: Name of the activation, see `get_activation`.
         squeeze_channels: Largest number of squeezed channels; 0 for none.
         has_residual: Whether to add the input to the output.
-        epsilon: Of batch normalization.
-        momentum: Of batch normalization.
-        kernel_initializer: Initializer of all convolutions.
+        **kwargs: As for all parts: `epsilon`, `momentum`, `kernel_initializer`.
 
     Call arguments:
         inputs: Float tensor of rank 4.
@@ -41,6 +49,7 @@ class ElasticMBConv(keras.layers.Layer):
         squeeze_channels: int or scalar int32 tensor; all by default.
         training: Whether batch normalization uses the batch's statistics.
         momentum: Overrides batch normalization's momentum.
+        update_statistics: Whether training updates the running statistics.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -57,7 +66,7 @@ class ElasticMBConv(keras.layers.Layer):
     Once-for-All, section 3.3.
     """
 
-    elastic_arguments = ("kernel_size", "middle_channels", "squeeze_channels")
+    elastic_arguments: ClassVar[tuple[str, ...]] = ("kernel_size", "middle_channels", "squeeze_channels")
 
     def __init__(
         self,
@@ -68,9 +77,6 @@ class ElasticMBConv(keras.layers.Layer):
         activation: str = "relu",
         squeeze_channels: int = 0,
         has_residual: bool = False,
-        epsilon: float = 1e-5,
-        momentum: float = 0.9,
-        kernel_initializer: Any = "glorot_uniform",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -83,40 +89,39 @@ class ElasticMBConv(keras.layers.Layer):
         self.activation = activation
         self.squeeze_channels = squeeze_channels
         self.has_residual = has_residual
-        self.epsilon = epsilon
-        self.momentum = momentum
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self._activate = get_activation(activation)
 
     def build(self, input_shape: tuple) -> None:
-        if self.has_residual and input_shape[-1] != self.out_channels:
+        in_channels = input_shape[-1]
+        if self.has_residual and in_channels != self.out_channels:
             raise ValueError(
-                f"Expected {self.out_channels} input channels with a residual connection. Received: {input_shape[-1]}."
+                f"Expected {self.out_channels} input channels with a residual connection. Received: {in_channels}."
             )
-        middle = self.middle_channels or input_shape[-1]
-
-        def convolution(name: str) -> dict[str, Any]:
-            initializer = fork(self.kernel_initializer, name)
-            return {"name": name, "kernel_initializer": initializer, "dtype": self.dtype_policy}
-
-        normalization = {"epsilon": self.epsilon, "momentum": self.momentum, "dtype": self.dtype_policy}
-        outer, inner = (*input_shape[:-1], input_shape[-1]), (*input_shape[:-1], middle)
+        middle = self.middle_channels or in_channels
+        outer = tuple(input_shape)
+        inner = (*outer[:-1], middle)
         if self.middle_channels is not None:
-            self.expand_conv = ElasticConv2D(middle, **convolution("expand_conv"))
-            self.expand_bn = ElasticBatchNormalization(name="expand_bn", **normalization)
-            self.expand_conv.build(outer)
-            self.expand_bn.build(inner)
-        self.depthwise_conv = ElasticDepthwiseConv2D(self.kernel_sizes, self.strides, **convolution("depthwise_conv"))
-        self.depthwise_bn = ElasticBatchNormalization(name="depthwise_bn", **normalization)
+            self.expand_conv, self.expand_bn = self._convolution_and_norm(("expand_conv", "expand_bn"), outer, middle)
+        self.depthwise_conv = ElasticDepthwiseConv2D(
+            self.kernel_sizes,
+            self.strides,
+            kernel_initializer=self._initializer("depthwise_conv"),
+            name="depthwise_conv",
+            dtype=self.dtype_policy,
+        )
         self.depthwise_conv.build(inner)
-        self.depthwise_bn.build(inner)
+        self.depthwise_bn = self._norm("depthwise_bn", inner)
         if self.squeeze_channels:
-            self.squeeze_excite = ElasticSqueezeExcite(self.squeeze_channels, **convolution("se"))
+            self.squeeze_excite = ElasticSqueezeExcite(
+                self.squeeze_channels,
+                kernel_initializer=self._initializer("se"),
+                name="se",
+                dtype=self.dtype_policy,
+            )
             self.squeeze_excite.build(inner)
-        self.project_conv = ElasticConv2D(self.out_channels, **convolution("project_conv"))
-        self.project_bn = ElasticBatchNormalization(name="project_bn", **normalization)
-        self.project_conv.build(inner)
-        self.project_bn.build((*input_shape[:-1], self.out_channels))
+        self.project_conv, self.project_bn = self._convolution_and_norm(
+            ("project_conv", "project_bn"), inner, self.out_channels
+        )
 
     def call(
         self,
@@ -126,38 +131,26 @@ class ElasticMBConv(keras.layers.Layer):
         squeeze_channels: Any = None,
         training: bool = False,
         momentum: Any = None,
+        update_statistics: bool = True,
     ) -> tf.Tensor:
-        if self.middle_channels is not None:
-            check_at_most("middle_channels", middle_channels, self.middle_channels)
-        normalization = {"training": training, "momentum": momentum}
+        statistics = {"training": training, "momentum": momentum, "update_statistics": update_statistics}
         x = inputs
         if self.middle_channels is not None:
+            check_at_most("middle_channels", middle_channels, self.middle_channels)
             x = self.expand_conv(x, filters=middle_channels)
-            x = self._activate(self.expand_bn(x, **normalization))
+            x = self._activate(self.expand_bn(x, **statistics))
         x = self.depthwise_conv(x, kernel_size=kernel_size)
-        x = self._activate(self.depthwise_bn(x, **normalization))
+        x = self._activate(self.depthwise_bn(x, **statistics))
         if self.squeeze_channels:
             x = self.squeeze_excite(x, squeeze_channels=squeeze_channels)
-        x = self.project_bn(self.project_conv(x), **normalization)
-        return inputs + x if self.has_residual else x
+        x = self.project_bn(self.project_conv(x), **statistics)
+        if self.has_residual:
+            return inputs + x
+        return x
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (*self.depthwise_conv.compute_output_shape(input_shape)[:-1], self.out_channels)
-
-    def static_weights(self, block: MBConv) -> dict[str, list[np.ndarray]]:
-        """Weights of the plain layers of one static block, by name."""
-        middle, weights = block.middle_channels, {}
-        if self.middle_channels is not None:
-            weights["expand_conv"] = self.expand_conv.static_weights(block.in_channels, middle)
-            weights["expand_bn"] = self.expand_bn.static_weights(middle)
-        weights["depthwise_conv"] = self.depthwise_conv.static_weights(middle, block.kernel_size)
-        weights["depthwise_bn"] = self.depthwise_bn.static_weights(middle)
-        if self.squeeze_channels:
-            inner = self.squeeze_excite.static_weights(middle, block.squeeze_channels)
-            weights |= {f"se_{name}": values for name, values in inner.items()}
-        weights["project_conv"] = self.project_conv.static_weights(middle)
-        weights["project_bn"] = self.project_bn.static_weights(self.out_channels)
-        return weights
+        *batch_and_sizes, _ = self.depthwise_conv.compute_output_shape(input_shape)
+        return (*batch_and_sizes, self.out_channels)
 
     def get_config(self) -> dict[str, Any]:
         config = {
@@ -168,8 +161,86 @@ class ElasticMBConv(keras.layers.Layer):
             "activation": self.activation,
             "squeeze_channels": self.squeeze_channels,
             "has_residual": self.has_residual,
-            "epsilon": self.epsilon,
-            "momentum": self.momentum,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
         return {**super().get_config(), **config}
+
+    @classmethod
+    def from_part(cls, part: Part, settings: NetworkSettings) -> "ElasticMBConv":
+        largest: MBConv = part.largest
+        kernel_sizes = {int(size) for size in part.values("kernel_size").flat}
+        return cls(
+            largest.out_channels,
+            largest.middle_channels if largest.has_expand else None,
+            kernel_sizes=sorted(kernel_sizes),
+            strides=largest.stride,
+            activation=largest.activation,
+            squeeze_channels=largest.squeeze_channels,
+            has_residual=largest.has_residual,
+            **block_arguments(part, settings),
+        )
+
+    @classmethod
+    def add_plain(cls, x: Tensor, name: str, part: MBConv, settings: NetworkSettings) -> Tensor:
+        inputs = x
+        if part.has_expand:
+            names = (f"{name}_expand_conv", f"{name}_expand_bn")
+            x = add_plain_pair(x, names, settings, part.middle_channels, activation=part.activation)
+        x = add_depthwise_convolution(x, f"{name}_depthwise_conv", part.kernel_size, part.stride)
+        x = add_plain_norm(x, f"{name}_depthwise_bn", settings, part.activation)
+        if part.squeeze_channels:
+            x = _add_plain_squeeze_excite(x, f"{name}_se", part)
+        names = (f"{name}_project_conv", f"{name}_project_bn")
+        x = add_plain_pair(x, names, settings, part.out_channels)
+        if part.has_residual:
+            return keras.layers.Add(name=f"{name}_add")([inputs, x])
+        return x
+
+    def static_weights(self, part: MBConv) -> dict[str, list[np.ndarray]]:
+        middle = part.middle_channels
+        weights = {}
+        if self.middle_channels is not None:
+            weights["expand_conv"] = self.expand_conv.static_weights(part.in_channels, middle)
+            weights["expand_bn"] = self.expand_bn.static_weights(middle)
+        weights["depthwise_conv"] = self.depthwise_conv.static_weights(middle, part.kernel_size)
+        weights["depthwise_bn"] = self.depthwise_bn.static_weights(middle)
+        if self.squeeze_channels:
+            inner = self.squeeze_excite.static_weights(middle, part.squeeze_channels)
+            weights["se_reduce"] = inner["reduce"]
+            weights["se_expand"] = inner["expand"]
+        weights["project_conv"] = self.project_conv.static_weights(middle)
+        weights["project_bn"] = self.project_bn.static_weights(self.out_channels)
+        return weights
+
+    def sort_channels(self, part: Part, stage: int) -> None:
+        order = order_by_importance(self.project_conv.kernel, kept_middle_channels(part, stage))
+        permute_channels(self.expand_conv.kernel, order)
+        permute_normalization(self.expand_bn, order)
+        permute_channels(self.depthwise_conv.kernel, order, axis=-2)
+        permute_normalization(self.depthwise_bn, order)
+        permute_channels(self.project_conv.kernel, order, axis=-2)
+        if self.squeeze_channels:
+            self.squeeze_excite.reorder(order)
+
+    @classmethod
+    def published_names(cls, part: MBConv) -> dict[str, str]:
+        del part
+        return {
+            "expand_conv": "conv.inverted_bottleneck.conv",
+            "expand_bn": "conv.inverted_bottleneck.bn",
+            "depthwise_conv": "conv.depth_conv.conv",
+            "depthwise_bn": "conv.depth_conv.bn",
+            "se_reduce": "conv.depth_conv.se.fc.reduce",
+            "se_expand": "conv.depth_conv.se.fc.expand",
+            "project_conv": "conv.point_linear.conv",
+            "project_bn": "conv.point_linear.bn",
+        }
+
+
+def _add_plain_squeeze_excite(x: Tensor, name: str, part: MBConv) -> Tensor:
+    """Squeeze-and-excite, which stands behind the depthwise convolution's activation."""
+    scale = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
+    scale = add_convolution(scale, f"{name}_reduce", part.squeeze_channels, use_bias=True)
+    scale = add_activation(scale, f"{name}_relu", "relu")
+    scale = add_convolution(scale, f"{name}_expand", part.middle_channels, use_bias=True)
+    scale = add_activation(scale, f"{name}_hard_sigmoid", "hard_sigmoid")
+    return keras.layers.Multiply(name=f"{name}_multiply")([x, scale])

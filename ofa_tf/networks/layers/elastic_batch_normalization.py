@@ -28,6 +28,8 @@ class ElasticBatchNormalization(keras.layers.Layer):
         momentum: Overrides `momentum`, float or scalar tensor. BN calibration
             passes the share of images already seen, which makes the running
             statistics plain averages.
+        update_statistics: Whether training updates the running statistics. The
+            training of a supernet leaves them to BN calibration.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -64,7 +66,9 @@ class ElasticBatchNormalization(keras.layers.Layer):
         self.moving_mean = add("moving_mean", "zeros", False)
         self.moving_variance = add("moving_variance", "ones", False)
 
-    def call(self, inputs: tf.Tensor, training: bool = False, momentum: Any = None) -> tf.Tensor:
+    def call(
+        self, inputs: tf.Tensor, training: bool = False, momentum: Any = None, update_statistics: bool = True
+    ) -> tf.Tensor:
         channels = num_channels(inputs)
         empty = tf.zeros((0,))
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -76,26 +80,26 @@ class ElasticBatchNormalization(keras.layers.Layer):
             epsilon=self.epsilon,
             is_training=training,
         )
-        momentum = self.momentum if momentum is None else momentum
-        is_kept = isinstance(momentum, (int, float)) and momentum == 1  # as in training: no update to trace
-        if training and not is_kept:
-            # The op estimates the population's variance; the running one is the sample's, as in Keras.
-            count = tf.cast(tf.size(inputs, tf.int64) // tf.cast(tf.maximum(channels, 1), tf.int64), tf.float32)
-            momentum = tf.cast(momentum, tf.float32)
+        if training and update_statistics:
+            # The operator estimates the population's variance; the running one is the sample's, as in Keras.
+            num_channels_64 = tf.cast(tf.maximum(channels, 1), tf.int64)
+            count = tf.cast(tf.size(inputs, tf.int64) // num_channels_64, tf.float32)
+            sample_variance = variance * (count - 1) / count
+            momentum = tf.cast(self.momentum if momentum is None else momentum, tf.float32)
             _update(self.moving_mean, mean, momentum)
-            _update(self.moving_variance, variance * (count - 1) / count, momentum)
+            _update(self.moving_variance, sample_variance, momentum)
         return outputs
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "epsilon": self.epsilon, "momentum": self.momentum}
+
     def static_weights(self, channels: int) -> list[np.ndarray]:
         """Weights of the plain `BatchNormalization` of the first channels."""
         weights = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
         return [as_numpy(weight)[:channels] for weight in weights]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "epsilon": self.epsilon, "momentum": self.momentum}
 
 
 def _update(running: keras.Variable, batch: tf.Tensor, momentum: tf.Tensor) -> None:

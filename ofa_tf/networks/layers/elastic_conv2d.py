@@ -84,11 +84,6 @@ class ElasticConv2D(keras.layers.Layer):
         sizes = (None if size is None else (size - 1) // self.strides + 1 for size in (height, width))
         return (batch, *sizes, self.filters)
 
-    def static_weights(self, in_channels: int, filters: int | None = None) -> list[np.ndarray]:
-        """Weights of the plain `Conv2D` with these numbers of channels."""
-        weights = [as_numpy(self.kernel)[:, :, :in_channels, :filters]]
-        return [*weights, as_numpy(self.bias)[:filters]] if self.use_bias else weights
-
     def get_config(self) -> dict[str, Any]:
         config = {
             "filters": self.filters,
@@ -98,6 +93,11 @@ class ElasticConv2D(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
         return {**super().get_config(), **config}
+
+    def static_weights(self, in_channels: int, filters: int | None = None) -> list[np.ndarray]:
+        """Weights of the plain `Conv2D` with these numbers of channels."""
+        weights = [as_numpy(self.kernel)[:, :, :in_channels, :filters]]
+        return [*weights, as_numpy(self.bias)[:filters]] if self.use_bias else weights
 
 
 def _pointwise(inputs: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:

@@ -88,12 +88,6 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
         sizes = (None if size is None else (size - 1) // self.strides + 1 for size in (height, width))
         return (batch, *sizes, channels)
 
-    def static_weights(self, channels: int, kernel_size: int) -> list[np.ndarray]:
-        """Weights of the plain `DepthwiseConv2D` with this kernel size and these channels."""
-        self._check_kernel_size(kernel_size)
-        kernel = as_numpy(self.kernel)[:, :, :channels]
-        return [self._transform(tf.constant(kernel), kernel_size).numpy()]
-
     def get_config(self) -> dict[str, Any]:
         config = {
             "kernel_sizes": self.kernel_sizes,
@@ -101,6 +95,12 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
         return {**super().get_config(), **config}
+
+    def static_weights(self, channels: int, kernel_size: int) -> list[np.ndarray]:
+        """Weights of the plain `DepthwiseConv2D` with this kernel size and these channels."""
+        self._check_kernel_size(kernel_size)
+        kernel = as_numpy(self.kernel)[:, :, :channels]
+        return [self._transform(tf.constant(kernel), kernel_size).numpy()]
 
     def _convolve(self, inputs: tf.Tensor, kernel_size: int) -> tf.Tensor:
         kernel = first_channels(self.kernel, num_channels(inputs), axis=-2)

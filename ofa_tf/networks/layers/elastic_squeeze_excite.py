@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.networks.layers.activations import get_activation
+from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels
 from ofa_tf.networks.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.networks.layers.initializers import fork
 from ofa_tf.networks.layers.slicing import check_at_most, num_channels
@@ -67,6 +68,13 @@ class ElasticSqueezeExcite(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            "squeeze_channels": self.squeeze_channels,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+        return {**super().get_config(), **config}
+
     def static_weights(self, channels: int, squeeze_channels: int) -> dict[str, list[np.ndarray]]:
         """Weights of the plain layers, by name (`reduce`, `expand`)."""
         return {
@@ -74,12 +82,16 @@ class ElasticSqueezeExcite(keras.layers.Layer):
             "expand": self.expand_conv.static_weights(squeeze_channels, channels),
         }
 
-    def get_config(self) -> dict[str, Any]:
-        config = {
-            "squeeze_channels": self.squeeze_channels,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-        }
-        return {**super().get_config(), **config}
+    def reorder(self, order: np.ndarray) -> None:
+        """Put the outer channels into another order and sort the squeezed ones by importance, in place."""
+        reduce, expand = self.reduce_conv, self.expand_conv
+        permute_channels(reduce.kernel, order, axis=-2)
+        permute_channels(expand.kernel, order)
+        permute_channels(expand.bias, order)
+        squeeze_order = order_by_importance(expand.kernel)
+        permute_channels(expand.kernel, squeeze_order, axis=-2)
+        permute_channels(reduce.kernel, squeeze_order)
+        permute_channels(reduce.bias, squeeze_order)
 
     def _convolution(self, filters: int, name: str) -> ElasticConv2D:
         initializer = fork(self.kernel_initializer, name)

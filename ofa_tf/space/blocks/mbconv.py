@@ -1,0 +1,109 @@
+"""`MBConv`: the inverted-bottleneck block of MobileNetV2 and V3, as data."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ofa_tf.space.blocks.part_type import Block, LinearOperator
+from ofa_tf.space.blocks.registry import register_part_type
+from ofa_tf.space.blocks.rounding import make_divisible, out_size
+from ofa_tf.space.blocks.stage import Stage
+
+_SQUEEZE_REDUCTION = 4  # middle channels over squeezed ones
+
+
+@register_part_type
+@dataclasses.dataclass(frozen=True)
+class MBConv(Block):
+    """An inverted-bottleneck block: expand (1x1), depthwise, squeeze-and-excite, project (1x1).
+
+    Args:
+        in_channels: Input channels.
+        middle_channels: Channels of the depthwise convolution.
+        out_channels: Output channels.
+        kernel_size: Of the depthwise convolution.
+        stride: Of the depthwise convolution.
+        activation: Name of the activation after the first two convolutions.
+        squeeze_channels: 0 where the block has no squeeze-and-excite.
+        has_residual: Whether the input is added to the output.
+        has_expand: Whether there is an expanding convolution; without it, the
+            middle channels are the input's.
+
+    Reference: MobileNetV3, Howard et al., ICCV 2019, figure 4; its choices: Once-for-All, section 3.2.
+    """
+
+    type_name: ClassVar[str] = "mbconv"
+
+    in_channels: int
+    middle_channels: int
+    out_channels: int
+    kernel_size: int
+    stride: int
+    activation: str
+    squeeze_channels: int
+    has_residual: bool
+    has_expand: bool = True
+
+    @classmethod
+    def from_choices(
+        cls, stage: Stage, position: int, in_channels: int, out_channels: int, choices: Mapping[str, float]
+    ) -> "MBConv":
+        middle = make_divisible(round(in_channels * choices["expand_ratios"]))
+        stride = stage.stride_of(position)
+        squeezed = make_divisible(middle // _SQUEEZE_REDUCTION) if stage.use_squeeze_excite else 0
+        return cls(
+            in_channels=in_channels,
+            middle_channels=middle,
+            out_channels=out_channels,
+            kernel_size=int(choices["kernel_sizes"]),
+            stride=stride,
+            activation=stage.activation,
+            squeeze_channels=squeezed,
+            has_residual=stride == 1 and in_channels == out_channels,
+        )
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return (self.stride,)
+
+    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
+        pixels = input_size**2
+        out_pixels = out_size(input_size, self.stride) ** 2
+        middle = self.middle_channels
+        squeezed = self.squeeze_channels
+        operators = []
+        if self.has_expand:
+            operators.append(LinearOperator(pixels, self.in_channels * middle, 2 * middle))
+        operators.append(LinearOperator(out_pixels, self.kernel_size**2 * middle, 2 * middle))
+        if squeezed:
+            operators.append(LinearOperator(1, middle * squeezed, squeezed))
+            operators.append(LinearOperator(1, squeezed * middle, middle))
+        operators.append(LinearOperator(out_pixels, middle * self.out_channels, 2 * self.out_channels))
+        return operators
+
+    def peak_activations(self, input_size: int) -> int:
+        pixels = input_size**2
+        out_pixels = out_size(input_size, self.stride) ** 2
+        inputs = pixels * self.in_channels
+        expanded = pixels * self.middle_channels
+        filtered = out_pixels * self.middle_channels
+        outputs = out_pixels * self.out_channels
+        kept = inputs if self.has_residual else 0
+        during_expand = inputs + expanded if self.has_expand else 0
+        return max(during_expand, kept + expanded + filtered, kept + filtered + outputs)
+
+    @property
+    def latency_key(self) -> str:
+        key = f"k{self.kernel_size}_s{self.stride}_in{self.in_channels}_mid{self.middle_channels}"
+        key += f"_out{self.out_channels}_{self.activation}"
+        if self.squeeze_channels:
+            key += f"_se{self.squeeze_channels}"
+        if not self.has_expand:
+            key += "_noexpand"
+        if self.has_residual:
+            key += "_add"
+        return key
+
+    @property
+    def depthwise_kernel_size(self) -> int:
+        return self.kernel_size

@@ -1,0 +1,54 @@
+"""`Stem`: the plain stem, as data."""
+
+import dataclasses
+from typing import ClassVar
+
+from ofa_tf.space.blocks.axis import Axis
+from ofa_tf.space.blocks.part_type import LinearOperator, StemDesign, StemPart
+from ofa_tf.space.blocks.registry import register_part_type
+from ofa_tf.space.blocks.rounding import out_size
+
+
+@register_part_type
+@dataclasses.dataclass(frozen=True)
+class Stem(StemPart):
+    """A 3x3 convolution, batch normalization and an activation.
+
+    Args:
+        out_channels: Output channels.
+        stride: Stride of the convolution.
+        activation: Name of the activation.
+        in_channels: Channels of the images.
+    """
+
+    type_name: ClassVar[str] = "stem"
+
+    out_channels: int
+    stride: int
+    activation: str
+    in_channels: int = 3
+
+    @classmethod
+    def axes(cls, design: StemDesign) -> dict[str, Axis]:
+        return {
+            "out_channels": Axis.fixed(design.width),
+            "stride": Axis.fixed(design.stride),
+            "activation": Axis.fixed(design.activation),
+        }
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return (self.stride,)
+
+    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
+        out_pixels = out_size(input_size, self.stride) ** 2
+        return [LinearOperator(out_pixels, 9 * self.in_channels * self.out_channels, 2 * self.out_channels)]
+
+    def peak_activations(self, input_size: int) -> int:
+        inputs = input_size**2 * self.in_channels
+        outputs = out_size(input_size, self.stride) ** 2 * self.out_channels
+        return inputs + outputs
+
+    @property
+    def latency_key(self) -> str:
+        return "stem"

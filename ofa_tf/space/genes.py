@@ -1,0 +1,116 @@
+"""`GeneLayout`: how the choices of an arch lie in a vector of integers.
+
+A subnet has two forms. `Arch` is the readable one that files and tools hand on. Its
+*genes* are the fast one: an int32 vector of choice indices (0 is the smallest choice), of
+which a population is an array, one row an arch:
+
+    [image size, depth of each stage, kernel size of each block, expand ratio of each block,
+     width multipliers, stem depth]
+
+of which a space has those that are elastic in it. A block type with further choices adds
+a group of its own behind the expand ratios. Search, cost formulas and the supernet's
+graph work on genes.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.space.arch import Arch
+
+Choices = Sequence[float]  # ascending
+
+
+class GeneLayout:
+    """Which gene of a search space decides what.
+
+    Args:
+        groups: For each field of `Arch` that is elastic in the space, in the order of the
+            genes, the choices of each of its entries.
+
+    Attributes:
+        choices: The ascending choices of each gene.
+        counts: Number of choices of each gene, int32, shape `(num_genes,)`.
+    """
+
+    def __init__(self, groups: Mapping[str, Sequence[Choices]]) -> None:
+        self._slices: dict[str, slice] = {}
+        choices: list[tuple[float, ...]] = []
+        for field, of_entries in groups.items():
+            start = len(choices)
+            choices += [tuple(of_entry) for of_entry in of_entries]
+            self._slices[field] = slice(start, len(choices))
+        self.choices = tuple(choices)
+        self.counts = np.array([len(of_gene) for of_gene in choices], np.int32)
+
+    @property
+    def num_genes(self) -> int:
+        """Length of a gene vector."""
+        return len(self.choices)
+
+    @functools.cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of `Arch` that the genes stand for, in their order."""
+        return tuple(self._slices)
+
+    def of_field(self, field: str) -> slice:
+        """Where the entries of a field of `Arch` lie in a gene vector; an empty slice if it is not elastic."""
+        return self._slices.get(field, slice(self.num_genes, self.num_genes))
+
+    def block_gene(self, field: str, block_index: int) -> int:
+        """The gene that decides a choice of an elastic block, which are counted over all stages."""
+        return self.of_field(field).start + block_index
+
+    def width_gene(self, place: int | str) -> int:
+        """The gene that multiplies a width.
+
+        Args:
+            place: `"stem_middle"`, `"stem"` (its output) or the index of a stage.
+        """
+        before_stages = {"stem_middle": 0, "stem": 1}
+        offset = before_stages[place] if isinstance(place, str) else len(before_stages) + place
+        return self.of_field("width_multipliers").start + offset
+
+    @property
+    def stem_depth(self) -> int:
+        """The gene of the stem's depth, in spaces that have it."""
+        return self.of_field("stem_depth").start
+
+    def encode(self, arch: Arch) -> np.ndarray:
+        """Genes of an arch all of whose values are among the choices: int32, shape `(num_genes,)`."""
+        values = [value for field in self.fields for value in arch.entries(field)]
+        indices = [choices.index(value) for choices, value in zip(self.choices, values, strict=True)]
+        return np.array(indices, np.int32)
+
+    def decode(self, genes: np.ndarray) -> dict[str, tuple[float, ...]]:
+        """The entries of each field of `Arch` that one gene vector, `(num_genes,)`, stands for."""
+        values = [choices[index] for choices, index in zip(self.choices, genes, strict=True)]
+        return {field: tuple(values[where]) for field, where in self._slices.items()}
+
+    def check(self, genes: np.ndarray, owner: str) -> np.ndarray:
+        """Return `genes` as an array after checking its shape and range.
+
+        Args:
+            genes: Should be whole numbers of shape `(num_genes,)` or `(n, num_genes)`.
+            owner: Name of the search space, for the message.
+
+        Raises:
+            InputError: If the last axis is not `num_genes` long or an index is
+                out of range.
+        """
+        genes = np.asarray(genes)
+        if genes.ndim not in (1, 2) or genes.shape[-1] != self.num_genes:
+            raise InputError(
+                f"Expected genes of shape ({self.num_genes},) or (n, {self.num_genes}) for {owner}. "
+                f"Received: shape {genes.shape}."
+            )
+        if genes.dtype.kind not in "iu":
+            raise InputError(f"Expected genes to be whole numbers. Received: an array of dtype {genes.dtype}.")
+        wrong = np.argwhere((genes < 0) | (genes >= self.counts))
+        if len(wrong):
+            first = tuple(wrong[0])
+            gene = int(first[-1])
+            raise InputError(f"Expected gene {gene} to be from 0 to {self.counts[gene] - 1}. Received: {genes[first]}.")
+        return genes
