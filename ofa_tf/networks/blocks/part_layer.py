@@ -49,9 +49,9 @@ _PlainPart = TypeVar("_PlainPart", bound=PlainPart)
 class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
     """The layer of a part in a supernet: elastic, with the weights of the largest part.
 
-    Its call takes the input, the elastic choices and what batch normalization needs; a
-    choice is an int or a scalar int32 tensor, and a field of the part type of the same
-    name.
+    Its call takes the input; the elastic choices, each an int or a scalar int32 tensor and
+    called like the part type's field; and, by these names, what batch normalization needs:
+    `training`, `momentum` and `update_statistics`.
 
     Args:
         epsilon: Of batch normalization.

@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ofa_tf.networks.blocks.bottleneck import ElasticBottleneck
+from ofa_tf.networks.blocks.deep_stem import ElasticDeepStem
+from ofa_tf.networks.blocks.head import ElasticHead
 from ofa_tf.networks.blocks.mbconv import ElasticMBConv
+from ofa_tf.networks.blocks.stem import ConvStem
 from ofa_tf.networks.layers.elastic_batch_normalization import ElasticBatchNormalization
 from ofa_tf.networks.layers.elastic_conv2d import ElasticConv2D
+from ofa_tf.networks.layers.elastic_dense import ElasticDense
 from ofa_tf.networks.layers.elastic_depthwise_conv2d import ElasticDepthwiseConv2D
 from ofa_tf.networks.layers.elastic_squeeze_excite import ElasticSqueezeExcite
 from ofa_tf.networks.layers.initializers import convolution_initializer
@@ -46,7 +51,55 @@ LAYERS = {
         ElasticMBConv,
         {"out_channels": 9, "middle_channels": None, "kernel_sizes": (3,), "strides": 2},
     ),
+    "bottleneck": (
+        ElasticBottleneck,
+        {
+            "middle_channels": 4,
+            "out_channels": 12,
+            "strides": 2,
+            "has_downsample": True,
+            "epsilon": 1e-2,
+            "momentum": 0.5,
+            "kernel_initializer": convolution_initializer(3),
+        },
+    ),
+    "stem": (
+        ConvStem,
+        {
+            "out_channels": 6,
+            "strides": 1,
+            "activation": "relu6",
+            "epsilon": 1e-2,
+            "momentum": 0.5,
+            "kernel_initializer": convolution_initializer(3),
+        },
+    ),
+    "deep stem": (
+        ElasticDeepStem,
+        {
+            "middle_channels": 4,
+            "out_channels": 6,
+            "epsilon": 1e-2,
+            "momentum": 0.5,
+            "kernel_initializer": convolution_initializer(3),
+        },
+    ),
+    "head": (
+        ElasticHead,
+        {
+            "num_classes": 5,
+            "feature_width": 12,
+            "head_width": 10,
+            "activation": "relu",
+            "dropout_rate": 0.25,
+            "epsilon": 1e-2,
+            "momentum": 0.5,
+            "kernel_initializer": convolution_initializer(3),
+            "seed": 3,
+        },
+    ),
 }
+
 every_layer = pytest.mark.parametrize(("kind", "options"), LAYERS.values(), ids=LAYERS)
 
 
@@ -88,7 +141,8 @@ def test_mixed_precision_computes_in_half_and_keeps_float32_weights(kind: type, 
         loss = tf.reduce_sum(tf.cast(outputs, tf.float32) ** 2)
     gradients = tape.gradient(loss, [weight.value for weight in half.trainable_weights])
 
-    assert outputs.dtype == policy.removeprefix("mixed_")
+    is_head = kind is ElasticHead  # whose logits are float32
+    assert outputs.dtype == ("float32" if is_head else policy.removeprefix("mixed_"))
     assert {weight.dtype for weight in half.weights} == {"float32"}
     assert {gradient.dtype for gradient in gradients if gradient is not None} == {tf.float32}
     assert_close(outputs, exact(inputs), 0.05 if "b" in policy else 0.01)
@@ -100,7 +154,8 @@ def test_shape_is_known_before_the_call(kind: type, options: dict) -> None:
     layer.build((None, None, None, 8))
 
     assert layer.compute_output_shape(inputs.shape) == tuple(layer(inputs).shape)
-    assert layer.compute_output_shape((None, None, None, 8))[:3] == (None, None, None)
+    if kind is not ElasticHead:  # whose output has no height and width
+        assert layer.compute_output_shape((None, None, None, 8))[:3] == (None, None, None)
 
 
 def test_fresh_weights_follow_a_seed_and_differ_between_the_convolutions_of_a_block() -> None:
@@ -117,3 +172,19 @@ def test_fresh_weights_follow_a_seed_and_differ_between_the_convolutions_of_a_bl
     pointwise = [kernel for kernel in first if kernel.shape == (1, 1, 8, 8)]
     assert len(pointwise) == 4
     assert len({kernel.tobytes() for kernel in pointwise}) == 4
+
+
+def test_a_dense_layer_uses_its_first_input_channels_and_survives_json() -> None:
+    layer = ElasticDense(5, "he_normal", name="mine")
+    layer.build((None, 8))
+    randomize(layer)
+    inputs = random_inputs()[:, 0, 0]
+    kernel, bias = layer.static_weights(3)
+
+    assert_close(layer(inputs[:, :3]), inputs[:, :3] @ kernel + bias)
+    assert kernel.shape == (3, 5)
+    config = json.loads(json.dumps(keras.layers.serialize(layer)))
+    assert config["registered_name"] == "ofa_tf>ElasticDense"
+    again = keras.layers.deserialize(config)
+    assert again.get_config() == layer.get_config()
+    assert again.compute_output_shape((2, 8)) == (2, 5)
