@@ -26,10 +26,11 @@ test-long: $(STAMP) ## what `make test` leaves out for its time: more spaces bes
 test-fast: $(STAMP) ## `make test` without the slow tests and without coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long"
 
-lint: $(STAMP) ## ruff (rules and formatting) and mypy
+lint: $(STAMP) ## ruff (rules and formatting), mypy, and the order of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 bench: $(STAMP) ## training throughput on this machine
 	$(BIN)/python tools/bench_training.py
@@ -38,7 +39,7 @@ bench-export: $(STAMP) ## what each rewrite of an exported network gains on this
 	$(BIN)/python tools/bench_export.py
 
 clean: ## remove build output and caches; keeps .venv and runs/
-	rm -rf build dist ofa_tf.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist ofa_tf.egg-info .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find ofa_tf tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An existing .venv keeps its Python. One whose pip does not run (an interrupted install, a removed Python) is made anew.

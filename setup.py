@@ -31,6 +31,7 @@ REQUIREMENTS = [
     "ai-edge-litert>=2.3",
     "importlib_resources>=7.1",  # tensorflow-datasets uses it on every Python but declares it only for old ones.
     "keras>=3.12",
+    "lazy_loader>=0.6",
     "litert-quantizer>=0.11",
     "numpy>=2.2",
     "scikit-learn>=1.7",
@@ -52,6 +53,7 @@ TEST_REQUIREMENTS = [
 ]
 DEV_REQUIREMENTS = [
     *TEST_REQUIREMENTS,
+    "import-linter>=2.17",
     "mypy>=2.4",
     "ruff>=0.17",
 ]
@@ -66,6 +68,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10",
     packages=find_packages(include=["ofa_tf", "ofa_tf.*"]),
+    package_data={"ofa_tf": ["*.pyi"]},
     install_requires=REQUIREMENTS,
     extras_require={"test": TEST_REQUIREMENTS, "dev": DEV_REQUIREMENTS, "pytorch": ["torch>=2.6"]},
     classifiers=[
