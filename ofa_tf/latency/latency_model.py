@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.rank_correlation import rank_correlation
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.pieces import part_key
 from ofa_tf.space.arch import Arch
@@ -145,22 +146,6 @@ class LatencyModel:
             index = (image, *(genes[:, gene] for gene in part.genes))
             total += latency_ms[index] * active[:, number]
         return total
-
-
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Spearman's rank correlation; `None` for fewer than three values or all equal ones."""
-    if len(first) < 3:
-        return None
-    ranks = [_ranks(np.asarray(values, float)) for values in (first, second)]
-    if min(rank.std() for rank in ranks) == 0:
-        return None
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks, equal values sharing the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
 def _lookup_tables(space: SearchSpace, table: LatencyTable) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.rank_correlation import rank_correlation
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.space.search_space import SearchSpace
 
@@ -43,7 +44,6 @@ class AccuracyPredictor:
         Raises:
             InputError: If the table has fewer than 10 entries.
         """
-        from scipy.stats import spearmanr
         from sklearn.linear_model import RidgeCV
         from sklearn.model_selection import KFold, cross_val_predict
 
@@ -56,11 +56,10 @@ class AccuracyPredictor:
         model = RidgeCV(_ALPHAS).fit(features, table.top1)
         folds = KFold(_FOLDS, shuffle=True, random_state=0)
         predicted = cross_val_predict(RidgeCV(_ALPHAS), features, table.top1, cv=folds)
-        varies = np.ptp(table.top1) > 0 and np.ptp(predicted) > 0
         report = {
             "num_archs": len(table.top1),
             "rmse": float(np.sqrt(np.mean((predicted - table.top1) ** 2))),
-            "rank_correlation": float(spearmanr(predicted, table.top1).statistic) if varies else None,
+            "rank_correlation": rank_correlation(predicted, table.top1),
         }
         return cls(table.space, model.coef_, float(model.intercept_), report)
 
