@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Constraint, Limits
 from ofa_tf.search.evolution import EvolutionSettings, evolve
+from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
 from ofa_tf.space import costs
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace

@@ -18,11 +18,11 @@ from ofa_tf.latency.piece_models import block_model_converter
 from ofa_tf.latency.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.report.scatter import scatter_svg
-from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import Found, find_arch, make_constraints
+from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.to_tflite import to_tflite
@@ -299,7 +299,7 @@ def search_under(
     with progress_bar(1, "search", "generation") as bar:
         found = find_arch(
             workdir.space,
-            AccuracyPredictor.fit(table),
+            fit_predictor(table),
             constraints,
             seed,
             settings,

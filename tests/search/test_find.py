@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.find import find_arch, make_constraints
+from ofa_tf.search.predictors.ridge_predictor import RidgePredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import estimate_peak_ram_bytes, estimate_size_bytes, num_macs
 from tests.support.spaces import MICRO
@@ -15,13 +15,13 @@ _FAST = EvolutionSettings(population_size=20, num_generations=20)
 
 
 @pytest.fixture(scope="module")
-def predictor() -> AccuracyPredictor:
+def predictor() -> RidgePredictor:
     genes = MICRO.sample_genes(np.random.default_rng(0), 60)
     top1 = 0.5 + 0.01 * MICRO.canonical_genes(genes).sum(axis=1)
-    return AccuracyPredictor.fit(AccuracyTable(MICRO, genes, top1, "validation", "net"))
+    return RidgePredictor.fit(AccuracyTable(MICRO, genes, top1, "validation", "net"))
 
 
-def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: AccuracyPredictor) -> None:
+def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: RidgePredictor) -> None:
     finals: list[Arch] = []
 
     def measure(arch: Arch) -> float:
@@ -39,7 +39,7 @@ def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: 
 
 
 def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_limits(
-    predictor: AccuracyPredictor,
+    predictor: RidgePredictor,
 ) -> None:
     genes = MICRO.sample_genes(np.random.default_rng(2), 30)
     macs = num_macs(MICRO, genes, 10)
@@ -59,13 +59,13 @@ def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_li
         )
 
 
-def test_without_a_final_the_best_prediction_wins(predictor: AccuracyPredictor) -> None:
+def test_without_a_final_the_best_prediction_wins(predictor: RidgePredictor) -> None:
     found = find_arch(MICRO, predictor, make_constraints(MICRO, 10, Limits(macs=1e12)), 0, _FAST)
     assert found.arch == MICRO.canonical(MICRO.largest())
     assert found.measured_top1 is None
 
 
-def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
+def test_every_limit_is_kept(predictor: RidgePredictor) -> None:
     middle = MICRO.decode_one((MICRO.gene_counts - 1) // 2)
     limits = {
         "latency_ms": 2.0,
