@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Constraint, is_feasible
 from ofa_tf.space.arch import Arch
@@ -24,11 +25,20 @@ class Final:
         num_finalists: How many of the best predicted archs are measured.
         known: Archs measured before, on the same split; the best of those within
             the constraints takes part with the accuracy that it has there.
+
+    Raises:
+        InputError: If nothing is to be measured.
     """
 
     measure: Callable[[Arch], float]
     num_finalists: int = 5
     known: AccuracyTable | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_finalists < 1:
+            raise InputError(
+                f"Expected `num_finalists` to be at least 1. Received: num_finalists={self.num_finalists}."
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import search_arch
 from ofa_tf.search.constraints import Limits, make_constraints
@@ -59,6 +60,11 @@ def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_li
         assert found.predicted_top1 == pytest.approx(
             min(1.0, float(predictor.predict(MICRO.encode(found.arch)[None])[0]))
         )
+
+
+def test_a_final_of_nobody_is_refused() -> None:
+    with pytest.raises(InputError, match=r"Expected `num_finalists` to be at least 1. Received: num_finalists=0"):
+        Final(lambda arch: 0.5, num_finalists=0)
 
 
 def test_without_a_final_the_best_prediction_wins(predictor: AccuracyPredictor) -> None:
