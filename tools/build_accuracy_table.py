@@ -13,11 +13,12 @@ from absl import flags
 from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.summary import format_correlation
-from ofa_tf.search.accuracy_predictor import MIN_ENTRIES, AccuracyPredictor
+from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR
+from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.workflow.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ENTRIES)
+_NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ARCHS_FOR_PREDICTOR)
 _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
 
 
@@ -32,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
     if len(table.top1) > _NUM_ARCHS.value:
         print(f"the table already had {len(table.top1)} subnets: nothing was measured")
     print(f"{len(table.top1)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {table.split}")
-    report = AccuracyPredictor.fit(table).report
+    report = fit_predictor(table).report
     correlation = format_correlation(report["rank_correlation"])
     print(f"accuracy predictor, cross-validated: RMSE {report['rmse']:.2%}, rank correlation {correlation}")
     print(f"written to {workdir.accuracy_table_path}")

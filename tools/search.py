@@ -13,6 +13,7 @@ from absl import flags
 
 from ofa_tf.base import command_line, files
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.workflow.workdir import Workdir
@@ -23,10 +24,7 @@ _LATENCY_TABLE = flags.DEFINE_string(
     "latency_table", None, "Latency table of the device; by default the one in the folder of the run."
 )
 _PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the shipped model.")
-_LATENCY = flags.DEFINE_float("max_latency_ms", None, "Largest predicted latency, milliseconds.")
-_MACS = flags.DEFINE_float("max_macs", None, "Largest number of multiply-accumulates.")
-_SIZE = flags.DEFINE_float("max_size_bytes", None, "Largest estimated size of the weights.")
-_PEAK_RAM = flags.DEFINE_float("max_peak_ram_bytes", None, "Largest estimated memory of the activations.")
+_LIMITS = {name: flags.DEFINE_float(f"max_{name}", None, CONSTRAINT_KINDS[name].help) for name in CONSTRAINT_KINDS}
 _GENERATIONS = flags.DEFINE_integer("num_generations", 500, "Generations of the evolution.")
 _POPULATION = flags.DEFINE_integer("population_size", 100, "Size of its population.")
 _FINALISTS = flags.DEFINE_integer(
@@ -38,10 +36,10 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", require
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    limits = Limits(_LATENCY.value, _MACS.value, _SIZE.value, _PEAK_RAM.value)
+    limits = Limits(**{name: flag.value for name, flag in _LIMITS.items()})
     workdir = Workdir(_WORKDIR.value)
     table = Path(_LATENCY_TABLE.value) if _LATENCY_TABLE.value else None
-    workdir.check_tables(_DEVICE.value if _LATENCY.value is not None else None, _PRECISION.value, table)
+    workdir.check_tables(_DEVICE.value if limits.latency_ms is not None else None, _PRECISION.value, table)
     files.check_output(_OUTPUT.value)
     files.check_replaceable(_OUTPUT.value, "arch")
     settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)

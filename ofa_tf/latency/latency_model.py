@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.rank_correlation import rank_correlation
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.part_type import PlainPart
@@ -148,22 +149,6 @@ class LatencyModel:
 def _piece_latency(table: LatencyTable) -> Callable[[PlainPart, int], float]:
     """The latency of a part's piece, milliseconds, for an input size."""
     return lambda part, input_size: table.latency_ms(part.latency_key, input_size)
-
-
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Spearman's rank correlation; `None` for fewer than three values or all equal ones."""
-    if len(first) < 3:
-        return None
-    ranks = [_ranks(np.asarray(values, float)) for values in (first, second)]
-    if min(rank.std() for rank in ranks) == 0:
-        return None
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks, equal values sharing the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
 def _fit_power(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:

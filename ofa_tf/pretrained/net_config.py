@@ -1,25 +1,22 @@
-"""Reading `net.config`, the JSON that the PyTorch implementation describes its specialized networks by."""
+"""Reading `net.config`, the JSON that the PyTorch implementation describes its specialized networks by.
 
-from collections.abc import Iterable, Iterator, Mapping
+A net.config lists the layers of one network; it names neither a search space nor the choices made in one. So it is
+first brought to the names that parts have here (`DescribedNetwork`), and then the search spaces are tried one by one.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from ofa_tf.base.errors import InputError
+from ofa_tf.pretrained.part_matching import DescribedNetwork, find_arch
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.presets import get_search_space, list_search_spaces
 from ofa_tf.space.search_space import SearchSpace
 
 _ACTIVATIONS = {"relu": "relu", "relu6": "relu6", "h_swish": "hard_swish"}
-# What parts are that do not say it, and net.configs do.
-_FIXED = {
-    "kernel_size": 3,
-    "activation": "relu",
-    "groups": 1,
-    "downsample": "avgpool_conv",
-    "has_depthwise": True,
-}
+
+# What a document that is no net.config, or a damaged one, makes the readers below raise.
+_MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
 
 
 def arch_from_net_config(config: Mapping[str, Any]) -> Arch:
@@ -32,146 +29,145 @@ def arch_from_net_config(config: Mapping[str, Any]) -> Arch:
     Raises:
         InputError: If it describes no network of the known search spaces.
     """
-    try:
-        blocks, ends = list(_blocks(config)), _ends(config)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError) as error:
-        reason = f"one without {error}" if isinstance(error, KeyError) else f"a malformed one ({error})"
-        raise InputError(
-            f"Expected the net.config of a MobileNetV3, ProxylessNAS or ResNet50D. Received: {reason}."
-        ) from error
+    network = _read_network(config)
     for name in list_search_spaces():
         space = get_search_space(name)
-        genes = _match(space, blocks, ends)
-        if genes is None:
-            continue
-        genes[space.image_size_gene] = len(space.image_sizes) - 1
-        arch = space.decode_one(genes)
-        if _agrees(space, arch, blocks, ends):
+        arch = find_arch(space, network)
+        if arch is not None:
             _check_normalization(config.get("bn"), space)
             return arch
     raise InputError(
         f"Expected the net.config of a subnet of one of the spaces {list_search_spaces()}. Received: a "
-        f"{config.get('name')} of {len(blocks)} blocks that is none."
+        f"{config.get('name')} of {len(network.blocks)} blocks that is none."
     )
 
 
-def _blocks(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What matters of each block, under the names of `MBConv` and `Bottleneck`."""
-    for block in config["blocks"]:
-        if block["name"] == "ResNetBottleneckBlock":
-            yield {
-                "in_channels": block["in_channels"],
-                "middle_channels": block["mid_channels"],
-                "out_channels": block["out_channels"],
-                "stride": block["stride"],
-                "kernel_size": block["kernel_size"],
-                "activation": _ACTIVATIONS[block["act_func"]],
-                "groups": block["groups"] or 1,
-                "downsample": block["downsample_mode"],
-            }
-            continue
-        conv = block.get("mobile_inverted_conv") or block["conv"]
-        middle = conv["mid_channels"] or round(conv["in_channels"] * conv["expand_ratio"])
-        yield {
-            "in_channels": conv["in_channels"],
-            "middle_channels": middle,
-            "out_channels": conv["out_channels"],
-            "kernel_size": conv["kernel_size"],
-            "stride": conv["stride"],
-            "activation": _ACTIVATIONS[conv["act_func"]],
-            "has_depthwise": conv.get("groups") is None,
-            "has_residual": block["shortcut"] is not None,
-            "has_expand": conv["expand_ratio"] != 1,
-            "has_squeeze": bool(conv["use_se"]),
-        }
-
-
-def _ends(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What matters of the stem and the head."""
-    if config["name"] == "ResNets":
-        stem = config["input_stem"]
-        middle, output = stem[0]["out_channels"], stem[-1]["out_channels"]
-        convolutions = [layer.get("conv", layer) for layer in stem]
-        return {
-            "stem": {
-                "middle_channels": middle,
-                "out_channels": output,
-                "depth": len(stem) - 2,
-                "kernel_size": _only(layer["kernel_size"] for layer in convolutions),
-                "activation": _only(_ACTIVATIONS[layer["act_func"]] for layer in convolutions),
-            },
-            "head": {"feature_width": 0, "head_width": 0},
-        }
-    first, mix = config["first_conv"], config["feature_mix_layer"]
-    final = config.get("final_expand_layer")
-    return {
-        "stem": {
-            "out_channels": first["out_channels"],
-            "kernel_size": first["kernel_size"],
-            "stride": first["stride"],
-            "activation": _ACTIVATIONS[first["act_func"]],
-        },
-        "head": {
-            "feature_width": (final or mix)["out_channels"],
-            "head_width": mix["out_channels"] if final else 0,
-            "activation": _only(_ACTIVATIONS[layer["act_func"]] for layer in (final, mix) if layer),
-        },
-    }
-
-
-def _only(values: Iterable[Any]) -> Any:
-    """The one value that all are; several are no network that is known."""
-    (value,) = set(values)
-    return value
-
-
 def _check_normalization(config: Mapping[str, Any] | None, space: SearchSpace) -> None:
-    eps = (config or {}).get("eps", space.batch_norm_epsilon)
-    if eps != space.batch_norm_epsilon or (config or {}).get("ws_eps") is not None:
+    """Check that batch normalization is computed as in `space`; what is not said is taken to be.
+
+    Raises:
+        InputError: If it is not.
+    """
+    said = config or {}
+    epsilon = said.get("eps", space.batch_norm_epsilon)
+    has_weight_standardization = said.get("ws_eps") is not None
+    if epsilon != space.batch_norm_epsilon or has_weight_standardization:
         raise InputError(
             f"Expected the batch normalization of {space.name}: eps {space.batch_norm_epsilon:g}, no weight "
             f"standardization. Received: bn={config}. Such a network cannot be imported."
         )
 
 
-def _match(space: SearchSpace, blocks: list[dict[str, Any]], ends: dict[str, dict[str, Any]]) -> np.ndarray | None:
-    """Genes of the arch of `space` that has these parts; `None` if there is none."""
-    genes = np.zeros(space.num_genes, np.int32)
-    remaining = list(blocks)
-    for part in space.parts:
-        if part.stage is not None and part.position >= space.stages[part.stage].depths[0]:
-            # May be skipped: it is there if the next block continues the stage.
-            previous = blocks[len(blocks) - len(remaining) - 1]
-            if not remaining or remaining[0]["out_channels"] != previous["out_channels"]:
-                continue
-        if part.name == "stem":
-            wanted = ends["stem"]
-        elif part.name == "head":
-            wanted = {"in_channels": blocks[-1]["out_channels"], **ends["head"]}
-        elif remaining:
-            wanted = remaining.pop(0)
+# --- reading -----------------------------------------------------------------
+
+
+def _read_network(config: Mapping[str, Any]) -> DescribedNetwork:
+    try:
+        blocks = [_read_block(block) for block in config["blocks"]]
+        if config["name"] == "ResNets":
+            stem = _read_deep_stem(config["input_stem"])
+            head = {"feature_width": 0, "head_width": 0}
         else:
-            return None
-        found = [index for index in np.ndindex(part.options.shape) if _fits(part.options[index], wanted)]
-        if not found:
-            return None
-        for gene, value in zip(part.genes, found[0], strict=True):
-            genes[gene] = value
-        if part.stage is not None:
-            depths = space.stages[part.stage].depths
-            if part.position + 1 in depths:
-                genes[space.depth_genes.start + part.stage] = depths.index(part.position + 1)
-    return None if remaining else genes
+            stem = _read_stem(config["first_conv"])
+            head = _read_head(config["feature_mix_layer"], config.get("final_expand_layer"))
+        return DescribedNetwork(stem, blocks, head)
+    except _MALFORMED as error:
+        reason = f"a malformed one ({error})"
+        if isinstance(error, KeyError):
+            reason = f"one without {error}"
+        raise InputError(
+            f"Expected the net.config of a MobileNetV3, ProxylessNAS or ResNet50D. Received: {reason}."
+        ) from error
 
 
-def _agrees(space: SearchSpace, arch: Arch, blocks: list[dict[str, Any]], ends: dict[str, dict[str, Any]]) -> bool:
-    """Whether the parts of an arch are those that are wanted: choices that several parts share may contradict."""
-    parts = space.plain_parts(arch)
-    wanted: list[dict[str, Any]] = [ends["stem"], *blocks, {**ends["head"], "in_channels": blocks[-1]["out_channels"]}]
-    return len(parts) == len(wanted) and all(map(_fits, parts.values(), wanted))
+def _read_block(block: Mapping[str, Any]) -> dict[str, Any]:
+    if block["name"] == "ResNetBottleneckBlock":
+        return _read_bottleneck(block)
+    # The name of the convolutions depends on the generation of the PyTorch implementation.
+    conv = block.get("mobile_inverted_conv") or block["conv"]
+    return _read_mbconv(conv, has_residual=block["shortcut"] is not None)
 
 
-def _fits(part: PlainPart, wanted: Mapping[str, Any]) -> bool:
-    """Whether a part has all the wanted values."""
-    values = {**_FIXED, **vars(part), "has_squeeze": bool(getattr(part, "squeeze_channels", 0))}
-    return all(name in values and values[name] == value for name, value in wanted.items())
+def _read_bottleneck(block: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "in_channels": block["in_channels"],
+        "middle_channels": block["mid_channels"],
+        "out_channels": block["out_channels"],
+        "stride": block["stride"],
+        "kernel_size": block["kernel_size"],
+        "activation": _ACTIVATIONS[block["act_func"]],
+        "groups": block["groups"] or 1,
+        "downsample": block["downsample_mode"],
+    }
+
+
+def _read_mbconv(conv: Mapping[str, Any], has_residual: bool) -> dict[str, Any]:
+    middle_channels = conv["mid_channels"]
+    if not middle_channels:
+        middle_channels = round(conv["in_channels"] * conv["expand_ratio"])
+    return {
+        "in_channels": conv["in_channels"],
+        "middle_channels": middle_channels,
+        "out_channels": conv["out_channels"],
+        "kernel_size": conv["kernel_size"],
+        "stride": conv["stride"],
+        "activation": _ACTIVATIONS[conv["act_func"]],
+        "has_depthwise": conv.get("groups") is None,  # a number of groups means a grouped convolution instead
+        "has_residual": has_residual,
+        "has_expand": conv["expand_ratio"] != 1,
+        "has_squeeze": bool(conv["use_se"]),
+    }
+
+
+def _read_stem(conv: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "out_channels": conv["out_channels"],
+        "kernel_size": conv["kernel_size"],
+        "stride": conv["stride"],
+        "activation": _ACTIVATIONS[conv["act_func"]],
+    }
+
+
+def _read_deep_stem(layers: list[Mapping[str, Any]]) -> dict[str, Any]:
+    # The optional second convolution has a residual connection, and stands in a document inside the document.
+    convolutions = [layer.get("conv", layer) for layer in layers]
+    kernel_sizes = [conv["kernel_size"] for conv in convolutions]
+    activations = [_ACTIVATIONS[conv["act_func"]] for conv in convolutions]
+    return {
+        "middle_channels": layers[0]["out_channels"],
+        "out_channels": layers[-1]["out_channels"],
+        "depth": len(layers) - 2,
+        "kernel_size": _only(kernel_sizes),
+        "activation": _only(activations),
+    }
+
+
+def _read_head(mix: Mapping[str, Any], expand: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What matters of the head.
+
+    Args:
+        mix: Its last convolution.
+        expand: The one before, which only some networks have.
+    """
+    if not expand:
+        return {
+            "feature_width": mix["out_channels"],
+            "head_width": 0,
+            "activation": _ACTIVATIONS[mix["act_func"]],
+        }
+    activations = [_ACTIVATIONS[layer["act_func"]] for layer in (expand, mix)]
+    return {
+        "feature_width": expand["out_channels"],
+        "head_width": mix["out_channels"],
+        "activation": _only(activations),
+    }
+
+
+def _only(values: Iterable[Any]) -> Any:
+    """The one value that all are; networks with several are none that is known.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    (value,) = set(values)
+    return value

@@ -5,9 +5,37 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_SIZE, _MARGIN = 480, 64  # of the plotted area and around it, pixels
-_TICK_STEPS = (1, 2, 2.5, 5, 10)
-_TICKS = 6  # at most, about
+_AREA_PX = 480  # height and width of the plotted area
+_MARGIN_PX = 64  # around it, for labels
+_TOTAL_PX = _AREA_PX + 2 * _MARGIN_PX
+_END_PX = _MARGIN_PX + _AREA_PX  # the area's right and lower edge
+_MIDDLE_PX = _MARGIN_PX + _AREA_PX / 2
+
+_APPROXIMATE_NUM_TICKS = 6
+_ROUND_FACTORS = (1, 2, 2.5, 5)  # times a power of ten
+_ROUNDING = 1e-9  # relative; a step that is too short by this much will do
+
+
+class _Area:
+    """The plotted area: a square whose two axes have the same scale.
+
+    Args:
+        ticks: Ascending values at equal distances; the first and the last are the area's edges.
+    """
+
+    def __init__(self, ticks: np.ndarray) -> None:
+        self.ticks = ticks
+        self.low = ticks[0]
+        self.high = ticks[-1]
+
+    def x_px(self, value: float) -> float:
+        """Where a value lies on the horizontal axis, pixels from the left."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(_MARGIN_PX + share * _AREA_PX, 2)
+
+    def y_px(self, value: float) -> float:
+        """Where a value lies on the vertical axis, pixels from the top."""
+        return round(_TOTAL_PX - self.x_px(value), 2)
 
 
 def scatter_svg(
@@ -32,53 +60,93 @@ def scatter_svg(
         The text of an SVG file.
     """
     values = np.concatenate([np.asarray(measured, float), np.asarray(predicted, float)])
-    ticks = _ticks(float(values.min()), float(values.max()))
-    low, high = ticks[0], ticks[-1]
-    end = _MARGIN + _SIZE
+    area = _Area(_make_ticks(float(values.min()), float(values.max())))
+    elements = [
+        _clip_path(),
+        *_grid(area),
+        *_diagonals(area, tolerance),
+        *_points(area, measured, predicted),
+        _text(_MIDDLE_PX, _MARGIN_PX / 2, f"{title} (dashed: {tolerance:.0%} off)", "middle"),
+        _text(_MIDDLE_PX, _TOTAL_PX - 16, measured_label, "middle"),
+        _text(-_MIDDLE_PX, 18, predicted_label, "middle", ' transform="rotate(-90)"'),
+    ]
+    return _document(elements)
 
-    def across(value: float) -> float:
-        return round(_MARGIN + (value - low) / (high - low) * _SIZE, 2)
 
-    def up(value: float) -> float:
-        return round(2 * _MARGIN + _SIZE - across(value), 2)
+def _document(elements: Sequence[str]) -> str:
+    size = f'width="{_TOTAL_PX}" height="{_TOTAL_PX}"'
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">',
+        f'<rect {size} fill="white"/>',
+        *elements,
+        "</svg>",
+        "",
+    ]
+    return "\n".join(lines)
 
-    shapes = [f'<clipPath id="area"><rect x="{_MARGIN}" y="{_MARGIN}" width="{_SIZE}" height="{_SIZE}"/></clipPath>']
-    for tick in ticks:
-        x, y = across(tick), up(tick)
-        shapes.append(f'<path d="M{x} {_MARGIN}V{end}M{_MARGIN} {y}H{end}" stroke="#ddd"/>')
-        shapes.append(_text(x, end + 18, f"{tick:g}", "middle"))
-        shapes.append(_text(_MARGIN - 8, y + 4, f"{tick:g}", "end"))
+
+def _clip_path() -> str:
+    """What keeps the diagonals within the area."""
+    rectangle = f'<rect x="{_MARGIN_PX}" y="{_MARGIN_PX}" width="{_AREA_PX}" height="{_AREA_PX}"/>'
+    return f'<clipPath id="area">{rectangle}</clipPath>'
+
+
+def _grid(area: _Area) -> list[str]:
+    """At each tick, a line up, a line across and their labels."""
+    elements = []
+    for tick in area.ticks:
+        x, y = area.x_px(tick), area.y_px(tick)
+        lines = f"M{x} {_MARGIN_PX}V{_END_PX}M{_MARGIN_PX} {y}H{_END_PX}"
+        elements.append(f'<path d="{lines}" stroke="#ddd"/>')
+        elements.append(_text(x, _END_PX + 18, f"{tick:g}", "middle"))
+        elements.append(_text(_MARGIN_PX - 8, y + 4, f"{tick:g}", "end"))
+    return elements
+
+
+def _diagonals(area: _Area, tolerance: float) -> list[str]:
+    """The line of perfect predictions between two dashed ones."""
+    elements = []
     for factor in (1 - tolerance, 1.0, 1 + tolerance):
-        dash = "" if factor == 1 else ' stroke-dasharray="6 4"'
-        line = f"M{across(low)} {up(factor * low)}L{across(high)} {up(factor * high)}"
-        shapes.append(f'<path d="{line}" stroke="#888"{dash} clip-path="url(#area)"/>')
-    for x_value, y_value in zip(measured, predicted, strict=True):
-        shapes.append(f'<circle cx="{across(x_value)}" cy="{up(y_value)}" r="3.5" fill="#1f5fa8" fill-opacity="0.7"/>')
-    middle, total = _MARGIN + _SIZE / 2, 2 * _MARGIN + _SIZE
-    shapes.append(_text(middle, _MARGIN / 2, f"{title} (dashed: {tolerance:.0%} off)", "middle"))
-    shapes.append(_text(middle, total - 16, measured_label, "middle"))
-    shapes.append(_text(-middle, 18, predicted_label, "middle", ' transform="rotate(-90)"'))
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{total}" height="{total}" font-family="sans-serif"'
-            ' font-size="13">',
-            f'<rect width="{total}" height="{total}" fill="white"/>',
-            *shapes,
-            "</svg>",
-            "",
-        ]
-    )
+        start = f"{area.x_px(area.low)} {area.y_px(factor * area.low)}"
+        end = f"{area.x_px(area.high)} {area.y_px(factor * area.high)}"
+        dashes = ' stroke-dasharray="6 4"'
+        if factor == 1:
+            dashes = ""
+        elements.append(f'<path d="M{start}L{end}" stroke="#888"{dashes} clip-path="url(#area)"/>')
+    return elements
 
 
-def _text(x: float, y: float, text: str, anchor: str, more: str = "") -> str:
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{more}>{html.escape(text)}</text>'
+def _points(
+    area: _Area,
+    measured: Sequence[float] | np.ndarray,
+    predicted: Sequence[float] | np.ndarray,
+) -> list[str]:
+    elements = []
+    for measured_value, predicted_value in zip(measured, predicted, strict=True):
+        x, y = area.x_px(measured_value), area.y_px(predicted_value)
+        elements.append(f'<circle cx="{x}" cy="{y}" r="3.5" fill="#1f5fa8" fill-opacity="0.7"/>')
+    return elements
 
 
-def _ticks(low: float, high: float) -> np.ndarray:
+def _text(x: float, y: float, text: str, anchor: str, attributes: str = "") -> str:
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{attributes}>{html.escape(text)}</text>'
+
+
+def _make_ticks(low: float, high: float) -> np.ndarray:
     """Round numbers from at most `low` to at least `high`, evenly spaced."""
     if high <= low:
         low, high = 0.9 * low, 1.1 * high
-    rough = (high - low) / (_TICKS - 1)
-    power = 10 ** np.floor(np.log10(rough))
-    step = next(factor * power for factor in _TICK_STEPS if factor * power >= rough * (1 - 1e-9))
-    return step * np.arange(np.floor(low / step), np.ceil(high / step) + 1)
+    step = _round_step((high - low) / (_APPROXIMATE_NUM_TICKS - 1))
+    first = np.floor(low / step)
+    last = np.ceil(high / step)
+    return step * np.arange(first, last + 1)
+
+
+def _round_step(at_least: float) -> float:
+    """The smallest round number that is not below another number."""
+    power = 10 ** np.floor(np.log10(at_least))
+    for factor in _ROUND_FACTORS:
+        step = factor * power
+        if step >= at_least * (1 - _ROUNDING):
+            return step
+    return 10 * power

@@ -1,4 +1,4 @@
-"""`AccuracyTable`: measured accuracies of a sample of subnets."""
+"""`AccuracyTable`: measured accuracies of a sample of subnets, and how one comes to be."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -32,11 +32,16 @@ class AccuracyTable:
 
     def save(self, path: str | Path) -> None:
         """Write the table as JSON, atomically."""
-        entries = [
-            {"arch": arch.to_dict(), "top1": float(top1)}
-            for arch, top1 in zip(self.space.decode(self.genes), self.top1, strict=True)
-        ]
-        payload = {"space": self.space.name, "split": self.split, "network": self.network, "entries": entries}
+        archs = self.space.decode(self.genes)
+        entries = []
+        for arch, top1 in zip(archs, self.top1, strict=True):
+            entries.append({"arch": arch.to_dict(), "top1": float(top1)})
+        payload = {
+            "space": self.space.name,
+            "split": self.split,
+            "network": self.network,
+            "entries": entries,
+        }
         files.write_json(path, "accuracy_table", payload)
 
     @classmethod
@@ -48,16 +53,21 @@ class AccuracyTable:
         """
         document = files.read_json(path, "accuracy_table", hint="Build one with tools/build_accuracy_table.py.")
         try:
-            archs = [Arch.from_dict(entry["arch"]) for entry in document["entries"]]
-            top1 = np.array([entry["top1"] for entry in document["entries"]], float)
-            split, network = document["split"], document["network"]
-            genes = space.encode(archs)
+            entries = document["entries"]
+            archs = [Arch.from_dict(entry["arch"]) for entry in entries]
+            top1 = np.array([entry["top1"] for entry in entries], float)
+            return cls(
+                space=space,
+                genes=space.encode(archs),
+                top1=top1,
+                split=document["split"],
+                network=document["network"],
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"Expected {path} to be a complete accuracy table of {space.name}. Received: {error!r}. "
                 "Build it again with tools/build_accuracy_table.py."
             ) from error
-        return cls(space, genes, top1, split, network)
 
 
 def sample_archs(space: SearchSpace, num_archs: int, seed: int) -> list[Arch]:
@@ -68,11 +78,20 @@ def sample_archs(space: SearchSpace, num_archs: int, seed: int) -> list[Arch]:
     """
     if num_archs < 1:
         raise InputError(f"Expected `num_archs` to be at least 1. Received: num_archs={num_archs}.")
+
+    smallest_size = space.image_sizes[0]
+    largest_size = space.image_sizes[-1]
     ends = [
-        arch(size) for size in (space.image_sizes[0], space.image_sizes[-1]) for arch in (space.largest, space.smallest)
+        space.largest(smallest_size),
+        space.smallest(smallest_size),
+        space.largest(largest_size),
+        space.smallest(largest_size),
     ]
-    genes = space.sample_genes(np.random.default_rng(seed), max(0, num_archs - len(ends)))
-    return [*ends, *space.decode(space.canonical_genes(genes))][:num_archs]
+
+    num_random = max(0, num_archs - len(ends))
+    genes = space.sample_genes(np.random.default_rng(seed), num_random)
+    randoms = space.decode(space.canonical_genes(genes))
+    return [*ends, *randoms][:num_archs]
 
 
 def build_accuracy_table(
@@ -95,17 +114,20 @@ def build_accuracy_table(
         known: A table to continue; one of another network or split is ignored.
         on_measured: Called with the table so far after each arch.
     """
-    results: dict[tuple, float] = {}
+    top1_by_genes: dict[tuple[int, ...], float] = {}
     if known is not None and (known.network, known.split) == (network, split):
-        results = {tuple(row): float(top1) for row, top1 in zip(known.genes, known.top1, strict=True)}
+        for row, top1 in zip(known.genes.tolist(), known.top1.tolist(), strict=True):
+            top1_by_genes[tuple(row)] = top1
 
-    def table() -> AccuracyTable:
-        return AccuracyTable(space, np.array(list(results), np.int32), np.array(list(results.values())), split, network)
+    def table_so_far() -> AccuracyTable:
+        rows = np.array(list(top1_by_genes), np.int32)
+        accuracies = np.array(list(top1_by_genes.values()))
+        return AccuracyTable(space, rows, accuracies, split, network)
 
     for arch in archs:
-        key = tuple(space.encode(arch).tolist())
-        if key not in results:
-            results[key] = measure(arch)
+        genes = tuple(space.encode(arch).tolist())
+        if genes not in top1_by_genes:
+            top1_by_genes[genes] = measure(arch)
         if on_measured is not None:
-            on_measured(table())
-    return table()
+            on_measured(table_so_far())
+    return table_so_far()

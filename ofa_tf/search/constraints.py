@@ -1,4 +1,4 @@
-"""`Constraint`: an upper limit on something that is computed from genes."""
+"""`Limits`, what a user allows, and `Constraint`, a limit that can be checked on genes."""
 
 import dataclasses
 import math
@@ -7,7 +7,55 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext, Measure
 from ofa_tf.space.search_space import SearchSpace
+
+_WHOLE_NUMBERS_FROM = 100  # Smaller values are rounded to thousandths, in messages.
+
+
+class Limits:
+    """Upper limits of a search: `Limits(latency_ms=20, size_bytes=4e6)`.
+
+    Args:
+        **limits: By the names of `CONSTRAINT_KINDS`; `None` for no limit.
+
+    Attributes:
+        by_name: The limits that were given, in the order of `CONSTRAINT_KINDS`.
+
+    Raises:
+        InputError: If there is no limit at all, one is not positive, or there is
+            no such kind of limit.
+    """
+
+    def __init__(self, **limits: float | None) -> None:
+        for name in limits:
+            if name not in CONSTRAINT_KINDS:
+                raise InputError(f"Expected limits to be among {list(CONSTRAINT_KINDS)}. Received: {name}.")
+
+        self.by_name: dict[str, float] = {}
+        for name in CONSTRAINT_KINDS:
+            limit = limits.get(name)
+            if limit is not None:
+                self.by_name[name] = limit
+        self._check()
+
+    def _check(self) -> None:
+        if not self.by_name:
+            raise InputError(
+                "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag."
+            )
+        for name, limit in self.by_name.items():
+            if not limit > 0:
+                raise InputError(f"Expected --max_{name} to be above 0. Received: --max_{name}={limit:g}.")
+
+    @property
+    def latency_ms(self) -> float | None:
+        """The limit of the predicted latency, milliseconds; `None` if a search needs no latency table."""
+        return self.by_name.get("latency_ms")
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={limit:g}" for name, limit in self.by_name.items())
+        return f"Limits({shown})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,36 +70,47 @@ class Constraint:
 
     name: str
     limit: float
-    measure: Callable[[np.ndarray], np.ndarray]
+    measure: Measure
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """Upper limits of a search; `None` for no limit.
+def make_constraints(
+    space: SearchSpace,
+    num_classes: int,
+    limits: Limits,
+    *,
+    predict_latency_ms: Callable[[np.ndarray], np.ndarray | float] | None = None,
+    bytes_per_weight: float = 4,
+    bytes_per_value: int = 4,
+) -> list[Constraint]:
+    """Constraints from limits.
 
     Args:
-        latency_ms: Of the predicted latency, milliseconds.
-        macs: Of the multiply-accumulates.
-        size_bytes: Of the estimated size of the weights.
-        peak_ram_bytes: Of the estimated memory of the activations.
+        space: Search space.
+        num_classes: Number of classes.
+        limits: What is limited, and to how much.
+        predict_latency_ms: Latencies, milliseconds, of genes `(n, num_genes)`;
+            needed if they are limited.
+        bytes_per_weight: Of the shipped model: 4 for float32, 1 for int8.
+        bytes_per_value: The same for its activations.
 
     Raises:
-        InputError: If there is no limit at all, or one is not positive.
+        InputError: If latency is limited without a latency model.
     """
-
-    latency_ms: float | None = None
-    macs: float | None = None
-    size_bytes: float | None = None
-    peak_ram_bytes: float | None = None
-
-    def __post_init__(self) -> None:
-        if all(limit is None for limit in vars(self).values()):
-            raise InputError(
-                "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag."
-            )
-        for name, limit in vars(self).items():
-            if limit is not None and not limit > 0:
-                raise InputError(f"Expected --max_{name} to be above 0. Received: --max_{name}={limit:g}.")
+    context = CostContext(
+        space=space,
+        num_classes=num_classes,
+        predict_latency_ms=predict_latency_ms,
+        bytes_per_weight=bytes_per_weight,
+        bytes_per_value=bytes_per_value,
+    )
+    constraints = []
+    for name, limit in limits.by_name.items():
+        kind = CONSTRAINT_KINDS[name]
+        measure = kind.make_measure(context)
+        if measure is None:
+            raise InputError(f"Expected a {kind.needs} with --max_{name}={limit:g}. Received: none.")
+        constraints.append(Constraint(name, limit, measure))
+    return constraints
 
 
 def is_feasible(constraints: Sequence[Constraint], genes: np.ndarray) -> np.ndarray:
@@ -68,9 +127,10 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
     Raises:
         InputError: Naming the smallest value possible.
     """
-    smallest = space.encode(space.smallest())[None]
+    smallest = space.encode(space.smallest())[np.newaxis]
     for constraint in constraints:
         value = float(constraint.measure(smallest)[0])
+        # In this order, a limit that is no number (NaN) is refused, too.
         if not constraint.limit >= value:
             raise InputError(
                 f"Expected --max_{constraint.name} to be at least {_round_up(value)}, that of the smallest subnet of "
@@ -81,4 +141,6 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
 
 def _round_up(value: float) -> float:
     """A number of few digits that is not below `value`."""
-    return math.ceil(value) if value >= 100 else math.ceil(value * 1000) / 1000
+    if value >= _WHOLE_NUMBERS_FROM:
+        return math.ceil(value)
+    return math.ceil(value * 1000) / 1000

@@ -18,11 +18,12 @@ from ofa_tf.latency.piece_models import block_model_converter
 from ofa_tf.latency.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.report.scatter import scatter_svg
-from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
-from ofa_tf.search.constraints import Limits
+from ofa_tf.search.constrained_search import SearchResult, search_arch
+from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.find import Found, find_arch, make_constraints
+from ofa_tf.search.final import Final
+from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.to_tflite import to_tflite
@@ -257,7 +258,7 @@ def search_under(
     num_finalists: int = 5,
     seed: int = 0,
     latency_table: Path | None = None,
-) -> Found:
+) -> SearchResult:
     """Find the best arch under limits, from the workdir's tables.
 
     Args:
@@ -279,12 +280,14 @@ def search_under(
     predict_latency_ms = None
     if limits.latency_ms is not None:
         predict_latency_ms = workdir.latency_model(device_id, precision, latency_table).predict
+    num_bytes = 1 if precision == "int8" else 4
     constraints = make_constraints(
         workdir.space,
         workdir.supernet.num_classes,
         limits,
-        predict_latency_ms,
-        precision,
+        predict_latency_ms=predict_latency_ms,
+        bytes_per_weight=num_bytes,
+        bytes_per_value=num_bytes,
     )
     table = AccuracyTable.load(workdir.accuracy_table_path, workdir.space)
     if table.network != workdir.network_id:
@@ -296,17 +299,18 @@ def search_under(
     def measure(arch: Arch) -> float:
         return workdir.evaluator.top1(arch, _SEARCH_SPLIT)
 
+    final = None
+    if num_finalists:
+        final = Final(measure, num_finalists, table)
     with progress_bar(1, "search", "generation") as bar:
-        found = find_arch(
+        found = search_arch(
             workdir.space,
-            AccuracyPredictor.fit(table),
+            fit_predictor(table),
             constraints,
-            seed,
-            settings,
-            measure if num_finalists else None,
-            num_finalists,
-            table,
-            on_progress(bar),
+            seed=seed,
+            settings=settings,
+            final=final,
+            on_progress=on_progress(bar),
         )
     return dataclasses.replace(found, device=device_id if limits.latency_ms is not None else None, precision=precision)
 

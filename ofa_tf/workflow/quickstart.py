@@ -17,8 +17,8 @@ from ofa_tf.devices.benchmark_results import save_benchmark
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.networks.extraction import extract_subnet
-from ofa_tf.search.accuracy_predictor import MIN_ENTRIES
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR
 from ofa_tf.space import costs
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
@@ -56,7 +56,7 @@ class QuickstartSettings:
     max_accuracy_drop: float = 0.01
 
     def __post_init__(self) -> None:
-        for name, minimum in (("num_archs", MIN_ENTRIES), ("num_networks", MIN_ARCHS_FOR_EXPONENT)):
+        for name, minimum in (("num_archs", MIN_ARCHS_FOR_PREDICTOR), ("num_networks", MIN_ARCHS_FOR_EXPONENT)):
             if getattr(self, name) < minimum:
                 raise InputError(f"Expected `{name}` to be at least {minimum}. Received: {name}={getattr(self, name)}.")
 

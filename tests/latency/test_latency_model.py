@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.latency.latency_model import LatencyModel, rank_correlation
+from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.table_builder import build_latency_table
 from ofa_tf.space.arch import Arch
@@ -109,10 +109,3 @@ def test_image_size_outside_the_measured_range_is_refused(space: SearchSpace, fo
     assert model.predict(space.largest(32)) > 0
     with pytest.raises(InputError, match=r"measured range 28\.\.36. Received: 40"):
         model.predict(space.largest(40))
-
-
-def test_rank_correlation_shares_ranks_of_equal_values() -> None:
-    assert rank_correlation(np.array([1, 2, 2, 3]), np.array([1, 2, 3, 4])) == pytest.approx(0.9486833)
-    assert rank_correlation(np.array([3, 2, 1]), np.array([1, 2, 3])) == pytest.approx(-1)
-    assert rank_correlation(np.array([1, 2]), np.array([1, 2])) is None
-    assert rank_correlation(np.array([1, 1, 1]), np.array([1, 2, 3])) is None

@@ -5,7 +5,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.constraints import Constraint, is_feasible
-from ofa_tf.search.evolution import EvolutionSettings, evolve
+from ofa_tf.search.evolution import EvolutionSettings, Population, Sampler, Survival, evolve
 from ofa_tf.space.costs import num_macs
 from ofa_tf.space.presets import get_search_space
 from tests.support.spaces import MICRO
@@ -79,6 +79,22 @@ def test_the_smallest_possible_budget_that_the_error_names_is_accepted(factor: f
 def test_a_nan_budget_is_refused() -> None:
     with pytest.raises(InputError, match="Received: --max_macs=nan"):
         evolve(MICRO, _score, [_macs(float("nan"))], np.random.default_rng(0), _FAST)
+
+
+def test_survival_keeps_the_best_archs_once_each() -> None:
+    genes = MICRO.sample_genes(np.random.default_rng(5), 4)
+    population = Population(genes[[0, 1, 2, 1, 3]], np.array([0.1, 0.4, 0.3, 0.4, 0.2]))
+    best = Survival(3).select(population)
+    np.testing.assert_array_equal(best.genes, genes[[1, 2, 3]])
+    np.testing.assert_array_equal(best.scores, [0.4, 0.3, 0.2])
+
+
+def test_a_first_population_begins_with_the_smallest_subnet_and_draws_the_others_from_everywhere() -> None:
+    genes = Sampler(MICRO, [], np.random.default_rng(0)).sample(100)
+    np.testing.assert_array_equal(genes[0], MICRO.encode(MICRO.smallest()))
+    assert len(genes) > 100
+    assert len(np.unique(genes, axis=0)) == len(genes)
+    np.testing.assert_array_equal(genes.max(axis=0), MICRO.gene_counts - 1)
 
 
 def test_the_same_seed_finds_the_same_archs() -> None:

@@ -16,8 +16,8 @@ import pytest
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.saving import load_subnet, load_supernet
-from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
@@ -86,7 +86,7 @@ def test_tables_are_read_and_predict_the_same() -> None:
     assert LatencyModel(MICRO, table).predict(expected["arch"]) == pytest.approx(expected["predicted_latency_ms"])
     accuracies = AccuracyTable.load(EARLIER / "accuracy_table.json", MICRO)
     assert len(accuracies.top1) == 12
-    assert AccuracyPredictor.fit(accuracies).report["num_archs"] == 12
+    assert fit_predictor(accuracies).report["num_archs"] == 12
 
 
 def test_the_accuracy_table_is_of_the_supernet_beside_it() -> None:

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.constraints import Limits
+from ofa_tf.search.constrained_search import search_arch
+from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.find import find_arch, make_constraints
+from ofa_tf.search.final import Final
+from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
+from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import estimate_peak_ram_bytes, estimate_size_bytes, num_macs
 from tests.support.spaces import MICRO
@@ -18,7 +20,7 @@ _FAST = EvolutionSettings(population_size=20, num_generations=20)
 def predictor() -> AccuracyPredictor:
     genes = MICRO.sample_genes(np.random.default_rng(0), 60)
     top1 = 0.5 + 0.01 * MICRO.canonical_genes(genes).sum(axis=1)
-    return AccuracyPredictor.fit(AccuracyTable(MICRO, genes, top1, "validation", "net"))
+    return fit_predictor(AccuracyTable(MICRO, genes, top1, "validation", "net"))
 
 
 def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: AccuracyPredictor) -> None:
@@ -30,7 +32,7 @@ def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: 
 
     limit = float(np.median(num_macs(MICRO, MICRO.sample_genes(np.random.default_rng(1), 99), 10)))
     constraints = make_constraints(MICRO, 10, Limits(macs=limit))
-    found = find_arch(MICRO, predictor, constraints, 0, _FAST, measure, num_finalists=3)
+    found = search_arch(MICRO, predictor, constraints, settings=_FAST, final=Final(measure, num_finalists=3))
     assert len(set(finals)) == 3
     assert (found.arch, found.measured_top1) == (finals[-1], pytest.approx(0.3))
     assert found.costs == {"macs": num_macs(MICRO, found.arch, 10)}
@@ -50,7 +52,8 @@ def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_li
     top1[best], top1[too_large] = 0.9, 0.99
     known = AccuracyTable(MICRO, genes, top1, "validation", "net")
     for measured, is_known in ((0.89, True), (0.9, False)):
-        found = find_arch(MICRO, predictor, constraints, 0, _FAST, lambda arch: measured, 3, known)  # noqa: B023
+        final = Final(lambda arch: measured, 3, known)  # noqa: B023
+        found = search_arch(MICRO, predictor, constraints, settings=_FAST, final=final)
         assert (found.arch == MICRO.canonical(MICRO.decode_one(genes[best]))) == is_known
         assert found.measured_top1 == max(measured, 0.9)
         assert found.costs["macs"] == num_macs(MICRO, found.arch, 10) <= limit
@@ -59,8 +62,13 @@ def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_li
         )
 
 
+def test_a_final_of_nobody_is_refused() -> None:
+    with pytest.raises(InputError, match=r"Expected `num_finalists` to be at least 1. Received: num_finalists=0"):
+        Final(lambda arch: 0.5, num_finalists=0)
+
+
 def test_without_a_final_the_best_prediction_wins(predictor: AccuracyPredictor) -> None:
-    found = find_arch(MICRO, predictor, make_constraints(MICRO, 10, Limits(macs=1e12)), 0, _FAST)
+    found = search_arch(MICRO, predictor, make_constraints(MICRO, 10, Limits(macs=1e12)), settings=_FAST)
     assert found.arch == MICRO.canonical(MICRO.largest())
     assert found.measured_top1 is None
 
@@ -74,17 +82,22 @@ def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
         "peak_ram_bytes": estimate_peak_ram_bytes(MICRO, middle, 1),
     }
     given = Limits(**{name: float(limit) for name, limit in limits.items()})
-    constraints = make_constraints(MICRO, 10, given, lambda genes: 1 + genes[:, 0] / 2, precision="int8")
-    found = find_arch(MICRO, predictor, constraints, 0, _FAST)
+    constraints = make_constraints(
+        MICRO,
+        10,
+        given,
+        predict_latency_ms=lambda genes: 1 + genes[:, 0] / 2,
+        bytes_per_weight=1,
+        bytes_per_value=1,
+    )
+    found = search_arch(MICRO, predictor, constraints, settings=_FAST)
     assert set(found.costs) == {"latency_ms", "macs", "size_bytes", "peak_ram_bytes"}
     assert all(found.costs[name] <= found.limits[name] for name in found.costs)
 
 
-def test_a_search_without_any_limit_is_refused() -> None:
-    with pytest.raises(InputError, match=r"Expected at least one limit. Received: none. Pass --max_latency_ms=X"):
-        Limits()
-
-
-def test_a_latency_limit_without_a_latency_model_is_refused() -> None:
-    with pytest.raises(InputError, match=r"Expected a latency model with --max_latency_ms=3. Received: none"):
-        make_constraints(MICRO, 10, Limits(latency_ms=3.0))
+def test_an_arch_that_was_measured_before_never_wins_outside_the_limits(predictor: AccuracyPredictor) -> None:
+    constraints = make_constraints(MICRO, 10, Limits(macs=float(num_macs(MICRO, MICRO.smallest(), 10))))
+    genes = MICRO.encode([MICRO.largest()])
+    known = AccuracyTable(MICRO, genes, np.array([0.99]), "validation", "net")
+    found = search_arch(MICRO, predictor, constraints, settings=_FAST, final=Final(lambda arch: 0.1, 3, known))
+    assert found.measured_top1 == 0.1

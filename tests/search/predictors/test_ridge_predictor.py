@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_predictor import AccuracyPredictor, encode_features
 from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.predictors.features import encode_features
+from ofa_tf.search.predictors.ridge_predictor import RidgePredictor
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 
@@ -24,16 +25,16 @@ def _table(num: int, noise: float = 0.0, space: SearchSpace = _SPACE) -> Accurac
 
 
 def test_additive_accuracies_are_predicted_on_archs_not_seen() -> None:
-    predictor = AccuracyPredictor.fit(_table(400))
+    predictor = RidgePredictor.fit(_table(400))
     unseen = _SPACE.sample_genes(np.random.default_rng(1), 500)
     assert np.abs(predictor.predict(unseen) - _true_accuracy(unseen)).max() < 0.002
 
 
 def test_the_report_tells_the_error_on_archs_not_fitted() -> None:
     table = _table(300, noise=0.02)
-    report = AccuracyPredictor.fit(table).report
+    report = RidgePredictor.fit(table).report
     unseen = _SPACE.sample_genes(np.random.default_rng(2), 1000)
-    error = AccuracyPredictor.fit(table).predict(unseen) - _true_accuracy(unseen)
+    error = RidgePredictor.fit(table).predict(unseen) - _true_accuracy(unseen)
     honest = np.sqrt(np.mean(error**2) + 0.02**2)
     assert report["rmse"] == pytest.approx(honest, rel=0.25)
     assert report["num_archs"] == 300
@@ -50,11 +51,11 @@ def test_equal_networks_have_equal_features_and_others_do_not() -> None:
 def test_equal_accuracies_give_a_flat_prediction_and_no_rank_correlation() -> None:
     table = _table(20)
     flat = AccuracyTable(table.space, table.genes, np.full(20, 0.9), "validation", "id")
-    predictor = AccuracyPredictor.fit(flat)
+    predictor = RidgePredictor.fit(flat)
     assert predictor.report["rank_correlation"] is None
     np.testing.assert_allclose(predictor.predict(table.genes), 0.9)
 
 
 def test_too_small_a_table_is_refused() -> None:
     with pytest.raises(InputError, match=r"at least 10 archs. Received: 9. Measure more: tools/build_accuracy_table"):
-        AccuracyPredictor.fit(_table(9))
+        RidgePredictor.fit(_table(9))

@@ -1,0 +1,95 @@
+"""What a search can limit, in one table.
+
+Another kind of limit is one more entry at the end of this file: `Limits` takes its name, and tools/search.py gets
+a flag `--max_NAME` for it.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ofa_tf.base.registry import Registry
+from ofa_tf.space import costs
+from ofa_tf.space.search_space import SearchSpace
+
+Measure = Callable[[np.ndarray], Any]  # genes `(n, num_genes)` -> values `(n,)`
+
+
+@dataclasses.dataclass(frozen=True)
+class CostContext:
+    """What the costs of a subnet depend on, beside its genes.
+
+    Args:
+        space: Search space.
+        num_classes: Number of classes.
+        predict_latency_ms: Latencies, milliseconds, of genes; `None` where
+            there is no latency model.
+        bytes_per_weight: Of the shipped model, such as 4 for float32.
+        bytes_per_value: The same for its activations.
+    """
+
+    space: SearchSpace
+    num_classes: int
+    predict_latency_ms: Measure | None = None
+    bytes_per_weight: float = 4
+    bytes_per_value: int = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class ConstraintKind:
+    """A kind of cost that can have an upper limit.
+
+    Args:
+        help: What is limited, in which unit, as the help of a flag.
+        make_measure: From a context to what computes the cost of genes; `None`
+            where the context lacks what is needed for it.
+        needs: What that is, in words.
+    """
+
+    help: str
+    make_measure: Callable[[CostContext], Measure | None]
+    needs: str = ""
+
+
+CONSTRAINT_KINDS: Registry[ConstraintKind] = Registry("limit")
+
+
+def _latency_ms(context: CostContext) -> Measure | None:
+    return context.predict_latency_ms
+
+
+def _macs(context: CostContext) -> Measure:
+    return lambda genes: costs.num_macs(context.space, genes, context.num_classes)
+
+
+def _size_bytes(context: CostContext) -> Measure:
+    return lambda genes: costs.estimate_size_bytes(
+        context.space,
+        genes,
+        context.num_classes,
+        context.bytes_per_weight,
+    )
+
+
+def _peak_ram_bytes(context: CostContext) -> Measure:
+    return lambda genes: costs.estimate_peak_ram_bytes(context.space, genes, context.bytes_per_value)
+
+
+CONSTRAINT_KINDS.register(
+    "latency_ms",
+    ConstraintKind("Largest predicted latency, milliseconds.", _latency_ms, needs="latency model"),
+)
+CONSTRAINT_KINDS.register(
+    "macs",
+    ConstraintKind("Largest number of multiply-accumulates.", _macs),
+)
+CONSTRAINT_KINDS.register(
+    "size_bytes",
+    ConstraintKind("Largest estimated size of the weights.", _size_bytes),
+)
+CONSTRAINT_KINDS.register(
+    "peak_ram_bytes",
+    ConstraintKind("Largest estimated memory of the activations.", _peak_ram_bytes),
+)
