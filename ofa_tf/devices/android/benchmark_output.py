@@ -56,7 +56,10 @@ class BenchmarkOutput:
     operators: tuple[Operator, ...] = ()
 
 
-def parse_benchmark_output(text: str, needed_flags: Collection[str] = ()) -> BenchmarkOutput:
+def parse_benchmark_output(
+    text: str,
+    needed_flags: Collection[str] = (),
+) -> BenchmarkOutput:
     """Read what `benchmark_model` printed on stdout and stderr.
 
     Args:
@@ -150,7 +153,12 @@ def _parse_statistics(line: str) -> dict[str, float]:
     return values
 
 
-def _check_summary(lines: Sequence[str], statistics: str, num_runs: int, mean_us: float) -> None:
+def _check_summary(
+    lines: Sequence[str],
+    statistics: str,
+    num_runs: int,
+    mean_us: float,
+) -> None:
     """The summary says that the benchmark came to its end, and must agree with the statistics."""
     matches = [match for line in lines if (match := _SUMMARY.search(line.rstrip()))]
     if not matches:
