@@ -27,14 +27,15 @@ def main(argv: Sequence[str]) -> None:
     archs = {name: _parse(name) for name in _ARCHS.value}
     configure_tensorflow()
     from ofa_tf.base.progress import on_progress, progress_bar
-    from ofa_tf.devices.device import BenchmarkSettings, get_device
+    from ofa_tf.devices.device import BenchmarkSettings
+    from ofa_tf.devices.opening import open_device
     from ofa_tf.workflow.lowering_benchmark import ALL, REFERENCE, RELU6, measure_lowerings
 
     settings = BenchmarkSettings(num_threads=_NUM_THREADS.value, rounds=_ROUNDS.value, min_time_s=1.0)
     print(f"{_SPACE.value} at {_IMAGE_SIZE.value} px, {_NUM_THREADS.value} thread(s), medians of one run")
     for name, arch in archs.items():
         with progress_bar(1, f"converting {name}", "model") as bar:
-            results = measure_lowerings(arch, get_device("host"), settings, on_progress(bar))
+            results = measure_lowerings(arch, open_device("host"), settings, on_progress(bar))
         latencies = {(result.precision, result.way): result.latency_ms for result in results}
         print(f"\n{name:8s} {'way':34s} {'latency_ms':>10s} {'speed-up':>8s} {'partitions':>10s} {'convert_s':>9s}")
         for result in results:

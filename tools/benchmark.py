@@ -11,9 +11,9 @@ other.
 """
 
 import operator
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -21,10 +21,10 @@ from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.devices import device_flags as device_flags
-from ofa_tf.devices.android.adb import list_phones
 from ofa_tf.devices.android.benchmark_binary import fetch_benchmark_binary
 from ofa_tf.devices.benchmark_results import KIND, save_benchmark
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
+from ofa_tf.devices.opening import list_devices
 
 flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.")
@@ -41,27 +41,58 @@ _FETCH = flags.DEFINE_string(
     "fetch_benchmark_binary", None, "Download benchmark_model for this ABI into the cache, and do nothing else."
 )
 
-_MAX_OPERATORS = 10  # printed; the file holds all
+_MAX_OPERATORS_PRINTED = 10  # the file holds all
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
     if _LIST_DEVICES.value:
-        print("host\tdevice")
-        if shutil.which("adb") is None:  # whoever has no phone needs no adb
-            print("adb\tno phones: the program adb is not installed")
-            return
-        phones = list_phones()
-        for serial, state in phones.items():
-            print(f"adb:{serial}\t{state}")
-        if not phones:
-            print("adb\tno phones: adb sees none; plug one in with USB debugging enabled, or run adb connect ADDRESS")
-        return
-    if _FETCH.value is not None:
-        path, sha256 = fetch_benchmark_binary(_FETCH.value)
-        print(f"{path}: SHA-256 {sha256}")
-        return
-    settings = BenchmarkSettings(
+        _print_devices()
+    elif _FETCH.value is not None:
+        _fetch_binary(_FETCH.value)
+    else:
+        _measure_models()
+
+
+def _print_devices() -> None:
+    for device in list_devices():
+        print(f"{device.id}\t{device.state}")
+
+
+def _fetch_binary(abi: str) -> None:
+    path, sha256 = fetch_benchmark_binary(abi)
+    print(f"{path}: SHA-256 {sha256}")
+
+
+def _measure_models() -> None:
+    """Measure all models on all devices; what fails is told at the end, so that the rest is measured."""
+    settings = _settings_from_flags()
+    models = _models_named()
+    devices = device_flags.devices_from_flags(_DEVICE.value)
+    _check_files(models)
+    outputs = _choose_outputs(devices)
+
+    failures = []
+    for device in devices:
+        try:
+            measurements = _measure_on(device, models, settings)
+        except InputError as error:
+            if len(devices) == 1:
+                raise
+            failures.append(f"{device.id}: {error}")
+            continue
+        for measurement in measurements:
+            _print_measurement(measurement)
+            if measurement.error:
+                failures.append(f"{measurement.model} on {device.id}: {measurement.error}")
+        if device.id in outputs:
+            save_benchmark(outputs[device.id], measurements, settings)
+    if failures:
+        raise InputError(f"Expected all models to run. Received: {'; '.join(failures)}.")
+
+
+def _settings_from_flags() -> BenchmarkSettings:
+    return BenchmarkSettings(
         num_threads=_NUM_THREADS.value,
         warmup_runs=_WARMUP_RUNS.value,
         num_runs=_NUM_RUNS.value,
@@ -69,67 +100,70 @@ def main(argv: Sequence[str]) -> None:
         time_limit_s=_TIME_LIMIT.value,
         profile_operators=_PROFILE.value,
     )
+
+
+def _models_named() -> list[BenchmarkModel]:
     if not _MODEL.value:
         raise InputError("Expected --model to name at least one TFLite file. Received: none.")
-    if len(_DEVICE.value) > 1 and "host" in _DEVICE.value and flags.FLAGS["cpu_mask"].present:
-        raise InputError("Expected --cpu_mask with the host or with phones. Received: both. Measure them in two calls.")
-    devices = [device_flags.device_from_flags(device_id) for device_id in _DEVICE.value]
-    missing = [path for path in _MODEL.value if not Path(path).is_file()]
+    return [BenchmarkModel(path, Path(path)) for path in _MODEL.value]
+
+
+def _check_files(models: Sequence[BenchmarkModel]) -> None:
+    missing = [model.name for model in models if not Path(model.name).is_file()]
     if missing:
         raise InputError(
             f"Expected --model to name TFLite files. Received: no file at {', '.join(missing)}. "
             "Write one with tools/to_tflite.py."
         )
-    outputs = _outputs(devices)
-    for path in outputs.values():
-        files.check_output(path)
-        files.check_replaceable(path, KIND)
-    failed = []
-    for device in devices:
-        try:
-            measurements = _measure(device, settings)
-        except InputError as error:
-            if len(devices) == 1:
-                raise
-            failed.append(f"{device.id}: {error}")
-            continue
-        if device.id in outputs:
-            save_benchmark(outputs[device.id], measurements, settings)
-        failed += [f"{row.model} on {device.id}: {row.error}" for row in measurements if row.error]
-    if failed:
-        raise InputError(f"Expected all models to run. Received: {'; '.join(failed)}.")
 
 
-def _outputs(devices: Sequence[Device]) -> dict[str, Path]:
-    """Where the results of each device go."""
-    if not devices or len({device.id for device in devices}) < len(devices):
-        raise InputError(f"Expected --device to name devices, each once. Received: {','.join(_DEVICE.value)!r}.")
+def _choose_outputs(devices: Sequence[Device]) -> dict[str, Path]:
+    """Where the results of each device go, by its id; nowhere without --output.
+
+    Raises:
+        InputError: If a file cannot be written there, or one of another kind would be replaced.
+    """
     if not _OUTPUT.value:
         return {}
     if len(devices) == 1:
-        return {devices[0].id: Path(_OUTPUT.value)}
-    return {device.id: Path(_OUTPUT.value) / f"{files.safe_name(device.id)}.json" for device in devices}
+        outputs = {devices[0].id: Path(_OUTPUT.value)}
+    else:
+        folder = Path(_OUTPUT.value)
+        outputs = {device.id: folder / f"{files.safe_name(device.id)}.json" for device in devices}
+    for path in outputs.values():
+        files.check_output(path)
+        files.check_replaceable(path, KIND)
+    return outputs
 
 
-def _measure(device: Device, settings: BenchmarkSettings) -> list[Measurement]:
-    models = [BenchmarkModel(path, Path(path)) for path in _MODEL.value]
+def _measure_on(
+    device: Device,
+    models: Sequence[BenchmarkModel],
+    settings: BenchmarkSettings,
+) -> list[Measurement]:
     with progress_bar(1, f"benchmark on {device.id}", "step") as bar:
-        measurements = device.measure(models, settings, on_progress(bar))
-    for measurement in measurements:
-        if measurement.error:
-            print(f"{measurement.model}: not measured: {measurement.error}")
-        else:
-            print(
-                f"{measurement.model}: {measurement.latency_ms:.3f} ms (median of {measurement.num_runs} runs; "
-                f"confidence interval {measurement.latency_low_ms:.3f}-{measurement.latency_high_ms:.3f}; "
-                f"5% {measurement.latency_p5_ms:.3f}, 95% {measurement.latency_p95_ms:.3f})"
-                + (f" DOUBTFUL: {measurement.doubt}" if measurement.doubt else "")
-            )
-            # Operators inside a delegate are part of the delegate's row.
-            rows = [row for row in measurement.operators or [] if not row["is_in_delegate"]]
-            for row in sorted(rows, key=operator.itemgetter("mean_ms"), reverse=True)[:_MAX_OPERATORS]:
-                print(f"  {row['mean_ms']:8.3f} ms  {row['kind']}  {row['name']}")
-    return measurements
+        return device.measure(models, settings, on_progress(bar))
+
+
+def _print_measurement(measurement: Measurement) -> None:
+    if measurement.error:
+        print(f"{measurement.model}: not measured: {measurement.error}")
+        return
+    doubt = f" DOUBTFUL: {measurement.doubt}" if measurement.doubt else ""
+    print(
+        f"{measurement.model}: {measurement.latency_ms:.3f} ms (median of {measurement.num_runs} runs; "
+        f"confidence interval {measurement.latency_low_ms:.3f}-{measurement.latency_high_ms:.3f}; "
+        f"5% {measurement.latency_p5_ms:.3f}, 95% {measurement.latency_p95_ms:.3f}){doubt}"
+    )
+    _print_operators(measurement.operators or [])
+
+
+def _print_operators(operators: Sequence[Mapping[str, Any]]) -> None:
+    # Operators inside a delegate are part of the delegate's row.
+    rows = [row for row in operators if not row["is_in_delegate"]]
+    rows.sort(key=operator.itemgetter("mean_ms"), reverse=True)
+    for row in rows[:_MAX_OPERATORS_PRINTED]:
+        print(f"  {row['mean_ms']:8.3f} ms  {row['kind']}  {row['name']}")
 
 
 if __name__ == "__main__":

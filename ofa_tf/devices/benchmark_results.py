@@ -25,11 +25,15 @@ def benchmark_document(
         notes: Further facts to keep, such as predictions.
     """
     rows = [dataclasses.asdict(measurement) for measurement in measurements]
-    device = rows[0]["device"] if rows else {}
-    for row in rows:
-        del row["device"]
-    document = {"device": device, "settings": settings.to_dict(), "measurements": rows}
-    return {**document, "notes": dict(notes)} if notes else document
+    devices = [row.pop("device") for row in rows]
+    document: dict[str, Any] = {
+        "device": devices[0] if devices else {},
+        "settings": settings.to_dict(),
+        "measurements": rows,
+    }
+    if notes:
+        document["notes"] = dict(notes)
+    return document
 
 
 def save_benchmark(
@@ -39,7 +43,8 @@ def save_benchmark(
     notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Write measurements as JSON, atomically; see `benchmark_document`."""
-    files.write_json(path, KIND, benchmark_document(measurements, settings, notes))
+    document = benchmark_document(measurements, settings, notes)
+    files.write_json(path, KIND, document)
 
 
 def load_benchmark(path: str | Path) -> list[Measurement]:
@@ -50,7 +55,8 @@ def load_benchmark(path: str | Path) -> list[Measurement]:
     """
     document = files.read_json(path, KIND, hint="Write one with tools/benchmark.py.")
     try:
-        return [Measurement(**row, device=document["device"]) for row in document["measurements"]]
+        rows = document["measurements"]
+        return [Measurement(**row, device=document["device"]) for row in rows]
     except (KeyError, TypeError) as error:
         raise InputError(
             f"Expected {path} to hold measurements. Received: {error!r}. Write it again with tools/benchmark.py."

@@ -3,14 +3,21 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ofa_tf.base.errors import InputError
-
-if TYPE_CHECKING:
-    from ofa_tf.devices.android.phone_device import PhoneSettings
+from ofa_tf.devices.device_facts import DeviceFacts
+from ofa_tf.devices.run_statistics import RunSummary
 
 Progress = Callable[[int, int], None]  # steps done, steps in all
+
+_SMALLEST_SETTINGS = {
+    "num_threads": 1,
+    "warmup_runs": 0,
+    "num_runs": 1,
+    "rounds": 1,
+    "max_loaded_models": 1,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +58,10 @@ class BenchmarkSettings:
     profile_operators: bool = False
 
     def __post_init__(self) -> None:
-        smallest = {"num_threads": 1, "warmup_runs": 0, "num_runs": 1, "rounds": 1, "max_loaded_models": 1}
-        for name, minimum in smallest.items():
+        for name, minimum in _SMALLEST_SETTINGS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            is_whole = isinstance(value, int) and not isinstance(value, bool)
+            if not is_whole or value < minimum:
                 raise InputError(f"Expected `{name}` to be a whole number of at least {minimum}. Received: {value!r}.")
         if not self.min_time_s >= 0:
             raise InputError(f"Expected `min_time_s` to be at least 0 seconds. Received: {self.min_time_s!r}.")
@@ -84,6 +91,13 @@ class BenchmarkModel:
     content: bytes | Path
     input_shape: tuple[int, ...] | None = None
 
+    def as_file(self, spare: Path) -> Path:
+        """The file of the model; if it is in no file yet, it is written to `spare`."""
+        if isinstance(self.content, bytes):
+            spare.write_bytes(self.content)
+            return spare
+        return Path(self.content)
+
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
@@ -105,11 +119,10 @@ class Measurement:
             all that the process took), or `None` if that is not known.
         num_partitions: Number of parts that the delegate took over (1 is best); on
             phones also those left to the CPU. `None` if that is not known.
-        device: Facts about device, runtime and settings, as they were in fact: a
-            phone bundles rounds, and its `flags` are what `benchmark_model` was given
-            besides delegate and model.
+        device: The `DeviceFacts` as data, with the settings as they were in fact: a
+            phone bundles rounds.
         operators: Operator profile: `kind`, `name`, `mean_ms` and `is_in_delegate`
-            of each, see `benchmark_output.Operator`; `None` if there is none.
+            of each operator; `None` if there is none.
         doubt: Why the latency is not to be trusted, such as a hot phone; `None` if
             it is.
         error: Why the model could not be measured; `None` if it could.
@@ -130,16 +143,70 @@ class Measurement:
     doubt: str | None = None
     error: str | None = None
 
+    @classmethod
+    def failed(cls, model: str, device: DeviceFacts, error: str) -> "Measurement":
+        """That of a model that could not be measured."""
+        return cls(model, None, device=device.to_dict(), error=error)
+
+    @classmethod
+    def of_runs(
+        cls,
+        model: str,
+        device: DeviceFacts,
+        summary: RunSummary,
+        *,
+        peak_ram_bytes: int | None = None,
+        num_partitions: int | None = None,
+        operators: list[dict[str, Any]] | None = None,
+    ) -> "Measurement":
+        """That of a model that ran; see the arguments of the class."""
+        return cls(
+            model=model,
+            latency_ms=summary.median_ms,
+            latency_low_ms=summary.low_ms,
+            latency_high_ms=summary.high_ms,
+            latency_p5_ms=summary.p5_ms,
+            latency_p95_ms=summary.p95_ms,
+            num_runs=summary.num_runs,
+            num_disturbed_runs=summary.num_disturbed_runs,
+            peak_ram_bytes=peak_ram_bytes,
+            num_partitions=num_partitions,
+            device=device.to_dict(),
+            operators=operators,
+            doubt=summary.doubt,
+        )
+
 
 class Device(Protocol):
-    """What every device can do."""
+    """What every device can do.
+
+    Nothing else in the code asks which kind of device it has; see `opening` for how
+    a kind becomes known.
+    """
 
     @property
     def id(self) -> str:
         """How a user names the device, such as `"host"`."""
 
-    def describe(self) -> dict[str, Any]:
-        """Facts that latencies depend on: model, ABI, OS build, runtime version and hash, delegate."""
+    @property
+    def facts_that_tell_tables_apart(self) -> tuple[str, ...]:
+        """Names of the facts in which a latency table must agree with the one that it replaces.
+
+        A table that differs in one of them is still of use, and shall not be lost.
+        """
+
+    def known_facts(self) -> DeviceFacts:
+        """The facts that are known without reaching the device; all others are `None`.
+
+        Tables of a device are used while it is not at hand, as phones usually are.
+        """
+
+    def describe(self) -> DeviceFacts:
+        """Facts that latencies depend on: model, ABI, OS build, runtime version and hash, delegate.
+
+        Raises:
+            InputError: If the device is not reached, or lacks what it measures with.
+        """
 
     def measure(
         self,
@@ -154,25 +221,3 @@ class Device(Protocol):
         Raises:
             InputError: If the device cannot measure at all.
         """
-
-
-def get_device(device_id: str, phone: "PhoneSettings | None" = None) -> Device:
-    """Look up a device.
-
-    Args:
-        device_id: `"host"`, `"adb"` (the only phone) or `"adb:SERIAL"`. A phone
-            need not be connected before it is used.
-        phone: How to use a phone.
-
-    Raises:
-        InputError: If the id has another form.
-    """
-    from ofa_tf.devices.android.phone_device import PhoneDevice, PhoneSettings
-    from ofa_tf.devices.host.host_device import HostDevice
-
-    kind, separator, serial = device_id.partition(":")
-    if device_id == "host":
-        return HostDevice()
-    if kind == "adb" and bool(separator) == bool(serial):
-        return PhoneDevice(serial or None, phone or PhoneSettings())
-    raise InputError(f"Expected the device to be host, adb or adb:SERIAL. Received: {device_id!r}.")

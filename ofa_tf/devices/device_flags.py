@@ -1,14 +1,16 @@
-"""Flags of the tools that measure on phones."""
+"""Flags of the tools that measure: how the devices are used that `--device` names."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.android.benchmark_program import DELEGATES
-from ofa_tf.devices.android.phone_device import PhoneSettings
-from ofa_tf.devices.device import Device, get_device
-from ofa_tf.devices.host.host_device import HostDevice
+from ofa_tf.devices.android.delegates import DELEGATES
+from ofa_tf.devices.device import Device
+from ofa_tf.devices.device_kind import DeviceKind
+from ofa_tf.devices.opening import DEVICE_KINDS, describe_forms, kind_of, open_device
 
 _BENCHMARK_BINARY = flags.DEFINE_string(
     "benchmark_binary", None, "benchmark_model for the phone; by default the one that --fetch_benchmark_binary keeps."
@@ -17,22 +19,66 @@ _DELEGATE = flags.DEFINE_enum("delegate", "xnnpack", DELEGATES, "Who runs the op
 _CPU_MASK = flags.DEFINE_string("cpu_mask", None, "Cores that may run the model, hexadecimal, such as f0.")
 _WAIT_MINUTES = flags.DEFINE_float("wait_minutes", 5.0, "How long to wait for a phone that is gone.", lower_bound=0)
 
-DEVICE_HELP = "host, adb (the only phone) or adb:SERIAL."
+# The options of device kinds that have a flag.
+_FLAGS = {
+    "binary": _BENCHMARK_BINARY,
+    "delegate": _DELEGATE,
+    "cpu_mask": _CPU_MASK,
+    "wait_s": _WAIT_MINUTES,
+}
+
+DEVICE_HELP = f"{describe_forms()}."
 
 
 def device_from_flags(device_id: str) -> Device:
     """The device of an id, used as the flags say.
 
     Raises:
-        InputError: If the id or a flag has a wrong value.
+        InputError: If the id or a flag has a wrong value, or a flag is given that
+            such devices do not take.
     """
-    if device_id == "host":
-        given = [flag.name for flag in (_BENCHMARK_BINARY, _DELEGATE) if flag.present]
-        if given:
-            raise InputError(f"Expected --{given[0]} with a phone only. Received: --device=host.")
-        return HostDevice(cpu_mask=_CPU_MASK.value)
+    kind = kind_of(device_id)
+    _check_flags_are_taken(kind, device_id)
+    options = {name: value for name, value in _option_values().items() if name in kind.options}
+    return open_device(device_id, **options)
+
+
+def devices_from_flags(device_ids: Sequence[str]) -> list[Device]:
+    """The devices of several ids, used as the flags say.
+
+    Raises:
+        InputError: If no device is named, one is named twice, or a cpu mask is given for
+            devices of several kinds, whose cores have nothing in common; and see
+            `device_from_flags`.
+    """
+    if not device_ids or len(set(device_ids)) < len(device_ids):
+        raise InputError(f"Expected --device to name devices, each once. Received: {','.join(device_ids)!r}.")
+    devices = [device_from_flags(device_id) for device_id in device_ids]
+    kinds = dict.fromkeys(kind_of(device_id).description for device_id in device_ids)
+    if len(kinds) > 1 and _CPU_MASK.present:
+        raise InputError(
+            f"Expected --cpu_mask with devices of one kind. Received: {' and '.join(kinds)}. "
+            "Measure them in separate calls."
+        )
+    return devices
+
+
+def _check_flags_are_taken(kind: DeviceKind, device_id: str) -> None:
+    """Check that a user gives no flag that would do nothing."""
+    for option, flag in _FLAGS.items():
+        if not flag.present or option in kind.options:
+            continue
+        all_kinds = [DEVICE_KINDS[name] for name in DEVICE_KINDS]
+        takers = [other.description for other in all_kinds if option in other.options]
+        raise InputError(f"Expected --{flag.name} with {' or '.join(takers)} only. Received: --device={device_id}.")
+
+
+def _option_values() -> dict[str, Any]:
+    """The values of the flags, as options of device kinds."""
     binary = _BENCHMARK_BINARY.value
-    settings = PhoneSettings(
-        None if binary is None else Path(binary), _DELEGATE.value, _CPU_MASK.value, 60 * _WAIT_MINUTES.value
-    )
-    return get_device(device_id, settings)
+    return {
+        "binary": None if binary is None else Path(binary),
+        "delegate": _DELEGATE.value,
+        "cpu_mask": _CPU_MASK.value,
+        "wait_s": 60 * _WAIT_MINUTES.value,
+    }

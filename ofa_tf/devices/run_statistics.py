@@ -1,4 +1,9 @@
-"""Statistics that a busy machine does not spoil."""
+"""Statistics of runs that a busy machine does not spoil.
+
+Devices summarize what they measured as a `RunSummary`. Whoever has single runs of
+models that took turns gets it from `summarize_runs`; whoever has medians of rounds
+only takes their `median_interval` and `reason_to_doubt`.
+"""
 
 import dataclasses
 import math
@@ -6,13 +11,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_SLOW = 1.12  # a spell is disturbed when runs take this many times as long as in quiet spells
-_SPELL = 15  # runs, of whatever models, that tell how fast the machine is at the moment
-_MIN_RUNS = 5  # that count, if at all possible
-_BLOCKS = 10  # of consecutive runs; their medians tell how sure the median of all is
-_MAX_SPREAD = 0.1  # of medians of blocks, which a trustworthy latency stays below
-_USUAL_SPREAD_MS = 0.001  # that is never doubtful: clocks and calls are no steadier
-_FAST_SHARE = 0.2  # of the runs count if all of them were disturbed
+_MAX_SLOWNESS = 1.12  # times what quiet spells take; slower spells are disturbed
+_RUNS_IN_A_SPELL = 15  # of whatever models; they tell how fast the machine is at the moment
+_MIN_RUNS_THAT_COUNT = 5  # if at all possible
+_SHARE_OF_FASTEST = 0.2  # of the runs, which count if all of them were disturbed
+_MAX_BLOCKS = 10  # of consecutive runs; their medians tell how sure the median of all is
+_MAX_SPREAD = 0.1  # of medians of blocks, relative to their median: a wider one is doubtful
+_USUAL_SPREAD_MS = 0.001  # never doubtful: clocks and calls are no steadier
+
+_PERCENT_OF_QUIET_SPELLS = 10  # the percentile of slowness that stands for a quiet machine
+_PERCENT_OF_USUAL_RUNS = 20  # the percentile of durations that is usual for a model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +40,18 @@ class ModelRuns:
 
 @dataclasses.dataclass(frozen=True)
 class RunSummary:
-    """Median of the runs that count, its 95 % confidence interval and their spread, milliseconds."""
+    """What the runs of one model come to.
+
+    Args:
+        median_ms: Median of the runs that count, milliseconds.
+        low_ms: Lower end of the median's 95 % confidence interval.
+        high_ms: Upper end.
+        p5_ms: 5th percentile of the runs that count.
+        p95_ms: 95th percentile of the runs that count.
+        num_runs: Number of runs that count.
+        num_disturbed_runs: Number of runs that do not.
+        doubt: Why the median is not to be trusted; `None` if it is.
+    """
 
     median_ms: float
     low_ms: float
@@ -40,8 +59,8 @@ class RunSummary:
     p5_ms: float
     p95_ms: float
     num_runs: int
-    num_disturbed_runs: int
-    doubt: str | None
+    num_disturbed_runs: int = 0
+    doubt: str | None = None
 
 
 def summarize_runs(models: Sequence[ModelRuns]) -> list[RunSummary]:
@@ -60,21 +79,19 @@ def summarize_runs(models: Sequence[ModelRuns]) -> list[RunSummary]:
     if not models:
         return []
     slowness = _momentary_slowness(models)
-    limit = _SLOW * np.percentile(np.concatenate(slowness), 10)
+    quiet = np.percentile(np.concatenate(slowness), _PERCENT_OF_QUIET_SPELLS)
+    limit = _MAX_SLOWNESS * quiet
     summaries = []
-    for model, state in zip(models, slowness, strict=True):
-        keep = _runs_that_count(model, state <= limit)
-        latencies_ms = model.wall_ns[keep] / 1e6
-        p5, median, p95 = (float(value) for value in np.percentile(latencies_ms, [5, 50, 95]))
-        in_time = latencies_ms[np.argsort(model.order[keep])]
-        blocks = [float(np.median(block)) for block in np.array_split(in_time, min(_BLOCKS, len(in_time)))]
-        low, high = median_interval(blocks)
-        num_runs, num_disturbed_runs = int(keep.sum()), int((~keep).sum())
-        summaries.append(RunSummary(median, low, high, p5, p95, num_runs, num_disturbed_runs, find_doubt(blocks)))
+    for model, slowness_of_model in zip(models, slowness, strict=True):
+        counts = _runs_that_count(model, slowness_of_model <= limit)
+        summaries.append(_summarize(model, counts))
     return summaries
 
 
-def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+def median_interval(
+    values: Sequence[float],
+    confidence: float = 0.95,
+) -> tuple[float, float]:
     """Confidence interval of the median of what independent values are drawn from.
 
     Lies between two of the values, whatever their distribution: the number of
@@ -86,37 +103,92 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[
         values: At least one value.
         confidence: Probability that the interval contains the median.
     """
-    ordered, n = sorted(values), len(values)
-    below, rank = 0.0, 0  # of the interval's ends, counted from either side
-    while 2 * (below + math.comb(n, rank) / 2**n) <= 1 - confidence:
-        below += math.comb(n, rank) / 2**n
+    ordered = sorted(values)
+    num_values = len(ordered)
+
+    # The interval's ends are as many values away from either side as still leaves the
+    # probability that the median lies outside, on one side or the other, small enough.
+    rank = 0
+    below = 0.0
+    while True:
+        next_below = below + math.comb(num_values, rank) / 2**num_values
+        if 2 * next_below > 1 - confidence:
+            break
+        below = next_below
         rank += 1
+
     rank = max(rank - 1, 0)
-    return ordered[rank], ordered[n - 1 - rank]
+    return ordered[rank], ordered[num_values - 1 - rank]
 
 
-def find_doubt(medians: Sequence[float]) -> str | None:
-    """Why a latency is not to be trusted, from medians of blocks of runs, milliseconds; `None` if it is."""
-    low, middle, high = np.percentile(medians, [25, 50, 75])
-    if high - low <= max(_MAX_SPREAD * middle, _USUAL_SPREAD_MS):
+def reason_to_doubt(medians_ms: Sequence[float]) -> str | None:
+    """Why a latency is not to be trusted, from medians of blocks of its runs; `None` if it is."""
+    low, middle, high = np.percentile(medians_ms, [25, 50, 75])
+    spread = high - low
+    if spread <= max(_MAX_SPREAD * middle, _USUAL_SPREAD_MS):
         return None
-    return f"the runs differ: their middle half spans {(high - low) / middle:.0%}"
+    return f"the runs differ: their middle half spans {spread / middle:.0%}"
 
 
 def _momentary_slowness(models: Sequence[ModelRuns]) -> list[np.ndarray]:
-    """How slow the machine was at each run: the running median of runs over their model's usual duration."""
-    relative = np.concatenate([model.wall_ns / np.percentile(model.wall_ns, 20) for model in models])
+    """How slow the machine was at each run of each model.
+
+    That is the running median, in the order of time, of runs of all models, each
+    divided by the usual duration of its model.
+    """
+    relative_durations = []
+    for model in models:
+        usual_ns = np.percentile(model.wall_ns, _PERCENT_OF_USUAL_RUNS)
+        relative_durations.append(model.wall_ns / usual_ns)
+    relative = np.concatenate(relative_durations)
     in_time = np.argsort(np.concatenate([model.order for model in models]))
-    width = min(_SPELL, len(relative))
-    padded = np.pad(relative[in_time], (width // 2, width - 1 - width // 2), mode="edge")
+
     slowness = np.empty_like(relative)
-    slowness[in_time] = np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
-    return np.split(slowness, np.cumsum([len(model.order) for model in models])[:-1])
+    slowness[in_time] = _running_median(relative[in_time], _RUNS_IN_A_SPELL)
+
+    num_runs = [len(model.order) for model in models]
+    first_runs = np.cumsum(num_runs)[:-1]
+    return np.split(slowness, first_runs)
+
+
+def _running_median(values: np.ndarray, width: int) -> np.ndarray:
+    """The median of the values around each one; both ends are continued by their last value."""
+    width = min(width, len(values))
+    before = width // 2
+    after = width - 1 - before
+    padded = np.pad(values, (before, after), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width)
+    return np.median(windows, axis=1)
 
 
 def _runs_that_count(model: ModelRuns, in_quiet_spell: np.ndarray) -> np.ndarray:
-    enough = min(_MIN_RUNS, len(model.wall_ns))
-    for keep in (in_quiet_spell & ~model.was_interrupted, ~model.was_interrupted):
-        if keep.sum() >= enough:
-            return keep
-    return model.wall_ns <= np.quantile(model.wall_ns, _FAST_SHARE)
+    """Marks the runs that nothing disturbed; if they are too few, the best there are."""
+    enough = min(_MIN_RUNS_THAT_COUNT, len(model.wall_ns))
+    uninterrupted = ~model.was_interrupted
+    undisturbed = in_quiet_spell & uninterrupted
+    if undisturbed.sum() >= enough:
+        return undisturbed
+    if uninterrupted.sum() >= enough:
+        return uninterrupted
+    return model.wall_ns <= np.quantile(model.wall_ns, _SHARE_OF_FASTEST)
+
+
+def _summarize(model: ModelRuns, counts: np.ndarray) -> RunSummary:
+    latencies_ms = model.wall_ns[counts] / 1e6
+    p5_ms, median_ms, p95_ms = np.percentile(latencies_ms, [5, 50, 95])
+
+    in_time = latencies_ms[np.argsort(model.order[counts])]
+    blocks = np.array_split(in_time, min(_MAX_BLOCKS, len(in_time)))
+    block_medians_ms = [float(np.median(block)) for block in blocks]
+    low_ms, high_ms = median_interval(block_medians_ms)
+
+    return RunSummary(
+        median_ms=float(median_ms),
+        low_ms=low_ms,
+        high_ms=high_ms,
+        p5_ms=float(p5_ms),
+        p95_ms=float(p95_ms),
+        num_runs=int(counts.sum()),
+        num_disturbed_runs=int((~counts).sum()),
+        doubt=reason_to_doubt(block_medians_ms),
+    )

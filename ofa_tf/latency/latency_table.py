@@ -9,6 +9,7 @@ import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.devices.device_facts import DECISIVE_FACTS
 from ofa_tf.space.search_space import SearchSpace
 
 _KIND = "latency_table"
@@ -95,7 +96,7 @@ class LatencyTable:
         Raises:
             InputError: If device, processor, ABI, runtime or threads differ.
         """
-        for name in ("device", "model", "abi", "runtime_sha256", "num_threads"):
+        for name in DECISIVE_FACTS:
             if name in facts and facts[name] != self.device.get(name):
                 raise InputError(
                     f"Expected the device of the latency table ({name}={self.device.get(name)!r}). "

@@ -12,6 +12,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Progress
+from ofa_tf.devices.device_facts import CONDITION_FACTS, DeviceFacts
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.pieces import OVERHEAD, Piece, distinct_pieces
 from ofa_tf.space.search_space import SearchSpace
@@ -20,7 +21,6 @@ _KIND = "latency_table_part"
 _MAX_IMAGE_SIZES = 3  # five predict no better, see BUILD_NOTES.md
 _PART = 96  # models that are measured, and kept, together
 _NUM_ANCHORS = 8  # models of the first part that every other measures again
-_CONDITIONS = ("before", "after")  # facts that differ from part to part
 _FREE_SETTINGS = ("time_limit_s", "max_loaded_models")  # a call may continue with others
 
 # A round runs about as many pieces as a network has, each once: a piece then finds its weights and
@@ -117,15 +117,10 @@ def _circumstances(
         "settings": {name: value for name, value in settings.to_dict().items() if name not in _FREE_SETTINGS},
         "image_sizes": list(image_sizes),
         "lowering": list(lowering),
-        "device": _without_address(device.describe()),
+        "device": device.describe().without_address().to_dict(),
         "versions": files.versions(),
     }
     return dict(json.loads(json.dumps(facts)))
-
-
-def _without_address(device: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts about a device, without how it is reached: a phone in the network has another address every day."""
-    return {name: value for name, value in device.items() if name not in ("device", "serial")}
 
 
 class _Session:
@@ -191,8 +186,8 @@ class _Session:
         return BenchmarkModel(_name(key, size), self._convert_piece(piece, size), (1, size, size, piece.in_channels))
 
     def _keep_device(self, facts: Mapping[str, Any]) -> None:
-        self.measured_on = {name: value for name, value in facts.items() if name not in _CONDITIONS}
-        condition = {name: facts[name] for name in _CONDITIONS if name in facts}
+        self.measured_on = {name: value for name, value in facts.items() if name not in CONDITION_FACTS}
+        condition = {name: facts[name] for name in CONDITION_FACTS if name in facts}
         if condition:
             self.conditions.append(condition)
 
@@ -238,7 +233,8 @@ class _Session:
         try:
             if found.keys() != facts.keys():
                 raise ValueError("its facts are incomplete")
-            found = {**found, "device": _without_address(found["device"])}
+            device = DeviceFacts.from_dict(found["device"])
+            found = {**found, "device": device.without_address().to_dict()}
             self.known = {(str(key), int(size)): float(ms) for key, size, ms in document["latencies_ms"]}
             self.doubts, self.conditions = dict(document["doubts"]), list(document["conditions"])
             self.measured_on = dict(document["measured_on"])

@@ -154,11 +154,8 @@ def _check_table_path(path: Path, space: SearchSpace, device: Device, precision:
             "Move it away, or name another file with --output."
         ) from error
     found = {**table.device, "space": table.space.name, "precision": table.precision}
-    now = {**device.describe(), "num_threads": num_threads, "space": space.name, "precision": precision}
-    names = ["space", "precision", "delegate", "cpu_mask", "num_threads"]
-    if device.id != "host":  # a host's table is of no use on another computer
-        names.append("model")
-    for name in names:
+    now = {**device.describe().to_dict(), "num_threads": num_threads, "space": space.name, "precision": precision}
+    for name in ("space", "precision", *device.facts_that_tell_tables_apart):
         if found.get(name) != now.get(name):
             raise InputError(
                 f"Expected the latency table {path} to have been measured with {name}={now.get(name)!r}, as it would "

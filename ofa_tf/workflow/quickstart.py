@@ -116,7 +116,7 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
         "seconds": seconds,
         "peak_ram_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         "latency_model": latency_report,
-        "device": device.describe(),
+        "device": device.describe().to_dict(),
     }
     files.write_json(workdir.path / "summary.json", "summary", summary)
     return summary

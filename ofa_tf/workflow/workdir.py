@@ -10,7 +10,7 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
-from ofa_tf.devices.device import get_device
+from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.space.arch import Arch
@@ -138,8 +138,7 @@ class Workdir:
                 f"Received: one of {', '.join(map(str, found))}. "
                 "Name another device or precision, or build that table with tools/build_latency_table.py."
             )
-        if device_id == "host":  # a phone need not be at hand
-            table.check_device(get_device(device_id).describe())
+        table.check_device(open_device(device_id).known_facts().to_dict())
         lowering = choose_lowerings("all", quantized=precision == "int8")
         if table.lowering != lowering:
             raise InputError(
@@ -164,7 +163,7 @@ class Workdir:
         """
         self.check()
         if device_id is not None:
-            get_device(device_id)
+            open_device(device_id)
         commands = {self.accuracy_table_path: "build_accuracy_table.py"}
         if device_id is not None:
             path = latency_table or self.latency_table_path(device_id, precision)

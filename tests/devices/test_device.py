@@ -4,24 +4,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.benchmark_results import load_benchmark, save_benchmark
-from ofa_tf.devices.device import BenchmarkSettings, Measurement, get_device
-
-
-def test_host_is_available() -> None:
-    assert get_device("host").id == "host"
-
-
-@pytest.mark.parametrize("device_id", ["adb", "adb:0123", "adb:192.168.1.2:5555"])
-def test_a_phone_need_not_be_connected_before_it_is_used(device_id: str) -> None:
-    assert get_device(device_id).id == device_id
-
-
-@pytest.mark.parametrize("device_id", ["", "phone", "adb:", "Host"])
-def test_other_ids_are_refused(device_id: str) -> None:
-    with pytest.raises(
-        InputError, match=rf"Expected the device to be host, adb or adb:SERIAL. Received: '{device_id}'"
-    ):
-        get_device(device_id)
+from ofa_tf.devices.device import BenchmarkSettings, Measurement
 
 
 @pytest.mark.parametrize(

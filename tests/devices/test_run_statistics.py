@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ofa_tf.devices.run_statistics import ModelRuns, find_doubt, median_interval, summarize_runs
+from ofa_tf.devices.run_statistics import ModelRuns, median_interval, reason_to_doubt, summarize_runs
 
 
 def _interleaved(slowdown: np.ndarray, usual_ns: tuple[float, ...]) -> list[ModelRuns]:
@@ -79,5 +79,5 @@ def test_blocks_that_differ_are_doubtful() -> None:
     wall_ns = np.repeat([1e6, 1.5e6, 1e6, 1.5e6], 25)
     summary = summarize_runs([ModelRuns(np.arange(100), wall_ns, np.zeros(100, bool))])[0]
     assert summary.doubt is None  # the slow spells do not count
-    assert find_doubt([1.0, 1.0, 1.5, 1.5]) == "the runs differ: their middle half spans 40%"
-    assert find_doubt([1.0, 1.05, 1.02]) is None
+    assert reason_to_doubt([1.0, 1.0, 1.5, 1.5]) == "the runs differ: their middle half spans 40%"
+    assert reason_to_doubt([1.0, 1.05, 1.02]) is None

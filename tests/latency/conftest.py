@@ -1,11 +1,12 @@
 """A latency table made of a formula."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.devices.device_facts import DeviceFacts
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.table_builder import build_latency_table
 from ofa_tf.space.presets import get_search_space
@@ -22,8 +23,8 @@ class FormulaDevice:
         self.models: list[BenchmarkModel] = []
         self.settings: BenchmarkSettings | None = None
 
-    def describe(self) -> dict[str, Any]:
-        return {"device": self.id, "abi": "paper"}
+    def describe(self) -> DeviceFacts:
+        return DeviceFacts(device=self.id, abi="paper")
 
     def measure(
         self, models: Sequence[BenchmarkModel], settings: BenchmarkSettings, on_progress: Progress | None = None
@@ -32,10 +33,10 @@ class FormulaDevice:
         self.settings = settings
         if on_progress is not None:
             on_progress(1, 1)
-        device = {**self.describe(), "num_threads": settings.num_threads}
+        device = dataclasses.replace(self.describe(), num_threads=settings.num_threads).to_dict()
         return [self._measure(model, device) for model in models]
 
-    def _measure(self, model: BenchmarkModel, device: dict[str, Any]) -> Measurement:
+    def _measure(self, model: BenchmarkModel, device: dict) -> Measurement:
         if self.failing and model.name.startswith(self.failing):
             return Measurement(model.name, None, device=device, error="it broke")
         return Measurement(

@@ -9,6 +9,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Measurement
+from ofa_tf.devices.device_facts import DeviceFacts
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.pieces import distinct_pieces
 from ofa_tf.latency.table_builder import TABLE_SETTINGS, build_latency_table
@@ -181,18 +182,19 @@ def test_a_part_of_other_circumstances_is_refused_and_kept(
         match=r"^Expected .*same circumstances. Received: num_classes=10 \(now 11\). Delete it to begin again, or name",
     ):
         build_latency_table(space, formula_device, lambda piece, size: b"", 11, part_path=path)
-    formula_device.describe = lambda: {"device": "formula", "abi": "stone"}
+    formula_device.describe = lambda: DeviceFacts(device="formula", abi="stone")
     with pytest.raises(InputError, match=r"^Expected .*Received: device.abi='paper' \(now 'stone'\). Delete it"):
         build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
     assert path.read_bytes() == before
-    formula_device.describe = lambda: {"device": "formula", "abi": "paper", "cpu_mask": "f"}
+    formula_device.describe = lambda: DeviceFacts(device="formula", abi="paper", cpu_mask="f")
     with pytest.raises(InputError, match=r"^Expected .*Received: device.cpu_mask=None \(now 'f'\). Delete it"):
         build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
     # An older part knows nothing of it, but None was asked for then, too; and it tells how the device was reached.
     document = json.loads(before)
     document["facts"]["device"]["device"] = "formula"
+    del document["facts"]["device"]["cpu_mask"]
     path.write_text(json.dumps(document))
-    formula_device.describe = lambda: {"device": "formula", "abi": "paper", "cpu_mask": None}
+    formula_device.describe = lambda: DeviceFacts(device="formula", abi="paper")
     build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
 
 
@@ -201,12 +203,12 @@ def test_the_part_of_a_phone_is_continued_however_it_is_reached(
 ) -> None:
     path = tmp_path / "table.part.json"
     facts = {"model": "Pixel", "hardware_serial": "123"}
-    formula_device.describe = lambda: {"device": "adb:192.0.2.7:5555", "serial": "192.0.2.7:5555", **facts}
+    formula_device.describe = lambda: DeviceFacts(device="adb:192.0.2.7:5555", serial="192.0.2.7:5555", **facts)
     _interrupted(space, formula_device, path)
-    formula_device.describe = lambda: {"device": "adb", "serial": "ABC", **facts}
+    formula_device.describe = lambda: DeviceFacts(device="adb", serial="ABC", **facts)
     found = build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
     assert found.entries == table.entries
-    formula_device.describe = lambda: {"device": "adb", "serial": "ABC", **facts, "hardware_serial": "124"}
+    formula_device.describe = lambda: DeviceFacts(device="adb", serial="ABC", **(facts | {"hardware_serial": "124"}))
     with pytest.raises(InputError, match=r"Received: device.hardware_serial='123' \(now '124'\)"):
         build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
 

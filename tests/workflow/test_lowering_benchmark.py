@@ -1,6 +1,7 @@
 import pytest
 
-from ofa_tf.devices.device import BenchmarkSettings, get_device
+from ofa_tf.devices.device import BenchmarkSettings
+from ofa_tf.devices.opening import open_device
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.workflow.lowering_benchmark import ALL, REFERENCE, RELU6, measure_lowerings
 from tests.support.spaces import SMALL
@@ -9,7 +10,7 @@ from tests.support.spaces import SMALL
 @pytest.mark.long
 def test_every_rewrite_is_measured_in_both_precisions() -> None:
     settings = BenchmarkSettings(rounds=2, min_time_s=0.01, measure_peak_ram=False)
-    results = measure_lowerings(SMALL.largest(), get_device("host"), settings)
+    results = measure_lowerings(SMALL.largest(), open_device("host"), settings)
     ways = {
         precision: [result.way for result in results if result.precision == precision]
         for precision in ("float32", "int8")

@@ -49,7 +49,7 @@ def test_a_latency_table_that_was_measured_in_another_way_is_not_replaced(
         {"space": MICRO, "device": HostDevice(), "precision": "float32", "num_threads": 1},
     )
     pipeline._check_table_path(path, **given)
-    device = {**HostDevice().describe(), "num_threads": 1}
+    device = {**HostDevice().describe().to_dict(), "num_threads": 1}
     LatencyTable(MICRO, 3, "float32", device, {}, (16,), 0.1, {}).save(path)
     pipeline._check_table_path(path, **given)
     with pytest.raises(InputError, match=message):

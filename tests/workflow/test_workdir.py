@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.device import get_device
+from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.saving import save_supernet
 from ofa_tf.networks.supernet import build_supernet
@@ -71,7 +71,7 @@ def test_a_latency_table_of_another_computer_is_refused(tmp_path: Path) -> None:
     TrainConfig(str(tmp_path), space=MICRO.name).save()
     workdir = Workdir(tmp_path)
     entries = {"stem": {16: 0.1}}
-    here = {**get_device("host").describe(), "num_threads": 1}
+    here = {**open_device("host").describe().to_dict(), "num_threads": 1}
     there = {**here, "model": "Another CPU"}
     table = LatencyTable(MICRO, 3, "float32", there, {}, MICRO.image_sizes, 0.01, entries)
     table.save(workdir.latency_table_path("host", "float32"))
@@ -82,7 +82,7 @@ def test_a_latency_table_of_another_computer_is_refused(tmp_path: Path) -> None:
 def test_a_latency_table_of_models_exported_in_another_way_is_refused(tmp_path: Path) -> None:
     TrainConfig(str(tmp_path), space=MICRO.name).save()
     workdir = Workdir(tmp_path)
-    here = {**get_device("host").describe(), "num_threads": 1}
+    here = {**open_device("host").describe().to_dict(), "num_threads": 1}
     lowering = ("fold_batch_norm",)
     table = LatencyTable(MICRO, 3, "float32", here, {}, MICRO.image_sizes, 0.01, {"stem": {16: 0.1}}, lowering=lowering)
     table.save(workdir.latency_table_path("host", "float32"))

@@ -14,9 +14,11 @@ _ADDRESS = (
     "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly/latest/"
     "{name}_benchmark_model"
 )
-_NAMES = {"arm64-v8a": "android_aarch64", "armeabi-v7a": "android_arm"}  # by Android's ABI
+_PUBLISHED_NAMES = {"arm64-v8a": "android_aarch64", "armeabi-v7a": "android_arm"}  # by Android's ABI
 _ANSWER_S = 60.0  # that the server may be silent
 _DOWNLOAD_S = 900.0  # that all may take
+_CHUNK_BYTES = 1 << 20
+_ELF_MAGIC = b"\x7fELF"
 
 
 def benchmark_binary_address(abi: str) -> str:
@@ -25,12 +27,12 @@ def benchmark_binary_address(abi: str) -> str:
     Raises:
         InputError: If it is not published for that ABI.
     """
-    if abi not in _NAMES:
+    if abi not in _PUBLISHED_NAMES:
         raise InputError(
-            f"Expected the ABI to be one of {list(_NAMES)}. Received: {abi!r}. "
+            f"Expected the ABI to be one of {list(_PUBLISHED_NAMES)}. Received: {abi!r}. "
             "Build benchmark_model for it, and name it with --benchmark_binary."
         )
-    return _ADDRESS.format(name=_NAMES[abi])
+    return _ADDRESS.format(name=_PUBLISHED_NAMES[abi])
 
 
 def cached_benchmark_binary(abi: str) -> Path:
@@ -67,16 +69,16 @@ def fetch_benchmark_binary(abi: str, address: str | None = None) -> tuple[Path, 
     Raises:
         InputError: If it is not published for that ABI, not reached or not a program.
     """
-    address, path = address or benchmark_binary_address(abi), cached_benchmark_binary(abi)
+    address = address or benchmark_binary_address(abi)
+    path = cached_benchmark_binary(abi)
     try:
-        with urllib.request.urlopen(address, timeout=_ANSWER_S) as response:
-            content = _read(response, time.monotonic() + _DOWNLOAD_S)
+        content = _download(address)
     except (OSError, http.client.HTTPException) as error:
         raise InputError(
             f"Expected to download {address}. Received: {error}. "
             f"Download it otherwise, and name it with --benchmark_binary or save it as {path}."
         ) from error
-    if not content.startswith(b"\x7fELF"):
+    if not content.startswith(_ELF_MAGIC):
         raise InputError(
             f"Expected {address} to be a program (ELF). Received: a file that begins with {content[:16]!r}."
         )
@@ -87,13 +89,19 @@ def fetch_benchmark_binary(abi: str, address: str | None = None) -> tuple[Path, 
     return path, hashlib.sha256(content).hexdigest()
 
 
+def _download(address: str) -> bytes:
+    with urllib.request.urlopen(address, timeout=_ANSWER_S) as response:
+        deadline = time.monotonic() + _DOWNLOAD_S
+        return _read(response, deadline)
+
+
 def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
-    parts = []
-    while part := response.read1(1 << 20):
-        parts.append(part)
+    chunks = []
+    while chunk := response.read1(_CHUNK_BYTES):
+        chunks.append(chunk)
         if time.monotonic() > deadline:
             raise TimeoutError(f"it was not finished within {_DOWNLOAD_S:g} s")
-    content = b"".join(parts)
+    content = b"".join(chunks)
     expected = response.headers.get("Content-Length")
     if expected is not None and len(content) != int(expected):  # `read1` does not say so
         raise http.client.IncompleteRead(content, int(expected) - len(content))

@@ -7,36 +7,22 @@ runs that count, and then a summary; what they print besides differs.
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.devices.android.operator_profile import Operator, parse_operators
+from ofa_tf.devices.android.output_lines import last_line, not_understood, parse_number, split_lines
 
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
-_PREFIX = re.compile(r"^(?:(?:INFO|WARN|WARNING|VERBOSE|ERROR): ?)?(?:\[[^\]]*:\d+\] ?)?")
-_STATISTICS = ("first", "curr", "min", "max", "avg", "std", "p5", "median", "p95")
+_STATISTICS = ("count", "first", "curr", "min", "max", "avg", "std", "p5", "median", "p95")
+_STATISTICS_OF_DIFFERENT_RUNS = {"first", "min", "max", "avg"}
+_STATISTICS_OF_EQUAL_RUNS = {"count", "curr"}  # the one number is all of them
 _SUMMARY = re.compile(r"Inference \(avg\): *(\S+?)(?: ms \((\d+) runs\))?$")  # in microseconds, or in ms
 _DELEGATION = re.compile(r"Replacing \d+ out of \d+ node\(s\) with delegate \((\w+)\)(?:.* yielding (\d+) partitions)?")
 _REFUSAL = re.compile("will not be executed by the delegate|is unsupported on this platform")
-_REGULAR_RUNS = "Profiling Info for Regular Benchmark Runs:"
 
-
-@dataclasses.dataclass(frozen=True)
-class Operator:
-    """A row of the operator profile.
-
-    Args:
-        kind: Type of the operator.
-        name: Its name.
-        mean_ms: Mean time a run, milliseconds.
-        is_in_delegate: Whether it is part of a delegate's row, in whose time its
-            own is contained.
-    """
-
-    kind: str
-    name: str
-    mean_ms: float
-    is_in_delegate: bool
+# How far the means of statistics and summary may lie apart: six digits are printed, of milliseconds two decimals.
+_MAX_RELATIVE_ROUNDING = 1e-4
+_MAX_ROUNDING_OF_MS_US = 5.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +56,10 @@ class BenchmarkOutput:
     operators: tuple[Operator, ...] = ()
 
 
-def parse_benchmark_output(text: str, needed_flags: Collection[str] = ()) -> BenchmarkOutput:
+def parse_benchmark_output(
+    text: str,
+    needed_flags: Collection[str] = (),
+) -> BenchmarkOutput:
     """Read what `benchmark_model` printed on stdout and stderr.
 
     Args:
@@ -82,27 +71,19 @@ def parse_benchmark_output(text: str, needed_flags: Collection[str] = ()) -> Ben
         InputError: If the benchmark failed, ended early, does not know a needed
             flag, or printed what is not understood; the line is quoted.
     """
-    lines = [_PREFIX.sub("", line.rstrip("\r"), count=1) for line in text.split("\n")]
+    lines = split_lines(text)
     _check_flags(lines, needed_flags)
-    failure = next((index for index, line in enumerate(lines) if line.startswith("Benchmarking failed")), None)
-    if failure is not None:
-        errors = [line.strip().removeprefix("ERROR: ") for line in text.splitlines() if line.startswith("ERROR")]
-        reason = errors[0] if errors else _last_line(lines[:failure])  # old builds print no severities
-        raise InputError(f"Expected the benchmark to run the model. Received: {reason or 'no reason'}")
-    statistics = [(line, _parse_statistics(line)) for line in lines if line.startswith("count=")]
-    if len(statistics) != 2:
-        raise InputError(
-            "Expected two lines of statistics, of the warm-up and of the runs, from benchmark_model. "
-            f"Received: {len(statistics)}; the output ends with {_last_line(lines)!r}."
-        )
-    line, values = statistics[1]
-    num_runs, mean_us = int(values["count"]), values.get("avg", values.get("curr", 0.0))
+    _check_success(text, lines)
+
+    line, values = _statistics_of_regular_runs(lines)
+    num_runs = int(values["count"])
+    is_constant = "avg" not in values
+    mean_us = values.get("curr", 0.0) if is_constant else values["avg"]
     _check_summary(lines, line, num_runs, mean_us)
     if num_runs < 1 or not mean_us > 0:
         raise InputError(f"Expected a positive time from benchmark_model. Received: {line!r}.")
-    delegations = [match.groups() for line in lines if (match := _DELEGATION.search(line))]
-    num_partitions = [int(number) for _, number in delegations if number is not None]
-    is_constant = "avg" not in values  # the one number is all of them
+
+    delegates, num_partitions = _parse_delegations(lines)
     spread = dict.fromkeys(("median", "p5", "p95"), mean_us) if is_constant else values
     return BenchmarkOutput(
         num_runs=num_runs,
@@ -111,10 +92,10 @@ def parse_benchmark_output(text: str, needed_flags: Collection[str] = ()) -> Ben
         p5_us=spread.get("p5"),
         p95_us=spread.get("p95"),
         peak_ram_bytes=_parse_peak_ram(lines),
-        num_partitions=num_partitions[-1] if num_partitions else None,
-        delegates=tuple(dict.fromkeys(name for name, _ in delegations)),
-        refusal=next((line.strip() for line in lines if _REFUSAL.search(line)), None),
-        operators=tuple(_parse_operators(lines)),
+        num_partitions=num_partitions,
+        delegates=delegates,
+        refusal=_find_refusal(lines),
+        operators=parse_operators(lines),
     )
 
 
@@ -122,91 +103,111 @@ def _check_flags(lines: Sequence[str], needed: Collection[str]) -> None:
     for line in lines:
         if not line.startswith("Unconsumed cmdline flags:"):
             continue
-        unknown = [flag.split("=")[0].lstrip("-") for flag in line.partition(":")[2].split()]
-        missed = [name for name in unknown if name in needed]
-        if missed:
-            raise InputError(
-                f"Expected benchmark_model to know --{missed[0]}. Received: {line!r}. Take another build of it."
-            )
+        _, _, flags = line.partition(":")
+        for flag in flags.split():
+            name = flag.split("=")[0].lstrip("-")
+            if name in needed:
+                raise InputError(
+                    f"Expected benchmark_model to know --{name}. Received: {line!r}. Take another build of it."
+                )
+
+
+def _check_success(text: str, lines: Sequence[str]) -> None:
+    for index, line in enumerate(lines):
+        if line.startswith("Benchmarking failed"):
+            reason = _first_error(text) or last_line(lines[:index]) or "no reason"
+            raise InputError(f"Expected the benchmark to run the model. Received: {reason}")
+
+
+def _first_error(text: str) -> str:
+    """The first line of that severity; empty for old builds, which print none."""
+    for line in text.splitlines():
+        if line.startswith("ERROR"):
+            return line.strip().removeprefix("ERROR: ")
+    return ""
+
+
+def _statistics_of_regular_runs(lines: Sequence[str]) -> tuple[str, dict[str, float]]:
+    """The line of statistics of the runs that count, and its numbers by their names."""
+    found = [(line, _parse_statistics(line)) for line in lines if line.startswith("count=")]
+    if len(found) != 2:
+        raise InputError(
+            "Expected two lines of statistics, of the warm-up and of the runs, from benchmark_model. "
+            f"Received: {len(found)}; the output ends with {last_line(lines)!r}."
+        )
+    return found[1]
 
 
 def _parse_statistics(line: str) -> dict[str, float]:
     values: dict[str, float] = {}
-    for part in line.replace("(all same)", "").split():
-        name, _, number = part.partition("=")
-        if (name != "count" and name not in _STATISTICS) or name in values:
-            raise _not_understood(line)
-        values[name] = _parse_number(number, line)
-    is_complete = {"first", "min", "max", "avg"} <= values.keys() or values.keys() == {"count", "curr"}
-    if not is_complete and values.get("count") != 0:
-        raise _not_understood(line)
+    for word in line.replace("(all same)", "").split():
+        name, _, number = word.partition("=")
+        if name not in _STATISTICS or name in values:
+            raise not_understood(line)
+        values[name] = parse_number(number, line)
+
+    is_complete = values.keys() >= _STATISTICS_OF_DIFFERENT_RUNS or values.keys() == _STATISTICS_OF_EQUAL_RUNS
+    is_empty = values.get("count") == 0
+    if not is_complete and not is_empty:
+        raise not_understood(line)
     return values
 
 
-def _check_summary(lines: Sequence[str], statistics: str, num_runs: int, mean_us: float) -> None:
+def _check_summary(
+    lines: Sequence[str],
+    statistics: str,
+    num_runs: int,
+    mean_us: float,
+) -> None:
     """The summary says that the benchmark came to its end, and must agree with the statistics."""
-    found = [(line, match) for line in lines if (match := _SUMMARY.search(line.rstrip()))]
-    if not found:
+    matches = [match for line in lines if (match := _SUMMARY.search(line.rstrip()))]
+    if not matches:
         raise InputError(
             "Expected a summary with 'Inference (avg)' at the end of what benchmark_model prints. "
-            f"Received: {_last_line(lines)!r}."
+            f"Received: {last_line(lines)!r}."
         )
-    line, match = found[-1]
-    number, runs = _parse_number(match.group(1), line), match.group(2)
+    summary = matches[-1].string
+    mean, runs = matches[-1].groups()
+    number = parse_number(mean, summary)
+
+    rounding_us = _MAX_RELATIVE_ROUNDING * mean_us
     if runs is None:
-        agrees = abs(number - mean_us) <= 1e-4 * mean_us
+        agrees = abs(number - mean_us) <= rounding_us
     else:
-        agrees = abs(1000 * number - mean_us) <= 5.01 + 1e-4 * mean_us and int(runs) == num_runs
+        is_same_mean = abs(1000 * number - mean_us) <= _MAX_ROUNDING_OF_MS_US + rounding_us
+        agrees = is_same_mean and int(runs) == num_runs
     if not agrees:
         raise InputError(
             "Expected the statistics and the summary of benchmark_model to agree. "
-            f"Received: {statistics!r} and {line!r}."
+            f"Received: {statistics!r} and {summary!r}."
         )
+
+
+def _parse_delegations(lines: Sequence[str]) -> tuple[tuple[str, ...], int | None]:
+    """The delegates that took operators, each once, and the number of partitions that the last one left."""
+    delegates: dict[str, None] = {}
+    num_partitions = None
+    for line in lines:
+        match = _DELEGATION.search(line)
+        if match is None:
+            continue
+        name, number = match.groups()
+        delegates[name] = None
+        if number is not None:
+            num_partitions = int(number)
+    return tuple(delegates), num_partitions
+
+
+def _find_refusal(lines: Sequence[str]) -> str | None:
+    for line in lines:
+        if _REFUSAL.search(line):
+            return line.strip()
+    return None
 
 
 def _parse_peak_ram(lines: Sequence[str]) -> int | None:
     for line in lines:
         if line.startswith("Overall peak memory footprint (MB)"):
-            return round(_parse_number(line.rpartition(":")[2].strip(), line) * 2**20)
+            _, _, megabytes = line.rpartition(":")
+            return round(parse_number(megabytes.strip(), line) * 2**20)
     return None
-
-
-def _parse_operators(lines: Sequence[str]) -> Iterator[Operator]:
-    """The rows of the first table of the regular runs, by the names of its columns."""
-    start = next((index for index, line in enumerate(lines) if line.rstrip().endswith(_REGULAR_RUNS)), None)
-    if start is None:
-        return
-    columns: list[str] | None = None
-    for line in lines[start + 1 :]:
-        if not line.startswith("\t"):
-            if columns:
-                return
-            continue
-        cells = [cell.strip() for cell in line[1:].split("\t")]
-        if columns is None:
-            columns = [cell.strip("[]").lower() for cell in cells]
-            missing = {"node type", "avg ms", "name"} - set(columns)
-            if missing:
-                raise _not_understood(line)
-        elif len(cells) != len(columns):
-            raise _not_understood(line)
-        else:
-            row: dict[str, Any] = dict(zip(columns, cells, strict=True))
-            name = row["name"]
-            yield Operator(
-                row["node type"], name, _parse_number(row["avg ms"], line), name.strip("[]").startswith("Delegate/")
-            )
-
-
-def _parse_number(text: str, line: str) -> float:
-    if not _NUMBER.fullmatch(text):
-        raise _not_understood(line)
-    return float(text)
-
-
-def _not_understood(line: str) -> InputError:
-    return InputError(f"Expected a line as benchmark_model prints them. Received: {line.strip()!r}.")
-
-
-def _last_line(lines: Sequence[str]) -> str:
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -10,7 +10,7 @@ from ofa_tf.devices.android.adb import Adb, ShellResult
 _MAX_THERMAL_STATUS = 1  # Android's "light": higher ones slow the processor down
 _SECONDS_BETWEEN_LOOKS = 5.0
 _COOL_DOWN_S = 120.0  # that a hot phone is waited for before each call
-_CLOCKS = "for f in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do echo $f $(cat $f); done"
+_PRINT_CLOCKS = "for f in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do echo $f $(cat $f); done"
 
 
 def read_condition(adb: Adb) -> dict[str, Any]:
@@ -24,15 +24,14 @@ def read_condition(adb: Adb) -> dict[str, Any]:
     Raises:
         InputError: If the phone is not reached.
     """
-    thermal = _thermal_status(adb)
+    thermal_status = _thermal_status(adb)
     battery = adb.shell("dumpsys", "battery")
-    temperature, level = _search(r"temperature: (-?\d+)", battery), _search(r"level: (\d+)", battery)
-    frequencies = re.findall(r"/cpu(\d+)/cpufreq/scaling_cur_freq (\d+)", adb.run_script(_CLOCKS).stdout)
+    decicelsius = _search_number(r"temperature: (-?\d+)", battery)
     return {
-        "thermal_status": thermal,
-        "battery_celsius": None if temperature is None else temperature / 10,
-        "battery_percent": level,
-        "cpu_mhz": {core: int(kilohertz) / 1000 for core, kilohertz in frequencies} or None,
+        "thermal_status": thermal_status,
+        "battery_celsius": None if decicelsius is None else decicelsius / 10,
+        "battery_percent": _search_number(r"level: (\d+)", battery),
+        "cpu_mhz": _clocks_mhz(adb) or None,
     }
 
 
@@ -49,7 +48,8 @@ def cool_down(adb: Adb, limit_s: float) -> bool:
     Raises:
         InputError: If the phone is not reached.
     """
-    end, is_announced = time.monotonic() + min(limit_s, _COOL_DOWN_S), False
+    end = time.monotonic() + min(limit_s, _COOL_DOWN_S)
+    is_announced = False
     while True:
         status = _thermal_status(adb)
         if status is None or status <= _MAX_THERMAL_STATUS:
@@ -63,9 +63,21 @@ def cool_down(adb: Adb, limit_s: float) -> bool:
 
 
 def _thermal_status(adb: Adb) -> int | None:
-    return _search(r"Thermal Status: (\d+)", adb.shell("dumpsys", "thermalservice"))
+    result = adb.shell("dumpsys", "thermalservice")
+    return _search_number(r"Thermal Status: (\d+)", result)
 
 
-def _search(pattern: str, result: ShellResult) -> int | None:
-    match = re.search(pattern, result.stdout) if result.status == 0 else None
+def _clocks_mhz(adb: Adb) -> dict[str, float]:
+    """The clock of each core that tells it, by the core's number."""
+    text = adb.run_script(_PRINT_CLOCKS).stdout
+    clocks_mhz = {}
+    for core, kilohertz in re.findall(r"/cpu(\d+)/cpufreq/scaling_cur_freq (\d+)", text):
+        clocks_mhz[core] = int(kilohertz) / 1000
+    return clocks_mhz
+
+
+def _search_number(pattern: str, result: ShellResult) -> int | None:
+    if result.status != 0:
+        return None
+    match = re.search(pattern, result.stdout)
     return int(match.group(1)) if match else None

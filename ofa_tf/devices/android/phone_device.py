@@ -3,71 +3,28 @@
 import contextlib
 import dataclasses
 import hashlib
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
-from ofa_tf.devices.android.adb import Adb, PhoneLostError, find_phone
-from ofa_tf.devices.android.benchmark_binary import find_benchmark_binary
-from ofa_tf.devices.android.benchmark_program import DELEGATES, TimeLimit, install_benchmark_program
+from ofa_tf.devices.android.adb import Adb
+from ofa_tf.devices.android.adb_program import PhoneLostError
+from ofa_tf.devices.android.benchmark_program import BenchmarkProgram, install_benchmark_program
+from ofa_tf.devices.android.connected_phones import choose_phone
 from ofa_tf.devices.android.phone_condition import read_condition
-from ofa_tf.devices.android.phone_runs import PhoneRuns
-from ofa_tf.devices.cpu_affinity import parse_cpu_mask
+from ofa_tf.devices.android.phone_runs import PhoneRuns, RunPlan
+from ofa_tf.devices.android.phone_settings import PhoneSettings
+from ofa_tf.devices.android.time_limit import TimeLimit
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.devices.device_facts import CHOSEN_FACTS, DeviceFacts
+from ofa_tf.devices.repetition import turns_until_trusted
 
-_PROPERTIES = {
-    "model": "ro.product.model",
-    "manufacturer": "ro.product.manufacturer",
-    "abi": "ro.product.cpu.abi",
-    "os_build": "ro.build.fingerprint",
-    "hardware_serial": "ro.serialno",  # of the phone, whatever way adb reaches it
-}
+PHONE_ID = "adb"
+
 _MAX_ROUNDS = 6  # the fewest that give a confidence interval of 95 %
 _MAX_REPEATS = 2  # of all rounds, for models whose latency is doubtful
-
-
-@dataclasses.dataclass(frozen=True)
-class PhoneSettings:
-    """How a phone is used.
-
-    Args:
-        binary: `benchmark_model` for the phone's ABI; `None`: the one in the
-            cache, see `find_benchmark_binary`.
-        delegate: Who runs the operators, one of `DELEGATES`.
-        cpu_mask: Cores that may run the model, as `taskset` takes them, such as `"f0"`.
-        wait_s: How long to wait for a phone that is gone, seconds.
-        min_run_s: How long each round of a model takes at least, and its warm-up
-            likewise, seconds: a processor that was idle needs some time to reach
-            its full clock.
-        adb: The `adb` program.
-
-    Raises:
-        InputError: If a value is not allowed or there is no such binary.
-    """
-
-    binary: Path | None = None
-    delegate: str = "xnnpack"
-    cpu_mask: str | None = None
-    wait_s: float = 0.0
-    min_run_s: float = 0.1
-    adb: str = "adb"
-
-    def __post_init__(self) -> None:
-        if self.delegate not in DELEGATES:
-            raise InputError(f"Expected `delegate` to be one of {list(DELEGATES)}. Received: {self.delegate!r}.")
-        if self.cpu_mask is not None:
-            parse_cpu_mask(self.cpu_mask)
-        if self.binary is not None and not self.binary.is_file():
-            raise InputError(
-                f"Expected benchmark_model for the phone. Received: no file at {self.binary}. "
-                "tools/benchmark.py --fetch_benchmark_binary=arm64-v8a gets one."
-            )
-        for name in ("wait_s", "min_run_s"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"Expected `{name}` to be at least 0 seconds. Received: {getattr(self, name)!r}.")
 
 
 class PhoneDevice:
@@ -83,43 +40,33 @@ class PhoneDevice:
     Args:
         serial: Which phone; `None`: the only one. It is not looked for before it
             is needed.
-        settings: How to use it.
+        settings: How to use it; by default as `PhoneSettings` says.
     """
 
-    def __init__(self, serial: str | None = None, settings: PhoneSettings = PhoneSettings()) -> None:
-        self.id = "adb" if serial is None else f"adb:{serial}"
-        self._serial, self._settings = serial, settings
-        self._found: str | None = None  # the serial, once it was there: from then on it is waited for
+    # The id may stand for another phone tomorrow; the table of this one is still of use then.
+    facts_that_tell_tables_apart = (*CHOSEN_FACTS, "model")
 
-    def describe(self) -> dict[str, Any]:
+    def __init__(
+        self,
+        serial: str | None = None,
+        settings: PhoneSettings | None = None,
+    ) -> None:
+        self.id = PHONE_ID if serial is None else f"{PHONE_ID}:{serial}"
+        self._serial = serial
+        self._settings = settings or PhoneSettings()
+        self._found_serial: str | None = None  # once the phone was there: from then on it is waited for
+
+    def known_facts(self) -> DeviceFacts:
+        """The id: a phone tells everything else itself, and need not be at hand."""
+        return DeviceFacts(device=self.id)
+
+    def describe(self) -> DeviceFacts:
         """Facts that latencies depend on.
 
         Raises:
             InputError: If the phone is not ready or there is no `benchmark_model` for it.
         """
-        return self._describe(self._connect())
-
-    def _connect(self) -> Adb:
-        if self._found is None:
-            self._found = find_phone(self._serial, self._settings.adb)
-        adb = Adb(self._found, self._settings.wait_s, self._settings.adb)
-        adb.wait()
-        return adb
-
-    def _describe(self, adb: Adb) -> dict[str, Any]:
-        facts = {name: adb.shell("getprop", key).stdout.strip() for name, key in _PROPERTIES.items()}
-        return {
-            "device": self.id,
-            "serial": adb.serial,
-            **facts,
-            "runtime": "benchmark_model",
-            "runtime_sha256": hashlib.sha256(self._find_binary(facts["abi"]).read_bytes()).hexdigest(),
-            "delegate": self._settings.delegate,
-            "cpu_mask": self._settings.cpu_mask,
-        }
-
-    def _find_binary(self, abi: str) -> Path:
-        return self._settings.binary or find_benchmark_binary(abi)
+        return self._read_facts(self._connect())
 
     def measure(
         self,
@@ -134,73 +81,130 @@ class PhoneDevice:
                 is no `benchmark_model` for it.
         """
         adb = self._connect()
-        num_rounds = min(settings.rounds, _MAX_ROUNDS)
-        flags = self._flags(settings, -(-settings.rounds * settings.num_runs // num_rounds))
-        device = {
-            **self._describe(adb),
-            "num_threads": settings.num_threads,
-            "rounds": num_rounds,
-            "flags": flags,
-            "before": read_condition(adb),
-        }
-        limit = TimeLimit(adb, settings.time_limit_s)
-        with (
-            install_benchmark_program(
-                adb, self._find_binary(device["abi"]), self._settings.delegate, self._settings.cpu_mask
-            ) as program,
-            tempfile.TemporaryDirectory(prefix="ofa_tf_") as folder,
-        ):
-            runs = [
-                PhoneRuns(model, Path(folder) / f"{index}.tflite", program, flags, num_rounds, limit)
-                for index, model in enumerate(models)
-            ]
-            _run_rounds(runs, num_rounds, limit, on_progress)
-            with _losses_announced(adb.serial):
-                for run in runs:
-                    if settings.measure_peak_ram:
-                        run.add_memory()
-                    if settings.profile_operators:
-                        run.add_operators()
-        with _losses_announced(adb.serial):
-            device["after"] = read_condition(adb.without_waiting())
-        return [run.measurement(device) for run in runs]
+        facts = self._read_facts(adb)
+        before = read_condition(adb)
+        plan = self._plan(settings, TimeLimit(adb, settings.time_limit_s))
+        device = dataclasses.replace(
+            facts,
+            num_threads=settings.num_threads,
+            rounds=plan.num_rounds,
+            flags=plan.flags,
+            before=before,
+        )
+        binary = self._settings.find_binary(str(facts.abi))
+        with contextlib.ExitStack() as stack:
+            program = stack.enter_context(
+                install_benchmark_program(adb, binary, self._settings.delegate, self._settings.cpu_mask)
+            )
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ofa_tf_"))
+            all_runs = _make_runs(models, Path(folder), program, plan)
+            _run_until_trusted(all_runs, plan, on_progress)
+            with _announced_if_lost(adb.serial):
+                _run_asides(all_runs, settings)
+        with _announced_if_lost(adb.serial):
+            device = dataclasses.replace(device, after=read_condition(adb.without_waiting()))
+        return [runs.measurement(device) for runs in all_runs]
 
-    def _flags(self, settings: BenchmarkSettings, num_runs: int) -> list[str]:
-        """How `benchmark_model` runs every model."""
-        return [
+    def _connect(self) -> Adb:
+        if self._found_serial is None:
+            self._found_serial = choose_phone(self._serial, self._settings.adb)
+        adb = Adb(self._found_serial, self._settings.wait_s, self._settings.adb)
+        adb.wait()
+        return adb
+
+    def _read_facts(self, adb: Adb) -> DeviceFacts:
+        model = _property(adb, "ro.product.model")
+        manufacturer = _property(adb, "ro.product.manufacturer")
+        abi = _property(adb, "ro.product.cpu.abi")
+        os_build = _property(adb, "ro.build.fingerprint")
+        hardware_serial = _property(adb, "ro.serialno")
+        binary = self._settings.find_binary(abi)
+        return DeviceFacts(
+            device=self.id,
+            serial=adb.serial,
+            model=model,
+            manufacturer=manufacturer,
+            abi=abi,
+            os_build=os_build,
+            hardware_serial=hardware_serial,
+            runtime="benchmark_model",
+            runtime_sha256=hashlib.sha256(binary.read_bytes()).hexdigest(),
+            delegate=self._settings.delegate,
+            cpu_mask=self._settings.cpu_mask,
+        )
+
+    def _plan(self, settings: BenchmarkSettings, limit: TimeLimit) -> RunPlan:
+        """How every model is run."""
+        num_rounds = min(settings.rounds, _MAX_ROUNDS)
+        num_runs = math.ceil(settings.rounds * settings.num_runs / num_rounds)
+        min_run_s = self._settings.min_run_s
+        flags = [
             f"--num_threads={settings.num_threads}",
             f"--num_runs={num_runs}",
-            f"--min_secs={self._settings.min_run_s:g}",
+            f"--min_secs={min_run_s:g}",
             f"--warmup_runs={max(settings.warmup_runs, 1)}",
-            f"--warmup_min_secs={self._settings.min_run_s:g}",
+            f"--warmup_min_secs={min_run_s:g}",
         ]
+        return RunPlan(flags, num_rounds, limit)
 
 
-def _run_rounds(runs: Sequence[PhoneRuns], num_rounds: int, limit: TimeLimit, on_progress: Progress | None) -> None:
+def _property(adb: Adb, key: str) -> str:
+    return adb.shell("getprop", key).stdout.strip()
+
+
+def _make_runs(
+    models: Sequence[BenchmarkModel], folder: Path, program: BenchmarkProgram, plan: RunPlan
+) -> list[PhoneRuns]:
+    all_runs = []
+    for index, model in enumerate(models):
+        path = model.as_file(folder / f"{index}.tflite")
+        all_runs.append(PhoneRuns(model, path, program, plan))
+    return all_runs
+
+
+def _run_until_trusted(
+    all_runs: Sequence[PhoneRuns],
+    plan: RunPlan,
+    on_progress: Progress | None,
+) -> None:
     """All rounds of all models, in turns, and again of those whose latency is doubtful."""
-    done, total, left = 0, num_rounds * len(runs), list(runs)
+    done = 0
+    total = 0
 
-    def run_all() -> None:
-        nonlocal done
-        for _ in range(num_rounds):
-            for run in left:
-                run.add_round()
+    def run_turn(chosen: Sequence[PhoneRuns]) -> None:
+        nonlocal done, total
+        total += plan.num_rounds * len(chosen)
+        for _ in range(plan.num_rounds):
+            for runs in chosen:
+                runs.add_round()
                 done += 1
                 if on_progress is not None:
                     on_progress(done, total)
 
-    run_all()
-    with _losses_announced("the phone"):
-        for _ in range(_MAX_REPEATS):
-            left = [run for run in left if run.error is None and run.doubt is not None]
-            if not left or limit.left_s <= 0:
-                return
-            total += num_rounds * len(left)
-            run_all()
+    def doubtful() -> list[PhoneRuns]:
+        return [runs for runs in all_runs if runs.error is None and runs.doubt is not None]
+
+    def has_time_for(_: float) -> bool:
+        return not plan.limit.is_reached  # the rounds themselves end with it
+
+    turns = turns_until_trusted(all_runs, doubtful, _MAX_REPEATS, has_time_for)
+    run_turn(next(turns))
+    with _announced_if_lost("the phone"):
+        for chosen in turns:
+            run_turn(chosen)
+
+
+def _run_asides(all_runs: Sequence[PhoneRuns], settings: BenchmarkSettings) -> None:
+    """Measure what would disturb the latencies."""
+    for runs in all_runs:
+        if settings.measure_peak_ram:
+            runs.add_memory()
+        if settings.profile_operators:
+            runs.add_operators()
 
 
 @contextlib.contextmanager
-def _losses_announced(phone: str) -> Iterator[None]:
+def _announced_if_lost(phone: str) -> Iterator[None]:
     """Goes on without a phone that is lost: what was measured is worth more than what is missing."""
     try:
         yield

@@ -1,36 +1,48 @@
-"""`PhoneRuns`: the rounds of one model on a phone, and what they come to."""
+"""`PhoneRuns`: the runs of one model on a phone, round by round."""
 
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
-from ofa_tf.devices.android.adb import PhoneLostError
-from ofa_tf.devices.android.benchmark_output import BenchmarkOutput, Operator
-from ofa_tf.devices.android.benchmark_program import BenchmarkProgram, TimeLimit
+from ofa_tf.devices.android.adb_program import PhoneLostError
+from ofa_tf.devices.android.benchmark_output import BenchmarkOutput
+from ofa_tf.devices.android.benchmark_program import BenchmarkProgram
+from ofa_tf.devices.android.operator_profile import Operator
 from ofa_tf.devices.android.phone_condition import cool_down
+from ofa_tf.devices.android.round_outputs import RoundOutputs
+from ofa_tf.devices.android.time_limit import TimeLimit
 from ofa_tf.devices.device import BenchmarkModel, Measurement
-from ofa_tf.devices.run_statistics import find_doubt, median_interval
+from ofa_tf.devices.device_facts import DeviceFacts
 
-_COARSE_US = 50.0  # medians are printed in whole microseconds: below this one, too coarse
+_HASH_LENGTH_IN_NAMES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPlan:
+    """How all models of a measurement are run.
+
+    Args:
+        flags: What `benchmark_model` is given besides model and delegate.
+        num_rounds: Rounds that each model should have.
+        limit: For all models together.
+    """
+
+    flags: list[str]
+    num_rounds: int
+    limit: TimeLimit
 
 
 class PhoneRuns:
-    """The rounds of one model.
+    """The runs of one model.
 
     Args:
         model: The model.
-        spare: Where to write it if it is no file.
+        path: Its file.
         program: Runs it.
-        flags: How.
-        num_rounds: Rounds that it should have.
-        limit: For all models together.
+        plan: How.
 
     Attributes:
         error: Why the model cannot be measured; `None` if it can.
@@ -39,64 +51,99 @@ class PhoneRuns:
     def __init__(
         self,
         model: BenchmarkModel,
-        spare: Path,
+        path: Path,
         program: BenchmarkProgram,
-        flags: Sequence[str],
-        num_rounds: int,
-        limit: TimeLimit,
+        plan: RunPlan,
     ) -> None:
         self.error: str | None = None
-        self._model, self._program, self._flags = model, program, flags
-        self._num_rounds, self._limit = num_rounds, limit
-        self._limit_reason = f"the time limit of {limit.seconds:g} s was reached"
-        self._hot: list[BenchmarkOutput] = []  # of rounds on a phone that slowed itself down
-        self._cool: list[BenchmarkOutput] = []
-        self._cut: str | None = None
+        self._model = model
+        self._path = path
+        self._program = program
+        self._plan = plan
+        self._rounds = RoundOutputs(plan.num_rounds)
+        self._cut: str | None = None  # why there are fewer rounds than there should be
         self._operators: tuple[Operator, ...] = ()
         self._peak_ram_bytes: int | None = None
-        self._remote: str | None = None  # once it was pushed
-        if isinstance(model.content, bytes):
-            spare.write_bytes(model.content)
-        self._path = spare if isinstance(model.content, bytes) else model.content
+        self._remote_path: str | None = None  # once it was pushed
 
     def add_round(self) -> None:
-        """Run the model once more, or keep why that is not possible."""
+        """Run the model once more, or keep why that is not possible.
+
+        Raises:
+            PhoneLostError: If the phone is lost.
+        """
         if self.error is not None:
             return
-        num_before = len(self._outputs)
         try:
-            if self._limit.left_s <= 0:
+            if self._plan.limit.is_reached:
                 raise TimeoutError
-            is_hot = not cool_down(self._program.adb, self._limit.left_s)
+            is_hot = not cool_down(self._program.adb, self._plan.limit.left_s)
             output = self._run()
-            (self._hot if is_hot else self._cool).append(output)
         except PhoneLostError:
             raise
         except TimeoutError:
-            if num_before == 0:
-                self.error = self._limit_reason
-            elif num_before < self._num_rounds:
-                self._cut = self._cut or f"{self._limit_reason} in round {num_before + 1}"
+            self._keep_timeout()
         except InputError as error:
-            if num_before < self._num_rounds:
-                self.error = str(error)
-            else:  # it was being repeated
-                self._cut = str(error)
+            self._keep_failure(str(error))
+        else:
+            self._rounds.add(output, is_hot)
 
     def add_memory(self) -> None:
         """Measure the memory, in a call of its own: who watches it disturbs the runs."""
         output = self._run_aside("--report_peak_memory_footprint=true", "memory")
-        self._peak_ram_bytes = None if output is None else output.peak_ram_bytes
+        if output is not None:
+            self._peak_ram_bytes = output.peak_ram_bytes
 
     def add_operators(self) -> None:
         """Measure the operators, in a call of its own: it makes the runs slower."""
         what = "operator profile"
         output = self._run_aside("--enable_op_profiling=true", what)
-        self._operators = () if output is None else output.operators
-        if output is not None and not output.operators:
+        if output is None:
+            return
+        self._operators = output.operators
+        if not output.operators:
             announce(f"no {what} of {self._model.name}: benchmark_model printed none")
 
+    @property
+    def doubt(self) -> str | None:
+        """Why the latency is not to be trusted; `None` if it is."""
+        return self._cut or self._rounds.doubt()
+
+    def measurement(self, device: DeviceFacts) -> Measurement:
+        """What the runs come to."""
+        if self.error is not None:
+            return Measurement.failed(self._model.name, device, self.error)
+        operators = [dataclasses.asdict(operator) for operator in self._operators]
+        return Measurement.of_runs(
+            self._model.name,
+            device,
+            self._rounds.summary(self.doubt),
+            peak_ram_bytes=self._peak_ram_bytes,
+            num_partitions=self._rounds.num_partitions(),
+            operators=operators or None,
+        )
+
+    def _keep_timeout(self) -> None:
+        """The rounds that there are count, if there are any; a repeat that is missing does not matter."""
+        num_rounds = len(self._rounds)
+        reason = self._plan.limit.describe()
+        if num_rounds == 0:
+            self.error = reason
+        elif not self._rounds.is_complete and self._cut is None:
+            self._cut = f"{reason} in round {num_rounds + 1}"
+
+    def _keep_failure(self, reason: str) -> None:
+        if self._rounds.is_complete:  # it was being repeated
+            self._cut = reason
+        else:
+            self.error = reason
+
     def _run_aside(self, flag: str, what: str) -> BenchmarkOutput | None:
+        """Run the model for something else than its latency, which is announced if it fails.
+
+        Raises:
+            PhoneLostError: If the phone is lost.
+        """
         if self.error is not None:
             return None
         try:
@@ -104,86 +151,38 @@ class PhoneRuns:
         except PhoneLostError:
             raise
         except TimeoutError:
-            reason = self._limit_reason
+            reason = self._plan.limit.describe()
         except InputError as error:
             reason = str(error)
         announce(f"no {what} of {self._model.name}: {reason}")
         return None
 
     def _run(self, *flags: str) -> BenchmarkOutput:
-        if self._remote is None:
-            try:
-                sha256 = hashlib.sha256(self._path.read_bytes()).hexdigest()
-            except OSError as error:
-                raise InputError(f"Expected to read {self._path}. Received: {error}.") from error
-            remote = f"{self._program.folder}/{sha256[:16]}.tflite"  # needs no quotes, whatever the file is called
-            self._program.adb.push(self._path, remote)
-            self._remote = remote
-        return self._program.run(self._remote, [*self._flags, *flags, *self._shape_flags], self._limit)
+        if self._remote_path is None:
+            self._remote_path = self._push()
+        all_flags = [*self._plan.flags, *flags, *self._shape_flags]
+        return self._program.run(self._remote_path, all_flags, self._plan.limit)
+
+    def _push(self) -> str:
+        """Copy the model to the phone; its path there, which needs no quotes, whatever the file is called."""
+        try:
+            content = self._path.read_bytes()
+        except OSError as error:
+            raise InputError(f"Expected to read {self._path}. Received: {error}.") from error
+        sha256 = hashlib.sha256(content).hexdigest()
+        remote_path = f"{self._program.folder}/{sha256[:_HASH_LENGTH_IN_NAMES]}.tflite"
+        self._program.adb.push(self._path, remote_path)
+        return remote_path
 
     @functools.cached_property
     def _shape_flags(self) -> list[str]:
+        """The flags that give the first input its shape, if it is to have another one."""
         shape = self._model.input_shape
         if shape is None:
             return []
         from ofa_tf.tflite.litert.interpreter import create_interpreter
 
-        tensor = create_interpreter(self._path.read_bytes(), str(self._path)).get_input_details()[0]
-        return [f"--input_layer={tensor['name']}", f"--input_layer_shape={','.join(map(str, shape))}"]
-
-    @property
-    def _outputs(self) -> list[BenchmarkOutput]:
-        return self._hot + self._cool
-
-    @property
-    def _counted(self) -> list[BenchmarkOutput]:
-        """The rounds that count: the cool ones, unless most were hot."""
-        return self._outputs if len(self._hot) > len(self._cool) else self._cool
-
-    @property
-    def _latencies_ms(self) -> list[float]:
-        """Medians of the rounds; means, where there are none or they are too coarse."""
-        medians_us = [output.median_us or 0.0 for output in self._counted]
-        is_fine = min(medians_us) > 0 and np.median(medians_us) >= _COARSE_US
-        return [us / 1000 for us in (medians_us if is_fine else [output.mean_us for output in self._counted])]
-
-    @property
-    def doubt(self) -> str | None:
-        """Why the latency is not to be trusted: too few rounds, or too few on a cool phone, or rounds that differ."""
-        if self._cut is not None:
-            return self._cut
-        if self._hot and len(self._cool) < self._num_rounds:
-            return f"the phone was hot in {len(self._hot)} of {len(self._outputs)} rounds"
-        return find_doubt(self._latencies_ms)
-
-    def measurement(self, device: dict[str, Any]) -> Measurement:
-        """The median of the rounds."""
-        if self.error is not None:
-            return Measurement(self._model.name, None, device=device, error=self.error)
-        latency_ms = float(np.median(self._latencies_ms))
-        low_ms, high_ms = median_interval(self._latencies_ms)
-        p5_ms, p95_ms = self._percentiles_ms()
-        return Measurement(
-            model=self._model.name,
-            latency_ms=latency_ms,
-            latency_low_ms=low_ms,
-            latency_high_ms=high_ms,
-            latency_p5_ms=min(p5_ms, latency_ms),  # they are whole microseconds
-            latency_p95_ms=max(p95_ms, latency_ms),
-            num_runs=sum(output.num_runs for output in self._counted),
-            peak_ram_bytes=self._peak_ram_bytes,
-            num_partitions=self._counted[-1].num_partitions,
-            device=device,
-            operators=[dataclasses.asdict(operator) for operator in self._operators] or None,
-            doubt=self.doubt,
-        )
-
-    def _percentiles_ms(self) -> tuple[float, float]:
-        """5th and 95th percentile of the runs: the rounds' median, or of the rounds if the program prints none."""
-        pairs = [(output.p5_us, output.p95_us) for output in self._counted]
-        known = [(p5, p95) for p5, p95 in pairs if p5 is not None and p95 is not None]
-        if len(known) < len(pairs):
-            p5_ms, p95_ms = np.percentile(self._latencies_ms, [5, 95])
-        else:
-            p5_ms, p95_ms = np.median(known, axis=0) / 1000
-        return float(p5_ms), float(p95_ms)
+        interpreter = create_interpreter(self._path.read_bytes(), str(self._path))
+        name = interpreter.get_input_details()[0]["name"]
+        sizes = ",".join(str(size) for size in shape)
+        return [f"--input_layer={name}", f"--input_layer_shape={sizes}"]

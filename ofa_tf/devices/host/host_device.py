@@ -1,30 +1,28 @@
 """`HostDevice`: measuring on the computer that runs this program."""
 
-import contextlib
 import dataclasses
-import functools
-import hashlib
-import importlib.metadata
-import os
-import platform
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.cpu_affinity import choose_cores
+from ofa_tf.devices.cpu_affinity import choose_affinity
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
+from ofa_tf.devices.device_facts import CHOSEN_FACTS, DeviceFacts
+from ofa_tf.devices.host.host_facts import HOST_ID, read_host_facts
+from ofa_tf.devices.host.host_runs import HostRuns
 from ofa_tf.devices.host.runner_process import run_process
-from ofa_tf.devices.run_statistics import ModelRuns, RunSummary, summarize_runs
+from ofa_tf.devices.repetition import turns_until_trusted
+from ofa_tf.devices.run_statistics import RunSummary
 
-_MAX_CRASHES = 3
+_MAX_DEATHS = 3  # of measuring processes, before the models that are left are given up
 _MAX_REPEATS = 1  # of the measurement, for models whose latency is doubtful
-_MAX_COMPANY = 24  # models that are then measured together
+_MAX_MODELS_IN_A_REPEAT = 24
 _COMMAND = (sys.executable, "-m", "ofa_tf.devices.host.runner")
 
 
@@ -41,21 +39,32 @@ class HostDevice:
     Args:
         command: The program that measures, see `runner`.
         cpu_mask: Cores that may run the models, as `taskset` takes them; chosen by
-            default, see `choose_cores`.
+            default, see `choose_affinity`.
 
     Raises:
         InputError: If the mask is not of cores that this process may use.
     """
 
-    id = "host"
+    id = HOST_ID
+    # A table of another model, that is of another computer, is of no use here: it may be replaced.
+    facts_that_tell_tables_apart = CHOSEN_FACTS
 
-    def __init__(self, command: Sequence[str] = _COMMAND, cpu_mask: str | None = None) -> None:
-        choose_cores(1, cpu_mask)  # tells what is wrong with the mask
-        self._command, self._cpu_mask = tuple(command), cpu_mask
+    def __init__(
+        self,
+        command: Sequence[str] = _COMMAND,
+        cpu_mask: str | None = None,
+    ) -> None:
+        choose_affinity(1, cpu_mask)  # raises if something is wrong with the mask
+        self._command = tuple(command)
+        self._cpu_mask = cpu_mask
 
-    def describe(self) -> dict[str, Any]:
+    def known_facts(self) -> DeviceFacts:
+        """All facts: the host is always at hand."""
+        return self.describe()
+
+    def describe(self) -> DeviceFacts:
         """Facts that latencies depend on."""
-        return {**_describe(), "cpu_mask": self._cpu_mask}
+        return dataclasses.replace(read_host_facts(), cpu_mask=self._cpu_mask)
 
     def measure(
         self,
@@ -74,186 +83,105 @@ class HostDevice:
             raise InputError(
                 "Expected a phone for an operator profile. Received: the device host. Measure with --device=adb."
             )
-        cores = choose_cores(settings.num_threads, self._cpu_mask)
-        device = {**self.describe(), "num_threads": settings.num_threads, "cores": cores}
+        affinity = choose_affinity(settings.num_threads, self._cpu_mask)
+        device = dataclasses.replace(self.describe(), num_threads=settings.num_threads, cores=affinity)
+        found = HostRuns(len(models), settings, on_progress)
         with tempfile.TemporaryDirectory(prefix="ofa_tf_") as folder:
-            paths = [_path_of(model, Path(folder) / f"{index}.tflite") for index, model in enumerate(models)]
             job = {
-                "models": [
-                    {"path": str(path), "input_shape": model.input_shape}
-                    for path, model in zip(paths, models, strict=True)
-                ],
+                "models": _models_of_job(models, Path(folder)),
                 "settings": settings.to_dict(),
-                "cores": cores,
+                "affinity": affinity,
             }
-            session = _Session(settings, on_progress)
-            self._measure_repeatedly(job, session)
-        summaries = session.summaries()
-        if session.death and not summaries:
-            raise InputError(
-                f"Expected the measuring process to finish. Received: {session.death}. "
-                "Close other programs, measure fewer models, or raise the time limit."
-            )
-        measurements = []
-        for index, model in enumerate(models):
-            if index not in summaries:
-                reason = session.errors.get(index) or session.death or "not measured"
-                measurements.append(Measurement(model.name, None, device=device, error=reason))
-                continue
-            measurements.append(_measurement(model.name, summaries[index], session.facts[index], device))
-        return measurements
+            self._measure_until_trusted(job, found)
+        return _make_measurements(models, found, device)
 
-    def _measure_repeatedly(self, job: dict[str, Any], session: "_Session") -> None:
+    def _measure_until_trusted(self, job: dict[str, Any], found: HostRuns) -> None:
         """Measure all models, and again those whose latency is doubtful."""
-        chosen = list(range(len(job["models"])))
-        for _ in range(1 + _MAX_REPEATS):
-            start = time.monotonic()
-            self._measure_once(job, chosen, session)
-            doubtful = [index for index, summary in session.summaries().items() if summary.doubt is not None]
-            seconds = time.monotonic() - start
-            if not doubtful or time.monotonic() + seconds > session.deadline:
-                return
-            num_together = min(job["settings"]["max_loaded_models"], _MAX_COMPANY)
-            chosen = _with_company(doubtful, session.runs, num_together)
+        num_together = min(job["settings"]["max_loaded_models"], _MAX_MODELS_IN_A_REPEAT)
+
+        def models_to_repeat() -> list[int]:
+            return _choose_repeats(found.summaries(), num_together)
+
+        all_models = range(len(job["models"]))
+        for indices in turns_until_trusted(all_models, models_to_repeat, _MAX_REPEATS, found.has_time_for):
+            self._measure_once(job, indices, found)
+            # Repeats are for the latencies: the memory is known after the first turn.
             job = {**job, "settings": {**job["settings"], "measure_peak_ram": False}}
 
-    def _measure_once(self, job: dict[str, Any], chosen: Sequence[int], session: "_Session") -> None:
-        """Measure the chosen models, without those that fail."""
-        for _ in range(_MAX_CRASHES):
-            left = [index for index in chosen if index not in session.errors]
+    def _measure_once(
+        self,
+        job: dict[str, Any],
+        indices: Sequence[int],
+        found: HostRuns,
+    ) -> None:
+        """Measure some models, without those that fail, in a new process whenever one dies."""
+        for _ in range(_MAX_DEATHS):
+            left = [index for index in indices if found.models[index].error is None]
             if not left:
                 return
             part = {**job, "models": [job["models"][index] for index in left]}
-            outcome = run_process(self._command, part, session.deadline, session.on_progress)
-            session.errors.update({left[position]: error for position, error in outcome.failures.items()})
-            if outcome.result is not None:
-                session.add(outcome.result, left)
+            report = run_process(self._command, part, found.deadline, found.on_progress)
+            found.add(report, left)
+            if report.death is None:
                 return
-            session.death = outcome.death
-            if outcome.busy_with is not None:
-                session.errors[left[outcome.busy_with]] = f"{outcome.death} while loading it"
-            if time.monotonic() >= session.deadline:
-                session.death = f"the time limit of {job['settings']['time_limit_s']:g} s was reached"
+            if time.monotonic() >= found.deadline:
+                found.death = f"the time limit of {job['settings']['time_limit_s']:g} s was reached"
                 return
 
 
-class _Session:
-    """What a call of `HostDevice.measure` found so far, by index of the model."""
-
-    def __init__(self, settings: BenchmarkSettings, on_progress: Progress | None) -> None:
-        self.deadline = time.monotonic() + settings.time_limit_s
-        self.runs: dict[int, ModelRuns] = {}
-        self.facts: dict[int, dict[str, Any]] = {}
-        self.errors: dict[int, str] = {}
-        self.death: str | None = None  # of the last process that died
-        self._num_threads, self._on_progress = settings.num_threads, on_progress
-        self._num_runs = 0  # of all models
-        self._steps_before, self._steps_now = 0, 0
-
-    def on_progress(self, done: int, total: int) -> None:
-        """Add the steps of this process to those of the ones before."""
-        self._steps_now = total
-        if self._on_progress is not None:
-            self._on_progress(self._steps_before + done, self._steps_before + total)
-
-    def add(self, result: dict[str, Any], chosen: Sequence[int]) -> None:
-        """Add the runs of the chosen models to those that there are."""
-        for position, run in result["runs"].items():
-            index, facts = chosen[int(position)], result["facts"][position]
-            if not run["wall_ns"]:
-                continue
-            self.facts[index] = {**self.facts.get(index, {}), **facts}
-            new = _model_runs(run, self._num_threads, self._num_runs)
-            self.runs[index] = _joined(self.runs[index], new) if index in self.runs else new
-        self._num_runs += sum(len(run["wall_ns"]) for run in result["runs"].values())
-        self._steps_before += self._steps_now
-
-    def summaries(self) -> dict[int, RunSummary]:
-        """The statistics of each model that ran."""
-        return dict(zip(self.runs, summarize_runs(list(self.runs.values())), strict=True))
+def _models_of_job(models: Sequence[BenchmarkModel], folder: Path) -> list[dict[str, Any]]:
+    """The models as `runner` reads them; those that are no files become files in the folder."""
+    rows = []
+    for index, model in enumerate(models):
+        path = model.as_file(folder / f"{index}.tflite")
+        rows.append({"path": str(path.absolute()), "input_shape": model.input_shape})
+    return rows
 
 
-def _measurement(name: str, summary: RunSummary, facts: dict[str, Any], device: dict[str, Any]) -> Measurement:
-    return Measurement(
-        model=name,
-        latency_ms=summary.median_ms,
-        latency_low_ms=summary.low_ms,
-        latency_high_ms=summary.high_ms,
-        latency_p5_ms=summary.p5_ms,
-        latency_p95_ms=summary.p95_ms,
-        num_runs=summary.num_runs,
-        num_disturbed_runs=summary.num_disturbed_runs,
-        peak_ram_bytes=facts.get("peak_ram_bytes"),
-        num_partitions=facts.get("num_partitions"),
-        device=device,
-        doubt=summary.doubt,
-    )
-
-
-def _with_company(doubtful: Sequence[int], measured: Collection[int], num_together: int) -> list[int]:
-    """Doubtful models, with others to make up the number that is measured together.
+def _choose_repeats(summaries: Mapping[int, RunSummary], num_together: int) -> list[int]:
+    """Doubtful models, if there are any, with others to make up the number that is measured together.
 
     A model that runs in turns with fewer others finds more of itself in the
     caches, and would seem faster.
     """
-    others = np.random.default_rng(0).permutation(sorted(set(measured) - set(doubtful)))
-    return [*doubtful, *(int(index) for index in others[: max(num_together - len(doubtful), 0)])]
+    doubtful = []
+    trusted = []
+    for index, summary in summaries.items():
+        if summary.doubt is None:
+            trusted.append(index)
+        else:
+            doubtful.append(index)
+    if not doubtful:
+        return []
+    num_others = max(num_together - len(doubtful), 0)
+    others = np.random.default_rng(0).permutation(trusted)[:num_others]
+    return doubtful + others.tolist()
 
 
-def _model_runs(run: dict[str, list[int]], num_threads: int, start: int) -> ModelRuns:
-    wall_ns, processor_ns = np.array(run["wall_ns"], float), np.array(run["processor_ns"], float)
-    # A single thread that got less processor time than passed was waiting for its turn.
-    was_interrupted = wall_ns > 1.05 * processor_ns + 5e3 if num_threads == 1 else np.zeros(len(wall_ns), bool)
-    return ModelRuns(start + np.array(run["order"]), wall_ns, was_interrupted)
-
-
-def _joined(first: ModelRuns, second: ModelRuns) -> ModelRuns:
-    pairs = zip(dataclasses.astuple(first), dataclasses.astuple(second), strict=True)
-    return ModelRuns(*(np.concatenate(pair) for pair in pairs))
-
-
-def _path_of(model: BenchmarkModel, spare: Path) -> Path:
-    if isinstance(model.content, bytes):
-        spare.write_bytes(model.content)
-        return spare
-    return Path(model.content).absolute()
-
-
-@functools.lru_cache(maxsize=1)
-def _describe() -> dict[str, Any]:
-    return {
-        "device": "host",
-        "model": _cpu_model(),
-        "abi": platform.machine(),
-        "os_build": platform.platform(),
-        "num_cores": os.cpu_count(),
-        "runtime": f"LiteRT {_litert_version()}",
-        "runtime_sha256": _runtime_hash(),
-        "delegate": "XNNPACK",
-    }
-
-
-def _cpu_model() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _litert_version() -> str:
-    try:
-        return importlib.metadata.version("ai-edge-litert")
-    except importlib.metadata.PackageNotFoundError as error:
+def _make_measurements(
+    models: Sequence[BenchmarkModel],
+    found: HostRuns,
+    device: DeviceFacts,
+) -> list[Measurement]:
+    summaries = found.summaries()
+    if found.death and not summaries:
         raise InputError(
-            "Expected the package ai-edge-litert to be installed. Received: not found. Run `make install`."
-        ) from error
-
-
-def _runtime_hash() -> str:
-    """Hash over the runtime's native libraries."""
-    digest = hashlib.sha256()
-    for file in sorted(importlib.metadata.files("ai-edge-litert") or [], key=str):
-        if file.name.startswith(("libpywrap_litert", "libLiteRt.")):
-            digest.update(Path(str(file.locate())).read_bytes())
-    return digest.hexdigest()
+            f"Expected the measuring process to finish. Received: {found.death}. "
+            "Close other programs, measure fewer models, or raise the time limit."
+        )
+    measurements = []
+    for index, model in enumerate(models):
+        found_model = found.models[index]
+        if index in summaries:
+            measurement = Measurement.of_runs(
+                model.name,
+                device,
+                summaries[index],
+                peak_ram_bytes=found_model.peak_ram_bytes,
+                num_partitions=found_model.num_partitions,
+            )
+        else:
+            reason = found_model.error or found.death or "not measured"
+            measurement = Measurement.failed(model.name, device, reason)
+        measurements.append(measurement)
+    return measurements

@@ -12,22 +12,31 @@ are no events between the runs of a round: their reader would disturb the runs.
 Imports LiteRT but never TensorFlow: it starts in a fraction of a second.
 """
 
+import dataclasses
 import importlib
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-Event = Callable[..., None]
-_MAX_PASSES = 5  # visits to each group of models
+from ofa_tf.devices.device import BenchmarkSettings
+from ofa_tf.devices.host.interpreters import LOAD_ERRORS, load_interpreter, num_partitions, timed_runs
+
+Report = Callable[..., None]  # takes the fields of an event
+
+_MAX_VISITS = 5  # to each group of models
 
 
-def schedule(num_models: int, rounds: int, max_loaded: int) -> Iterator[tuple[list[int], int]]:
+def schedule(
+    num_models: int,
+    rounds: int,
+    max_loaded: int,
+) -> Iterator[tuple[list[int], int]]:
     """Divide models into groups and rounds into visits.
 
     Args:
@@ -37,143 +46,221 @@ def schedule(num_models: int, rounds: int, max_loaded: int) -> Iterator[tuple[li
 
     Yields:
         Pairs of a group (indices of models, loaded together) and its number of
-        rounds in this visit. The groups are visited in turn `_MAX_PASSES` times,
+        rounds in this visit. The groups are visited in turn `_MAX_VISITS` times,
         which share the rounds.
     """
-    groups = [list(range(start, min(start + max_loaded, num_models))) for start in range(0, num_models, max_loaded)]
-    passes = min(_MAX_PASSES, rounds)
-    for visit in range(passes):
+    groups = []
+    for start in range(0, num_models, max_loaded):
+        end = min(start + max_loaded, num_models)
+        groups.append(list(range(start, end)))
+
+    num_visits = min(_MAX_VISITS, rounds)
+    for visit in range(num_visits):
+        # The first visits take the rounds that do not divide evenly.
+        rounds_of_visit = (rounds + num_visits - 1 - visit) // num_visits
         for group in groups:
-            yield group, (rounds + passes - 1 - visit) // passes
+            yield group, rounds_of_visit
 
 
-def run_job(job: dict[str, Any], event: Event) -> None:
-    """Measure the models of a job, reporting through `event`.
+def run_job(job: dict[str, Any], report: Report) -> None:
+    """Measure the models of a job.
 
     Args:
         job: `models` (each `path` and `input_shape`), the fields of
-            `BenchmarkSettings` as `settings`, and `cores` to run on (`None`: any).
-        event: Called with the fields of each event.
+            `BenchmarkSettings` as `settings`, and `affinity`, the cores to run on
+            (`None`: any).
+        report: Called with the fields of each event.
     """
-    models, settings = job["models"], job["settings"]
-    if job["cores"] is not None:
-        os.sched_setaffinity(0, job["cores"])
-    facts: dict[int, dict[str, Any]] = {}
-    for index, model in enumerate(models):
-        found = _try_model(index, model, settings, event) if settings["measure_peak_ram"] else {}
-        if found is not None:
-            facts[index] = found
-    good = list(facts)
-    runs: dict[int, dict[str, list[int]]] = {index: {"order": [], "wall_ns": [], "processor_ns": []} for index in good}
-    visits = list(schedule(len(good), settings["rounds"], settings["max_loaded_models"])) if good else []
-    order, rng = 0, np.random.default_rng(0)
-    for done, (group, rounds) in enumerate(visits):
-        loaded = {}
+    if job["affinity"] is not None:
+        os.sched_setaffinity(0, job["affinity"])
+    models = []
+    for index, row in enumerate(job["models"]):
+        models.append(_Model(index, row["path"], row["input_shape"]))
+    settings = BenchmarkSettings(**job["settings"])
+    _JobRun(models, settings, report).run()
+
+
+@dataclasses.dataclass
+class _Model:
+    """A model, and what is known of it.
+
+    Args:
+        index: Its position in the job.
+        path: Its file.
+        input_shape: Shape to give the first input; `None` keeps the model's own.
+        facts: What is found besides its runs.
+        order: Position of each of its runs among the runs of all models.
+        wall_ns: Duration of each run, nanoseconds.
+        processor_ns: Processor time that this thread got meanwhile, nanoseconds.
+        has_failed: Whether it could not be run.
+    """
+
+    index: int
+    path: str
+    input_shape: list[int] | None
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    order: list[int] = dataclasses.field(default_factory=list)
+    wall_ns: list[int] = dataclasses.field(default_factory=list)
+    processor_ns: list[int] = dataclasses.field(default_factory=list)
+    has_failed: bool = False
+
+    def runs(self) -> dict[str, list[int]]:
+        """The runs as the result has them."""
+        return {
+            "order": self.order,
+            "wall_ns": self.wall_ns,
+            "processor_ns": self.processor_ns,
+        }
+
+
+class _JobRun:
+    """A job at work."""
+
+    def __init__(
+        self,
+        models: Sequence[_Model],
+        settings: BenchmarkSettings,
+        report: Report,
+    ) -> None:
+        self._models = models
+        self._settings = settings
+        self._report = report
+        self._rng = np.random.default_rng(0)
+        self._num_runs = 0  # of all models
+
+    def run(self) -> None:
+        if self._settings.measure_peak_ram:
+            for model in self._models:
+                _measure_memory(model, self._settings.num_threads, self._report)
+
+        visits = self._visits()
+        for number, (group, rounds) in enumerate(visits, start=1):
+            interpreters = self._load_group(group)
+            self._run_rounds(interpreters, rounds, self._settings.min_time_s / len(visits))
+            self._report(event="progress", done=number, total=len(visits))
+
+        measured = self._models_left()
+        self._report(
+            event="result",
+            runs={str(model.index): model.runs() for model in measured},
+            facts={str(model.index): model.facts for model in measured},
+        )
+
+    def _models_left(self) -> list[_Model]:
+        return [model for model in self._models if not model.has_failed]
+
+    def _visits(self) -> list[tuple[list[_Model], int]]:
+        """Groups of the models that run, and the number of rounds of each visit."""
+        models = self._models_left()
+        if not models:
+            return []
+        visits = []
+        for group, rounds in schedule(len(models), self._settings.rounds, self._settings.max_loaded_models):
+            visits.append(([models[position] for position in group], rounds))
+        return visits
+
+    def _load_group(self, group: Sequence[_Model]) -> dict[int, Any]:
+        """Ready interpreters, by the index of the model, of those that do not fail now, in the order of their turns."""
+        interpreters = {}
         # The memory that a model happens to get makes up to a tenth of its latency: each visit deals it anew.
-        for index in rng.permutation([good[position] for position in group]).tolist():
-            interpreter = _load(index, models[index], settings, event) if index in facts else None
+        for position in self._rng.permutation(len(group)):
+            model = group[position]
+            if model.has_failed:
+                continue
+            interpreter = _load(model, self._settings.num_threads, self._report)
             if interpreter is None:
-                facts.pop(index, None)
-            else:
-                loaded[index] = interpreter
-                facts[index]["num_partitions"] = _num_partitions(interpreter)
-        start, rounds_done = time.monotonic(), 0
-        while rounds_done < rounds or time.monotonic() - start < settings["min_time_s"] / len(visits):
-            for index, interpreter in loaded.items():
-                for wall_ns, processor_ns in _timed_runs(
-                    interpreter.invoke, settings["warmup_runs"], settings["num_runs"]
-                ):
-                    runs[index]["order"].append(order)
-                    runs[index]["wall_ns"].append(wall_ns)
-                    runs[index]["processor_ns"].append(processor_ns)
-                    order += 1
+                model.has_failed = True
+                continue
+            model.facts["num_partitions"] = num_partitions(interpreter)
+            interpreters[model.index] = interpreter
+        return interpreters
+
+    def _run_rounds(
+        self,
+        interpreters: dict[int, Any],
+        rounds: int,
+        min_time_s: float,
+    ) -> None:
+        """Run the models in turns, for so many rounds and so long at least."""
+        warmup_runs = self._settings.warmup_runs
+        num_runs = self._settings.num_runs
+        start = time.monotonic()
+        rounds_done = 0
+        while rounds_done < rounds or time.monotonic() - start < min_time_s:
+            for index, interpreter in interpreters.items():
+                durations = timed_runs(interpreter.invoke, warmup_runs, num_runs)
+                self._keep_runs(self._models[index], durations)
             rounds_done += 1
-        event(event="progress", done=done + 1, total=len(visits))
-    event(
-        event="result",
-        runs={str(index): runs[index] for index in facts},
-        facts={str(index): values for index, values in facts.items()},
-    )
+
+    def _keep_runs(self, model: _Model, durations: Sequence[tuple[int, int]]) -> None:
+        for wall_ns, processor_ns in durations:
+            model.order.append(self._num_runs)
+            model.wall_ns.append(wall_ns)
+            model.processor_ns.append(processor_ns)
+            self._num_runs += 1
 
 
-def _timed_runs(invoke: Callable[[], None], warmup_runs: int, num_runs: int) -> list[tuple[int, int]]:
-    """Wall time of each run, and processor time that this thread got meanwhile, nanoseconds."""
-    clock, processor_clock = time.perf_counter_ns, time.thread_time_ns
-    for _ in range(warmup_runs):
-        invoke()
-    runs = []
-    for _ in range(num_runs):
-        processor_start = processor_clock()
-        start = clock()
-        invoke()
-        wall_ns = clock() - start
-        runs.append((wall_ns, processor_clock() - processor_start))
-    return runs
-
-
-def _load(index: int, model: dict[str, Any], settings: dict[str, Any], event: Event) -> Any:
+def _load(model: _Model, num_threads: int, report: Report) -> Any:
     """A ready interpreter that ran once, or `None` after reporting why not."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    event(event="load", model=index)
+    report(event="load", model=model.index)
     try:
-        interpreter = Interpreter(model_path=model["path"], num_threads=settings["num_threads"])
-        tensor = interpreter.get_input_details()[0]
-        if model["input_shape"]:
-            interpreter.resize_tensor_input(tensor["index"], model["input_shape"])
-        interpreter.allocate_tensors()
-        for tensor in interpreter.get_input_details():
-            interpreter.set_tensor(tensor["index"], _random_input(tensor["shape"], tensor["dtype"]))
-        interpreter.invoke()
-    except (ValueError, RuntimeError, IndexError, OSError) as error:
-        event(event="failed", model=index, error=" ".join(str(error).split()) or type(error).__name__)
-        return None
-    return interpreter
-
-
-def _random_input(shape: np.ndarray, dtype: type) -> np.ndarray:
-    # Not zeros: denormal numbers and zero inputs can be faster or slower than images.
-    values = np.random.default_rng(0).standard_normal(tuple(shape))
-    if np.issubdtype(dtype, np.integer):
-        limits = np.iinfo(dtype)
-        values = np.clip(values * limits.max / 3, limits.min, limits.max)
-    return values.astype(dtype)
-
-
-def _num_partitions(interpreter: Any) -> int | None:
-    try:
-        return sum("DELEGATE" in operator["op_name"] for operator in interpreter._get_ops_details())
-    except AttributeError:  # a private method, gone some day
+        return load_interpreter(model.path, model.input_shape, num_threads)
+    except LOAD_ERRORS as error:
+        reason = " ".join(str(error).split())
+        report(event="failed", model=model.index, error=reason or type(error).__name__)
         return None
 
 
-def _try_model(index: int, model: dict[str, Any], settings: dict[str, Any], event: Event) -> dict[str, Any] | None:
-    """Memory of one model, run once in a forked process; `None` if it failed."""
+def _measure_memory(model: _Model, num_threads: int, report: Report) -> None:
+    """Run a model once in a forked process, to see whether that goes well and how much memory it takes."""
     if not hasattr(os, "fork") or not os.path.exists("/proc/self/status"):
-        return {}
+        return
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        before = _status_bytes("VmRSS")
-        loaded = _load(index, model, settings, event) is not None
-        os.write(writer, json.dumps(_status_bytes("VmHWM") - before if loaded else None).encode())
+        _tell_memory(writer, model, num_threads, report)
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         answer = stream.read()
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    _, wait_status = os.waitpid(child, 0)
+    status = os.waitstatus_to_exitcode(wait_status)
+
     if status != 0 or not answer:
-        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        event(event="failed", model=index, error=f"the process that loaded it {how}")
-        return None
+        model.has_failed = True
+        how = _describe_end(status)
+        report(event="failed", model=model.index, error=f"the process that loaded it {how}")
+        return
     peak_ram_bytes = json.loads(answer)
-    return None if peak_ram_bytes is None else {"peak_ram_bytes": peak_ram_bytes}
+    if peak_ram_bytes is None:  # the child has reported why
+        model.has_failed = True
+        return
+    model.facts["peak_ram_bytes"] = peak_ram_bytes
+
+
+def _tell_memory(writer: int, model: _Model, num_threads: int, report: Report) -> None:
+    """Run a model and write how many bytes that took to a pipe, or null if it failed."""
+    before = _status_bytes("VmRSS")
+    interpreter = _load(model, num_threads, report)
+    peak_ram_bytes = None
+    if interpreter is not None:
+        peak_ram_bytes = _status_bytes("VmHWM") - before
+    os.write(writer, json.dumps(peak_ram_bytes).encode())
+
+
+def _describe_end(status: int) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
 
 
 def _status_bytes(field: str) -> int:
+    """A size that the kernel tells about this process."""
     with open("/proc/self/status", encoding="ascii") as stream:
-        line = next(line for line in stream if line.startswith(field + ":"))
-    return int(line.split()[1]) * 1024
+        for line in stream:
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+    raise RuntimeError(f"Expected the kernel to tell {field}. Received: nothing.")
 
 
 def main() -> None:
@@ -182,12 +269,12 @@ def main() -> None:
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
-    def event(**fields: Any) -> None:
+    def report(**fields: Any) -> None:
         events.write(json.dumps(fields) + "\n")
         events.flush()
 
     importlib.import_module("ai_edge_litert.interpreter")  # before the forks, whose memory is a model's alone
-    run_job(json.load(sys.stdin), event)
+    run_job(json.load(sys.stdin), report)
 
 
 if __name__ == "__main__":

@@ -11,31 +11,50 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import ofa_tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Progress
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a measuring process ended.
+@dataclasses.dataclass
+class RunnerReport:
+    """What a measuring process told until its end. Models are named by their position in its job.
 
-    Args:
-        result: Its last event; `None` if it died before.
-        failures: Why models could not be loaded, by their position in the job.
-        busy_with: Position of the model that it was loading when it died.
+    Attributes:
+        result: Its last event, which has the runs and facts of the models; `None` if
+            it died before.
+        failures: Why models could not be loaded.
+        loading: The model that it was loading when it told no more; `None` if it was
+            busy with something else.
         death: How it died; `None` if it did not.
     """
 
-    result: dict[str, Any] | None
-    failures: dict[int, str]
-    busy_with: int | None = None
+    result: dict[str, Any] | None = None
+    failures: dict[int, str] = dataclasses.field(default_factory=dict)
+    loading: int | None = None
     death: str | None = None
 
+    def add(self, event: dict[str, Any], on_progress: Progress | None) -> None:
+        """Take note of an event; see `runner`."""
+        kind = event.get("event")
+        if kind == "load":
+            self.loading = event["model"]
+        elif kind == "failed":
+            self.failures[event["model"]] = event["error"]
+            self.loading = None
+        elif kind == "progress":
+            self.loading = None
+            if on_progress is not None:
+                on_progress(event["done"], event["total"])
+        elif kind == "result":
+            self.result = event
 
-def run_process(command: Sequence[str], job: dict[str, Any], deadline: float, on_progress: Progress | None) -> Outcome:
+
+def run_process(
+    command: Sequence[str], job: dict[str, Any], deadline: float, on_progress: Progress | None
+) -> RunnerReport:
     """Give a job to a measuring process and wait for its end.
 
     Args:
@@ -47,38 +66,37 @@ def run_process(command: Sequence[str], job: dict[str, Any], deadline: float, on
     Raises:
         InputError: If the process does not start.
     """
-    result, failures, busy_with = None, {}, None
+    report = RunnerReport()
     with tempfile.TemporaryFile() as log, _started(command, log, deadline) as process:
         for event in _events(process, job):
-            if event.get("event") == "load":
-                busy_with = event["model"]
-            elif event.get("event") == "failed":
-                failures[event["model"]] = event["error"]
-                busy_with = None
-            elif event.get("event") == "progress":
-                busy_with = None
-                if on_progress is not None:
-                    on_progress(event["done"], event["total"])
-            elif event.get("event") == "result":
-                result = event
+            report.add(event, on_progress)
         status = process.wait()
-        if result is not None:
-            return Outcome(result, failures)
-        log.seek(0)
-        return Outcome(None, failures, busy_with, _describe_death(status, log.read().decode(errors="replace")))
+        if report.result is None:
+            log.seek(0)
+            messages = log.read().decode(errors="replace")
+            report.death = _describe_death(status, messages)
+    return report
 
 
 @contextlib.contextmanager
-def _started(command: Sequence[str], log: Any, deadline: float) -> Iterator["subprocess.Popen[bytes]"]:
-    environment = dict(os.environ)
-    # The package may be used from a source tree, whatever the current folder.
-    source = str(Path(ofa_tf.__file__).parent.parent)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [source, environment.get("PYTHONPATH")]))
+def _started(
+    command: Sequence[str],
+    log: IO[bytes],
+    deadline: float,
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The process, which is killed at the deadline or at the end of the block."""
     try:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=_environment(),
+        )
     except OSError as error:
         raise InputError(f"Expected the measuring process to start. Received: {error}.") from error
-    timer = threading.Timer(max(deadline - time.monotonic(), 0), process.kill)
+    seconds_left = max(deadline - time.monotonic(), 0)
+    timer = threading.Timer(seconds_left, process.kill)
     timer.start()
     try:
         with process:
@@ -90,7 +108,20 @@ def _started(command: Sequence[str], log: Any, deadline: float) -> Iterator["sub
         timer.cancel()
 
 
-def _events(process: "subprocess.Popen[bytes]", job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _environment() -> dict[str, str]:
+    """This process's own, in which the package is found also if it is used from a source tree."""
+    source = str(Path(ofa_tf.__file__).parent.parent)
+    paths = [source]
+    if os.environ.get("PYTHONPATH"):
+        paths.append(os.environ["PYTHONPATH"])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _events(
+    process: "subprocess.Popen[bytes]",
+    job: dict[str, Any],
+) -> Iterator[dict[str, Any]]:
+    """Give the process its job, and get its events until its end."""
     if process.stdin is None or process.stdout is None:
         return
     with contextlib.suppress(BrokenPipeError), process.stdin as stream:
@@ -107,10 +138,11 @@ def _parse(line: bytes) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def _describe_death(status: int, log: str) -> str:
+def _describe_death(status: int, messages: str) -> str:
     if status < 0:
         name = signal.Signals(-status).name
         hint = " (perhaps out of memory)" if name == "SIGKILL" else ""
         return f"the measuring process was killed by {name}{hint}"
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return f"the measuring process ended with status {status}: {lines[-1] if lines else 'no message'}"
+    lines = [line.strip() for line in messages.splitlines() if line.strip()]
+    last_line = lines[-1] if lines else "no message"
+    return f"the measuring process ended with status {status}: {last_line}"

@@ -19,9 +19,12 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android import adb as adb_module
-from ofa_tf.devices.android import benchmark_program, phone_condition
-from ofa_tf.devices.android.adb import Adb, PhoneLostError, find_phone, list_phones
-from ofa_tf.devices.android.phone_device import PhoneDevice, PhoneSettings
+from ofa_tf.devices.android import adb_program, benchmark_program, phone_condition
+from ofa_tf.devices.android.adb import Adb
+from ofa_tf.devices.android.adb_program import PhoneLostError
+from ofa_tf.devices.android.connected_phones import choose_phone, list_phones
+from ofa_tf.devices.android.phone_device import PhoneDevice
+from ofa_tf.devices.android.phone_settings import PhoneSettings
 from ofa_tf.devices.benchmark_results import load_benchmark
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from ofa_tf.latency import table_builder
@@ -178,9 +181,9 @@ def _wait_until(condition: Callable[[], bool]) -> None:
 
 def test_without_a_phone_the_user_is_told_to_plug_one_in() -> None:
     with pytest.raises(InputError, match=r"Expected a phone. Received: none that adb sees. Plug the phone in"):
-        find_phone()
+        choose_phone()
     with pytest.raises(InputError, match=r"Expected the phone 0123 to be ready. Received: it is absent"):
-        find_phone("0123")
+        choose_phone("0123")
 
 
 def test_without_adb_the_user_is_told_to_install_it() -> None:
@@ -193,10 +196,10 @@ def test_of_two_phones_one_must_be_named(server: AdbServer, daemon: AdbDaemon, t
     with AdbDaemon(tmp_path / "second") as second:
         server.run("connect", second.serial)
         with pytest.raises(InputError, match=r"or --device=adb:SERIAL. Received: 2 phones: "):
-            find_phone()
-        assert find_phone(second.serial) == second.serial
+            choose_phone()
+        assert choose_phone(second.serial) == second.serial
         server.run("disconnect", second.serial)
-    assert find_phone() == daemon.serial
+    assert choose_phone() == daemon.serial
 
 
 @pytest.mark.parametrize(
@@ -334,7 +337,7 @@ def test_a_phone_that_leaves_the_network_without_a_word_is_no_model_that_hangs(
     daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(benchmark_program, "_CALL_S", 12.0)
-    monkeypatch.setattr(adb_module, "_ANSWER_S", 5.0)
+    monkeypatch.setattr(adb_program, "ANSWER_S", 5.0)
     # Neither the call nor the one that is to end it is answered; then the phone is back.
     daemon.faults.hang_command, daemon.faults.times = "kill -9", 2
     # The time would be up after both of them, were it not given back.
@@ -349,7 +352,7 @@ def test_a_phone_that_is_silent_whenever_it_runs_a_model_uses_up_the_time(
     daemon: AdbDaemon, binary: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(benchmark_program, "_CALL_S", 5.0)
-    monkeypatch.setattr(adb_module, "_ANSWER_S", 5.0)
+    monkeypatch.setattr(adb_program, "ANSWER_S", 5.0)
     run_script = Adb.run_script
 
     def run_silently(self: Adb, script: str, timeout_s: float | None = None) -> adb_module.ShellResult:
@@ -479,7 +482,7 @@ def test_slow_answers_are_waited_for(daemon: AdbDaemon) -> None:
 
 
 def test_a_phone_that_never_answers_is_given_up(daemon: AdbDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adb_module, "_ANSWER_S", 2.0)
+    monkeypatch.setattr(adb_program, "ANSWER_S", 2.0)
     daemon.faults.hang_command = "echo"
     with pytest.raises(PhoneLostError, match=r"to stay connected. Received: no answer from adb .* within 2 s"):
         Adb(daemon.serial).shell("echo")
@@ -640,7 +643,7 @@ def test_the_delegate_is_known_by_its_name(
 
 
 def test_an_adb_server_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adb_module, "_ANSWER_S", 1.0)
+    monkeypatch.setattr(adb_program, "ANSWER_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(silent.getsockname()[1]))
         with pytest.raises(PhoneLostError, match=r"no answer from adb devices within 1 s. Try: adb kill-server"):

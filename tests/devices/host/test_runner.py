@@ -23,8 +23,8 @@ class FakeInterpreter:
 
     invoked: list[str]
 
-    def __init__(self, index: int, model: dict[str, Any], *_: object) -> None:
-        self.name = model["path"]
+    def __init__(self, model: Any, *_: object) -> None:
+        self.name = model.path
 
     def invoke(self) -> None:
         self.invoked.append(self.name)
@@ -38,7 +38,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, **settings: int) -> tuple[str, dict[st
     job = {
         "models": [{"path": name, "input_shape": None} for name in "ABCDEF"],
         "settings": {"min_time_s": 0, "measure_peak_ram": False, **settings},
-        "cores": None,
+        "affinity": None,
     }
     runner.run_job(job, lambda **fields: events.append(fields))
     return "".join(FakeInterpreter.invoked), events[-1]["runs"]
