@@ -17,7 +17,7 @@ import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.interrupts import held_back
+from ofa_tf.base.interrupts import delayed_interrupts
 from ofa_tf.networks.saving import SUPERNET_FILE, check_archive, read_config, save_supernet
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.training.phases import Phase
@@ -111,7 +111,7 @@ def restore_checkpoint(
             f"Expected {network} to fit the search space {supernet.space.name!r} with {supernet.num_classes} classes. "
             "Received: weights of another network. Use another --workdir, or the settings it was trained with."
         )
-    with held_back():
+    with delayed_interrupts():
         supernet.load_weights(network)
     if optimizer is not None:
         with np.load(values) as arrays:

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.interrupts import StopRequest
 from ofa_tf.base.progress import progress_bar, standing_still
-from ofa_tf.base.stop_request import Interruption
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import steps_per_epoch, train_batches
 from ofa_tf.data.sources import open_source
@@ -109,21 +109,21 @@ class Trainer:
         log_folder = Path(self.config.workdir) / "logs" / phase.name
         summaries = tf.summary.create_file_writer(str(log_folder))
         num_steps = settings.epochs * self._num_epoch_steps
-        with Interruption() as interruption, summaries.as_default():
+        with StopRequest() as stop_request, summaries.as_default():
             while state.num_steps < num_steps:
-                self._run_epoch(phase, state, interruption)
+                self._run_epoch(phase, state, stop_request)
                 if state.num_steps < num_steps:
                     is_due = time.monotonic() - self._last_save > self._save_seconds / _MAX_SAVING_SHARE
-                    if is_due or interruption.is_requested:
+                    if is_due or stop_request.is_requested:
                         self._save(phase, state)
-                    if interruption.is_requested:
+                    if stop_request.is_requested:
                         raise KeyboardInterrupt(_saved(phase, state))
             # The checkpoint comes last: it says that the phase is done and its network in the workdir.
             save_supernet(self.supernet, self.config.workdir)
             state.is_finished = True
             self._save(phase, state)
             self._loaded = phase
-            if interruption.is_requested:
+            if stop_request.is_requested:
                 raise KeyboardInterrupt(_saved(phase, state))
 
     def draw_subnets(self, phase: Phase, step: int) -> np.ndarray:
@@ -167,7 +167,7 @@ class Trainer:
             sort_channels(self.supernet, stage=phase.stage - 1)
         return TrainState(phase.name)
 
-    def _run_epoch(self, phase: Phase, state: TrainState, interruption: Interruption) -> None:
+    def _run_epoch(self, phase: Phase, state: TrainState, stop_request: StopRequest) -> None:
         """Train to the end of the current epoch and validate."""
         settings, length = self.config.phases[phase.name], self._num_epoch_steps
         epoch, start_step = divmod(state.num_steps, length)
@@ -203,7 +203,7 @@ class Trainer:
                 done = step + 1 - start_step
                 bar.set_postfix(loss=f"{totals[0] / done:.3f}", acc=f"{totals[1] / done:.1%}", refresh=False)
                 bar.update(batch_size)
-                if interruption.is_requested and step + 1 < length:
+                if stop_request.is_requested and step + 1 < length:
                     self._save(phase, state)
                     raise KeyboardInterrupt(_saved(phase, state))
                 if time.monotonic() - max(began, self._last_save) > _SECONDS_WITHIN_EPOCH and step + 1 < length:
