@@ -14,7 +14,7 @@ import tensorflow as tf
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import StopRequest
-from ofa_tf.base.progress import progress_bar, standing_still
+from ofa_tf.base.progress import paused, progress_bar
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.pipeline import steps_per_epoch, train_batches
 from ofa_tf.data.sources import open_source
@@ -192,7 +192,7 @@ class Trainer:
                 )
                 seed = (self.config.seed, state.num_steps)
                 is_first = step == start_step  # traces, in the first epoch of a process
-                with standing_still(bar, "first step") if is_first else contextlib.nullcontext():
+                with paused(bar, "first step") if is_first else contextlib.nullcontext():
                     loss, accuracy = self.train_step(
                         images, labels, genes[step], learning_rate, seed, phase.has_teacher
                     )
@@ -211,7 +211,7 @@ class Trainer:
             rate = (length - start_step) * batch_size / (time.monotonic() - began)
             entry = {"epoch": epoch + 1, "images_per_second": round(rate, 1)}
             entry |= {"loss": totals[0] / (length - start_step), "accuracy": totals[1] / (length - start_step)}
-            with standing_still(bar, "validating"):
+            with paused(bar, "validating"):
                 for name, arch in self.validation_archs(phase).items():
                     entry[f"{name}_top1"] = self.evaluator.top1(arch)
             bar.set_postfix(
