@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from ofa_tf.base.progress import paused, progress_bar
+from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.pipeline import steps_per_epoch, train_batches
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace

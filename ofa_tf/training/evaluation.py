@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from ofa_tf.data.batches import calibration_batches, eval_batches
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.pipeline import calibration_batches, eval_batches
 from ofa_tf.data.preprocessing import get_augmentation
 from ofa_tf.networks.calibration import BatchNormCalibrator
 from ofa_tf.networks.supernet import Supernet
