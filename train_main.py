@@ -32,11 +32,13 @@ def main(argv: Sequence[str]) -> None:
     names = ", ".join(phase.name for phase in phases)
     announce(f"{config.space} on {config.dataset}, phases {names}, into {config.workdir}")
     configure_tensorflow(flags.FLAGS.intra_op_threads)
-    from ofa_tf.training.trainer import train  # loads TensorFlow, which flag errors need not wait for
+    from ofa_tf.training.progressive_shrinking import train  # loads TensorFlow, which flag errors need not wait for
 
-    is_old = train(config, phases, _RESUME.value) is None
-    print(f"Phase {phases[-1].name} {'was finished before' if is_old else 'is finished'}: see {config.workdir}.")
-    following = next_phase(phases[-1])
+    result = train(config, phases, _RESUME.value)
+    outcome = "is finished" if result.trained else "was finished before"
+    last = phases[-1]
+    print(f"Phase {last.name} {outcome}: see {config.workdir}.")
+    following = next_phase(last)
     if following is None:
         print(f"Next: python tools/evaluate.py --workdir={config.workdir} --arch=max")
     else:

@@ -1,19 +1,27 @@
 """What every command-line program shares: exit status and error lines."""
 
 import contextlib
+import functools
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from logging import LogRecord
+from typing import NoReturn
 
 from absl import app, flags, logging
 
 from ofa_tf.base.errors import InputError
 
+_STATUS_ERROR = 1
+_STATUS_INTERRUPTED = 130  # as shells report a program that SIGINT ended
+
 # What TensorFlow raises for full disks, rights, damaged files and want of memory; its other errors are defects.
 _MACHINE_ERRORS = ("DataLossError", "NotFoundError", "PermissionDeniedError", "ResourceExhaustedError")
+
+# Messages of tensorflow-datasets about its own deprecated names, or that repeat what an error says.
+_STALE_MESSAGES = ("FeatureConnector.dtype", "has no dataset_info.json")
 
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
@@ -27,64 +35,85 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
             flags) or an operating-system error such as a full disk, 130 when
             interrupted.
     """
-
-    def guarded(argv: Sequence[str]) -> None:
-        if len(argv) > 1:
-            _fail(f"Expected only flags (--name=value). Received: {' '.join(argv[1:])}. See --helpshort.")
-        if not flags.FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.WARNING)  # tensorflow-datasets reports every read
-        logging.get_absl_logger().addFilter(_is_news)
-        try:
-            main(argv)
-            sys.stdout.flush()
-        except InputError as error:
-            _fail(str(error))
-        except BrokenPipeError:
-            _give_up_stdout()
-            raise SystemExit(1) from None
-        except OSError as error:
-            place = f" ({error.filename})" if error.filename else ""
-            _fail(f"{error.strerror or error}{place}. Earlier results are intact.")
-        except Exception as error:
-            if type(error).__name__ not in _MACHINE_ERRORS:
-                raise
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            _fail(f"{reason}. Earlier results are intact.")
-        except KeyboardInterrupt as error:
-            _fail(f"Interrupted. {str(error) or 'Earlier results are intact.'}", 130)
-
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _raise_keyboard_interrupt)
-    app.run(guarded, flags_parser=_parse_flags)
+    app.run(functools.partial(_run_guarded, main), flags_parser=_parse_flags)
+
+
+def _run_guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str]) -> None:
+    """Run `main`; whatever is no defect ends the program with one line."""
+    if len(argv) > 1:
+        _fail(f"Expected only flags (--name=value). Received: {' '.join(argv[1:])}. See --helpshort.")
+    _quieten_logging()
+    try:
+        main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _give_up_stdout()
+        raise SystemExit(_STATUS_ERROR) from None
+    except KeyboardInterrupt as error:
+        consequence = str(error) or "Earlier results are intact."
+        _fail(f"Interrupted. {consequence}", _STATUS_INTERRUPTED)
+    except Exception as error:
+        message = _message_for_user(error)
+        if message is None:
+            raise
+        _fail(message)
+
+
+def _message_for_user(error: Exception) -> str | None:
+    """What to tell the user about an error; `None` for a defect, which keeps its traceback."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        place = f" ({error.filename})" if error.filename else ""
+        return f"{reason}{place}. Earlier results are intact."
+    kind = type(error).__name__
+    if kind in _MACHINE_ERRORS:
+        first_line = str(error).strip().partition("\n")[0]
+        return f"{first_line or kind}. Earlier results are intact."
+    return None
+
+
+def _quieten_logging() -> None:
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)  # tensorflow-datasets reports every read
+    logging.get_absl_logger().addFilter(_is_news)
 
 
 def _is_news(record: LogRecord) -> bool:
-    """Whether a message tells more than tensorflow-datasets' use of its own deprecated names, or what an error says."""
-    return not any(text in record.getMessage() for text in ("FeatureConnector.dtype", "has no dataset_info.json"))
+    """Whether a log message tells the user anything."""
+    message = record.getMessage()
+    return not any(text in message for text in _STALE_MESSAGES)
 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:
+    """Parse the flags as absl does, with one line for a mistake and status 0 for help."""
     try:
         return flags.FLAGS(list(argv))
     except flags.Error as error:
-        _fail(f"{str(error).removeprefix('ERROR:: ')} (see --helpshort)")
-        raise  # not reached
-    except SystemExit:  # a help flag: absl ends it with status 1, as if it were a mistake to ask
+        reason = str(error).removeprefix("ERROR:: ")
+        _fail(f"{reason} (see --helpshort)")
+    except SystemExit:
+        # Somebody asked for help. absl ends that with status 1, as if it were a mistake.
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.flush()
             raise SystemExit(0) from None
     except BrokenPipeError:
         pass
-    _give_up_stdout()  # help that was cut short, as by `| head`
+    # Nobody read the help to its end, as with `| head`.
+    _give_up_stdout()
     raise SystemExit(0)
 
 
 def _give_up_stdout() -> None:
     """Let Python's own flush at the end succeed although nobody reads any more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
 
 
-def _fail(message: str, status: int = 1) -> None:
+def _fail(message: str, status: int = _STATUS_ERROR) -> NoReturn:
     line = " ".join(message.split())
     sys.stderr.write(f"error: {line}\n")
     sys.stderr.flush()

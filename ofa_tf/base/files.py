@@ -16,8 +16,14 @@ from typing import Any
 
 from ofa_tf.base.errors import InputError
 
-_SECONDS_TO_LEFTOVER = 86400  # no file takes a day to write
+# A temporary file this old belongs to a program that was killed: no file takes a day to write.
+_MAX_WRITING_SECONDS = 86400
+
+# Decide what a result means, and so are named in every JSON file.
 _PACKAGES = ("ofa_tf", "tensorflow", "keras", "ai-edge-litert", "litert-quantizer")
+
+# What reading a damaged zip archive raises; `RuntimeError` stands for an encrypted one.
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError)
 
 
 def versions() -> dict[str, str]:
@@ -91,12 +97,18 @@ def write_json(path: str | Path, kind: str, payload: Mapping[str, Any], version:
     """
     check_replaceable(path, kind)
     document = {"schema": f"ofa_tf/{kind}/{version}", "versions": versions(), **payload}
-    write_bytes(path, (json.dumps(document, indent=1) + "\n").encode())
+    text = json.dumps(document, indent=1) + "\n"
+    write_bytes(path, text.encode())
 
 
 def safe_name(text: str) -> str:
     """A text as part of a file's name: letters, digits, `-`, `.` and `_`; `_` in place of others."""
-    return "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in text)
+    return "".join(map(_safe_letter, text))
+
+
+def _safe_letter(letter: str) -> str:
+    is_safe = letter.isalnum() or letter in "-._"
+    return letter if is_safe else "_"
 
 
 def check_replaceable(path: str | Path, kind: str) -> None:
@@ -112,17 +124,31 @@ def check_replaceable(path: str | Path, kind: str) -> None:
         content = Path(path).read_bytes()
     except OSError:
         return
+    if not content:
+        return
+    schema = _schema_of(content)
+    if _is_of_kind(schema, kind):
+        return
+    received = "one without a schema" if schema is None else f"one with the schema {schema!r}"
+    raise InputError(
+        f"Expected {path} to be free, or an older file of the kind {kind!r}. "
+        f"Received: {received}. Choose another name, or move that file away."
+    )
+
+
+def _schema_of(content: bytes) -> Any:
+    """The entry `schema` of a JSON object; `None` if there is none, or `content` is something else."""
     try:
         document = json.loads(content)
     except ValueError:
-        document = None
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if content and not str(schema).startswith(f"ofa_tf/{kind}/"):
-        what = "one without a schema" if schema is None else f"one with the schema {schema!r}"
-        raise InputError(
-            f"Expected {path} to be free, or an older file of the kind {kind!r}. "
-            f"Received: {what}. Choose another name, or move that file away."
-        )
+        return None
+    if not isinstance(document, dict):
+        return None
+    return document.get("schema")
+
+
+def _is_of_kind(schema: Any, kind: str) -> bool:
+    return str(schema).startswith(f"ofa_tf/{kind}/")
 
 
 def check_output(path: str | Path) -> None:
@@ -136,11 +162,15 @@ def check_output(path: str | Path) -> None:
     if path.is_dir():
         raise InputError(f"Expected a file to write. Received: the folder {path}. Add a file name.")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(
-            f"Expected {path} to be in a folder that can be written. Received: {folder}, "
-            f"{'which cannot' if folder.is_dir() else 'a file'}. Choose another."
-        )
+    if not folder.is_dir():
+        fault = "a file"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        fault = "which cannot"
+    else:
+        return
+    raise InputError(
+        f"Expected {path} to be in a folder that can be written. Received: {folder}, {fault}. Choose another."
+    )
 
 
 def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict[str, Any]:
@@ -170,7 +200,7 @@ def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict
     if not isinstance(document, dict):
         raise InputError(f"Expected {path} to hold a JSON object. Received: {type(document).__name__}.")
     schema = document.get("schema")
-    if kind is not None and schema is not None and not str(schema).startswith(f"ofa_tf/{kind}/"):
+    if kind is not None and schema is not None and not _is_of_kind(schema, kind):
         raise InputError(
             f"Expected {path} to have the schema 'ofa_tf/{kind}/...'. Received: {schema!r}. "
             "Check that the right file was passed."
@@ -188,20 +218,30 @@ def check_archive(path: str | Path, hint: str = "") -> None:
     Raises:
         InputError: If the file is truncated or altered.
     """
+    damage = _find_damage(Path(path))
+    if damage is not None:
+        message = f"Expected {path} to be a complete file. Received: a damaged one ({damage}). {hint}"
+        raise InputError(message.rstrip())
+
+
+def _find_damage(path: Path) -> str | None:
+    """What is wrong with a zip archive; `None` if nothing is."""
     try:
         with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        reason = f"wrong checksum of {damaged}" if damaged is not None else None
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
-        reason = str(error)  # RuntimeError: an encrypted one
-    if reason is not None:
-        raise InputError(f"Expected {path} to be a complete file. Received: a damaged one ({reason}). {hint}".rstrip())
+            first_damaged = archive.testzip()
+    except _ARCHIVE_ERRORS as error:
+        return str(error)
+    if first_damaged is None:
+        return None
+    return f"wrong checksum of {first_damaged}"
 
 
 def _remove_leftovers(path: Path) -> None:
+    """Remove what killed programs left of earlier attempts to write `path`."""
     for scratch in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         with contextlib.suppress(OSError):  # gone already, or not ours
-            if time.time() - scratch.stat().st_mtime > _SECONDS_TO_LEFTOVER:
+            age_seconds = time.time() - scratch.stat().st_mtime
+            if age_seconds > _MAX_WRITING_SECONDS:
                 shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -219,9 +259,17 @@ def _flush_folder(path: Path) -> None:
 
 
 def _flush_to_disk(path: Path) -> None:
-    files = [path] if path.is_file() else [entry for entry in path.rglob("*") if entry.is_file()]
-    for file in files:
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
+    """Make a file, or a folder with all that is in it, last through a power cut."""
+    if path.is_file():
+        _flush_file(path)
+        return
+    for entry in path.rglob("*"):
+        if entry.is_file():
+            _flush_file(entry)
     if path.is_dir():
         _flush_folder(path)
+
+
+def _flush_file(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())

@@ -1,4 +1,8 @@
-"""What a program says while it works, on stderr: stdout is for results."""
+"""What a program says while it works, on stderr: stdout is for results.
+
+`announce` names a step that takes seconds; `progress_bar` shows how far a longer
+one is; `paused` says why its bar does not move for a while.
+"""
 
 import contextlib
 import sys
@@ -7,6 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tqdm import tqdm
+
+# How often a bar is drawn anew at most.
+_SECONDS_ON_TERMINAL = 0.2
+_SECONDS_IN_LOG = 10.0
 
 
 def progress_bar(total: int, description: str, unit: str, initial: int = 0, **options: Any) -> tqdm:
@@ -20,29 +28,33 @@ def progress_bar(total: int, description: str, unit: str, initial: int = 0, **op
         **options: Passed on to `tqdm`.
     """
     is_terminal = sys.stderr.isatty()
+    seconds_between_lines = _SECONDS_ON_TERMINAL if is_terminal else _SECONDS_IN_LOG
     return tqdm(
         total=total,
         desc=description,
         unit=unit,
         initial=initial,
-        mininterval=0.2 if is_terminal else 10.0,
+        mininterval=seconds_between_lines,
         dynamic_ncols=is_terminal,
         **options,
     )
 
 
 @contextlib.contextmanager
-def standing_still(bar: tqdm, reason: str) -> Iterator[None]:
+def paused(bar: tqdm, reason: str) -> Iterator[None]:
     """Say beside the description why `bar` does not move; the time does not count for its rate."""
     description = bar.desc
-    bar.set_description_str(f"{description.removesuffix(': ')} ({reason}): ", refresh=sys.stderr.isatty())
+    title = description.removesuffix(": ")
+    bar.set_description_str(f"{title} ({reason}): ", refresh=sys.stderr.isatty())
     start = time.time()
     try:
         yield
     finally:
         bar.set_description_str(description, refresh=False)
-        bar.start_t += time.time() - start
-        bar.last_print_t += time.time() - start
+        # tqdm reckons the rate from these two times.
+        seconds = time.time() - start
+        bar.start_t += seconds
+        bar.last_print_t += seconds
 
 
 def announce(text: str) -> None:

@@ -31,10 +31,12 @@ def configure_tensorflow(intra_op_threads: int = 0) -> None:
         )
     announce("loading TensorFlow")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    is_quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ  # whoever sets it wants to see what TensorFlow says
+    # Whoever sets a level wants to see what TensorFlow says.
+    is_quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Else a dozen lines on oneDNN and on CUDA drivers that are not there, whatever the level.
-    with withheld_stderr() if is_quiet else contextlib.nullcontext():
+    quieter = withheld_stderr() if is_quiet else contextlib.nullcontext()
+    with quieter:
         import tensorflow as tf
 
         tf.config.list_physical_devices()

@@ -10,7 +10,7 @@ import keras
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.interrupts import held_back
+from ofa_tf.base.interrupts import delayed_interrupts
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.space.arch import Arch
 
@@ -50,7 +50,7 @@ def load_supernet(workdir: str | Path) -> Supernet:
         raise InputError(f"Expected a trained supernet at {path}. Received: no such file. {remedy}")
     check_archive(path)
     try:
-        with held_back():
+        with delayed_interrupts():
             supernet = keras.saving.load_model(path, compile=False)
     except (KeyError, TypeError, ValueError) as error:  # a sound archive, but not of a model that this program knows
         reason = " ".join(str(error).split())[:100]
@@ -96,7 +96,7 @@ def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
     arch = Arch.load(_arch_path(path))
     files.check_archive(path, "Import it again.")
     try:
-        with held_back():
+        with delayed_interrupts():
             subnet = keras.saving.load_model(path, compile=False)
     except (KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:100]

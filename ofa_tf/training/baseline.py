@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
-from ofa_tf.base.progress import progress_bar, standing_still
+from ofa_tf.base.progress import paused, progress_bar
+from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.pipeline import steps_per_epoch, train_batches
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -85,7 +85,7 @@ class _Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         del logs
         self._first_step = contextlib.ExitStack()  # traces
-        self._first_step.enter_context(standing_still(self._bar, "first step"))
+        self._first_step.enter_context(paused(self._bar, "first step"))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         del batch

@@ -17,13 +17,15 @@ import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.interrupts import held_back
+from ofa_tf.base.interrupts import delayed_interrupts
 from ofa_tf.networks.saving import SUPERNET_FILE, check_archive, read_config, save_supernet
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.training.phases import Phase
 
 _OPTIMIZER_FILE = "optimizer.npz"
 _STATE_FILE = "checkpoint.json"
+
+# Of a phase in progress. A finished phase keeps its last one.
 _NUM_KEPT = 2
 
 
@@ -58,16 +60,16 @@ def save_checkpoint(
         OSError: If the folder cannot be written. Earlier checkpoints stay.
     """
     folder = phase_folder(workdir, phase)
-    target = folder / f"step_{state.num_steps:08d}{'_finished' if state.is_finished else ''}"
-    for scrap in folder.glob(".step_*.tmp"):  # of a killed run: a phase has one writer
-        shutil.rmtree(scrap, ignore_errors=True)
+    suffix = "_finished" if state.is_finished else ""
+    target = folder / f"step_{state.num_steps:08d}{suffix}"
+    _remove_scraps(folder)
     with files.atomic_path(target) as temporary:
         temporary.mkdir()
         save_supernet(supernet, temporary)
-        values = {str(i): keras.ops.convert_to_numpy(v.value) for i, v in enumerate(optimizer.variables)}
-        np.savez(temporary / _OPTIMIZER_FILE, **values)
+        _save_optimizer(optimizer, temporary / _OPTIMIZER_FILE)
         files.write_json(temporary / _STATE_FILE, "checkpoint", dataclasses.asdict(state))
-    for old in _list(folder)[: -1 if state.is_finished else -_NUM_KEPT]:
+    num_kept = 1 if state.is_finished else _NUM_KEPT
+    for old in _list(folder)[:-num_kept]:
         shutil.rmtree(old, ignore_errors=True)
     return target
 
@@ -75,7 +77,9 @@ def save_checkpoint(
 def latest_checkpoint(workdir: str | Path, phase: Phase) -> Path | None:
     """The checkpoint of a phase with the most steps; `None` without any."""
     folders = _list(phase_folder(workdir, phase))
-    return folders[-1] if folders else None
+    if not folders:
+        return None
+    return folders[-1]
 
 
 def read_state(checkpoint: Path) -> TrainState:
@@ -84,12 +88,17 @@ def read_state(checkpoint: Path) -> TrainState:
     Raises:
         InputError: If the checkpoint is damaged.
     """
-    document = files.read_json(checkpoint / _STATE_FILE, "checkpoint", f"Delete {checkpoint} and run the phase again.")
+    path = checkpoint / _STATE_FILE
+    document = files.read_json(path, "checkpoint", f"Delete {checkpoint} and run the phase again.")
     try:
-        fields = {field.name: document[field.name] for field in dataclasses.fields(TrainState)}
+        return TrainState(
+            phase=document["phase"],
+            num_steps=document["num_steps"],
+            is_finished=document["is_finished"],
+            history=document["history"],
+        )
     except KeyError as error:
-        raise InputError(f"Expected {checkpoint / _STATE_FILE} to have the entry {error}. Received: none.") from error
-    return TrainState(**fields)
+        raise InputError(f"Expected {path} to have the entry {error}. Received: none.") from error
 
 
 def restore_checkpoint(
@@ -102,22 +111,42 @@ def restore_checkpoint(
             is loaded then.
     """
     state = read_state(checkpoint)
-    network, values = checkpoint / SUPERNET_FILE, checkpoint / _OPTIMIZER_FILE
+    network = checkpoint / SUPERNET_FILE
+    optimizer_file = checkpoint / _OPTIMIZER_FILE
     check_archive(network)
-    check_archive(values)
+    check_archive(optimizer_file)
+    _check_same_network(network, supernet)
+    with delayed_interrupts():
+        supernet.load_weights(network)
+    if optimizer is not None:
+        _load_optimizer(optimizer, optimizer_file)
+    return state
+
+
+def _check_same_network(network: Path, supernet: Supernet) -> None:
+    """Check that a file of weights fits the supernet, before any are read."""
     saved = read_config(network)
-    if (saved.get("space"), saved.get("num_classes")) != (_as_json(supernet.space.to_dict()), supernet.num_classes):
+    has_same_space = saved.get("space") == _as_json(supernet.space.to_dict())
+    if not has_same_space or saved.get("num_classes") != supernet.num_classes:
         raise InputError(
             f"Expected {network} to fit the search space {supernet.space.name!r} with {supernet.num_classes} classes. "
             "Received: weights of another network. Use another --workdir, or the settings it was trained with."
         )
-    with held_back():
-        supernet.load_weights(network)
-    if optimizer is not None:
-        with np.load(values) as arrays:
-            for index, variable in enumerate(optimizer.variables):
-                variable.assign(arrays[str(index)])
-    return state
+
+
+def _save_optimizer(optimizer: keras.optimizers.Optimizer, path: Path) -> None:
+    """Write the values of an optimizer's variables, by their position."""
+    values = {}
+    for index, variable in enumerate(optimizer.variables):
+        values[str(index)] = keras.ops.convert_to_numpy(variable.value)
+    np.savez(path, **values)
+
+
+def _load_optimizer(optimizer: keras.optimizers.Optimizer, path: Path) -> None:
+    """Read what `_save_optimizer` wrote."""
+    with np.load(path) as values:
+        for index, variable in enumerate(optimizer.variables):
+            variable.assign(values[str(index)])
 
 
 def _as_json(value: Any) -> Any:
@@ -125,5 +154,12 @@ def _as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
+def _remove_scraps(folder: Path) -> None:
+    """Remove what a killed run left half written: a phase has one writer, so nobody is writing it now."""
+    for scrap in folder.glob(".step_*.tmp"):
+        shutil.rmtree(scrap, ignore_errors=True)
+
+
 def _list(folder: Path) -> list[Path]:
+    """The complete checkpoints of a phase, by their number of steps."""
     return sorted(path for path in folder.glob("step_*") if (path / _STATE_FILE).is_file())

@@ -2,19 +2,44 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.phases import PHASE_NAMES
+from ofa_tf.training.rules import (
+    AT_LEAST_ONE,
+    AT_LEAST_ZERO,
+    BELOW_ONE,
+    BETWEEN_ZERO_AND_ONE,
+    INT32_SEED,
+    POSITIVE,
+    Rule,
+    check_settings,
+)
 
 CONFIG_FILE = "train_config.json"
 
+# Settings that came later, with what runs did before.
+_VALUES_OF_EARLIER_RUNS = {"include_smallest": False}
 
-def _check(name: str, value: float, is_valid: bool, rule: str) -> None:
-    if not is_valid:
-        raise InputError(f"Expected `{name}` to be {rule}. Received: {name}={value}.")
+
+_PHASE_RULES = {
+    "epochs": AT_LEAST_ONE,
+    "learning_rate": POSITIVE,
+    "num_subnets": AT_LEAST_ONE,
+}
+_RULES = {
+    "batch_size": AT_LEAST_ONE,
+    "momentum": BELOW_ONE,
+    "weight_decay": AT_LEAST_ZERO,
+    "label_smoothing": BELOW_ONE,
+    "dropout_rate": BELOW_ONE,
+    "distillation_weight": AT_LEAST_ZERO,
+    "validation_fraction": BETWEEN_ZERO_AND_ONE,
+    "num_calibration_images": AT_LEAST_ONE,
+    "seed": INT32_SEED,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +52,9 @@ class PhaseConfig:
             are allowed.
         learning_rate: Peak learning rate, for the whole batch.
         num_subnets: Subnets drawn in each step; their gradients are added up.
+
+    Raises:
+        SettingError: If a value is out of range.
     """
 
     epochs: int
@@ -35,12 +63,9 @@ class PhaseConfig:
     num_subnets: int = 1
 
     def __post_init__(self) -> None:
-        _check("epochs", self.epochs, self.epochs >= 1, "at least 1")
-        _check("learning_rate", self.learning_rate, self.learning_rate > 0, "positive")
-        _check("num_subnets", self.num_subnets, self.num_subnets >= 1, "at least 1")
-        _check(
-            "warmup_epochs", self.warmup_epochs, 0 <= self.warmup_epochs < self.epochs, f"from 0 to below {self.epochs}"
-        )
+        check_settings(self, _PHASE_RULES)
+        leaves_epochs = Rule(f"from 0 to below {self.epochs}", lambda warmup_epochs: 0 <= warmup_epochs < self.epochs)
+        check_settings(self, {"warmup_epochs": leaves_epochs})
 
 
 # A recipe for a small data set such as the digits, like the defaults below; flags/ has others.
@@ -115,19 +140,12 @@ class TrainConfig:
         unknown = sorted(set(self.phases) - set(PHASE_NAMES))
         if unknown:
             raise InputError(f"Expected `phases` to be among {list(PHASE_NAMES)}. Received: {unknown}.")
-        _check("batch_size", self.batch_size, self.batch_size >= 1, "at least 1")
-        _check("momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
-        _check("weight_decay", self.weight_decay, self.weight_decay >= 0, "at least 0")
-        _check("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
-        _check("dropout_rate", self.dropout_rate, 0 <= self.dropout_rate < 1, "in [0, 1)")
-        _check("distillation_weight", self.distillation_weight, self.distillation_weight >= 0, "at least 0")
-        _check("validation_fraction", self.validation_fraction, 0 < self.validation_fraction < 1, "in (0, 1)")
-        _check("num_calibration_images", self.num_calibration_images, self.num_calibration_images >= 1, "at least 1")
-        _check("seed", self.seed, 0 <= self.seed < 2**31, "from 0 to below 2**31")
+        check_settings(self, _RULES)
 
     def save(self, folder: str | Path | None = None) -> None:
         """Write the configuration into the workdir (or a folder that will become it), for the tools that come after."""
-        files.write_json(Path(folder or self.workdir) / CONFIG_FILE, "train_config", dataclasses.asdict(self))
+        path = Path(folder or self.workdir) / CONFIG_FILE
+        files.write_json(path, "train_config", dataclasses.asdict(self))
 
     @classmethod
     def load(cls, workdir: str | Path) -> "TrainConfig":
@@ -136,24 +154,29 @@ class TrainConfig:
         Raises:
             InputError: If there is no such file or it is not a configuration.
         """
-        hint = (
-            f"Train first: python train_main.py --phase=all --workdir={workdir}; or import published weights: "
-            "tools/import_checkpoint.py"
-        )
-        # `include_smallest` came later: earlier runs did without.
-        document = {"include_smallest": False, **files.read_json(Path(workdir) / CONFIG_FILE, "train_config", hint)}
-        fields: dict[str, Any] = {field.name: document.get(field.name) for field in dataclasses.fields(cls)}
-        missing = sorted(name for name in fields if name not in document)
+        document = files.read_json(Path(workdir) / CONFIG_FILE, "train_config", _how_to_make(workdir))
+        document = {**_VALUES_OF_EARLIER_RUNS, **document}
+        names = [field.name for field in dataclasses.fields(cls)]
+        missing = sorted(set(names) - set(document))
         if missing:
             raise InputError(
                 f"Expected {workdir}/{CONFIG_FILE} to have the entries {missing}. Received: none. It is damaged "
                 "or from another version of ofa_tf: put it back from a copy, or train in another --workdir."
             )
+        fields = {name: document[name] for name in names}
+        fields["workdir"] = str(workdir)
         try:
             fields["phases"] = {name: PhaseConfig(**values) for name, values in fields["phases"].items()}
-            return cls(**{**fields, "workdir": str(workdir)})
+            return cls(**fields)
         except (AttributeError, TypeError) as error:
             raise InputError(
                 f"Expected {workdir}/{CONFIG_FILE} to be as it was written. Received: {error}. Undo the change, or "
                 "train in another --workdir."
             ) from error
+
+
+def _how_to_make(workdir: str | Path) -> str:
+    return (
+        f"Train first: python train_main.py --phase=all --workdir={workdir}; or import published weights: "
+        "tools/import_checkpoint.py"
+    )

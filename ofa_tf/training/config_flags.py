@@ -2,8 +2,8 @@
 
 from absl import flags
 
-from ofa_tf.base.errors import InputError
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
+from ofa_tf.training.rules import SettingError
 
 # The defaults are those of `TrainConfig`, and each flag sets the field of its name.
 _DEFAULT_WORKDIR = "runs/default"
@@ -25,6 +25,7 @@ _HELP = {
     "num_calibration_images": "Training images for BN calibration.",
     "seed": "Decides every random choice.",
 }
+_THREADS_HELP = "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images."
 _PHASE_HELP = {
     "epochs": "Epochs of phase {}, warm-up included.",
     "learning_rate": "Peak learning rate of phase {}.",
@@ -41,12 +42,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     for phase, settings in DEFAULT_PHASES.items():
         for name, text in _PHASE_HELP.items():
             _define(f"{phase}_{name}", getattr(settings, name), text.format(phase), values)
-    _define(
-        "intra_op_threads",
-        0,
-        "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images.",
-        values,
-    )
+    _define("intra_op_threads", 0, _THREADS_HELP, values)
 
 
 def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
@@ -56,17 +52,16 @@ def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
         InputError: If a value is out of range.
     """
     phases = {phase: _phase_from_flags(phase, values) for phase in DEFAULT_PHASES}
-    return TrainConfig(phases=phases, **{name: values[name].value for name in _HELP})
+    settings = {name: values[name].value for name in _HELP}
+    return TrainConfig(phases=phases, **settings)
 
 
 def _phase_from_flags(phase: str, values: flags.FlagValues) -> PhaseConfig:
+    settings = {name: values[f"{phase}_{name}"].value for name in _PHASE_HELP}
     try:
-        return PhaseConfig(**{name: values[f"{phase}_{name}"].value for name in _PHASE_HELP})
-    except InputError as error:
-        text = str(error)
-        for name in _PHASE_HELP:
-            text = text.replace(f"`{name}`", f"--{phase}_{name}").replace(f" {name}=", f" --{phase}_{name}=")
-        raise InputError(text) from error
+        return PhaseConfig(**settings)
+    except SettingError as error:
+        raise error.described(f"--{phase}_{error.name}") from error
 
 
 def _define(name: str, default: object, text: str, values: flags.FlagValues) -> None:

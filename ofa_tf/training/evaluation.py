@@ -5,16 +5,21 @@ from typing import Any
 
 import tensorflow as tf
 
+from ofa_tf.data.batches import calibration_batches, eval_batches
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.pipeline import calibration_batches, eval_batches
 from ofa_tf.data.preprocessing import get_augmentation
 from ofa_tf.networks.calibration import calibrate_batch_norm
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.space.arch import Arch
+from ofa_tf.training.losses import count_correct
 
 _BATCH_SIZE = 128
-_MAX_BATCH_PIXELS = 2**21  # larger images come in smaller batches: their activations take gigabytes otherwise
-_MAX_KEPT_PIXELS = 2_000_000  # of one split at one image size; 24 MB
+
+# Larger images come in smaller batches: their activations take gigabytes otherwise.
+_MAX_BATCH_PIXELS = 2**21
+
+# The images of a split at one image size stay in memory if they have no more pixels than this: 24 MB.
+_MAX_KEPT_PIXELS = 2_000_000
 
 
 class Evaluator:
@@ -56,47 +61,6 @@ class Evaluator:
         )
         self._count_correct = tf.function(self._forward, input_signature=signature, autograph=False)
 
-    def _forward(self, images: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor) -> tf.Tensor:
-        return count_correct(labels, self.supernet(images, genes, training=False))
-
-    def calibrate(self, arch: Arch) -> None:
-        """Set the supernet's running statistics for `arch`, at its image size."""
-        images = self.training_images(arch.image_size, self._num_calibration_images)
-        calibrate_batch_norm(self.supernet, images, arch)
-
-    def training_images(self, image_size: int, num_images: int) -> Iterable[tf.Tensor]:
-        """A fixed sample of training images, unaugmented, normalised, in batches."""
-        batches = calibration_batches(
-            self.source,
-            image_size=image_size,
-            batch_size=self._limit(_BATCH_SIZE, image_size),
-            num_images=num_images,
-            seed=self._seed,
-            crop_fraction=self._crop_fraction,
-        )
-        return self._keep(("training", image_size, num_images), batches, num_images * image_size**2)
-
-    def eval_batches(self, image_size: int, split: str) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
-        """The images and labels of a split as evaluation sees them."""
-        batches = eval_batches(
-            self.source,
-            split,
-            image_size=image_size,
-            batch_size=self._limit(self._batch_size, image_size),
-            crop_fraction=self._crop_fraction,
-        )
-        return self._keep((split, image_size), batches, self.source.num_examples(split) * image_size**2)
-
-    @staticmethod
-    def _limit(batch_size: int, image_size: int) -> int:
-        return max(1, min(batch_size, _MAX_BATCH_PIXELS // image_size**2))
-
-    def _keep(self, key: tuple, batches: Iterable[Any], num_pixels: int) -> Iterable[Any]:
-        """The batches, in memory if they are few: many subnets are measured on the same ones."""
-        if key not in self._kept and num_pixels <= _MAX_KEPT_PIXELS:
-            self._kept[key] = list(batches)
-        return self._kept.get(key, batches)
-
     def top1(self, arch: Arch, split: str = "validation") -> float:
         """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it.
 
@@ -111,14 +75,58 @@ class Evaluator:
         """
         self.calibrate(arch)
         genes = self.supernet.space.encode(arch)
-        num_correct = num_images = 0
+        num_correct = 0
+        num_images = 0
         for images, labels in self.eval_batches(arch.image_size, split):
             num_correct += int(self._count_correct(images, labels, genes))
             num_images += len(labels)
         return num_correct / num_images
 
+    def calibrate(self, arch: Arch) -> None:
+        """Set the supernet's running statistics for `arch`, at its image size."""
+        images = self.training_images(arch.image_size, self._num_calibration_images)
+        calibrate_batch_norm(self.supernet, images, arch)
 
-def count_correct(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """How many rows of `logits` have their largest entry at the label: int32 scalar."""
-    predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    return tf.reduce_sum(tf.cast(predicted == tf.cast(labels, tf.int32), tf.int32))
+    def training_images(self, image_size: int, num_images: int) -> Iterable[tf.Tensor]:
+        """A fixed sample of training images, unaugmented, normalised, in batches."""
+        batches = calibration_batches(
+            self.source,
+            image_size=image_size,
+            batch_size=_fitting_batch_size(_BATCH_SIZE, image_size),
+            num_images=num_images,
+            seed=self._seed,
+            crop_fraction=self._crop_fraction,
+        )
+        key = ("training", image_size, num_images)
+        return self._keep_if_small(key, batches, num_pixels=num_images * image_size**2)
+
+    def eval_batches(self, image_size: int, split: str) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
+        """The images and labels of a split as evaluation sees them."""
+        batches = eval_batches(
+            self.source,
+            split,
+            image_size=image_size,
+            batch_size=_fitting_batch_size(self._batch_size, image_size),
+            crop_fraction=self._crop_fraction,
+        )
+        num_pixels = self.source.num_examples(split) * image_size**2
+        return self._keep_if_small((split, image_size), batches, num_pixels)
+
+    def _forward(self, images: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor) -> tf.Tensor:
+        logits = self.supernet(images, genes, training=False)
+        return count_correct(labels, logits)
+
+    def _keep_if_small(self, key: tuple, batches: Iterable[Any], num_pixels: int) -> Iterable[Any]:
+        """The batches, in memory if they are few: many subnets are measured on the same ones."""
+        if key in self._kept:
+            return self._kept[key]
+        if num_pixels > _MAX_KEPT_PIXELS:
+            return batches
+        self._kept[key] = list(batches)
+        return self._kept[key]
+
+
+def _fitting_batch_size(batch_size: int, image_size: int) -> int:
+    """`batch_size`, or as many images as there is memory for."""
+    most = _MAX_BATCH_PIXELS // image_size**2
+    return max(1, min(batch_size, most))

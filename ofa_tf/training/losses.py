@@ -1,4 +1,4 @@
-"""Training targets and the loss against them."""
+"""Training targets, the loss against them, and how many predictions are right."""
 
 import tensorflow as tf
 
@@ -28,10 +28,12 @@ def make_targets(
 
     Reference: Once-for-All, section 3.3 (knowledge distillation).
     """
-    targets = tf.one_hot(labels, num_classes) * (1 - label_smoothing) + label_smoothing / num_classes
+    one_hot = tf.one_hot(labels, num_classes)
+    targets = one_hot * (1 - label_smoothing) + label_smoothing / num_classes
     if teacher_logits is None:
         return targets
-    return targets + distillation_weight * tf.nn.softmax(tf.cast(teacher_logits, tf.float32))
+    teacher_probabilities = tf.nn.softmax(tf.cast(teacher_logits, tf.float32))
+    return targets + distillation_weight * teacher_probabilities
 
 
 def cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -46,3 +48,18 @@ def cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """
     log_probabilities = tf.nn.log_softmax(tf.cast(logits, tf.float32))
     return -tf.reduce_mean(tf.reduce_sum(targets * log_probabilities, axis=-1))
+
+
+def count_correct(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """How many rows of `logits` have their largest entry at the label.
+
+    Args:
+        labels: int `(batch,)`.
+        logits: float `(batch, num_classes)`.
+
+    Returns:
+        int32 scalar.
+    """
+    predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    is_correct = predicted == tf.cast(labels, tf.int32)
+    return tf.reduce_sum(tf.cast(is_correct, tf.int32))

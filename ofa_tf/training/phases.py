@@ -8,6 +8,8 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.space.search_space import SearchSpace
 
 PHASE_KINDS = ("full", "kernel", "depth", "width")
+_KINDS_WITH_STAGES = ("depth", "width")
+_ALL = "all"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +36,18 @@ class Phase:
     @property
     def name(self) -> str:
         """Name in flags and folders, such as `full` or `depth_2`."""
-        return f"{self.kind}_{self.stage}" if self.kind in ("depth", "width") else self.kind
+        return f"{self.kind}_{self.stage}" if self._has_stages else self.kind
 
     @property
     def flags(self) -> str:
         """What selects it on the command line, such as `--phase=depth --stage=2`."""
-        return f"--phase={self.kind}" + (f" --stage={self.stage}" if self.name != self.kind else "")
+        if self._has_stages:
+            return f"--phase={self.kind} --stage={self.stage}"
+        return f"--phase={self.kind}"
+
+    @property
+    def _has_stages(self) -> bool:
+        return self.kind in _KINDS_WITH_STAGES
 
     @property
     def has_teacher(self) -> bool:
@@ -72,13 +80,19 @@ def select_phases(kind: str, stage: int | None = None) -> tuple[Phase, ...]:
     Raises:
         InputError: If there is no such phase or stage.
     """
-    if kind not in (*PHASE_KINDS, "all"):
-        raise InputError(f"Expected --phase to be one of {[*PHASE_KINDS, 'all']}. Received: --phase={kind}.")
-    chosen = tuple(phase for phase in PHASES if kind in (phase.kind, "all") and (stage is None or phase.stage == stage))
-    if kind == "all" and stage is not None:
-        raise InputError(f"Expected no --stage with --phase=all. Received: --stage={stage}. Name one phase.")
+    known = [*PHASE_KINDS, _ALL]
+    if kind not in known:
+        raise InputError(f"Expected --phase to be one of {known}. Received: --phase={kind}.")
+    if kind == _ALL:
+        if stage is not None:
+            raise InputError(f"Expected no --stage with --phase=all. Received: --stage={stage}. Name one phase.")
+        return PHASES
+    of_kind = tuple(phase for phase in PHASES if phase.kind == kind)
+    if stage is None:
+        return of_kind
+    chosen = tuple(phase for phase in of_kind if phase.stage == stage)
     if not chosen:
-        stages = sorted(phase.stage for phase in PHASES if phase.kind == kind)
+        stages = sorted(phase.stage for phase in of_kind)
         raise InputError(f"Expected --stage to be one of {stages} with --phase={kind}. Received: --stage={stage}.")
     return chosen
 
@@ -86,10 +100,14 @@ def select_phases(kind: str, stage: int | None = None) -> tuple[Phase, ...]:
 def next_phase(phase: Phase) -> Phase | None:
     """The phase that starts from the checkpoint of `phase`; `None` for the last."""
     index = PHASES.index(phase) + 1
-    return PHASES[index] if index < len(PHASES) else None
+    if index == len(PHASES):
+        return None
+    return PHASES[index]
 
 
 def previous_phase(phase: Phase) -> Phase | None:
     """The phase whose checkpoint `phase` starts from; `None` for the first."""
     index = PHASES.index(phase)
-    return PHASES[index - 1] if index else None
+    if index == 0:
+        return None
+    return PHASES[index - 1]

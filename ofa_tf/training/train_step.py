@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.training.evaluation import count_correct
-from ofa_tf.training.losses import cross_entropy, make_targets
+from ofa_tf.training.losses import count_correct, cross_entropy, make_targets
 
 
 class TrainStep:
@@ -33,20 +32,21 @@ class TrainStep:
         self.num_traces = 0
         self._config = config
         self._teacher: Supernet | None = None
-        variables = supernet.trainable_variables
-        self._gradients = [tf.Variable(tf.zeros(v.shape), trainable=False, name="gradient") for v in variables]
+        # The sums of a step's gradients, one for each trainable variable.
+        self._gradients = []
+        for variable in supernet.trainable_variables:
+            total = tf.Variable(tf.zeros(variable.shape), trainable=False, name="gradient")
+            self._gradients.append(total)
+
         images = tf.TensorSpec((None, None, None, 3), tf.float32)
         targets = tf.TensorSpec((None, supernet.num_classes), tf.float32)
         labels = tf.TensorSpec((None,), tf.int32)
         genes = tf.TensorSpec((supernet.space.num_genes,), tf.int32)
-        scalar, seed = tf.TensorSpec((), tf.float32), tf.TensorSpec((2,), tf.int32)
-
-        def trace_once(function: Callable, *signature: tf.TensorSpec) -> Callable:
-            return tf.function(function, input_signature=signature, autograph=False)
-
-        self._accumulate = trace_once(self._accumulate_gradients, images, targets, labels, genes, seed)
-        self._apply = trace_once(self._apply_gradients, scalar)
-        self._predict = trace_once(self._teacher_logits, images)
+        dropout_seed = tf.TensorSpec((2,), tf.int32)
+        learning_rate = tf.TensorSpec((), tf.float32)
+        self._accumulate = _traced_once(self._accumulate_gradients, images, targets, labels, genes, dropout_seed)
+        self._apply = _traced_once(self._apply_gradients, learning_rate)
+        self._predict = _traced_once(self._teacher_logits, images)
 
     @property
     def teacher(self) -> Supernet:
@@ -86,30 +86,38 @@ class TrainStep:
         Returns:
             Loss and accuracy, means over the subnets.
         """
-        config = self._config
-        if use_teacher:
-            self.build_teacher()  # outside of the trace: one that makes variables is traced twice
-        teacher_logits = self._predict(images) if use_teacher else None
-        targets = make_targets(
-            labels,
-            self.supernet.num_classes,
-            config.label_smoothing,
-            teacher_logits,
-            config.distillation_weight if use_teacher else 0.0,
-        )
-        losses, correct = [], []
+        targets = self._make_targets(images, labels, use_teacher)
+        losses, counts = [], []
         for index, row in enumerate(genes):
-            seed = tf.constant([dropout_seed[0], dropout_seed[1] * len(genes) + index], tf.int32)
+            number = dropout_seed[1] * len(genes) + index
+            seed = tf.constant([dropout_seed[0], number], tf.int32)
             loss, num_correct = self._accumulate(images, targets, labels, row, seed)
             losses.append(loss)
-            correct.append(num_correct)
+            counts.append(num_correct)
         self._apply(tf.constant(learning_rate, tf.float32))
-        accuracy = float(np.mean([int(count) for count in correct])) / images.shape[0]
-        return float(np.mean([float(loss) for loss in losses])), accuracy
+        # Read only now, when all of the step's work has been handed to the device.
+        mean_loss = float(np.mean([float(loss) for loss in losses]))
+        mean_correct = float(np.mean([int(count) for count in counts]))
+        return mean_loss, mean_correct / images.shape[0]
+
+    def _make_targets(self, images: tf.Tensor, labels: tf.Tensor, use_teacher: bool) -> tf.Tensor:
+        """What the predictions of all subnets of a step are compared with."""
+        teacher_logits = None
+        if use_teacher:
+            self.build_teacher()  # outside of the trace: one that makes variables is traced twice
+            teacher_logits = self._predict(images)
+        return make_targets(
+            labels,
+            self.supernet.num_classes,
+            self._config.label_smoothing,
+            teacher_logits,
+            self._config.distillation_weight,
+        )
 
     def _accumulate_gradients(
         self, images: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor, dropout_seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Add a subnet's gradients to the sums: its loss and how many images it gets right."""
         self.num_traces += 1
         if self.supernet.dropout_rate:
             state = self.supernet.dropout.seed_generator.state
@@ -118,27 +126,40 @@ class TrainStep:
             # Running statistics are left alone: calibration sets them before anyone looks at them.
             logits = self.supernet(images, genes, training=True, update_statistics=False)
             loss = cross_entropy(targets, logits)
-        gradients = tape.gradient(loss, [variable.value for variable in self.supernet.trainable_variables])
+        variables = [variable.value for variable in self.supernet.trainable_variables]
+        gradients = tape.gradient(loss, variables)
         for total, gradient in zip(self._gradients, gradients, strict=True):
             total.assign_add(gradient)
         return loss, count_correct(labels, logits)
 
     def _apply_gradients(self, learning_rate: tf.Tensor) -> None:
+        """Update the supernet by the summed gradients, and begin new sums."""
         self.num_traces += 1
         variables = self.supernet.trainable_variables
-        decay = self._config.weight_decay
-        # Biases and batch normalization's parameters are vectors; everything else decays.
-        decayed = [
-            total + decay * variable.value if len(variable.shape) > 1 and decay else total.value()
-            for total, variable in zip(self._gradients, variables, strict=True)
-        ]
+        decayed = []
+        for total, variable in zip(self._gradients, variables, strict=True):
+            decayed.append(self._with_weight_decay(total, variable))
         self.optimizer.learning_rate.assign(learning_rate)
         self.optimizer.apply(decayed, variables)
         for total in self._gradients:
             total.assign(tf.zeros_like(total))
 
+    def _with_weight_decay(self, total: tf.Variable, variable: keras.Variable) -> tf.Tensor:
+        """A summed gradient and that of the L2 penalty."""
+        # Biases and batch normalization's parameters are vectors; everything else decays.
+        is_vector = len(variable.shape) <= 1
+        if is_vector or not self._config.weight_decay:
+            return total.value()
+        return total + self._config.weight_decay * variable.value
+
     def _teacher_logits(self, images: tf.Tensor) -> tf.Tensor:
+        """What the full network predicts, `(batch, num_classes)`."""
         self.num_traces += 1
         largest = self.teacher.space.largest()
         # The teacher normalises with the batch's statistics, as in the paper's code, and keeps its own.
         return self.teacher(images, largest, training=True, update_statistics=False)
+
+
+def _traced_once(function: Callable, *signature: tf.TensorSpec) -> Callable:
+    """`function` as one graph, whatever the number and the size of the images."""
+    return tf.function(function, input_signature=signature, autograph=False)

@@ -27,7 +27,7 @@ from ofa_tf.tflite.shipping.ship import ship
 from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
-from ofa_tf.training.trainer import train
+from ofa_tf.training.progressive_shrinking import train
 from ofa_tf.workflow.export import export_data
 from ofa_tf.workflow.pipeline import Limits, measure_accuracies, measure_latencies, search_under
 from ofa_tf.workflow.workdir import Workdir
@@ -80,7 +80,7 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
     seconds: dict[str, float] = {}
 
     with _timed(seconds, "train"):
-        evaluator = train(config, PHASES, resume=True)
+        evaluator = train(config, PHASES, resume=True).evaluator
     workdir = Workdir(config.workdir, evaluator)
     with _timed(seconds, "accuracy_table"):
         measure_accuracies(workdir, settings.num_archs, config.seed)

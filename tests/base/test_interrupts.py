@@ -3,14 +3,14 @@ import signal
 
 import pytest
 
-from ofa_tf.base.interrupts import held_back
+from ofa_tf.base.interrupts import StopRequest, delayed_interrupts
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_strikes_after_the_block_although_the_block_catches_everything(sent: signal.Signals) -> None:
     before, steps = signal.getsignal(sent), []
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012 -- the whole block is what matters
-        with held_back():
+        with delayed_interrupts():
             try:
                 os.kill(os.getpid(), sent)
                 steps.append("went on")
@@ -23,6 +23,36 @@ def test_a_signal_strikes_after_the_block_although_the_block_catches_everything(
 
 def test_without_a_signal_the_block_ends_as_it_would_and_handlers_are_put_back() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.raises(ValueError, match="its own"), held_back():
+    with pytest.raises(ValueError, match="its own"), delayed_interrupts():
         raise ValueError("its own")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_request_that_is_acknowledged_and_the_second_one_stops(
+    sent: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(sent)
+    with StopRequest() as stop_request:
+        assert not stop_request.is_requested
+        os.kill(os.getpid(), sent)
+        assert stop_request.is_requested
+        assert "stopping as soon as nothing is lost" in capfd.readouterr().err
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), sent)
+    assert signal.getsignal(sent) is before
+
+
+def test_a_request_counts_although_nobody_reads_stderr_any_more() -> None:
+    kept = os.dup(2)
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.dup2(writer, 2)
+    try:
+        with StopRequest() as stop_request:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop_request.is_requested
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(writer)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ofa_tf.base.progress import announce, progress_bar, standing_still
+from ofa_tf.base.progress import announce, paused, progress_bar
 
 
 def test_a_bar_that_stands_still_says_why_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,7 +12,7 @@ def test_a_bar_that_stands_still_says_why_on_a_terminal(monkeypatch: pytest.Monk
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)
     with progress_bar(4, "epoch 1/2", "img", file=terminal) as bar:
-        with standing_still(bar, "validating"):
+        with paused(bar, "validating"):
             assert "epoch 1/2 (validating):" in terminal.getvalue()
         bar.update(4)
     assert terminal.getvalue().split("\r")[-1].startswith("epoch 1/2: 100%")
@@ -21,7 +21,7 @@ def test_a_bar_that_stands_still_says_why_on_a_terminal(monkeypatch: pytest.Monk
 def test_the_time_that_a_bar_stands_still_does_not_count_for_its_rate_in_a_log_file() -> None:
     log = io.StringIO()
     with progress_bar(100, "epoch 1/2", "img", file=log) as bar:
-        with standing_still(bar, "first step"):
+        with paused(bar, "first step"):
             time.sleep(1.0)
         time.sleep(0.5)
         bar.update(100)

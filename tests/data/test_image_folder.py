@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.data.pipeline import eval_batches, train_batches
+from ofa_tf.data.batches import eval_batches, train_batches
 from ofa_tf.data.sources import open_source
 from tests.support.images import encode, random_image, write_class_folders
 

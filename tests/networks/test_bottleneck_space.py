@@ -20,7 +20,7 @@ from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASE_NAMES, select_phases
-from ofa_tf.training.trainer import train
+from ofa_tf.training.progressive_shrinking import train
 from ofa_tf.workflow.export import ship_subnet
 from ofa_tf.workflow.pipeline import measure_accuracies, search_under
 from ofa_tf.workflow.workdir import Workdir
@@ -104,7 +104,7 @@ def test_it_is_trained_searched_and_shipped(tmp_path: Path) -> None:
         batch_size=16,
         num_calibration_images=32,
     )
-    workdir = Workdir(config.workdir, train(config, select_phases("all")))
+    workdir = Workdir(config.workdir, train(config, select_phases("all")).evaluator)
     measure_accuracies(workdir, 10)
     limit = num_macs(BOTTLENECKS, BOTTLENECKS.largest(), 2) / 2
     found = search_under(workdir, Limits(macs=limit), settings=EvolutionSettings(20, 10), num_finalists=0)

@@ -20,7 +20,8 @@ from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.training.checkpoints import latest_checkpoint, read_state, restore_checkpoint
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASES, select_phases
-from ofa_tf.training.trainer import Trainer, train
+from ofa_tf.training.progressive_shrinking import TrainResult, train
+from ofa_tf.training.trainer import Trainer
 from ofa_tf.workflow.workdir import Workdir
 from tests.support.spaces import MICRO
 
@@ -140,9 +141,10 @@ def test_weights_of_another_network_leave_a_supernet_as_it_was(finished: TrainCo
 @pytest.mark.long
 def test_the_evaluator_of_a_training_measures_like_one_of_the_files_it_left(config: TrainConfig) -> None:
     short = dataclasses.replace(config, phases={"full": PhaseConfig(epochs=1, learning_rate=0.02)})
-    evaluator = train(short, select_phases("full"))
-    assert evaluator is not None
-    live, loaded = Workdir(config.workdir, evaluator), Workdir(config.workdir)
+    result = train(short, select_phases("full"))
+    assert [phase.name for phase in result.trained] == ["full"]
+    assert result.evaluator is not None
+    live, loaded = Workdir(config.workdir, result.evaluator), Workdir(config.workdir)
     arch = MICRO.smallest()
     images = np.random.default_rng(0).standard_normal((2, arch.image_size, arch.image_size, 3), dtype=np.float32)
     logits = []
@@ -177,7 +179,8 @@ def test_a_lost_network_is_put_back_from_the_last_finished_phase(finished: Train
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", finished.workdir, copy], check=True)
     (copy / "supernet.keras").unlink()
-    assert train(dataclasses.replace(finished, workdir=str(copy)), select_phases("all"), resume=True) is None
+    result = train(dataclasses.replace(finished, workdir=str(copy)), select_phases("all"), resume=True)
+    assert result == TrainResult(trained=(), evaluator=None)
     kept = Path(finished.workdir) / "supernet.keras"
     for old, new in zip(load_supernet(kept.parent).weights, load_supernet(copy).weights, strict=True):
         if "moving" not in old.path:
@@ -207,35 +210,6 @@ def test_missing_settings_of_a_phase_are_reported(config: TrainConfig) -> None:
         train(dataclasses.replace(config, phases={"full": config.phases["full"]}), select_phases("kernel"))
 
 
-def test_include_smallest_makes_the_first_of_several_subnets_the_smallest(
-    config: TrainConfig, source: ImageSource
-) -> None:
-    one = dataclasses.replace(config.phases["depth_1"], num_subnets=1)
-    phases = {**config.phases, "depth_1": one}
-    with_rule = Trainer(dataclasses.replace(config, phases=phases, include_smallest=True), source)
-    without = Trainer(dataclasses.replace(config, phases=phases, include_smallest=False), source)
-    for phase in PHASES:
-        for step in range(8):
-            rows, free = with_rule.draw_subnets(phase, step), without.draw_subnets(phase, step)
-            smallest = phase.smallest_indices(MICRO)[1:]  # all but the image size
-            np.testing.assert_array_equal(rows[0, 1:], free[0, 1:] if phase.name == "depth_1" else smallest)
-            np.testing.assert_array_equal(rows[1:], free[1:])
-            np.testing.assert_array_equal(rows[:, 0], free[:, 0])
-
-
-def test_subnets_are_drawn_from_the_phase_by_seed_and_step_alone(config: TrainConfig, source: ImageSource) -> None:
-    trainer, again = Trainer(config, source), Trainer(config, source)
-    for phase in PHASES:
-        drawn = [trainer.draw_subnets(phase, step) for step in range(30)]
-        assert all(np.array_equal(drawn[step], again.draw_subnets(phase, step)) for step in (29, 3))
-        genes = np.concatenate(drawn)
-        assert (genes >= phase.smallest_indices(MICRO)).all()
-        assert len(np.unique([rows[:, 0] for rows in drawn])) == len(MICRO.image_sizes)
-        assert all(len(set(rows[:, 0])) == 1 for rows in drawn)  # one image size a step
-    other = Trainer(dataclasses.replace(config, seed=99), source)
-    assert not np.array_equal(drawn[0], other.draw_subnets(PHASES[-1], 0))
-
-
 _RUN = textwrap.dedent(
     """
     import json, sys
@@ -243,12 +217,16 @@ _RUN = textwrap.dedent(
     from ofa_tf.base import command_line
     from ofa_tf.training.config import PhaseConfig, TrainConfig
     from ofa_tf.training.phases import select_phases
-    from ofa_tf.training.trainer import train
+    from ofa_tf.training.progressive_shrinking import train
     workdir, dataset = sys.argv.pop(), sys.argv.pop()
     phases = {"full": PhaseConfig(epochs=30, learning_rate=0.01)}
     config = TrainConfig(workdir=workdir, dataset=dataset, phases=phases, space=MICRO.name, batch_size=16,
                          num_calibration_images=32)
-    command_line.run(lambda argv: train(config, select_phases("full"), resume=True) and None)
+
+    def main(argv):
+        train(config, select_phases("full"), resume=True)
+
+    command_line.run(main)
     """
 )
 

@@ -23,7 +23,7 @@ from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
-from ofa_tf.training.trainer import train
+from ofa_tf.training.progressive_shrinking import train
 from ofa_tf.workflow.workdir import Workdir
 from tests.support.networks import assert_close
 from tests.support.repository import FIXTURES

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.interrupts import held_back
+from ofa_tf.base.interrupts import delayed_interrupts
 from ofa_tf.tflite.conversion.options import FineTuning
 from ofa_tf.tflite.graph.graph import INPUT, KEEPS_RANGE, LINEAR, Graph, Node
 from ofa_tf.tflite.graph.input_format import InputFormat
@@ -54,7 +54,7 @@ def fine_tune(
             targets = (tf.one_hot(labels, num_classes) + teach(images)) / 2
             yield input_format.denormalize(images), targets.numpy()
 
-    with held_back():  # something in tf_keras, while it builds and traces, swallowed a Ctrl-C
+    with delayed_interrupts():  # something in tf_keras, while it builds and traces, swallowed a Ctrl-C
         twin = QuantizedTwin(graph, ranges)
     learning_rates = tuning.learning_rate * (1 + np.cos(np.pi * np.arange(tuning.num_steps) / tuning.num_steps)) / 2
     num_done = 0
@@ -111,7 +111,7 @@ class QuantizedTwin:
 
         for (images, targets), learning_rate in zip(batches, learning_rates, strict=False):
             optimizer.learning_rate = learning_rate
-            with held_back():
+            with delayed_interrupts():
                 loss = float(step(tf.convert_to_tensor(images), tf.convert_to_tensor(targets)))
             yield loss
 

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.data.pipeline import calibration_batches, eval_batches, steps_per_epoch, train_batches
+from ofa_tf.data.batches import calibration_batches, eval_batches, steps_per_epoch, train_batches
 from ofa_tf.data.preprocessing import normalize
 
 

@@ -1,0 +1,101 @@
+"""How an epoch goes: its running means, and the bar that shows them."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+from ofa_tf.base.progress import paused, progress_bar
+from ofa_tf.training.schedules import EpochSteps
+
+
+@dataclasses.dataclass
+class EpochMeans:
+    """Means over the steps taken so far.
+
+    Args:
+        num_steps: Steps taken.
+        total_loss: Sum of their losses.
+        total_accuracy: Sum of their accuracies.
+    """
+
+    num_steps: int = 0
+    total_loss: float = 0.0
+    total_accuracy: float = 0.0
+
+    def add(self, loss: float, accuracy: float) -> None:
+        """Count another step."""
+        self.num_steps += 1
+        self.total_loss += loss
+        self.total_accuracy += accuracy
+
+    @property
+    def loss(self) -> float:
+        """Mean loss."""
+        return self.total_loss / self.num_steps
+
+    @property
+    def accuracy(self) -> float:
+        """Mean accuracy on the training images, in [0, 1]."""
+        return self.total_accuracy / self.num_steps
+
+
+class EpochDisplay:
+    """The progress bar of an epoch, in images. A context manager.
+
+    Args:
+        title: What is trained, such as `full 1/12`.
+        steps: The epoch's steps.
+        batch_size: Images in a step.
+    """
+
+    def __init__(self, title: str, steps: EpochSteps, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._num_images = len(steps) * batch_size
+        self._has_stepped = False
+        self._start = time.monotonic()
+        self._bar = progress_bar(
+            total=steps.end * batch_size,
+            description=title,
+            unit="img",
+            initial=steps.first_step * batch_size,
+        )
+
+    def __enter__(self) -> "EpochDisplay":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def step(self) -> contextlib.AbstractContextManager[None]:
+        """Around a step. The first one of a process traces, for minutes with a large space."""
+        if self._has_stepped:
+            return contextlib.nullcontext()
+        self._has_stepped = True
+        return paused(self._bar, "first step")
+
+    def advance(self, means: EpochMeans) -> None:
+        """Show that another step was taken, and the means so far."""
+        self._bar.set_postfix(loss=f"{means.loss:.3f}", acc=f"{means.accuracy:.1%}", refresh=False)
+        self._bar.update(self._batch_size)
+
+    def validating(self) -> contextlib.AbstractContextManager[None]:
+        """Around the validation."""
+        return paused(self._bar, "validating")
+
+    def show_result(self, means: EpochMeans, top1: Mapping[str, float]) -> None:
+        """Show what the epoch led to.
+
+        Args:
+            means: Of its steps.
+            top1: Name of a validated subnet -> its top-1 accuracy.
+        """
+        shown = {name: f"{accuracy:.1%}" for name, accuracy in top1.items()}
+        self._bar.set_postfix(loss=f"{means.loss:.3f}", acc=f"{means.accuracy:.1%}", **shown)
+
+    def images_per_second(self) -> float:
+        """Images trained on over the seconds since the epoch began; to be asked after its last step."""
+        return self._num_images / (time.monotonic() - self._start)

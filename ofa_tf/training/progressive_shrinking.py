@@ -1,0 +1,81 @@
+"""`train`: progressive shrinking, from the largest network to a supernet of all sizes.
+
+The full network is trained first. Then, phase by phase, smaller kernels, depths and
+widths are sampled too, and each phase starts from the weights of the one before, so
+that small subnets begin with what large ones have learned.
+
+Reference: Once-for-All, section 3.3.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from ofa_tf.base import files
+from ofa_tf.data.batches import steps_per_epoch
+from ofa_tf.data.sources import open_source
+from ofa_tf.networks.saving import SUPERNET_FILE, check_archive
+from ofa_tf.training.checkpoints import latest_checkpoint
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.training.phases import PHASES, Phase
+from ofa_tf.training.start_checks import check_start, is_finished
+from ofa_tf.training.trainer import Trainer
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What `train` did.
+
+    Args:
+        trained: The phases that it trained to their end; none if all were finished before.
+        evaluator: Of the network after the last phase, traced and ready; `None` if
+            nothing was trained, and so no network built.
+    """
+
+    trained: tuple[Phase, ...]
+    evaluator: Evaluator | None
+
+
+def train(config: TrainConfig, phases: Sequence[Phase], resume: bool = False) -> TrainResult:
+    """Run phases one after the other, each from the checkpoint of the one before.
+
+    The network after each phase lies in the workdir, see `load_supernet`.
+
+    Args:
+        config: Settings.
+        phases: From `select_phases`.
+        resume: Skip finished phases and continue one that was interrupted.
+
+    Raises:
+        InputError: If an earlier phase is missing, a phase was already begun and
+            `resume` is false, settings differ from those of the phases already
+            trained, a checkpoint is damaged or the data cannot be read.
+        KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
+    """
+    check_start(config, phases, resume)
+    unfinished = tuple(phase for phase in phases if not is_finished(config, phase))
+    if not unfinished:
+        _put_network_back(config)
+        return TrainResult(trained=(), evaluator=None)
+    source = open_source(config.dataset, config.data_dir, config.download, config.validation_fraction)
+    steps_per_epoch(source, config.batch_size)  # raises if there is not one
+    config.save()
+    trainer = Trainer(config, source)
+    for phase in unfinished:
+        trainer.run_phase(phase, resume)
+    return TrainResult(unfinished, trainer.evaluator)
+
+
+def _put_network_back(config: TrainConfig) -> None:
+    """Put the network of the last finished phase back where later steps look for it, if it is not there."""
+    target = Path(config.workdir) / SUPERNET_FILE
+    if target.exists():
+        return
+    last = [phase for phase in PHASES if is_finished(config, phase)][-1]
+    checkpoint = latest_checkpoint(config.workdir, last)
+    if checkpoint is None:
+        return
+    network = checkpoint / SUPERNET_FILE
+    check_archive(network)
+    files.write_bytes(target, network.read_bytes())

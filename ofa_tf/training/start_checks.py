@@ -1,0 +1,141 @@
+"""What is checked before a training run begins: its settings, and which phases are done.
+
+Nothing is written before all of this holds.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.training.checkpoints import latest_checkpoint, read_state
+from ofa_tf.training.config import CONFIG_FILE, TrainConfig
+from ofa_tf.training.phases import PHASES, Phase, previous_phase
+
+# Where a run reads and writes, which does not change what it computes, and the phases, which are compared one by one.
+_FREE_SETTINGS = ("workdir", "data_dir", "download", "phases")
+# The learning rate of a phase may change: it is what a user mends after a run that diverged.
+_FIXED_PHASE_SETTINGS = ("epochs", "num_subnets")
+
+
+def check_start(config: TrainConfig, phases: Sequence[Phase], resume: bool) -> None:
+    """Check that a run of some phases can begin, or go on, in its workdir.
+
+    Args:
+        config: Settings of the run.
+        phases: What it shall train, in order.
+        resume: Whether it may continue what was begun.
+
+    Raises:
+        InputError: If settings are missing or differ from those of the phases
+            already trained, an earlier phase is missing, or a phase was already
+            begun and `resume` is false.
+    """
+    _check_phase_settings(config, phases)
+    _check_same_settings(config)
+    _check_earlier_phases(config, phases)
+    if not resume:
+        _check_nothing_begun(config, phases)
+
+
+def is_finished(config: TrainConfig, phase: Phase) -> bool:
+    """Whether a phase is complete in the run's workdir."""
+    checkpoint = latest_checkpoint(config.workdir, phase)
+    return checkpoint is not None and read_state(checkpoint).is_finished
+
+
+def is_begun(config: TrainConfig, phase: Phase) -> bool:
+    """Whether a phase has a checkpoint in the run's workdir."""
+    return latest_checkpoint(config.workdir, phase) is not None
+
+
+def missing_phase_error(config: TrainConfig, phase: Phase, previous: Phase) -> InputError:
+    """The error for a phase that needs an earlier one, with the command that makes up for it."""
+    before = previous_phase(previous)
+    if before is None or is_finished(config, before):
+        command = previous.flags
+        explanation = ""
+    else:
+        command = "--phase=all --resume"
+        explanation = "; it runs all phases that are not finished, in order"
+    return InputError(
+        f"Expected a finished phase {previous.name} in {config.workdir} before phase {phase.name}. Received: none. "
+        f"Run first: python train_main.py {command} --workdir={config.workdir} "
+        f"(with the same other flags{explanation})."
+    )
+
+
+def _check_phase_settings(config: TrainConfig, phases: Sequence[Phase]) -> None:
+    """Check that there are settings for all phases that shall be trained."""
+    missing = [phase.name for phase in phases if phase.name not in config.phases]
+    if missing:
+        raise InputError(f"Expected settings for the phases {missing}. Received: none. Pass --{missing[0]}_epochs.")
+
+
+def _check_same_settings(config: TrainConfig) -> None:
+    """Check that a workdir's phases are all trained with the same settings, learning rates aside."""
+    if not (Path(config.workdir) / CONFIG_FILE).exists():
+        return
+    old = TrainConfig.load(config.workdir)
+    if not old.phases:
+        raise InputError(
+            f"Expected --workdir to be new or a training run. Received: {config.workdir}, which holds imported "
+            "weights, and training cannot go on from those. Use another --workdir."
+        )
+    begun = [phase for phase in PHASES if is_begun(config, phase)]
+    if not begun:
+        return
+    changes = _changed_settings(old, config)
+    for phase in begun:
+        changes += _changed_phase_settings(old, config, phase)
+    if changes:
+        raise InputError(
+            f"Expected the settings that the phases in {config.workdir} were trained with. Received: "
+            f"{', '.join(changes)}. Use the earlier settings, or another --workdir."
+        )
+
+
+def _changed_settings(old: TrainConfig, new: TrainConfig) -> list[str]:
+    """The settings of the whole run that differ, each as its flag with the value before."""
+    changes = []
+    for field in dataclasses.fields(TrainConfig):
+        before, now = getattr(old, field.name), getattr(new, field.name)
+        if field.name not in _FREE_SETTINGS and now != before:
+            changes.append(f"--{field.name}={now} (was {before})")
+    return changes
+
+
+def _changed_phase_settings(old: TrainConfig, new: TrainConfig, phase: Phase) -> list[str]:
+    """The settings of one phase that differ, each as its flag with the value before."""
+    if phase.name not in old.phases or phase.name not in new.phases:
+        return []
+    changes = []
+    for name in _FIXED_PHASE_SETTINGS:
+        before = getattr(old.phases[phase.name], name)
+        now = getattr(new.phases[phase.name], name)
+        if now != before:
+            changes.append(f"--{phase.name}_{name}={now} (was {before})")
+    return changes
+
+
+def _check_earlier_phases(config: TrainConfig, phases: Sequence[Phase]) -> None:
+    """Check that the phase before the first one is finished, and the one that makes the teacher."""
+    first = phases[0]
+    previous = previous_phase(first)
+    if previous is not None and not is_finished(config, previous):
+        raise missing_phase_error(config, first, previous)
+    teacher_phase = PHASES[0]
+    needs_teacher = any(phase.has_teacher for phase in phases)
+    if needs_teacher and teacher_phase not in phases and not is_finished(config, teacher_phase):
+        raise missing_phase_error(config, first, teacher_phase)
+
+
+def _check_nothing_begun(config: TrainConfig, phases: Sequence[Phase]) -> None:
+    """Check that a run that is not resumed overwrites nothing."""
+    begun = [phase.name for phase in phases if is_begun(config, phase)]
+    if begun:
+        names = [phase.name for phase in phases]
+        raise InputError(
+            f"Expected no earlier run of the phases {names} in {config.workdir}. "
+            f"Received: checkpoints of {begun}. Pass --resume to continue, or another --workdir."
+        )

@@ -1,0 +1,34 @@
+import io
+import sys
+
+import pytest
+
+from ofa_tf.training.epoch_progress import EpochDisplay, EpochMeans
+from ofa_tf.training.schedules import EpochSteps
+
+
+def test_means_are_over_the_steps_taken() -> None:
+    means = EpochMeans()
+    means.add(1.0, 0.25)
+    means.add(4.0, 0.75)
+    assert (means.num_steps, means.loss, means.accuracy) == (2, 2.5, 0.5)
+
+
+def test_the_bar_counts_images_from_the_first_step_and_shows_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    means = EpochMeans()
+    with EpochDisplay("full 3/4", EpochSteps(epoch=2, first_step=1, end=3), batch_size=8) as display:
+        for _ in range(2):
+            with display.step():
+                means.add(1.5, 0.5)
+            display.advance(means)
+        assert display.images_per_second() > 0
+        display.show_result(means, {"smallest": 0.25, "largest": 0.75})
+    assert "full 3/4 (first step):" in terminal.getvalue()
+    last = terminal.getvalue().split("\r")[-1]
+    assert last.startswith("full 3/4: 100%")
+    assert "24/24" in last
+    for shown in ("loss=1.500", "acc=50.0%", "smallest=25.0%", "largest=75.0%"):
+        assert shown in last
