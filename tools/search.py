@@ -15,6 +15,7 @@ from ofa_tf.base import command_line, files
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
@@ -22,7 +23,7 @@ _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
 _LATENCY_TABLE = flags.DEFINE_string(
     "latency_table", None, "Latency table of the device; by default the one in the folder of the run."
 )
-_PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the shipped model.")
+_PRECISION = flags.DEFINE_enum("precision", "float32", list(PRECISIONS), "Precision of the shipped model.")
 _LATENCY = flags.DEFINE_float("max_latency_ms", None, "Largest predicted latency, milliseconds.")
 _MACS = flags.DEFINE_float("max_macs", None, "Largest number of multiply-accumulates.")
 _SIZE = flags.DEFINE_float("max_size_bytes", None, "Largest estimated size of the weights.")

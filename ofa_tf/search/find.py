@@ -111,7 +111,8 @@ def make_constraints(
     num_classes: int,
     limits: Limits,
     predict_latency_ms: Callable[[np.ndarray], Any] | None = None,
-    precision: str = "float32",
+    bytes_per_weight: int = 4,
+    bytes_per_value: int = 4,
 ) -> list[Constraint]:
     """Constraints from limits.
 
@@ -121,17 +122,17 @@ def make_constraints(
         limits: What is limited, and to how much.
         predict_latency_ms: Latencies of genes `(n, num_genes)`; needed if they
             are limited.
-        precision: `"float32"` or `"int8"`, which sizes depend on.
+        bytes_per_weight: Memory of a weight in the shipped model.
+        bytes_per_value: Memory of an activation.
 
     Raises:
         InputError: If latency is limited without a latency model.
     """
-    num_bytes = 1 if precision == "int8" else 4
     measures: dict[str, Callable[[np.ndarray], Any] | None] = {
         "latency_ms": predict_latency_ms,
         "macs": lambda genes: costs.num_macs(space, genes, num_classes),
-        "size_bytes": lambda genes: costs.estimate_size_bytes(space, genes, num_classes, num_bytes),
-        "peak_ram_bytes": lambda genes: costs.estimate_peak_ram_bytes(space, genes, num_bytes),
+        "size_bytes": lambda genes: costs.estimate_size_bytes(space, genes, num_classes, bytes_per_weight),
+        "peak_ram_bytes": lambda genes: costs.estimate_peak_ram_bytes(space, genes, bytes_per_value),
     }
     constraints = []
     for name, limit in vars(limits).items():

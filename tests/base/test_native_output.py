@@ -34,6 +34,12 @@ def _write(text: str) -> None:
     os.write(2, text.encode())
 
 
+def _write_and_fail(text: str, error: BaseException) -> None:
+    with withheld_stderr():
+        _write(text)
+        raise error
+
+
 class _Block(threading.Thread):
     """A withheld block in a thread of its own that begins, writes and ends when it is told to."""
 
@@ -72,9 +78,8 @@ def test_output_of_a_block_that_succeeds_is_withheld(capfd: pytest.CaptureFixtur
 
 
 def test_output_of_a_block_that_fails_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(RuntimeError, match="broken"), withheld_stderr():
-        _write("why it broke")
-        raise RuntimeError("broken")
+    with pytest.raises(RuntimeError, match="broken"):
+        _write_and_fail("why it broke", RuntimeError("broken"))
     assert capfd.readouterr().err == "why it broke"
 
 
@@ -82,9 +87,8 @@ def test_output_of_a_block_that_fails_is_shown(capfd: pytest.CaptureFixture[str]
 def test_errors_that_say_enough_and_interrupts_show_nothing(
     error: BaseException, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(type(error)), withheld_stderr():
-        _write("noise")
-        raise error
+    with pytest.raises(type(error)):
+        _write_and_fail("noise", error)
     assert capfd.readouterr().err == ""
 
 
@@ -138,8 +142,9 @@ def test_nested_blocks_withhold_until_the_outer_one_ends(capfd: pytest.CaptureFi
 
 
 def test_a_failure_is_forgotten_with_its_blocks(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(RuntimeError), withheld_stderr():
-        raise RuntimeError("broken")
+    with pytest.raises(RuntimeError, match="broken"):
+        _write_and_fail("", RuntimeError("broken"))
+    capfd.readouterr()
     with withheld_stderr():
         _write("noise")
     assert capfd.readouterr().err == ""

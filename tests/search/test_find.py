@@ -74,7 +74,7 @@ def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
         "peak_ram_bytes": estimate_peak_ram_bytes(MICRO, middle, 1),
     }
     given = Limits(**{name: float(limit) for name, limit in limits.items()})
-    constraints = make_constraints(MICRO, 10, given, lambda genes: 1 + genes[:, 0] / 2, precision="int8")
+    constraints = make_constraints(MICRO, 10, given, lambda genes: 1 + genes[:, 0] / 2, 1, 1)
     found = find_arch(MICRO, predictor, constraints, 0, _FAST)
     assert set(found.costs) == {"latency_ms", "macs", "size_bytes", "peak_ram_bytes"}
     assert all(found.costs[name] <= found.limits[name] for name in found.costs)
