@@ -16,12 +16,13 @@ from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices import device_flags as device_flags
 from ofa_tf.report.summary import format_correlation
+from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.workdir import Workdir
 
 flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", device_flags.DEVICE_HELP)
-_PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the models.")
+_PRECISION = flags.DEFINE_enum("precision", "float32", list(PRECISIONS), "Precision of the models.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.")
 _NUM_NETWORKS = flags.DEFINE_integer("num_networks", 8, "Whole networks measured to calibrate the latency model.")
 _NUM_HELD_OUT = flags.DEFINE_integer("num_held_out", 50, "Random whole networks measured to check it.")

@@ -16,6 +16,7 @@ from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
@@ -23,7 +24,7 @@ _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
 _LATENCY_TABLE = flags.DEFINE_string(
     "latency_table", None, "Latency table of the device; by default the one in the folder of the run."
 )
-_PRECISION = flags.DEFINE_enum("precision", "float32", ["float32", "int8"], "Precision of the shipped model.")
+_PRECISION = flags.DEFINE_enum("precision", "float32", list(PRECISIONS), "Precision of the shipped model.")
 _LIMITS = {name: flags.DEFINE_float(f"max_{name}", None, CONSTRAINT_KINDS[name].help) for name in CONSTRAINT_KINDS}
 _GENERATIONS = flags.DEFINE_integer("num_generations", 500, "Generations of the evolution.")
 _POPULATION = flags.DEFINE_integer("population_size", 100, "Size of its population.")

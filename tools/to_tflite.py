@@ -8,22 +8,22 @@ With --model instead of --workdir and --arch, it converts a Keras subnet, such a
 
 import json
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from ofa_tf.base import command_line, files
+from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.conversion.options import ACTIVATION_BITS, QUANTIZATIONS, ExportOptions
+from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import INPUT_TYPES
-from ofa_tf.tflite.litert.interpreter import TFLiteModel
-from ofa_tf.tflite.litert.metadata import read_metadata
+from ofa_tf.tflite.litert.interpreter import describe_model
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
-from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
+from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES, modes_with_setting
+from ofa_tf.tflite.shipping.sidecar import sidecar_path
+from ofa_tf.workflow.export_plan import check_model_output, find_other_precision, plan_exports
 from ofa_tf.workflow.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
@@ -36,7 +36,7 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "With --dataset: where tensorf
 _QUANTIZATION = flags.DEFINE_enum(
     "quantization",
     "none",
-    QUANTIZATIONS,
+    list(QUANTIZATION_MODES),
     "float16 and dynamic: of the weights; int8 and int16x8: of activations, too; qat: int8 after fine-tuning for it.",
 )
 _NUM_IMAGES = flags.DEFINE_integer(
@@ -77,50 +77,39 @@ _OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite;
 def main(argv: Sequence[str]) -> None:
     del argv
     if _DESCRIBE.value is not None:
-        facts = read_metadata(_DESCRIBE.value)
-        tensors = TFLiteModel(_DESCRIBE.value).describe_tensors()  # which notices more of what may be damaged
-        print(json.dumps({**facts, **tensors}, indent=1, ensure_ascii=False))
+        print(json.dumps(describe_model(_DESCRIBE.value), indent=1, ensure_ascii=False))
         return
     if _OUTPUT.value is None:
         raise InputError("Expected --output, the file to write, or --describe. Received: neither.")
-    _check_of_use((_QAT_EPOCHS, _QAT_LEARNING_RATE), ["qat"])
-    _check_of_use((_NUM_IMAGES,), ACTIVATION_BITS)
-    _check_of_use((_MAX_ACCURACY_DROP,), [name for name in QUANTIZATIONS if name != "none"])
-    options = ExportOptions(
-        _QUANTIZATION.value,
-        tuple(_LOWERING.value),
-        _INPUT_TYPE.value,
-        _MAX_ACCURACY_DROP.value / 100,
-        _NUM_IMAGES.value,
-        _QAT_EPOCHS.value,
-        _QAT_LEARNING_RATE.value,
-    )
+    options = _options()
     if _MODEL.value is not None:
         _ship_model(options)
     else:
         _ship_subnets(options)
 
 
-def _check_of_use(given: Sequence[flags.FlagHolder], quantizations: Collection[str]) -> None:
-    """Check that flags that only some quantizations heed are given with those."""
-    for flag in given:
-        if flag.present and _QUANTIZATION.value not in quantizations:
-            raise InputError(
-                f"Expected --{flag.name} with --quantization={' or '.join(quantizations)} only. "
-                f"Received: --quantization={_QUANTIZATION.value}."
-            )
-
-
-def _report(facts: Mapping[str, Any]) -> None:
-    """Say what was written, at once: a later fault or Ctrl-C does not undo it."""
-    top1 = "not measured (no --dataset)"
-    if facts["top1"] is not None:
-        top1 = f"{facts['top1']:.2%} (before conversion {facts['gate']['reference_top1']:.2%})"
-    sidecar = sidecar_path(facts["path"])
-    remedies = "".join(f", {remedy}" for remedy in facts["remedies"])
-    print(
-        f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}{remedies}; facts in {sidecar}", flush=True
+def _options() -> ExportOptions:
+    for flag in (_QAT_EPOCHS, _QAT_LEARNING_RATE, _NUM_IMAGES, _MAX_ACCURACY_DROP):
+        _check_is_heeded(flag)
+    return ExportOptions(
+        quantization=_QUANTIZATION.value,
+        lowering=tuple(_LOWERING.value),
+        input_type=_INPUT_TYPE.value,
+        max_accuracy_drop=_MAX_ACCURACY_DROP.value / 100,
+        num_representative_images=_NUM_IMAGES.value,
+        qat_epochs=_QAT_EPOCHS.value,
+        qat_learning_rate=_QAT_LEARNING_RATE.value,
     )
+
+
+def _check_is_heeded(flag: flags.FlagHolder) -> None:
+    """Check that a flag that only some quantizations heed is given with one of those."""
+    modes = modes_with_setting(flag.name)
+    if flag.present and _QUANTIZATION.value not in modes:
+        raise InputError(
+            f"Expected --{flag.name} with --quantization={' or '.join(modes)} only. "
+            f"Received: --quantization={_QUANTIZATION.value}."
+        )
 
 
 def _ship_model(options: ExportOptions) -> None:
@@ -133,7 +122,7 @@ def _ship_model(options: ExportOptions) -> None:
             f"Expected --model to be a .keras file. Received: no file at {_MODEL.value}. "
             "tools/import_specialized.py writes such files."
         )
-    _check_output(_OUTPUT.value)
+    check_model_output(_OUTPUT.value)
     configure_tensorflow()
     from ofa_tf.workflow.export import ship_model
 
@@ -149,11 +138,9 @@ def _ship_subnets(options: ExportOptions) -> None:
             "Expected --dataset and --data_dir with --model only: a run in --workdir has its own data set."
         )
     workdir = Workdir(_WORKDIR.value)
-    archs = _parse_archs(workdir)
-    for path in archs:
-        _check_output(path)
+    archs = plan_exports(workdir, _ARCH.value, _OUTPUT.value)
     for text in _ARCH.value:
-        _warn_of_other_precision(text)
+        _warn_of_other_precision(text, options)
     configure_tensorflow()
     from ofa_tf.workflow.export import ship_subnet, ship_subnets
 
@@ -169,39 +156,27 @@ def _ship_subnets(options: ExportOptions) -> None:
         )
 
 
-def _parse_archs(workdir: Workdir) -> dict[str, Arch]:
-    """The archs by the paths of their models."""
-    named = [(name, arch) for text in _ARCH.value for name, arch in workdir.parse_archs(text).items()]
-    if len(named) == 1:
-        return {_OUTPUT.value: named[0][1]}
-    if _OUTPUT.value.endswith(".tflite"):
-        raise InputError(f"Expected --output to be a folder for {len(named)} archs. Received: {_OUTPUT.value}.")
-    archs = {str(Path(_OUTPUT.value) / f"{name}.tflite"): arch for name, arch in named}
-    if len(archs) < len(named):
-        raise InputError(f"Expected the names of --arch to differ. Received: {','.join(_ARCH.value)}.")
-    return archs
-
-
-def _check_output(path: str) -> None:
-    """Now rather than after the work."""
-    sidecar = sidecar_path(path)
-    files.check_output(path)
-    check_model_replaceable(path)
-    files.check_replaceable(sidecar, "tflite_model")
-
-
-def _warn_of_other_precision(path: str) -> None:
+def _warn_of_other_precision(arch_text: str, options: ExportOptions) -> None:
     """The latency and size that a search kept to are those of the precision it was told."""
-    notes = files.read_json(path, "arch").get("notes") if Path(path).is_file() else None
-    precision = notes.get("precision") if isinstance(notes, dict) else None
-    if precision is not None and precision != {"none": "float32", "qat": "int8"}.get(
-        _QUANTIZATION.value, _QUANTIZATION.value
-    ):
+    precision = find_other_precision(arch_text, options.mode)
+    if precision is not None:
         print(
-            f"warning: {path} was searched with --precision={precision}, but --quantization="
-            f"{_QUANTIZATION.value} is asked for: the search's latency and size do not hold for this model.",
+            f"warning: {arch_text} was searched with --precision={precision}, but --quantization="
+            f"{options.quantization} is asked for: the search's latency and size do not hold for this model.",
             file=sys.stderr,
         )
+
+
+def _report(facts: Mapping[str, Any]) -> None:
+    """Say what was written, at once: a later fault or Ctrl-C does not undo it."""
+    top1 = "not measured (no --dataset)"
+    if facts["top1"] is not None:
+        top1 = f"{facts['top1']:.2%} (before conversion {facts['gate']['reference_top1']:.2%})"
+    sidecar = sidecar_path(facts["path"])
+    remedies = "".join(f", {remedy}" for remedy in facts["remedies"])
+    print(
+        f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}{remedies}; facts in {sidecar}", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,22 @@
-"""Keeping what native code writes to stderr away from the user's terminal."""
+"""Keeping what native code writes to stderr away from the user's terminal.
+
+The file descriptor 2 belongs to the whole process, so blocks of several threads
+that overlap share one redirection: the first that begins redirects the descriptor
+to a temporary file, the last that ends restores it. What is written meanwhile
+cannot be told apart by thread. It is discarded, unless a block fails: then
+everything that was written since that block began is shown, what others wrote
+among it, as soon as the last block has ended.
+"""
 
 import contextlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from typing import BinaryIO
+
+_STDERR = 2  # file descriptor
 
 
 @contextlib.contextmanager
@@ -13,25 +25,97 @@ def withheld_stderr() -> Iterator[None]:
 
     The TFLite converter logs dozens of lines from C++, past Python's `logging`,
     so the file descriptor itself has to be redirected. What other threads write
-    meanwhile is withheld too.
+    meanwhile is withheld too. Blocks may overlap and be nested.
+
+    A `ValueError` shows nothing, as it says itself what is wrong, nor does what is
+    no `Exception`, such as Ctrl-C.
     """
-    sys.stderr.flush()
+    start = _redirection.enter()
+    has_failed = False
     try:
-        saved = os.dup(2)
-    except OSError:  # a program without stderr has nothing to withhold
         yield
-        return
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 2)
+    except BaseException as error:
+        has_failed = isinstance(error, Exception) and not isinstance(error, ValueError)
+        raise
+    finally:
+        _redirection.leave(start, has_failed)
+
+
+class _SharedRedirection:
+    """The redirection that all blocks of a process share."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_blocks = 0
+        self._saved: int | None = None  # a second descriptor of the real stderr
+        self._sink: BinaryIO | None = None
+        self._show_from: int | None = None  # position in the sink where the first block that failed began
+
+    def enter(self) -> int:
+        """Begin a block.
+
+        Returns:
+            The position in the sink where the block's output begins.
+        """
+        with self._lock:
+            if self._num_blocks == 0:
+                self._redirect()
+            self._num_blocks += 1
+            _flush()
+            return self._num_bytes_withheld()
+
+    def leave(self, start: int, has_failed: bool) -> None:
+        """End a block.
+
+        Args:
+            start: What `enter` returned.
+            has_failed: Whether what was written since then is to be shown.
+        """
+        with self._lock:
+            _flush()
+            if has_failed:
+                earlier = start if self._show_from is None else self._show_from
+                self._show_from = min(start, earlier)
+            self._num_blocks -= 1
+            if self._num_blocks == 0:
+                self._restore()
+
+    def _redirect(self) -> None:
+        _flush()
         try:
-            yield
-        except BaseException as error:
-            sys.stderr.flush()
-            if isinstance(error, Exception) and not isinstance(error, ValueError):
-                sink.seek(0)
-                os.write(saved, sink.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
+            self._saved = os.dup(_STDERR)
+        except OSError:  # A program without stderr has nothing to withhold.
+            return
+        self._sink = tempfile.TemporaryFile()  # noqa: SIM115 -- it outlives this block; `_restore` closes it
+        os.dup2(self._sink.fileno(), _STDERR)
+
+    def _restore(self) -> None:
+        saved, sink, show_from = self._saved, self._sink, self._show_from
+        self._saved, self._sink, self._show_from = None, None, None
+        if saved is None or sink is None:
+            return
+        os.dup2(saved, _STDERR)
+        os.close(saved)
+        with sink:
+            if show_from is not None:
+                sink.seek(show_from)
+                _write_all(sink.read())
+
+    def _num_bytes_withheld(self) -> int:
+        if self._sink is None:
+            return 0
+        return os.fstat(self._sink.fileno()).st_size
+
+
+def _flush() -> None:
+    """Send what Python still buffers to where stderr leads now."""
+    sys.stderr.flush()
+
+
+def _write_all(content: bytes) -> None:
+    """Write to stderr, which may take less than all at a time."""
+    while content:
+        content = content[os.write(_STDERR, content) :]
+
+
+_redirection = _SharedRedirection()

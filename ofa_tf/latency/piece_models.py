@@ -4,19 +4,15 @@ import dataclasses
 from collections.abc import Callable
 
 import keras
-import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.pieces import Piece
 from ofa_tf.networks.subnet import add_part
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.conversion.converter import convert
-from ofa_tf.tflite.conversion.draft import Draft
+from ofa_tf.tflite.conversion.for_measuring import convert_graph_for_measuring
 from ofa_tf.tflite.graph.keras_reader import read_keras
-from ofa_tf.tflite.lowering.rewrites import lower
-
-PRECISIONS = ("float32", "int8")
-_CALIBRATION_SIZE = 8  # pixels; random images need no more to set quantization ranges
+from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.quantization.precisions import get_precision
 
 
 def block_model_converter(
@@ -34,7 +30,7 @@ def block_model_converter(
     Args:
         space: The search space.
         num_classes: Number of classes of the head.
-        precision: `"float32"` or `"int8"`.
+        precision: Name of a `Precision`.
 
     Returns:
         Function from a piece and the height and width of its input to the content
@@ -43,16 +39,14 @@ def block_model_converter(
     Raises:
         InputError: If `precision` or `num_classes` is not allowed.
     """
-    if precision not in PRECISIONS:
-        raise InputError(f"Expected `precision` to be one of {list(PRECISIONS)}. Received: precision={precision!r}.")
+    measured_in = get_precision(precision)
     if num_classes < 1:
         raise InputError(f"Expected `num_classes` to be at least 1. Received: num_classes={num_classes}.")
 
     flexible: dict[str, bytes] = {}
 
     def convert_piece(piece: Piece, size: int) -> bytes:
-        kernel_size = 1 if piece.part is None else piece.part.depthwise_kernel_size
-        if kernel_size // 2 >= size:
+        if (piece.part.depthwise_kernel_size if piece.part is not None else 1) // 2 >= size:
             return convert_for(piece, size)
         if piece.key not in flexible:
             flexible[piece.key] = convert_for(piece, None)
@@ -61,15 +55,11 @@ def block_model_converter(
     def convert_for(piece: Piece, size: int | None) -> bytes:
         graph = read_keras(build_piece(piece, space, num_classes))
         graph = dataclasses.replace(graph, input_shape=(size, size, piece.in_channels))
-        graph = lower(graph, quantized=precision == "int8")
+        graph = lower(graph, integer_activations=measured_in.has_integer_activations)
         if graph.nodes[-1].op == "scale":
             # With it, the converter would make a HARD_SWISH of the operators again, which is slow in int8.
             graph = dataclasses.replace(graph, nodes=graph.nodes[:-1])
-        if precision == "float32":
-            return convert(graph)
-        pixels = size or _CALIBRATION_SIZE
-        images = np.random.default_rng(0).standard_normal((2, pixels, pixels, piece.in_channels), dtype=np.float32)
-        return Draft(graph, "int8").with_graph(graph, [images]).convert()
+        return convert_graph_for_measuring(graph, measured_in.mode)
 
     return convert_piece
 

@@ -14,8 +14,10 @@ from ofa_tf.data.sources import open_source
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.saving import load_subnet
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.conversion.options import ACTIVATION_BITS, ExportOptions, FineTuning
-from ofa_tf.tflite.shipping.ship import ExportData, ship
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.quantization.fine_tuning import FineTuning
+from ofa_tf.tflite.shipping.export_data import ExportData
+from ofa_tf.tflite.shipping.ship import ship
 from ofa_tf.workflow.workdir import Workdir
 
 
@@ -122,7 +124,7 @@ def ship_model(
     announce("converting")
     subnet, arch = load_subnet(model_path)
     if dataset is None:
-        if options.quantization in ACTIVATION_BITS:
+        if options.mode.needs_images:
             raise InputError(
                 f"Expected --dataset with --quantization={options.quantization}: training images set the ranges. "
                 "Received: none."

@@ -5,29 +5,29 @@ import dataclasses
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import keras
-import numpy as np
 
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
-from ofa_tf.tflite.conversion.converter import convert
-from ofa_tf.tflite.conversion.draft import Draft
+from ofa_tf.tflite.conversion.for_measuring import convert_graph_for_measuring
+from ofa_tf.tflite.conversion.representative_images import random_images
 from ofa_tf.tflite.graph.graph import Graph, Node
 from ofa_tf.tflite.graph.keras_reader import read_keras
-from ofa_tf.tflite.litert.delegation import inspect_execution
-from ofa_tf.tflite.lowering.rewrites import FOR_INT8_ONLY, LOWERINGS, lower
+from ofa_tf.tflite.litert.delegation import inspect_delegation
+from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.rewrites import LOWERINGS
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.precisions import PRECISIONS, Precision
 
 REFERENCE = "TFLiteConverter.from_keras_model"
 ALL = "all rewrites"
 RELU6 = "all, ReLU6 instead of hard-swish"
 
 _NUM_CLASSES = 1000
-_PRECISIONS = ("float32", "int8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +35,10 @@ class ExportMeasurement:
     """One way to convert a network.
 
     Args:
-        precision: `"float32"` or `"int8"`.
+        precision: Name of a `Precision`.
         way: What was done.
         latency_ms: Median latency.
-        num_partitions: See `Execution`.
+        num_partitions: See `Delegation`.
         convert_seconds: Time of the conversion.
         size_bytes: Size of the model.
     """
@@ -49,6 +49,24 @@ class ExportMeasurement:
     num_partitions: int
     convert_seconds: float
     size_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Way:
+    """A way to convert a network that is not tried yet."""
+
+    precision: str
+    name: str
+    convert: Callable[[], bytes]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Converted:
+    """What a way gave."""
+
+    way: _Way
+    content: bytes
+    convert_seconds: float
 
 
 def measure_lowerings(
@@ -69,67 +87,84 @@ def measure_lowerings(
         RuntimeError: If a model does not run.
     """
     subnet = build_subnet(get_search_space(arch.space), arch, _NUM_CLASSES)
-    made, models = [], []
-    ways = [(precision, *way) for precision in _PRECISIONS for way in _ways(subnet, precision)]
-    for index, (precision, way, make) in enumerate(ways):
-        start = time.monotonic()
-        content = make()
-        seconds = time.monotonic() - start
-        models.append(BenchmarkModel(f"{precision} {way}", content))
-        made.append((precision, way, inspect_execution(content).num_partitions, seconds, len(content)))
+    ways = _list_ways(subnet)
+    converted: list[_Converted] = []
+    for way in ways:
+        converted.append(_convert(way))
         if on_progress is not None:
-            on_progress(index + 1, len(ways))
-    measured = device.measure(models, settings)
-    results = []
-    for (precision, way, num_partitions, seconds, size), measurement in zip(made, measured, strict=True):
-        if measurement.latency_ms is None:
-            raise RuntimeError(f"{measurement.model}: {measurement.error}")
-        results.append(ExportMeasurement(precision, way, measurement.latency_ms, num_partitions, seconds, size))
-    return results
+            on_progress(len(converted), len(ways))
+    return _measure(converted, device, settings)
 
 
-def _ways(subnet: keras.Model, precision: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    graph, is_int8 = read_keras(subnet), precision == "int8"
-    used = [name for name in LOWERINGS if is_int8 or name not in FOR_INT8_ONLY]
+def _list_ways(subnet: keras.Model) -> list[_Way]:
+    graph = read_keras(subnet)
+    ways: list[_Way] = []
+    for name in PRECISIONS:
+        ways += _ways_of_precision(subnet, graph, PRECISIONS[name])
+    return ways
 
-    def by_graph(graph: Graph, names: Sequence[str]) -> Callable[[], bytes]:
-        return lambda: _convert_graph(lower(graph, names, is_int8), is_int8)
 
-    yield REFERENCE, lambda: _convert_keras(subnet, is_int8)
-    yield ALL, by_graph(graph, used)
+def _ways_of_precision(subnet: keras.Model, graph: Graph, precision: Precision) -> Iterator[_Way]:
+    used = CPU.lowerings(precision.has_integer_activations)
+
+    def lowered(way: str, graph: Graph, names: Sequence[str]) -> _Way:
+        return _Way(precision.name, way, lambda: _lower_and_convert(graph, names, precision))
+
+    yield _Way(precision.name, REFERENCE, lambda: _convert_keras(subnet, precision))
+    yield lowered(ALL, graph, used)
     for name in used:
-        yield f"without {name}", by_graph(graph, [other for other in used if other != name])
+        yield lowered(f"without {name}", graph, [other for other in used if other != name])
     for name in LOWERINGS:
         if name not in used:
-            yield f"with {name} too", by_graph(graph, [*used, name])
-    yield RELU6, by_graph(graph.map(_to_relu6), used)
+            yield lowered(f"with {name} too", graph, [*used, name])
+    yield lowered(RELU6, graph.map(_to_relu6), used)
 
 
 def _to_relu6(node: Node) -> list[Node]:
-    is_hard_swish = node.op == "activation" and node.attributes["function"] == "hard_swish"
-    return [dataclasses.replace(node, attributes={"function": "relu6"}) if is_hard_swish else node]
+    if node.op == "activation" and node.attributes["function"] == "hard_swish":
+        return [dataclasses.replace(node, attributes={"function": "relu6"})]
+    return [node]
 
 
-def _convert_graph(graph: Graph, is_int8: bool) -> bytes:
-    if not is_int8:
-        return convert(graph)
-    return Draft(graph, "int8").with_graph(graph, _images(graph.input_shape)).convert()
+def _convert(way: _Way) -> _Converted:
+    start = time.monotonic()
+    content = way.convert()
+    return _Converted(way, content, time.monotonic() - start)
 
 
-def _convert_keras(subnet: keras.Model, is_int8: bool) -> bytes:
+def _lower_and_convert(graph: Graph, names: Sequence[str], precision: Precision) -> bytes:
+    lowered = lower(graph, names, integer_activations=precision.has_integer_activations)
+    return convert_graph_for_measuring(lowered, precision.mode)
+
+
+def _convert_keras(subnet: keras.Model, precision: Precision) -> bytes:
+    """As a user of TensorFlow's converter does."""
     import tensorflow as tf
 
+    images = random_images(tuple(subnet.input_shape[1:]))
     with withheld_stderr(), contextlib.redirect_stdout(io.StringIO()):  # the converter lists all variables
         converter = tf.lite.TFLiteConverter.from_keras_model(subnet)
-        if is_int8:
+        if precision.has_integer_activations:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = lambda: ([image] for image in _images(subnet.input_shape[1:]))
+            converter.representative_dataset = lambda: ([image[None]] for image in images)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.int8
         return bytes(converter.convert())
 
 
-def _images(shape: tuple[Any, ...]) -> Iterator[np.ndarray]:
-    rng = np.random.default_rng(0)
-    for _ in range(2):
-        yield rng.standard_normal((1, *shape), dtype=np.float32)
+def _measure(converted: Sequence[_Converted], device: Device, settings: BenchmarkSettings) -> list[ExportMeasurement]:
+    models = [BenchmarkModel(f"{one.way.precision} {one.way.name}", one.content) for one in converted]
+    results: list[ExportMeasurement] = []
+    for one, measurement in zip(converted, device.measure(models, settings), strict=True):
+        if measurement.latency_ms is None:
+            raise RuntimeError(f"{measurement.model}: {measurement.error}")
+        result = ExportMeasurement(
+            precision=one.way.precision,
+            way=one.way.name,
+            latency_ms=measurement.latency_ms,
+            num_partitions=inspect_delegation(one.content).num_partitions,
+            convert_seconds=one.convert_seconds,
+            size_bytes=len(one.content),
+        )
+        results.append(result)
+    return results

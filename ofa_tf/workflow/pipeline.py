@@ -26,8 +26,9 @@ from ofa_tf.search.final import Final
 from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
-from ofa_tf.tflite.lowering.rewrites import choose_lowerings
+from ofa_tf.tflite.conversion.for_measuring import convert_subnet_for_measuring
+from ofa_tf.tflite.lowering.lower import choose_lowerings
+from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.workdir import Workdir
 
 _SEARCH_SPLIT = "validation"
@@ -81,7 +82,7 @@ def measure_latencies(
     Args:
         workdir: Gets the table and a plot of predicted and measured latencies.
         device: Where to measure.
-        precision: `"float32"` or `"int8"`.
+        precision: Name of a `Precision`.
         num_threads: Threads of the interpreter.
         num_networks: Whole networks that calibrate the model: the smallest, the largest
             and evenly drawn random ones.
@@ -176,7 +177,7 @@ def _measure_pieces(
             precision,
             dataclasses.replace(TABLE_SETTINGS, num_threads=num_threads, time_limit_s=time_limit_s),
             on_progress=on_progress(bar),
-            lowering=choose_lowerings("all", quantized=precision == "int8"),
+            lowering=choose_lowerings(integer_activations=get_precision(precision).has_integer_activations),
             part_path=part_path,
         )
     if table.doubts:
@@ -193,7 +194,8 @@ def _measure_networks(
     with progress_bar(len(archs), "converting networks", "network") as bar:
         for index, arch in enumerate(archs):
             subnet = build_subnet(workdir.space, arch, workdir.supernet.num_classes)
-            models.append(BenchmarkModel(f"network {index}", _convert(subnet, precision)))
+            content = convert_subnet_for_measuring(subnet, get_precision(precision).mode)
+            models.append(BenchmarkModel(f"network {index}", content))
             bar.update()
     settings = BenchmarkSettings(
         num_threads=num_threads, rounds=20, min_time_s=6.0, measure_peak_ram=False, time_limit_s=time_limit_s
@@ -310,10 +312,3 @@ def search_under(
             on_progress=on_progress(bar),
         )
     return dataclasses.replace(found, device=device_id if limits.latency_ms is not None else None, precision=precision)
-
-
-def _convert(subnet: Any, precision: str) -> bytes:
-    if precision == "float32":
-        return to_tflite(subnet)
-    shape = (2, *subnet.input_shape[1:])
-    return to_tflite(subnet, precision, [np.random.default_rng(0).standard_normal(shape, dtype=np.float32)])

@@ -16,7 +16,8 @@ from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.lowering.rewrites import choose_lowerings
+from ofa_tf.tflite.lowering.lower import choose_lowerings
+from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.training.config import TrainConfig
 
 # TensorFlow is loaded with the supernet: mistakes that have nothing to do with it need not wait for it.
@@ -139,7 +140,7 @@ class Workdir:
                 "Name another device or precision, or build that table with tools/build_latency_table.py."
             )
         table.check_device(open_device(device_id).known_facts().to_dict())
-        lowering = choose_lowerings("all", quantized=precision == "int8")
+        lowering = choose_lowerings(integer_activations=get_precision(precision).has_integer_activations)
         if table.lowering != lowering:
             raise InputError(
                 f"Expected a latency table of pieces exported with the rewrites {list(lowering)}. "

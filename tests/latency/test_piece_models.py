@@ -11,10 +11,10 @@ from ofa_tf.latency.pieces import OVERHEAD, Piece
 from ofa_tf.space.blocks.bottleneck import Bottleneck
 from ofa_tf.space.blocks.deep_stem import DeepStem
 from ofa_tf.space.presets import get_search_space
-from ofa_tf.tflite.conversion.converter import convert
+from ofa_tf.tflite.conversion.converter import convert_float_graph
 from ofa_tf.tflite.graph.keras_reader import read_keras
-from ofa_tf.tflite.litert.delegation import inspect_execution
-from ofa_tf.tflite.lowering.rewrites import lower
+from ofa_tf.tflite.litert.delegation import inspect_delegation
+from ofa_tf.tflite.lowering.lower import lower
 
 SPACE = get_search_space("mobilenet_v3_tiny")
 
@@ -49,10 +49,10 @@ _PIECES = [
 def test_resized_piece_equals_piece_of_fixed_size(piece: Piece) -> None:
     model = build_piece(piece, SPACE, num_classes=10)
     graph = lower(read_keras(model))
-    flexible = convert(graph)
+    flexible = convert_float_graph(graph)
     for size in (6, 9):
         values = np.random.default_rng(size).standard_normal((1, size, size, piece.in_channels), dtype=np.float32)
-        fixed = convert(dataclasses.replace(graph, input_shape=(size, size, piece.in_channels)))
+        fixed = convert_float_graph(dataclasses.replace(graph, input_shape=(size, size, piece.in_channels)))
         resized_output, resized_parts = _run(flexible, values)
         fixed_output, fixed_parts = _run(fixed, values)
         np.testing.assert_array_equal(resized_output, fixed_output)
@@ -74,8 +74,8 @@ _STEM, _FIRST, _HEAD = (Piece.of_part(SPACE.parts[index].largest) for index in (
 @pytest.mark.parametrize("piece", [_STEM, _FIRST, _piece(4, 1), _piece(5, 0), _HEAD], ids=lambda p: p.key)
 def test_int8_pieces_have_no_operator_that_the_delegate_leaves(piece: Piece) -> None:
     # Who runs what is the same at 1 pixel, the size before it is set, for kernels that are not split.
-    execution = inspect_execution(block_model_converter(SPACE, 10, "int8")(piece, 12))
-    assert (execution.num_partitions, execution.undelegated) == (1, {})
+    delegation = inspect_delegation(block_model_converter(SPACE, 10, "int8")(piece, 12))
+    assert (delegation.num_partitions, delegation.undelegated) == (1, {})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])

@@ -1,8 +1,8 @@
 """`Graph`: an inference network as plain data.
 
 A Keras model is read into a graph (`keras_reader.py`), rewritten into one that
-LiteRT runs well (`lowering.py`), and run by TensorFlow, from which it is
-converted (`graph_function.py`).
+LiteRT runs well (`lowering/`), and run by TensorFlow (`tensorflow_runner.py`), from
+which it is converted (`conversion/`).
 """
 
 import dataclasses
@@ -59,12 +59,17 @@ class Node:
     @property
     def channel_axis(self) -> int:
         """The axis of the kernel that the output channels are on."""
-        return self.kernel.ndim - (2 if self.op == "depthwise_conv2d" else 1)
+        if self.op == "depthwise_conv2d":
+            return self.kernel.ndim - 2
+        return self.kernel.ndim - 1
 
     @property
     def bias(self) -> np.ndarray:
         """The weight `bias`, one number an output channel; zeros if there is none."""
-        return self.weights.get("bias", np.zeros(self.kernel.shape[self.channel_axis], np.float32))
+        if "bias" in self.weights:
+            return self.weights["bias"]
+        num_channels = self.kernel.shape[self.channel_axis]
+        return np.zeros(num_channels, np.float32)
 
     def with_weights(self, **weights: np.ndarray) -> "Node":
         """The node with some weights replaced or added."""
@@ -72,15 +77,20 @@ class Node:
 
     def scale_outputs(self, factor: np.ndarray) -> "Node":
         """A convolution or dense layer with its output times a number a channel."""
-        kernel = self.kernel * (factor[:, np.newaxis] if self.op == "depthwise_conv2d" else factor)
+        by_channel = factor
+        if self.op == "depthwise_conv2d":  # whose kernel has one more axis behind the channels
+            by_channel = factor[:, np.newaxis]
+        kernel = self.kernel * by_channel
         scaled = self.with_weights(kernel=kernel.astype(np.float32))
         if "bias" not in self.weights:
             return scaled
-        return scaled.with_weights(bias=(self.bias * factor).astype(np.float32))
+        bias = self.bias * factor
+        return scaled.with_weights(bias=bias.astype(np.float32))
 
     def scale_inputs(self, factor: np.ndarray) -> "Node":
         """A convolution or dense layer that computes the same of inputs divided by a number, or by one a channel."""
-        return self.with_weights(kernel=(self.kernel * np.reshape(factor, (-1, 1))).astype(np.float32))
+        kernel = self.kernel * np.reshape(factor, (-1, 1))
+        return self.with_weights(kernel=kernel.astype(np.float32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,13 +122,19 @@ class Graph:
 
     def node(self, name: str) -> Node | None:
         """The node of a name; `None` for the input."""
-        return next((node for node in self.nodes if node.name == name), None)
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        return None
 
     def sole_producer(self, name: str, operations: Sequence[str] = LINEAR) -> Node | None:
         """The node of a name, if it is one of these operations and only one node takes its output."""
         node = self.node(name)
-        is_one = node is not None and node.op in operations and len(self.consumers(name)) == 1
-        return node if is_one else None
+        if node is None or node.op not in operations:
+            return None
+        if len(self.consumers(name)) != 1:
+            return None
+        return node
 
     def consumers(self, name: str) -> tuple[Node, ...]:
         """The nodes that take the output of a node."""
@@ -128,10 +144,8 @@ class Graph:
         """Height and width of the input and of each node's output, by name; `None` where the input leaves it open."""
         sizes: dict[str, tuple[int | None, ...]] = {INPUT: self.input_shape[:2]}
         for node in self.nodes:
-            before = sizes[node.inputs[0]]
-            sizes[node.name] = tuple(
-                None if size is None else _out_size(node, axis, size) for axis, size in enumerate(before)
-            )
+            height, width = sizes[node.inputs[0]]
+            sizes[node.name] = (_out_size(node, 0, height), _out_size(node, 1, width))
         return sizes
 
     def map(self, replace: Callable[[Node], Sequence[Node]]) -> "Graph":
@@ -139,17 +153,28 @@ class Graph:
 
         Nodes whose output nobody takes any more are dropped.
         """
-        nodes = [new for node in self.nodes for new in replace(node)]
-        used, kept = {nodes[-1].name}, []
-        for node in reversed(nodes):
-            if node.name in used:
-                used.update(node.inputs)
-                kept.append(node)
-        return Graph(self.input_shape, tuple(reversed(kept)))
+        nodes: list[Node] = []
+        for node in self.nodes:
+            nodes += replace(node)
+        return Graph(self.input_shape, _without_unused(nodes))
 
 
-def _out_size(node: Node, axis: int, size: int) -> int:
+def _without_unused(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """The nodes that lead to the last one, in their order."""
+    used = {nodes[-1].name}
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        if node.name in used:
+            used.update(node.inputs)
+            kept.append(node)
+    kept.reverse()
+    return tuple(kept)
+
+
+def _out_size(node: Node, axis: int, size: int | None) -> int | None:
     """Height (axis 0) or width of a node's output, from that of its first input."""
+    if size is None:
+        return None
     if node.op in ("mean", "flatten", "dense"):
         return 1
     if node.op == "pad":
@@ -158,7 +183,14 @@ def _out_size(node: Node, axis: int, size: int) -> int:
         return size - sum(node.attributes["cropping"][axis])
     if "stride" not in node.attributes:
         return size
-    window = 1
-    if node.attributes["padding"] == "valid":
-        window = node.kernel.shape[axis] if "kernel" in node.weights else node.attributes["size"]
-    return (size - window) // node.attributes["stride"] + 1
+    stride = int(node.attributes["stride"])
+    return (size - _window(node, axis)) // stride + 1
+
+
+def _window(node: Node, axis: int) -> int:
+    """How many pixels an operation that slides takes at a time, as far as they have to be inside the image."""
+    if node.attributes["padding"] == "same":
+        return 1
+    if "kernel" in node.weights:
+        return node.kernel.shape[axis]
+    return int(node.attributes["size"])

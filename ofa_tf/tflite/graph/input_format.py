@@ -59,8 +59,11 @@ class InputFormat:
     def from_facts(cls, facts: Mapping[str, Any]) -> "InputFormat":
         """The format that a model's metadata name; see `describe`."""
         normalization = facts.get("normalization") or {}
-        mean, std = (tuple(normalization.get(name) or ()) for name in ("mean", "std"))
-        return cls(facts.get("input_type", "normalized"), mean, std)
+        return cls(
+            input_type=facts.get("input_type", "normalized"),
+            mean=tuple(normalization.get("mean") or ()),
+            std=tuple(normalization.get("std") or ()),
+        )
 
     @property
     def is_uint8(self) -> bool:
@@ -72,30 +75,34 @@ class InputFormat:
         images = np.asarray(images, np.float32)
         if self.input_type == "normalized":
             return images
-        pixels = images * self._as_array(self.std) + self._as_array(self.mean)
-        return np.clip(np.rint(pixels), 0, 255) if self.is_uint8 else pixels / np.float32(255)
-
-    @staticmethod
-    def _as_array(values: tuple[float, ...]) -> np.ndarray:
-        return np.asarray(values, np.float32)
+        pixels = images * _as_array(self.std) + _as_array(self.mean)
+        if self.is_uint8:
+            return np.clip(np.rint(pixels), 0, 255)
+        return pixels / np.float32(255)
 
     def round(self, images: np.ndarray) -> np.ndarray:
         """Normalised images of which the model sees exactly this: those of a camera are whole numbers of pixels."""
         if not self.is_uint8:
             return np.asarray(images)
-        return (self.denormalize(images) - self._as_array(self.mean)) / self._as_array(self.std)
+        pixels = self.denormalize(images)
+        return (pixels - _as_array(self.mean)) / _as_array(self.std)
 
     def prepend_to(self, graph: Graph) -> Graph:
         """A graph that takes images of this format instead of normalised ones."""
         if self.input_type == "normalized":
             return graph
-        unit = 255.0 if self.input_type == "float32" else 1.0
-        center = {"constant": np.array([-mean / unit for mean in self.mean], np.float32)}
+        largest_pixel = 1.0 if self.input_type == "float32" else 255.0
+        unit = 255.0 / largest_pixel
+        center = np.array([-mean / unit for mean in self.mean], np.float32)
         factor = np.array([unit / std for std in self.std], np.float32)
-        centered = Node(f"{INPUT}_centered", "add_constant", (INPUT,), {}, center)
+        centered = Node(f"{INPUT}_centered", "add_constant", (INPUT,), {}, {"constant": center})
         normalized = Node(f"{INPUT}_normalized", "scale", (centered.name,), {"factor": factor})
         nodes = [centered, normalized]
         for node in graph.nodes:
             inputs = tuple(normalized.name if name == INPUT else name for name in node.inputs)
             nodes.append(dataclasses.replace(node, inputs=inputs))
         return Graph(graph.input_shape, tuple(nodes))
+
+
+def _as_array(values: tuple[float, ...]) -> np.ndarray:
+    return np.asarray(values, np.float32)

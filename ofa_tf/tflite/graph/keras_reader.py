@@ -1,6 +1,6 @@
 """Reading a plain functional Keras model into a `Graph`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -8,6 +8,9 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
+
+_ACTIVATIONS = ("relu", "relu6", "hard_swish", "hard_sigmoid")  # that a graph has
+_Reader = Callable[[Any, tuple[str, ...]], list[Node]]  # of a layer and the names of what it takes
 
 
 def read_keras(model: keras.Model) -> Graph:
@@ -27,34 +30,46 @@ def read_keras(model: keras.Model) -> Graph:
     model = getattr(model, "_functional", None) or model  # of a Sequential, whose own tensors are others
     if len(model.outputs) != 1:
         raise InputError(f"Expected the model to have one output. Received: {len(model.outputs)}.")
-    names = {id(model.inputs[0]): INPUT}
+    names = {id(model.inputs[0]): INPUT}  # of the nodes that give Keras' tensors
     nodes: list[Node] = []
     for layer in model.operations:
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        if not isinstance(layer, keras.layers.Layer):
-            raise InputError(
-                f"Expected the model to be made of layers. Received: the operation {layer.name!r} outside of any. "
-                "Use networks such as build_subnet makes."
-            )
+        _check_is_layer(layer)
         call = _only_call(layer, model)
-        taken = tuple(names[id(tensor)] for tensor in call.input_tensors)
-        new = _read_layer(layer, taken)
-        nodes += new
-        names[id(call.outputs[0])] = new[-1].name if new else taken[0]
-    last = names[id(model.outputs[0])]
-    if not nodes or nodes[-1].name != last:
+        inputs = tuple(names[id(tensor)] for tensor in call.input_tensors)
+        new_nodes = _read_layer(layer, inputs)
+        output = inputs[0]  # of a layer that does nothing in inference
+        if new_nodes:
+            output = new_nodes[-1].name
+        names[id(call.outputs[0])] = output
+        nodes += new_nodes
+    _check_output(model, nodes, names[id(model.outputs[0])])
+    return Graph(tuple(model.inputs[0].shape[1:]), tuple(nodes))
+
+
+def _check_is_layer(operation: Any) -> None:
+    if not isinstance(operation, keras.layers.Layer):
         raise InputError(
-            f"Expected the model's output to come from its last layer. Received: it comes from {last!r}, "
+            f"Expected the model to be made of layers. Received: the operation {operation.name!r} outside of any. "
+            "Use networks such as build_subnet makes."
+        )
+
+
+def _check_output(model: keras.Model, nodes: Sequence[Node], output: str) -> None:
+    if not nodes or nodes[-1].name != output:
+        raise InputError(
+            f"Expected the model's output to come from its last layer. Received: it comes from {output!r}, "
             f"before {model.layers[-1].name!r}. Leave layers out that lead to no output."
         )
-    return Graph(tuple(model.inputs[0].shape[1:]), tuple(nodes))
 
 
 def _only_call(layer: keras.layers.Layer, model: keras.Model) -> Any:
     """Keras' node of the one call of a layer in this model; other models may share the layer."""
-    of_model = {id(node) for depth in model._nodes_by_depth.values() for node in depth}
-    calls = [node for node in layer._inbound_nodes if id(node) in of_model]
+    calls_in_model: set[int] = set()
+    for depth in model._nodes_by_depth.values():
+        calls_in_model.update(id(call) for call in depth)
+    calls = [call for call in layer._inbound_nodes if id(call) in calls_in_model]
     if len(calls) != 1:
         raise InputError(
             f"Expected each layer to be used once. Received: {layer.name!r} used {len(calls)} times. "
@@ -65,32 +80,36 @@ def _only_call(layer: keras.layers.Layer, model: keras.Model) -> Any:
 
 def _read_layer(layer: keras.layers.Layer, inputs: tuple[str, ...]) -> list[Node]:
     """The nodes of a layer; none for one that does nothing in inference."""
-    for kind, read in _READERS.items():
-        if type(layer) is kind:
-            nodes = read(layer, inputs)
-            break
-    else:
+    read = _READERS.get(type(layer))
+    if read is None:
+        known = sorted(kind.__name__ for kind in _READERS)
         raise InputError(
-            f"Expected the model to have layers of types {sorted(kind.__name__ for kind in _READERS)} only. "
+            f"Expected the model to have layers of types {known} only. "
             f"Received: {layer.name!r} of type {type(layer).__name__}. Use networks such as build_subnet makes."
         )
+    nodes = read(layer, inputs)
     if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense):
         return _with_activation(nodes, layer)
     return nodes
 
 
-def _convolution(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
-    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+def _conv2d(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    _require(layer, "groups", 1)
+    return [_convolution("conv2d", layer, inputs)]
+
+
+def _depthwise_conv2d(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    _require(layer, "depth_multiplier", 1)
+    return [_convolution("depthwise_conv2d", layer, inputs)]
+
+
+def _convolution(op: str, layer: Any, inputs: tuple[str, ...]) -> Node:
     _require(layer, "data_format", "channels_last")
     _require(layer, "dilation_rate", (1, 1))
-    _require(layer, "strides", (layer.strides[0],) * 2)
-    if depthwise:
-        _require(layer, "depth_multiplier", 1)
-    else:
-        _require(layer, "groups", 1)
-    attributes = {"stride": int(layer.strides[0]), "padding": layer.padding}
-    op = "depthwise_conv2d" if depthwise else "conv2d"
-    return [Node(layer.name, op, inputs, attributes, _kernel_and_bias(layer))]
+    stride = layer.strides[0]
+    _require(layer, "strides", (stride, stride))
+    attributes = {"stride": int(stride), "padding": layer.padding}
+    return Node(layer.name, op, inputs, attributes, _kernel_and_bias(layer))
 
 
 def _dense(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
@@ -98,9 +117,11 @@ def _dense(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
 
 
 def _batch_norm(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, with fixed statistics, as x * scale + offset."""
     if layer.axis not in (-1, len(layer.input.shape) - 1):
         raise _unsupported(layer, "axis", "the last one")
-    mean, variance = (np.asarray(value, np.float64) for value in (layer.moving_mean, layer.moving_variance))
+    mean = np.asarray(layer.moving_mean, np.float64)
+    variance = np.asarray(layer.moving_variance, np.float64)
     scale = 1 / np.sqrt(variance + layer.epsilon)
     if layer.scale:
         scale = scale * np.asarray(layer.gamma)
@@ -129,21 +150,29 @@ def _pad(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
     return [Node(layer.name, "pad", inputs, {"padding": layer.padding})]
 
 
-def _pool(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+def _max_pool(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    return [_pool("max_pool", layer, inputs)]
+
+
+def _average_pool(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    return [_pool("average_pool", layer, inputs)]
+
+
+def _pool(op: str, layer: Any, inputs: tuple[str, ...]) -> Node:
     _require(layer, "data_format", "channels_last")
-    _require(layer, "pool_size", (layer.pool_size[0],) * 2)
-    _require(layer, "strides", (layer.strides[0],) * 2)
-    op = "max_pool" if isinstance(layer, keras.layers.MaxPooling2D) else "average_pool"
-    attributes = {"size": layer.pool_size[0], "stride": layer.strides[0], "padding": layer.padding}
-    return [Node(layer.name, op, inputs, attributes)]
+    size, stride = layer.pool_size[0], layer.strides[0]
+    _require(layer, "pool_size", (size, size))
+    _require(layer, "strides", (stride, stride))
+    attributes = {"size": size, "stride": stride, "padding": layer.padding}
+    return Node(layer.name, op, inputs, attributes)
 
 
 def _mean(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
     _require(layer, "data_format", "channels_last")
-    mean = Node(layer.name, "mean", inputs)
     if layer.keepdims:
-        return [mean]
-    return [Node(f"{layer.name}_mean", "mean", inputs), Node(layer.name, "flatten", (f"{layer.name}_mean",))]
+        return [Node(layer.name, "mean", inputs)]
+    mean = Node(f"{layer.name}_mean", "mean", inputs)
+    return [mean, Node(layer.name, "flatten", (mean.name,))]
 
 
 def _flatten(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
@@ -151,16 +180,26 @@ def _flatten(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
     return [Node(layer.name, "flatten", inputs)]
 
 
-def _of_two(op: str) -> Callable[[Any, tuple[str, ...]], list[Node]]:
-    def read(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
-        if len(inputs) != 2:
-            raise InputError(
-                f"Expected the layer {layer.name!r} to take two tensors. Received: {len(inputs)}. "
-                f"Use several layers of type {type(layer).__name__}."
-            )
-        return [Node(layer.name, op, inputs)]
+def _add(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    return [_of_two("add", layer, inputs)]
 
-    return read
+
+def _multiply(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    return [_of_two("multiply", layer, inputs)]
+
+
+def _of_two(op: str, layer: Any, inputs: tuple[str, ...]) -> Node:
+    if len(inputs) != 2:
+        raise InputError(
+            f"Expected the layer {layer.name!r} to take two tensors. Received: {len(inputs)}. "
+            f"Use several layers of type {type(layer).__name__}."
+        )
+    return Node(layer.name, op, inputs)
+
+
+def _dropout(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
+    del layer, inputs
+    return []
 
 
 def _with_activation(nodes: list[Node], layer: Any) -> list[Node]:
@@ -173,14 +212,13 @@ def _with_activation(nodes: list[Node], layer: Any) -> list[Node]:
 
 
 def _activation_node(name: str, function: Any, inputs: tuple[str, ...]) -> Node:
-    known = ("relu", "relu6", "hard_swish", "hard_sigmoid")
-    function_name = next((known_name for known_name in known if keras.activations.get(known_name) is function), None)
-    if function_name is None:
-        raise InputError(
-            f"Expected the activation of {name!r} to be one of {list(known)}. "
-            f"Received: {getattr(function, '__name__', function)}. Use networks such as build_subnet makes."
-        )
-    return Node(name, "activation", inputs, {"function": function_name})
+    for function_name in _ACTIVATIONS:
+        if keras.activations.get(function_name) is function:
+            return Node(name, "activation", inputs, {"function": function_name})
+    raise InputError(
+        f"Expected the activation of {name!r} to be one of {list(_ACTIVATIONS)}. "
+        f"Received: {getattr(function, '__name__', function)}. Use networks such as build_subnet makes."
+    )
 
 
 def _kernel_and_bias(layer: Any) -> dict[str, np.ndarray]:
@@ -202,19 +240,19 @@ def _unsupported(layer: Any, setting: str, rule: Any) -> InputError:
     )
 
 
-_READERS: dict[type, Callable[[Any, tuple[str, ...]], list[Node]]] = {
-    keras.layers.Conv2D: _convolution,
-    keras.layers.DepthwiseConv2D: _convolution,
+_READERS: dict[type, _Reader] = {
+    keras.layers.Conv2D: _conv2d,
+    keras.layers.DepthwiseConv2D: _depthwise_conv2d,
     keras.layers.Dense: _dense,
     keras.layers.BatchNormalization: _batch_norm,
     keras.layers.Activation: _activation,
     keras.layers.ReLU: _relu,
-    keras.layers.Add: _of_two("add"),
-    keras.layers.Multiply: _of_two("multiply"),
+    keras.layers.Add: _add,
+    keras.layers.Multiply: _multiply,
     keras.layers.ZeroPadding2D: _pad,
-    keras.layers.MaxPooling2D: _pool,
-    keras.layers.AveragePooling2D: _pool,
+    keras.layers.MaxPooling2D: _max_pool,
+    keras.layers.AveragePooling2D: _average_pool,
     keras.layers.GlobalAveragePooling2D: _mean,
     keras.layers.Flatten: _flatten,
-    keras.layers.Dropout: lambda layer, inputs: [],
+    keras.layers.Dropout: _dropout,
 }

@@ -18,18 +18,22 @@ def run_all(graph: Graph, images: tf.Tensor) -> dict[str, tf.Tensor]:
     """Outputs of all nodes, by name."""
     values = {INPUT: images}
     for node in graph.nodes:
+        inputs = [values[name] for name in node.inputs]
         with tf.name_scope(node.name):  # so that tensors of a converted model are named after their layers
-            values[node.name] = run_node(node, *(values[name] for name in node.inputs))
+            values[node.name] = run_node(node, *inputs)
     return values
 
 
 def iterate_outputs(graph: Graph, images: tf.Tensor) -> Iterator[tuple[str, tf.Tensor]]:
     """The images and the output of each node in turn, by name; an output is forgotten after its last use."""
-    last_use = {name: node.name for node in graph.nodes for name in node.inputs}
+    last_use: dict[str, str] = {}
+    for node in graph.nodes:
+        last_use |= dict.fromkeys(node.inputs, node.name)
     values = {INPUT: images}
     yield INPUT, images
     for node in graph.nodes:
-        values[node.name] = run_node(node, *(values[name] for name in node.inputs))
+        inputs = [values[name] for name in node.inputs]
+        values[node.name] = run_node(node, *inputs)
         for name in set(node.inputs):
             if last_use[name] == node.name:
                 del values[name]
@@ -42,14 +46,19 @@ def run_node(node: Node, *inputs: tf.Tensor) -> tf.Tensor:
 
 
 def _conv2d(node: Node, x: tf.Tensor) -> tf.Tensor:
-    x = tf.nn.conv2d(x, node.kernel, node.attributes["stride"], node.attributes["padding"].upper())
-    return _add_bias(node, x)
+    stride, padding = node.attributes["stride"], _padding(node)
+    return _add_bias(node, tf.nn.conv2d(x, node.kernel, stride, padding))
 
 
 def _depthwise_conv2d(node: Node, x: tf.Tensor) -> tf.Tensor:
-    stride = node.attributes["stride"]
-    x = tf.nn.depthwise_conv2d(x, node.kernel, (1, stride, stride, 1), node.attributes["padding"].upper())
-    return _add_bias(node, x)
+    stride, padding = node.attributes["stride"], _padding(node)
+    return _add_bias(node, tf.nn.depthwise_conv2d(x, node.kernel, (1, stride, stride, 1), padding))
+
+
+def _padding(node: Node) -> str:
+    """The padding as TensorFlow writes it."""
+    padding: str = node.attributes["padding"]
+    return padding.upper()
 
 
 def _dense(node: Node, x: tf.Tensor) -> tf.Tensor:
@@ -57,7 +66,9 @@ def _dense(node: Node, x: tf.Tensor) -> tf.Tensor:
 
 
 def _add_bias(node: Node, x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.bias_add(x, node.weights["bias"]) if "bias" in node.weights else x
+    if "bias" not in node.weights:
+        return x
+    return tf.nn.bias_add(x, node.weights["bias"])
 
 
 def _batch_norm(node: Node, x: tf.Tensor) -> tf.Tensor:
@@ -75,25 +86,60 @@ def _pad(node: Node, x: tf.Tensor) -> tf.Tensor:
 
 def _crop(node: Node, x: tf.Tensor) -> tf.Tensor:
     (top, bottom), (left, right) = node.attributes["cropping"]
+    # An end of 0 would leave nothing; `None` leaves all.
     return x[:, top : -bottom or None, left : -right or None]
 
 
-def _pool(pool: Callable[..., tf.Tensor]) -> Callable[[Node, tf.Tensor], tf.Tensor]:
-    def run(node: Node, x: tf.Tensor) -> tf.Tensor:
-        return pool(x, node.attributes["size"], node.attributes["stride"], node.attributes["padding"].upper())
+def _max_pool(node: Node, x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.max_pool2d(x, node.attributes["size"], node.attributes["stride"], _padding(node))
 
-    return run
+
+def _average_pool(node: Node, x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.avg_pool2d(x, node.attributes["size"], node.attributes["stride"], _padding(node))
+
+
+def _mean(node: Node, x: tf.Tensor) -> tf.Tensor:
+    del node
+    return tf.reduce_mean(x, (1, 2), keepdims=True)
+
+
+def _flatten(node: Node, x: tf.Tensor) -> tf.Tensor:
+    del node
+    num_values = int(np.prod(x.shape[1:]))
+    return tf.reshape(x, (-1, num_values))
+
+
+def _scale(node: Node, x: tf.Tensor) -> tf.Tensor:
+    return x * np.asarray(node.attributes["factor"], np.float32)
+
+
+def _add_constant(node: Node, x: tf.Tensor) -> tf.Tensor:
+    return x + node.weights["constant"]
+
+
+def _add(node: Node, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    del node
+    return a + b
+
+
+def _multiply(node: Node, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    del node
+    return a * b
 
 
 def _hard_sigmoid(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu6(x + 3.0) * np.float32(1 / 6)
 
 
+def _hard_swish(x: tf.Tensor) -> tf.Tensor:
+    return x * _hard_sigmoid(x)
+
+
 _FUNCTIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "relu": tf.nn.relu,
     "relu6": tf.nn.relu6,
     "hard_sigmoid": _hard_sigmoid,
-    "hard_swish": lambda x: x * _hard_sigmoid(x),
+    "hard_swish": _hard_swish,
 }
 _OPERATIONS: dict[str, Callable[..., Any]] = {
     "conv2d": _conv2d,
@@ -101,14 +147,14 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "dense": _dense,
     "batch_norm": _batch_norm,
     "activation": _activation,
-    "add": lambda node, a, b: a + b,
-    "multiply": lambda node, a, b: a * b,
-    "add_constant": lambda node, x: x + node.weights["constant"],
-    "scale": lambda node, x: x * np.asarray(node.attributes["factor"], np.float32),
+    "add": _add,
+    "multiply": _multiply,
+    "add_constant": _add_constant,
+    "scale": _scale,
     "pad": _pad,
     "crop": _crop,
-    "max_pool": _pool(tf.nn.max_pool2d),
-    "average_pool": _pool(tf.nn.avg_pool2d),
-    "mean": lambda node, x: tf.reduce_mean(x, (1, 2), keepdims=True),
-    "flatten": lambda node, x: tf.reshape(x, (-1, int(np.prod(x.shape[1:])))),
+    "max_pool": _max_pool,
+    "average_pool": _average_pool,
+    "mean": _mean,
+    "flatten": _flatten,
 }

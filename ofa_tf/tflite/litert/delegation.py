@@ -1,8 +1,9 @@
-"""How LiteRT will run a TFLite model on a CPU: what its XNNPACK delegate takes, and the memory of the activations."""
+"""Delegation: which operators of a model the CPU's delegate, XNNPACK, takes, and the memory of the activations."""
 
 import collections
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ import numpy as np
 from ofa_tf.tflite.litert.interpreter import create_interpreter
 from ofa_tf.tflite.litert.metadata import read_tflite
 
+_DELEGATE = "DELEGATE"  # name of the operator that stands for a partition
+
+_Operator = dict[str, Any]  # as the interpreter describes it
+
 
 @dataclasses.dataclass(frozen=True)
-class Execution:
-    """What `inspect_execution` finds.
+class Delegation:
+    """Who runs the operators of a model.
 
     Args:
         num_operators: Operators of the model.
@@ -32,7 +37,7 @@ class Execution:
     peak_ram_bytes: int
 
 
-def inspect_execution(model: bytes | str | Path) -> Execution:
+def inspect_delegation(model: bytes | str | Path) -> Delegation:
     """Load a model as a phone would and see who runs what.
 
     Args:
@@ -44,37 +49,69 @@ def inspect_execution(model: bytes | str | Path) -> Execution:
     content, name = read_tflite(model)
     interpreter = create_interpreter(content, name)
     nodes = interpreter._get_ops_details()
-    operators = [node for node in nodes if node["op_name"] != "DELEGATE"]
-    delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
-    producer = {int(tensor): index for index, node in enumerate(operators) for tensor in node["outputs"]}
+    operators = [node for node in nodes if node["op_name"] != _DELEGATE]
+    partitions = [node for node in nodes if node["op_name"] == _DELEGATE]
+    delegated = _find_delegated(operators, partitions)
+    undelegated = [operator["op_name"] for index, operator in enumerate(operators) if index not in delegated]
+    return Delegation(
+        num_operators=len(operators),
+        num_partitions=len(partitions),
+        undelegated=dict(collections.Counter(undelegated)),
+        peak_ram_bytes=_peak_ram_bytes(interpreter, operators),
+    )
+
+
+def _find_delegated(operators: Sequence[_Operator], partitions: Sequence[_Operator]) -> set[int]:
+    """The indices of the operators that lie in some partition: between its outputs and its inputs."""
+    producer: dict[int, int] = {}  # index of an operator by that of the tensor it makes
+    for index, operator in enumerate(operators):
+        producer |= dict.fromkeys(_tensors(operator, "outputs"), index)
     delegated: set[int] = set()
-    for delegate in delegates:
-        borders = {int(tensor) for tensor in delegate["inputs"]}
-        open_tensors = [int(tensor) for tensor in delegate["outputs"]]
-        while open_tensors:
-            index = producer.get(open_tensors.pop())
-            if index is None or index in delegated:
+    for partition in partitions:
+        borders = set(_tensors(partition, "inputs"))
+        to_visit = _tensors(partition, "outputs")
+        while to_visit:
+            maker = producer.get(to_visit.pop())
+            if maker is None or maker in delegated:  # None: of a constant
                 continue
-            delegated.add(index)
-            open_tensors += [int(tensor) for tensor in operators[index]["inputs"] if int(tensor) not in borders]
-    left = collections.Counter(node["op_name"] for index, node in enumerate(operators) if index not in delegated)
-    return Execution(len(operators), len(delegates), dict(left), _peak_ram_bytes(interpreter, operators))
+            delegated.add(maker)
+            inputs = _tensors(operators[maker], "inputs")
+            to_visit += [tensor for tensor in inputs if tensor not in borders]
+    return delegated
 
 
-def _peak_ram_bytes(interpreter: Any, operators: list[dict[str, Any]]) -> int:
-    sizes = {
-        int(tensor["index"]): math.prod(int(size) for size in tensor["shape"]) * np.dtype(tensor["dtype"]).itemsize
-        for tensor in interpreter.get_tensor_details()
-    }
-    inputs = [int(tensor["index"]) for tensor in interpreter.get_input_details()]
-    outputs = [int(tensor["index"]) for tensor in interpreter.get_output_details()]
-    born = dict.fromkeys(inputs, 0)
-    dies: dict[int, int] = {}
-    for index, node in enumerate(operators):
-        born |= {int(tensor): index for tensor in node["outputs"]}
-        dies |= {int(tensor): index for tensor in node["inputs"]}
-    dies |= dict.fromkeys(outputs, len(operators))
-    alive = np.zeros(len(operators) + 1, np.int64)
-    for tensor, start in born.items():  # constants are never born
-        alive[start : dies.get(tensor, start) + 1] += sizes.get(tensor, 0)
-    return int(alive.max(initial=0))
+def _peak_ram_bytes(interpreter: Any, operators: Sequence[_Operator]) -> int:
+    """The most memory that activations take at the same time.
+
+    One is alive from the step that makes it to the last that takes it; a model's
+    inputs are made in the first step, and its outputs are taken after the last.
+    """
+    num_steps = len(operators) + 1
+    first_step: dict[int, int] = {}
+    last_step: dict[int, int] = {}
+    first_step |= dict.fromkeys(_indices(interpreter.get_input_details()), 0)
+    for step, operator in enumerate(operators):
+        first_step |= dict.fromkeys(_tensors(operator, "outputs"), step)
+        last_step |= dict.fromkeys(_tensors(operator, "inputs"), step)
+    last_step |= dict.fromkeys(_indices(interpreter.get_output_details()), num_steps - 1)
+
+    size_bytes = {int(tensor["index"]): _size_bytes(tensor) for tensor in interpreter.get_tensor_details()}
+    alive_bytes = np.zeros(num_steps, np.int64)
+    for tensor, first in first_step.items():  # which constants are not in
+        last = last_step.get(tensor, first)
+        alive_bytes[first : last + 1] += size_bytes.get(tensor, 0)
+    return int(alive_bytes.max(initial=0))
+
+
+def _tensors(operator: _Operator, kind: str) -> list[int]:
+    """The indices of the tensors that an operator takes (`"inputs"`) or makes (`"outputs"`)."""
+    return [int(tensor) for tensor in operator[kind]]
+
+
+def _indices(tensors: Sequence[dict[str, Any]]) -> list[int]:
+    return [int(tensor["index"]) for tensor in tensors]
+
+
+def _size_bytes(tensor: dict[str, Any]) -> int:
+    num_values = math.prod(int(size) for size in tensor["shape"])
+    return num_values * np.dtype(tensor["dtype"]).itemsize

@@ -1,12 +1,12 @@
 """TFLite files as objects of the schema and back."""
 
-import functools
 from typing import Any
 
 import numpy as np
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite file
 _ALIGNMENT = 16  # bytes; the TFLite schema demands it of buffers, and kernels rely on it
+_BYTES_BESIDE_BUFFERS = 4096  # that the builder starts with; it grows where they do not suffice
 
 
 def unpack_model(content: bytes) -> Any:
@@ -28,28 +28,44 @@ def pack_model(model: Any) -> bytes:
     """Content of the `.tflite` file of a `ModelT`."""
     import flatbuffers
 
-    model.buffers = [_aligned_buffer()(data=buffer.data) for buffer in model.buffers]
-    builder = flatbuffers.Builder(sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None) + 4096)
+    model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
+    num_bytes = sum(buffer.num_bytes for buffer in model.buffers)
+    builder = flatbuffers.Builder(num_bytes + _BYTES_BESIDE_BUFFERS)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 
 
-@functools.cache
-def _aligned_buffer() -> Any:
-    """The class of buffers that keep their alignment when they are packed, which the generated code's own do not."""
-    from ai_edge_litert import schema_py_generated as schema
+class _AlignedBuffer:
+    """A `BufferT` that keeps its alignment when it is packed, which that of the generated code does not.
 
-    class Aligned(schema.BufferT):
-        def Pack(self, builder: Any) -> int:
-            payload = np.asarray(self.data, np.uint8).tobytes() if self.data is not None else b""
-            if payload:
-                builder.StartVector(1, len(payload), _ALIGNMENT)
-                builder.head -= len(payload)
-                builder.Bytes[builder.head : builder.head + len(payload)] = payload
-                vector = builder.EndVector()
+    Args:
+        data: The bytes, a sequence of numbers; `None`: none.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    @property
+    def num_bytes(self) -> int:
+        """Length of the data."""
+        return 0 if self.data is None else len(self.data)
+
+    def Pack(self, builder: Any) -> int:
+        """Write the buffer to a flatbuffer; called by `ModelT.Pack`."""
+        from ai_edge_litert import schema_py_generated as schema
+
+        if self.num_bytes == 0:
             schema.BufferStart(builder)
-            if payload:
-                schema.BufferAddData(builder, vector)
             return schema.BufferEnd(builder)
+        vector = self._pack_data(builder)
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, vector)
+        return schema.BufferEnd(builder)
 
-    return Aligned
+    def _pack_data(self, builder: Any) -> Any:
+        """Write the data as an aligned vector; a flatbuffer is filled from its end to its beginning."""
+        payload = np.asarray(self.data, np.uint8).tobytes()
+        builder.StartVector(1, len(payload), _ALIGNMENT)
+        builder.head -= len(payload)
+        builder.Bytes[builder.head : builder.head + len(payload)] = payload
+        return builder.EndVector()

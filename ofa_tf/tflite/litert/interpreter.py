@@ -1,13 +1,17 @@
 """`TFLiteModel`: running a TFLite model on arrays of images."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.tflite.graph.input_format import InputFormat
-from ofa_tf.tflite.litert.metadata import find_metadata, read_tflite
+from ofa_tf.tflite.litert.metadata import find_metadata, read_metadata, read_tflite
+
+_Tensor = dict[str, Any]  # details of a tensor, as the interpreter gives them
 
 
 class TFLiteModel:
@@ -32,15 +36,9 @@ class TFLiteModel:
             raise InputError(f"Expected `num_threads` to be at least 1. Received: num_threads={num_threads}.")
         content, name = read_tflite(model)
         self._interpreter = create_interpreter(content, name, num_threads)
-        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        shapes = [tuple(int(n) for n in tensor["shape"]) for tensor in (*inputs, *outputs)]
-        is_classifier = len(inputs) == len(outputs) == 1 and [len(shape) for shape in shapes] == [4, 2]
-        if not is_classifier or shapes[0][:2] != (1, shapes[0][2]) or shapes[1][0] != 1:
-            raise InputError(
-                f"Expected {name} to have one input of shape (1, size, size, channels) and one output of shape "
-                f"(1, classes). "
-                f"Received: tensors of shape {shapes}. Use a model written by tools/to_tflite.py."
-            )
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        _check_is_classifier(inputs, outputs, name)
         self._input, self._output = inputs[0], outputs[0]
         self.input_format = InputFormat.from_facts(find_metadata(content, name) or {})
 
@@ -81,19 +79,36 @@ class TFLiteModel:
             InputError: If the images have another shape or are not float.
         """
         images = np.asarray(images)
-        expected = tuple(int(size) for size in self._input["shape"][1:])
-        if images.ndim != 4 or images.shape[1:] != expected or not np.issubdtype(images.dtype, np.floating):
-            raise InputError(
-                f"Expected `images` to be float and of shape (n, {', '.join(map(str, expected))}). "
-                f"Received: {images.dtype} of shape {images.shape}. Resize and normalise them first."
-            )
+        self._check_images(images)
         logits = np.empty((len(images), self.num_classes), np.float32)
         for index in range(len(images)):
             image = self.input_format.denormalize(images[index : index + 1])
             self._interpreter.set_tensor(self._input["index"], quantize(image, self._input))
             self._interpreter.invoke()
-            logits[index] = dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
+            (output,) = self._interpreter.get_tensor(self._output["index"])
+            logits[index] = dequantize(output, self._output)
         return logits
+
+    def _check_images(self, images: np.ndarray) -> None:
+        expected = _shape(self._input)[1:]
+        has_shape = images.ndim == 4 and images.shape[1:] == expected
+        if not has_shape or not np.issubdtype(images.dtype, np.floating):
+            raise InputError(
+                f"Expected `images` to be float and of shape (n, {', '.join(map(str, expected))}). "
+                f"Received: {images.dtype} of shape {images.shape}. Resize and normalise them first."
+            )
+
+
+def describe_model(path: str | Path) -> dict[str, Any]:
+    """All that is known of a model file: its metadata, and its input and output.
+
+    Raises:
+        InputError: If the file is missing, damaged or not one that
+            tools/to_tflite.py wrote.
+    """
+    metadata = read_metadata(path)
+    tensors = TFLiteModel(path).describe_tensors()  # which notices more of what may be damaged
+    return {**metadata, **tensors}
 
 
 def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
@@ -103,8 +118,6 @@ def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
         InputError: If LiteRT cannot run the model.
     """
     from ai_edge_litert.interpreter import Interpreter
-
-    from ofa_tf.base.native_output import withheld_stderr
 
     try:
         with withheld_stderr():
@@ -118,7 +131,7 @@ def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
     return interpreter
 
 
-def create_plain_interpreter(content: bytes) -> Any:
+def create_undelegated_interpreter(content: bytes) -> Any:
     """A LiteRT interpreter without a delegate, that keeps every tensor; its memory is not allocated yet."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -129,29 +142,51 @@ def create_plain_interpreter(content: bytes) -> Any:
     )
 
 
+def _check_is_classifier(inputs: Sequence[_Tensor], outputs: Sequence[_Tensor], name: str) -> None:
+    shapes = [_shape(tensor) for tensor in (*inputs, *outputs)]
+    if len(inputs) == len(outputs) == 1:
+        input_shape, output_shape = shapes
+        takes_image = len(input_shape) == 4 and input_shape[:2] == (1, input_shape[2])
+        gives_logits = len(output_shape) == 2 and output_shape[0] == 1
+        if takes_image and gives_logits:
+            return
+    raise InputError(
+        f"Expected {name} to have one input of shape (1, size, size, channels) and one output of shape "
+        f"(1, classes). "
+        f"Received: tensors of shape {shapes}. Use a model written by tools/to_tflite.py."
+    )
+
+
+def _shape(tensor: _Tensor) -> tuple[int, ...]:
+    return tuple(int(size) for size in tensor["shape"])
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
-def _describe(tensor: dict[str, Any]) -> dict[str, Any]:
-    scale, zero_point = tensor["quantization"]
+def _describe(tensor: _Tensor) -> dict[str, Any]:
     kind = np.dtype(tensor["dtype"])
-    facts = {"name": tensor["name"], "shape": [int(size) for size in tensor["shape"]], "dtype": kind.name}
-    return {**facts, "scale": scale, "zero_point": zero_point} if np.issubdtype(kind, np.integer) else facts
+    facts = {"name": tensor["name"], "shape": list(_shape(tensor)), "dtype": kind.name}
+    if not np.issubdtype(kind, np.integer):
+        return facts
+    scale, zero_point = tensor["quantization"]
+    return {**facts, "scale": scale, "zero_point": zero_point}
 
 
-def quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+def quantize(values: np.ndarray, tensor: _Tensor) -> np.ndarray:
     """Float values as a tensor of the interpreter holds them; `tensor` is its details."""
     kind = np.dtype(tensor["dtype"])
     if not np.issubdtype(kind, np.integer):
         return values.astype(kind, copy=False)
     scale, zero_point = tensor["quantization"]
-    limits = np.iinfo(kind)
     scale = scale or 1  # 0: the numbers stand for themselves
-    return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(kind)
+    steps = np.rint(values / scale) + zero_point
+    limits = np.iinfo(tensor["dtype"])
+    return np.clip(steps, limits.min, limits.max).astype(kind)
 
 
-def dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+def dequantize(values: np.ndarray, tensor: _Tensor) -> np.ndarray:
     """Float32 values of what a tensor of the interpreter holds; `tensor` is its details."""
     if not np.issubdtype(values.dtype, np.integer):
         return values.astype(np.float32, copy=False)

@@ -27,14 +27,15 @@ def add_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     model = unpack_model(content)
-    data = np.frombuffer(json.dumps(facts, ensure_ascii=False).encode(), np.uint8)
+    text = json.dumps(facts, ensure_ascii=False)
     entries = model.metadata or []
-    own = next((entry for entry in entries if _name(entry) == ENTRY), None)
-    if own is None:
+    own_entries = [entry for entry in entries if _name(entry) == ENTRY]
+    if not own_entries:
         model.buffers.append(schema.BufferT())
-        own = schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)
-        model.metadata = [*entries, own]
-    model.buffers[own.buffer].data = data
+        own_entries = [schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)]
+        model.metadata = [*entries, *own_entries]
+    index = own_entries[0].buffer
+    model.buffers[index].data = np.frombuffer(text.encode(), np.uint8)
     return pack_model(model)
 
 
@@ -68,7 +69,8 @@ def find_metadata(content: bytes, name: str) -> dict[str, Any] | None:
         for index in range(parsed.MetadataLength()):
             entry = parsed.Metadata(index)
             if entry.Name() == ENTRY.encode():
-                return dict(json.loads(parsed.Buffers(entry.Buffer()).DataAsNumpy().tobytes()))
+                buffer = parsed.Buffers(entry.Buffer())
+                return dict(json.loads(buffer.DataAsNumpy().tobytes()))
     except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"Expected {name} to be a complete TFLite file. Received: a damaged one ({error}). "
@@ -83,16 +85,8 @@ def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
     Raises:
         InputError: If the file is missing or does not begin as a TFLite file.
     """
-    if isinstance(model, bytes):
-        content, name = model, "the model"
-    else:
-        name = str(model)
-        try:
-            content = Path(model).read_bytes()
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise InputError(
-                f"Expected a TFLite file at {name}. Received: {error.strerror}. Write one with tools/to_tflite.py."
-            ) from error
+    name = "the model" if isinstance(model, bytes) else str(model)
+    content = model if isinstance(model, bytes) else _read_bytes(model)
     if content[4:8] != IDENTIFIER:
         raise InputError(
             f"Expected {name} to be a TFLite file. Received: {len(content)} bytes beginning with {content[:8]!r}. "
@@ -101,5 +95,17 @@ def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
     return content, name
 
 
+def _read_bytes(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise InputError(
+            f"Expected a TFLite file at {path}. Received: {error.strerror}. Write one with tools/to_tflite.py."
+        ) from error
+
+
 def _name(entry: Any) -> str:
-    return entry.name.decode() if isinstance(entry.name, bytes) else entry.name
+    """The name of a metadata entry, which is bytes if it was read and text if it is new."""
+    if isinstance(entry.name, bytes):
+        return entry.name.decode()
+    return str(entry.name)

@@ -1,5 +1,6 @@
 """Which tensor of a TFLite model holds the output of which node of the graph it was made from."""
 
+from collections.abc import Collection
 from typing import Any
 
 from ofa_tf.tflite.graph.graph import Graph
@@ -21,16 +22,22 @@ def tensors_of_nodes(graph: Graph, interpreter: Any) -> dict[str, list[dict[str,
     """
     order = {node.name: index for index, node in enumerate(graph.nodes)}
     details = {int(tensor["index"]): tensor for tensor in interpreter.get_tensor_details()}
-    (output,) = interpreter.get_output_details()  # which is called after the signature
+    (output,) = interpreter.get_output_details()
     tensors: dict[str, list[dict[str, Any]]] = {}
     for operator in interpreter._get_ops_details():
         if operator["op_name"] == "DELEGATE":
             continue
         for index in map(int, operator["outputs"]):
-            scopes = [part.split("/")[0] for part in details[index]["name"].split(";")]
-            named = [scope for scope in scopes if scope in order]
-            if index == output["index"]:
-                named = [graph.nodes[-1].name]
-            if named:
-                tensors.setdefault(max(named, key=order.__getitem__), []).append(details[index])
+            names = _nodes_in_name(details[index]["name"], order)
+            if index == output["index"]:  # which is called after the signature
+                names = [graph.nodes[-1].name]
+            if names:
+                last = max(names, key=order.__getitem__)
+                tensors.setdefault(last, []).append(details[index])
     return tensors
+
+
+def _nodes_in_name(tensor_name: str, known: Collection[str]) -> list[str]:
+    """The nodes that a tensor is named after."""
+    scopes = [operation.split("/")[0] for operation in tensor_name.split(";")]
+    return [scope for scope in scopes if scope in known]

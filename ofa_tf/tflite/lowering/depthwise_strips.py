@@ -1,4 +1,9 @@
-"""Depthwise convolutions with kernels that XNNPACK has no fast path for, as sums of smaller ones."""
+"""Depthwise convolutions with kernels that XNNPACK has no fast path for, as sums of smaller ones.
+
+A kernel of 7x7 taps is cut into strips of rows, such as 3 + 3 + 1. Each strip is a
+convolution of its own, on the image moved up or down by the rows before it; the
+sum of their outputs is the output of the whole kernel.
+"""
 
 import math
 
@@ -23,66 +28,116 @@ def split_depthwise(graph: Graph) -> Graph:
         if node.op != "depthwise_conv2d" or math.prod(node.kernel.shape[:2]) <= _MAX_TAPS:
             return [node]
         source, padding = _padding(graph, node)
-        node, padding = _trim(node, padding, sizes[source])
-        return _split(node, source, padding)
+        trimmed, padding = _trim(node, padding, sizes[source])
+        return _split(trimmed, source, padding)
 
     return graph.map(replace)
 
 
+def _padding(graph: Graph, node: Node) -> tuple[str, Padding]:
+    """What a convolution takes before it is padded, and the padding."""
+    source = node.inputs[0]
+    if node.attributes["padding"] == "same":
+        return source, _same_padding(node)
+    producer = graph.node(source)
+    if producer is not None and producer.op == "pad":
+        return producer.inputs[0], producer.attributes["padding"]
+    return source, ((0, 0), (0, 0))
+
+
+def _same_padding(node: Node) -> Padding:
+    stride = node.attributes["stride"]
+    if stride > 1:
+        raise InputError(
+            f"Expected {node.name!r} to be padded by a layer before it, as its stride is {stride}. "
+            "Received: padding='same', which is uneven. Leave split_depthwise out."
+        )
+    height, width = node.kernel.shape[:2]
+    # TensorFlow puts the odd one of an even kernel behind.
+    return ((height - 1) // 2, height // 2), ((width - 1) // 2, width // 2)
+
+
 def _trim(node: Node, padding: Padding, sizes: tuple[int | None, ...]) -> tuple[Node, Padding]:
-    """Cut off the outer rows and columns of a centered kernel that never reach into the image."""
-    kernel, trimmed = node.kernel, []
-    for axis, ((before, after), size) in enumerate(zip(padding, sizes, strict=True)):
+    """Cut off the outer rows and columns of a centered kernel that never reach into the image.
+
+    Args:
+        node: The convolution.
+        padding: What is put around the image.
+        sizes: Height and width of the image; `None` where they are open.
+
+    Returns:
+        The convolution with the smaller kernel, and the smaller padding.
+    """
+    kernel = node.kernel
+    trimmed: list[tuple[int, int]] = []
+    for axis, size in enumerate(sizes):
+        before, after = padding[axis]
+        length = kernel.shape[axis]
+        is_centered = before == after and length == 2 * before + 1
         cut = 0
-        if size is not None and before == after and kernel.shape[axis] == 2 * before + 1:
+        if size is not None and is_centered:
             cut = max(0, before - (size - 1))
-        kernel = np.take(kernel, range(cut, kernel.shape[axis] - cut), axis)
+        kernel = np.take(kernel, range(cut, length - cut), axis)
         trimmed.append((before - cut, after - cut))
     return node.with_weights(kernel=kernel), (trimmed[0], trimmed[1])
 
 
-def _padding(graph: Graph, node: Node) -> tuple[str, Padding]:
-    """What a convolution takes before it is padded, and the padding."""
-    if node.attributes["padding"] == "same":
-        if node.attributes["stride"] > 1:
-            raise InputError(
-                f"Expected {node.name!r} to be padded by a layer before it, as its stride is "
-                f"{node.attributes['stride']}. Received: padding='same', which is uneven. Leave split_depthwise out."
-            )
-        rows, columns = (((size - 1) // 2, size // 2) for size in node.kernel.shape[:2])  # as TensorFlow pads
-        return node.inputs[0], (rows, columns)
-    producer = graph.node(node.inputs[0])
-    if producer is not None and producer.op == "pad":
-        return producer.inputs[0], producer.attributes["padding"]
-    return node.inputs[0], ((0, 0), (0, 0))
-
-
 def _split(node: Node, source: str, padding: Padding) -> list[Node]:
-    """Strips of rows of the kernel; each sees the image moved by padding one end and cropping the other."""
+    """Strips of rows of the kernel and the sum of their outputs; the last node keeps the name."""
     height, width = node.kernel.shape[:2]
-    (top, bottom), columns = padding
-    num_rows = max(1, _MAX_TAPS // width)
-    starts = range(0, height, num_rows)
+    rows_a_strip = max(1, _MAX_TAPS // width)
+    starts = range(0, height, rows_a_strip)
+    if len(starts) == 1:
+        return _strip(node, node.name, source, padding, range(height))
     nodes: list[Node] = []
     total = ""
     for start in starts:
-        kernel = node.kernel[start : start + num_rows]
-        name, x = f"{node.name}_rows{start}" if len(starts) > 1 else node.name, source
-        rows = (top - start, bottom - (height - start - len(kernel)))  # negative: to be cropped
-        if min(rows) < 0:
-            cropping = (tuple(max(0, -count) for count in rows), (0, 0))
-            nodes.append(Node(f"{name}_crop", "crop", (x,), {"cropping": cropping}))
-            x = nodes[-1].name
-        if max(*rows, *columns) > 0:
-            padded = (tuple(max(0, count) for count in rows), columns)
-            nodes.append(Node(f"{name}_pad", "pad", (x,), {"padding": padded}))
-            x = nodes[-1].name
-        weights = {"kernel": kernel}
-        if start == 0 and "bias" in node.weights:
-            weights["bias"] = node.weights["bias"]
-        attributes = {"stride": node.attributes["stride"], "padding": "valid"}
-        nodes.append(Node(name, "depthwise_conv2d", (x,), attributes, weights))
-        if total:
-            nodes.append(Node(node.name if start == starts[-1] else f"{name}_sum", "add", (total, name)))
-        total = nodes[-1].name
+        name = f"{node.name}_rows{start}"
+        rows = range(start, min(start + rows_a_strip, height))
+        nodes += _strip(node, name, source, padding, rows)
+        if start == 0:
+            total = name
+            continue
+        is_last = start == starts[-1]
+        sum_name = node.name if is_last else f"{name}_sum"
+        nodes.append(Node(sum_name, "add", (total, name)))
+        total = sum_name
     return nodes
+
+
+def _strip(node: Node, name: str, source: str, padding: Padding, rows: range) -> list[Node]:
+    """The convolution with some rows of the kernel, behind what moves the image to where they look.
+
+    Rows that are left out above the strip move the image up: there is that much less
+    to pad at the top. Where less than nothing is to be padded, the image is cropped.
+    """
+    height = node.kernel.shape[0]
+    (top, bottom), columns = padding
+    rows_below = height - rows.stop
+    border = (top - rows.start, bottom - rows_below)
+    nodes: list[Node] = []
+    x = source
+    if min(border) < 0:
+        cropping = (_negative_part(border), (0, 0))
+        nodes.append(Node(f"{name}_crop", "crop", (x,), {"cropping": cropping}))
+        x = nodes[-1].name
+    if max(*border, *columns) > 0:
+        padded = (_positive_part(border), columns)
+        nodes.append(Node(f"{name}_pad", "pad", (x,), {"padding": padded}))
+        x = nodes[-1].name
+    weights = {"kernel": node.kernel[rows.start : rows.stop]}
+    if rows.start == 0 and "bias" in node.weights:  # The sum of all strips takes the bias once.
+        weights["bias"] = node.weights["bias"]
+    attributes = {"stride": node.attributes["stride"], "padding": "valid"}
+    nodes.append(Node(name, "depthwise_conv2d", (x,), attributes, weights))
+    return nodes
+
+
+def _positive_part(border: tuple[int, int]) -> tuple[int, int]:
+    before, after = border
+    return max(0, before), max(0, after)
+
+
+def _negative_part(border: tuple[int, int]) -> tuple[int, int]:
+    before, after = border
+    return max(0, -before), max(0, -after)

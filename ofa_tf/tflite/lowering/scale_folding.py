@@ -1,4 +1,8 @@
-"""Moving multiplications of a graph by a number to where they cost nothing."""
+"""Moving multiplications of a graph by a number to where they cost nothing: into weights.
+
+A `scale` node multiplies by one number, or by one a channel. It is pushed over what
+comes behind it, towards the output, until some weights take it in.
+"""
 
 import dataclasses
 
@@ -8,48 +12,82 @@ from ofa_tf.tflite.graph.graph import LINEAR, Graph, Node
 
 _COMMUTES_WITH_SCALE = ("mean", "pad", "crop", "average_pool")
 
+_Changes = dict[str, list[Node]]  # what replaces a node, by its name
+
 
 def fold_scales(graph: Graph) -> Graph:
     """Move multiplications by a number towards the output, into the next weights where there are some."""
-    while True:
-        for node in graph.nodes:
-            if node.op == "scale" and (moved := _move_scale(graph, node)) is not None:
-                graph = moved
-                break
-        else:
-            return graph
+    moved: Graph | None = graph
+    while moved is not None:
+        graph = moved
+        moved = _move_first_scale(graph)
+    return graph
 
 
-def _move_scale(graph: Graph, scale: Node) -> Graph | None:
-    """The graph with a scale moved behind, or into, one of its consumers; `None` if it stays."""
-    factor = np.asarray(scale.attributes["factor"])
-    for consumer in graph.consumers(scale.name):
-        inputs = tuple(scale.inputs[0] if name == scale.name else name for name in consumer.inputs)
-        others = [name for name in consumer.inputs if name != scale.name]
-        unscaled = dataclasses.replace(consumer, name=f"{consumer.name}_unscaled", inputs=inputs)
-        behind = [unscaled, Node(consumer.name, "scale", (unscaled.name,), {"factor": factor})]
-        changed: dict[str, list[Node]] = {}
-        if consumer.op in LINEAR:
-            changed[consumer.name] = [dataclasses.replace(consumer, inputs=inputs).scale_inputs(factor)]
-        elif consumer.op == "scale":
-            product = {"factor": factor * consumer.attributes["factor"]}
-            changed[consumer.name] = [dataclasses.replace(consumer, inputs=inputs, attributes=product)]
-        elif _commutes(graph, consumer, is_scalar=factor.ndim == 0):
-            changed[consumer.name] = behind
-        elif factor.ndim == 0 and consumer.op == "add" and others:
-            other = graph.sole_producer(others[0], (*LINEAR, "batch_norm"))
-            if other is not None:
-                scaled = {name: (values / factor).astype(np.float32) for name, values in other.weights.items()}
-                changed = {other.name: [other.with_weights(**scaled)], consumer.name: behind}
-        if changed:
-            return graph.map(lambda node: changed.get(node.name, [node]))  # noqa: B023 (called at once)
+def _move_first_scale(graph: Graph) -> Graph | None:
+    """The graph with the first scale that can be moved behind, or into, a consumer; `None` if all stay."""
+    for scale in graph.nodes:
+        if scale.op != "scale":
+            continue
+        for consumer in graph.consumers(scale.name):
+            changes = _move_over(graph, scale, consumer)
+            if changes:
+                return _apply(graph, changes)
     return None
+
+
+def _apply(graph: Graph, changes: _Changes) -> Graph:
+    return graph.map(lambda node: changes.get(node.name, [node]))
+
+
+def _move_over(graph: Graph, scale: Node, consumer: Node) -> _Changes:
+    """What changes if a scale is moved over one of its consumers; nothing if it cannot be."""
+    factor = np.asarray(scale.attributes["factor"])
+    is_scalar = factor.ndim == 0
+    if consumer.op in LINEAR:
+        unscaled = _bypass(consumer, scale)
+        return {consumer.name: [unscaled.scale_inputs(factor)]}
+    if consumer.op == "scale":
+        product = {"factor": factor * consumer.attributes["factor"]}
+        return {consumer.name: [dataclasses.replace(_bypass(consumer, scale), attributes=product)]}
+    if _commutes(graph, consumer, is_scalar):
+        return {consumer.name: _put_behind(consumer, scale)}
+    if consumer.op == "add" and is_scalar:
+        return _move_over_sum(graph, scale, consumer)
+    return {}
+
+
+def _move_over_sum(graph: Graph, scale: Node, consumer: Node) -> _Changes:
+    """A sum can be scaled as a whole where the weights of the other summand can be divided by the factor."""
+    others = [name for name in consumer.inputs if name != scale.name]
+    if not others:
+        return {}
+    other = graph.sole_producer(others[0], (*LINEAR, "batch_norm"))
+    if other is None:
+        return {}
+    factor = np.asarray(scale.attributes["factor"])
+    divided = {name: (values / factor).astype(np.float32) for name, values in other.weights.items()}
+    return {other.name: [other.with_weights(**divided)], consumer.name: _put_behind(consumer, scale)}
+
+
+def _bypass(consumer: Node, scale: Node) -> Node:
+    """The consumer of a scale taking what the scale takes."""
+    inputs = tuple(scale.inputs[0] if name == scale.name else name for name in consumer.inputs)
+    return dataclasses.replace(consumer, inputs=inputs)
+
+
+def _put_behind(consumer: Node, scale: Node) -> list[Node]:
+    """The scale behind its consumer, whose name the result keeps."""
+    unscaled = dataclasses.replace(_bypass(consumer, scale), name=f"{consumer.name}_unscaled")
+    factor = {"factor": np.asarray(scale.attributes["factor"])}
+    return [unscaled, Node(consumer.name, "scale", (unscaled.name,), factor)]
 
 
 def _commutes(graph: Graph, node: Node, is_scalar: bool) -> bool:
     """Whether an operation on one scaled input is the scaled operation."""
     if node.op == "multiply":
         return len(set(node.inputs)) == 2
-    if node.op == "flatten":  # behind the last one, there are no weights to take it
+    if node.op == "flatten":
+        # Behind the last node there are no weights to take the factor.
         return is_scalar and bool(graph.consumers(node.name))
     return node.op in _COMMUTES_WITH_SCALE

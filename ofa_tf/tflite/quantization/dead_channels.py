@@ -15,16 +15,20 @@ from ofa_tf.tflite.quantization.ranges import Range
 
 _LARGEST_BIAS = 2.0**30  # half of what an int32 holds
 _SMALLEST_MULTIPLIER = 2.0**-24  # of an output's steps that one of input times weight may be; kernels take 2**-31
-_NARROWEST = 1e-6  # range of a tensor that is not dead
-_OF_DEAD_TENSORS = (0.0, 1.0)  # any will do, but one like others': kernels refuse scales that differ very much
+_LARGEST_INT8_WEIGHT = 127
+_NARROWEST_RANGE = 1e-6  # of a tensor that is not dead
+_RANGE_OF_DEAD_TENSORS = (0.0, 1.0)  # any will do, but one like others': kernels refuse scales that differ very much
 
 
 def widen_ranges(ranges: Mapping[str, Range]) -> dict[str, Range]:
     """Give tensors that were always 0 a range, and others at least a narrow one."""
-    return {
-        name: _OF_DEAD_TENSORS if low == high else (low, max(high, low + _NARROWEST))
-        for name, (low, high) in ranges.items()
-    }
+    return {name: _widen(low, high) for name, (low, high) in ranges.items()}
+
+
+def _widen(low: float, high: float) -> Range:
+    if low == high:
+        return _RANGE_OF_DEAD_TENSORS
+    return low, max(high, low + _NARROWEST_RANGE)
 
 
 def lift_kernels(
@@ -45,21 +49,38 @@ def lift_kernels(
     def lift(node: Node) -> list[Node]:
         if node.op not in LINEAR or node.name in float_nodes:
             return [node]
-        in_step, out_step = (_step(ranges[name], activation_bits) for name in (node.inputs[0], node.name))
-        needed = np.maximum(np.abs(node.bias) / _LARGEST_BIAS, _SMALLEST_MULTIPLIER * out_step) * 127 / in_step
-        channels = np.moveaxis(node.kernel, node.channel_axis, 0)
-        flat = channels.reshape(len(channels), -1).copy()
-        rows, largest = np.arange(len(flat)), np.abs(flat).argmax(1)
-        weights = flat[rows, largest]
-        signs = np.where(weights < 0, -1, 1)
-        flat[rows, largest] = signs * np.maximum(np.abs(weights), needed)
-        kernel = np.moveaxis(flat.reshape(channels.shape), 0, node.channel_axis)
-        return [node.with_weights(kernel=np.ascontiguousarray(kernel, np.float32))]
+        input_step = _step(ranges[node.inputs[0]], activation_bits)
+        output_step = _step(ranges[node.name], activation_bits)
+        return [_lift_kernel(node, input_step, output_step)]
 
     return graph.map(lift)
 
 
+def _lift_kernel(node: Node, input_step: float, output_step: float) -> Node:
+    """The node with the largest weight of each channel at least as large as its bias and output need it.
+
+    A weight's step is the channel's largest weight over 127, and a step of the bias
+    is that times the input's.
+    """
+    smallest_bias_step = np.abs(node.bias) / _LARGEST_BIAS
+    smallest_product_step = _SMALLEST_MULTIPLIER * output_step
+    needed_step = np.maximum(smallest_bias_step, smallest_product_step)
+    needed_weight = needed_step * _LARGEST_INT8_WEIGHT / input_step
+
+    channels = np.moveaxis(node.kernel, node.channel_axis, 0)
+    rows = channels.reshape(len(channels), -1).copy()  # one a channel
+    row_indices = np.arange(len(rows))
+    largest_indices = np.abs(rows).argmax(1)
+    largest = rows[row_indices, largest_indices]
+    signs = np.where(largest < 0, -1, 1)
+    rows[row_indices, largest_indices] = signs * np.maximum(np.abs(largest), needed_weight)
+
+    kernel = np.moveaxis(rows.reshape(channels.shape), 0, node.channel_axis)
+    return node.with_weights(kernel=np.ascontiguousarray(kernel, np.float32))
+
+
 def _step(limits: Range, activation_bits: int) -> float:
+    """What an integer activation counts in; those of 16 bits are symmetric about 0."""
     low, high = limits
     if activation_bits == 16:
         return max(-low, high) / (2**15 - 1)

@@ -14,13 +14,13 @@ import tf_keras
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import delayed_interrupts
-from ofa_tf.tflite.conversion.options import FineTuning
 from ofa_tf.tflite.graph.graph import INPUT, KEEPS_RANGE, LINEAR, Graph, Node
 from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.quantization.fine_tuning import FineTuning
 from ofa_tf.tflite.quantization.qat_layers import create_layer, round_output, variables
 from ofa_tf.tflite.quantization.ranges import Range
 
-_FUSED = (*LINEAR, "add", "multiply", "add_constant", "scale")
+_FUSES_A_CLAMP = (*LINEAR, "add", "multiply", "add_constant", "scale")  # operations that take a ReLU behind them in
 
 
 def fine_tune(
@@ -45,26 +45,35 @@ def fine_tune(
     Reference: Jacob et al., "Quantization and Training of Neural Networks for
     Efficient Integer-Arithmetic-Only Inference", CVPR 2018, section 3.
     """
-    num_classes = int(teacher.output_shape[-1])
-    teach = tf.function(lambda images: tf.nn.softmax(teacher(images, training=False)), autograph=False)
-
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for images, labels in tuning.batches():
-            images = input_format.round(images)
-            targets = (tf.one_hot(labels, num_classes) + teach(images)) / 2
-            yield input_format.denormalize(images), targets.numpy()
-
     with delayed_interrupts():  # something in tf_keras, while it builds and traces, swallowed a Ctrl-C
         twin = QuantizedTwin(graph, ranges)
-    learning_rates = tuning.learning_rate * (1 + np.cos(np.pi * np.arange(tuning.num_steps) / tuning.num_steps)) / 2
+    batches = _teach(teacher, input_format, tuning)
     num_done = 0
-    for loss in twin.train(batches(), learning_rates):
+    for loss in twin.train(batches, _learning_rates(tuning)):
         num_done += 1
         if not np.isfinite(loss):
             raise InputError(f"Expected a finite loss. Received: {loss}. Take a lower --qat_learning_rate.")
     if num_done < tuning.num_steps:
         raise InputError(f"Expected {tuning.num_steps} batches to fine-tune on. Received: {num_done}.")
     return twin.read_back()
+
+
+def _teach(
+    teacher: keras.Model, input_format: InputFormat, tuning: FineTuning
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of images as the graph takes them, and the probabilities that it is to learn."""
+    num_classes = int(teacher.output_shape[-1])
+    teach = tf.function(lambda images: tf.nn.softmax(teacher(images, training=False)), autograph=False)
+    for images, labels in tuning.batches():
+        images = input_format.round(images)
+        targets = (tf.one_hot(labels, num_classes) + teach(images)) / 2
+        yield input_format.denormalize(images), targets.numpy()
+
+
+def _learning_rates(tuning: FineTuning) -> np.ndarray:
+    """One a step, along half a cosine from the full rate to 0."""
+    progress = np.arange(tuning.num_steps) / tuning.num_steps
+    return tuning.learning_rate * (1 + np.cos(np.pi * progress)) / 2
 
 
 class QuantizedTwin:
@@ -77,15 +86,16 @@ class QuantizedTwin:
 
     def __init__(self, graph: Graph, ranges: Mapping[str, Range]) -> None:
         self._graph = graph
-        ranged = rounded_outputs(graph)
+        output_ranges = {name: ranges[name] for name in rounded_outputs(graph)}
         images = tf_keras.Input(graph.input_shape)
-        self._layers = {INPUT: round_output(f"{INPUT}_rounded", ranges[INPUT])}
-        values = {INPUT: self._layers[INPUT](images)}
+        round_images = round_output(f"{INPUT}_rounded", ranges[INPUT])
+        self._layers = {INPUT: round_images}
+        values = {INPUT: round_images(images)}
         for node in graph.nodes:
-            layer = create_layer(node, ranges[node.name] if node.name in ranged else None)
-            self._layers[node.name] = layer
+            layer = create_layer(node, output_ranges.get(node.name))
             inputs = [values[name] for name in node.inputs]
-            values[node.name] = layer(inputs if len(inputs) > 1 else inputs[0])
+            self._layers[node.name] = layer
+            values[node.name] = layer(inputs[0] if len(inputs) == 1 else inputs)
         self.network = tf_keras.Model(images, values[graph.nodes[-1].name])
 
     def train(
@@ -128,9 +138,11 @@ class QuantizedTwin:
         if node.op not in LINEAR:
             return [node]
         values = variables(self._layers[node.name])
-        kernel = values["depthwise_kernel" if node.op == "depthwise_conv2d" else "kernel"]
-        weights = {"kernel": kernel, "bias": values["bias"]} if "bias" in node.weights else {"kernel": kernel}
-        return [node.with_weights(**{name: variable.numpy() for name, variable in weights.items()})]
+        kernel_name = "depthwise_kernel" if node.op == "depthwise_conv2d" else "kernel"
+        weights = {"kernel": values[kernel_name].numpy()}
+        if "bias" in node.weights:
+            weights["bias"] = values["bias"].numpy()
+        return [node.with_weights(**weights)]
 
 
 def rounded_outputs(graph: Graph) -> set[str]:
@@ -139,13 +151,15 @@ def rounded_outputs(graph: Graph) -> set[str]:
     A ReLU behind a convolution or sum is fused with it, so what is between them is
     never stored; padding, pooling and the like keep the scale of what they take.
     """
-    names = set()
-    for node in graph.nodes:
-        consumers = graph.consumers(node.name)
-        is_fused = len(consumers) == 1 and node.op in _FUSED and _is_clamp(consumers[0])
-        if node.op not in KEEPS_RANGE and not is_fused:
-            names.add(node.name)
-    return names
+    return {node.name for node in graph.nodes if _has_scale_of_its_own(graph, node)}
+
+
+def _has_scale_of_its_own(graph: Graph, node: Node) -> bool:
+    if node.op in KEEPS_RANGE:
+        return False
+    consumers = graph.consumers(node.name)
+    is_fused = node.op in _FUSES_A_CLAMP and len(consumers) == 1 and _is_clamp(consumers[0])
+    return not is_fused
 
 
 def _is_clamp(node: Node) -> bool:

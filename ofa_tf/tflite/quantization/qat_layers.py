@@ -1,8 +1,14 @@
-"""Nodes of a graph as layers of tf_keras that round as an int8 model does, by tensorflow-model-optimization."""
+"""Nodes of a graph as layers of tf_keras that round as an int8 model does, by tensorflow-model-optimization.
+
+An int8 model rounds kernels, with a scale a channel, and the outputs that it stores,
+with one scale. `QuantizeWrapperV2` adds that rounding to a layer of tf_keras; which
+of its numbers are rounded, and how, says a `QuantizeConfig`.
+"""
 
 import os
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -36,26 +42,26 @@ def create_layer(node: Node, output_range: Range | None) -> Any:
         node: The node.
         output_range: Range to start from; `None`: the output is not rounded.
     """
-
-    def run(inputs: Any) -> tf.Tensor:
-        return run_node(node, *(inputs if isinstance(inputs, list) else [inputs]))
-
-    create = _LINEAR_LAYERS.get(node.op)
-    layer = tf_keras.layers.Lambda(run, name=node.name) if create is None else create(node)
-    return _tfmot.QuantizeWrapperV2(layer, _Config(output_range))
+    create = _LAYERS_WITH_KERNEL.get(node.op, _lambda)
+    return _tfmot.QuantizeWrapperV2(create(node), _Rounding(output_range))
 
 
 def round_output(name: str, output_range: Range) -> Any:
     """A layer that rounds what it takes."""
-    return _tfmot.QuantizeWrapperV2(tf_keras.layers.Activation("linear", name=name), _Config(output_range))
+    identity = tf_keras.layers.Activation("linear", name=name)
+    return _tfmot.QuantizeWrapperV2(identity, _Rounding(output_range))
 
 
 def variables(layer: Any) -> dict[str, Any]:
     """The variables of a layer by name; of a wrapped one, with those of what it wraps."""
-    return {variable.name.split("/")[-1].split(":")[0]: variable for variable in layer.weights}
+    by_name = {}
+    for variable in layer.weights:
+        last_part = variable.name.split("/")[-1]  # such as `kernel:0`
+        by_name[last_part.split(":")[0]] = variable
+    return by_name
 
 
-class _WeightQuantizer(_quantizers.LastValueQuantizer):  # type: ignore[name-defined]
+class _KernelQuantizer(_quantizers.LastValueQuantizer):  # type: ignore[name-defined]
     """One scale a channel, from the weights as they are, in inference too."""
 
     def __init__(self) -> None:
@@ -66,49 +72,54 @@ class _WeightQuantizer(_quantizers.LastValueQuantizer):  # type: ignore[name-def
         return super().__call__(inputs, True, weights, **kwargs)
 
 
-class _DepthwiseQuantizer(_WeightQuantizer):
-    """The same for depthwise kernels, which have their channels on the third axis."""
+class _DepthwiseKernelQuantizer(_KernelQuantizer):
+    """The same for depthwise kernels, which have their channels on the third axis, not on the last."""
 
     def build(self, tensor_shape: tf.TensorShape, name: str, layer: Any) -> Any:
         height, width, channels, multiplier = tensor_shape
-        return super().build(tf.TensorShape((height, width, multiplier, channels)), name, layer)
+        channels_last = tf.TensorShape((height, width, multiplier, channels))
+        return super().build(channels_last, name, layer)
 
     def __call__(self, inputs: tf.Tensor, training: bool, weights: Any, **kwargs: Any) -> tf.Tensor:
-        swapped = super().__call__(tf.transpose(inputs, (0, 1, 3, 2)), training, weights, **kwargs)
-        return tf.transpose(swapped, (0, 1, 3, 2))
+        channels_last = tf.transpose(inputs, (0, 1, 3, 2))
+        rounded = super().__call__(channels_last, training, weights, **kwargs)
+        return tf.transpose(rounded, (0, 1, 3, 2))
 
 
-class _ActivationQuantizer(_quantizers.MovingAverageQuantizer):  # type: ignore[name-defined]
-    """Starts from a known range."""
+class _OutputQuantizer(_quantizers.MovingAverageQuantizer):  # type: ignore[name-defined]
+    """One scale for all channels, from a range that starts known and follows what comes."""
 
     def __init__(self, start: Range) -> None:
         super().__init__(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
         self._start = start
 
     def build(self, tensor_shape: tf.TensorShape, name: str, layer: Any) -> Any:
+        low, high = self._start
         variables = super().build(tensor_shape, name, layer)
-        variables["min_var"].assign(self._start[0])
-        variables["max_var"].assign(self._start[1])
+        variables["min_var"].assign(low)
+        variables["max_var"].assign(high)
         return variables
 
 
-class _Config(_tfmot.QuantizeConfig):  # type: ignore[name-defined]
-    """How a node is quantized: kernels with a scale a channel, the output if it has a range of its own."""
+class _Rounding(_tfmot.QuantizeConfig):  # type: ignore[name-defined]
+    """What of a layer is rounded: its kernel, if it has one, and its output, if that has a range of its own."""
 
     def __init__(self, output_range: Range | None) -> None:
         self._output_range = output_range
 
     def get_weights_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
-        if isinstance(layer, tf_keras.layers.DepthwiseConv2D):
-            return [(layer.depthwise_kernel, _DepthwiseQuantizer())]
-        if isinstance(layer, tf_keras.layers.Conv2D | tf_keras.layers.Dense):
-            return [(layer.kernel, _WeightQuantizer())]
-        return []
+        name = _kernel_name(layer)
+        if name is None:
+            return []
+        is_depthwise = isinstance(layer, tf_keras.layers.DepthwiseConv2D)
+        quantizer = _DepthwiseKernelQuantizer() if is_depthwise else _KernelQuantizer()
+        return [(getattr(layer, name), quantizer)]
 
     def set_quantize_weights(self, layer: Any, quantize_weights: list[tf.Tensor]) -> None:
-        for weight in quantize_weights:
-            name = "depthwise_kernel" if isinstance(layer, tf_keras.layers.DepthwiseConv2D) else "kernel"
-            setattr(layer, name, weight)
+        name = _kernel_name(layer)
+        if name is not None:
+            (kernel,) = quantize_weights
+            setattr(layer, name, kernel)
 
     def get_activations_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
         del layer
@@ -119,42 +130,67 @@ class _Config(_tfmot.QuantizeConfig):  # type: ignore[name-defined]
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
         del layer
-        return [] if self._output_range is None else [_ActivationQuantizer(self._output_range)]
+        if self._output_range is None:
+            return []
+        return [_OutputQuantizer(self._output_range)]
 
     def get_config(self) -> dict[str, Any]:
         return {"output_range": self._output_range}
 
 
+def _kernel_name(layer: Any) -> str | None:
+    """The attribute of a layer that holds its kernel; `None` if it has none."""
+    if isinstance(layer, tf_keras.layers.DepthwiseConv2D):
+        return "depthwise_kernel"
+    if isinstance(layer, tf_keras.layers.Conv2D | tf_keras.layers.Dense):
+        return "kernel"
+    return None
+
+
+def _lambda(node: Node) -> Any:
+    def run(inputs: Any) -> tf.Tensor:
+        all_inputs = inputs if isinstance(inputs, list) else [inputs]
+        return run_node(node, *all_inputs)
+
+    return tf_keras.layers.Lambda(run, name=node.name)
+
+
 def _conv2d(node: Node) -> Any:
     height, width, _, channels = node.kernel.shape
     return tf_keras.layers.Conv2D(
-        channels, (height, width), kernel_initializer=_start_from(node, "kernel"), **_settings(node)
+        channels,
+        (height, width),
+        strides=node.attributes["stride"],
+        padding=node.attributes["padding"],
+        kernel_initializer=_start_from(node.kernel),
+        **_name_and_bias(node),
     )
 
 
 def _depthwise_conv2d(node: Node) -> Any:
     return tf_keras.layers.DepthwiseConv2D(
-        node.kernel.shape[:2], depthwise_initializer=_start_from(node, "kernel"), **_settings(node)
+        node.kernel.shape[:2],
+        strides=node.attributes["stride"],
+        padding=node.attributes["padding"],
+        depthwise_initializer=_start_from(node.kernel),
+        **_name_and_bias(node),
     )
 
 
 def _dense(node: Node) -> Any:
-    return tf_keras.layers.Dense(
-        node.kernel.shape[-1], kernel_initializer=_start_from(node, "kernel"), **_bias_settings(node)
-    )
+    num_outputs = node.kernel.shape[-1]
+    return tf_keras.layers.Dense(num_outputs, kernel_initializer=_start_from(node.kernel), **_name_and_bias(node))
 
 
-def _settings(node: Node) -> dict[str, Any]:
-    return {"strides": node.attributes["stride"], "padding": node.attributes["padding"], **_bias_settings(node)}
+def _name_and_bias(node: Node) -> dict[str, Any]:
+    """The settings that all layers with a kernel share."""
+    if "bias" not in node.weights:
+        return {"name": node.name, "use_bias": False}
+    return {"name": node.name, "use_bias": True, "bias_initializer": _start_from(node.bias)}
 
 
-def _bias_settings(node: Node) -> dict[str, Any]:
-    settings = {"use_bias": "bias" in node.weights, "name": node.name}
-    return {**settings, "bias_initializer": _start_from(node, "bias")} if "bias" in node.weights else settings
+def _start_from(values: np.ndarray) -> Any:
+    return tf_keras.initializers.Constant(values)
 
 
-def _start_from(node: Node, name: str) -> Any:
-    return tf_keras.initializers.Constant(node.weights[name])
-
-
-_LINEAR_LAYERS = {"conv2d": _conv2d, "depthwise_conv2d": _depthwise_conv2d, "dense": _dense}
+_LAYERS_WITH_KERNEL = {"conv2d": _conv2d, "depthwise_conv2d": _depthwise_conv2d, "dense": _dense}

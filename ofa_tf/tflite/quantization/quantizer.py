@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import threading
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -11,17 +12,24 @@ import numpy as np
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.tflite.graph.graph import INPUT, Graph
 from ofa_tf.tflite.litert.flatbuffer import pack_model, unpack_model
-from ofa_tf.tflite.litert.interpreter import create_plain_interpreter
+from ofa_tf.tflite.litert.interpreter import create_undelegated_interpreter
 from ofa_tf.tflite.litert.node_tensors import tensors_of_nodes
 from ofa_tf.tflite.quantization.ranges import Range
 
 _INT16_HEADROOM = 2  # times the range: no value is clipped, for one bit of sixteen
+_EVERY_OPERATOR = ".*"  # a regular expression for names of operators
+
+_Statistics = dict[str, dict[str, np.ndarray]]  # smallest and largest value by the name of the tensor
+
+# `contextlib.redirect_stderr` exchanges `sys.stderr` for the whole process: two that overlap would leave it exchanged.
+_one_at_a_time = threading.Lock()
 
 
 def quantize_model(
     content: bytes,
     graph: Graph,
     ranges: Mapping[str, Range],
+    *,
     activation_bits: int = 8,
     takes_uint8: bool = False,
     float_nodes: Collection[str] = (),
@@ -42,27 +50,33 @@ def quantize_model(
     Raises:
         ValueError: If a node became several operators: it has one range only.
     """
-    interpreter = create_plain_interpreter(content)
-    tensors = {
-        name: [tensor["name"] for tensor in details] for name, details in tensors_of_nodes(graph, interpreter).items()
-    }
-    several = [name for name, names in tensors.items() if len(names) > 1]
+    tensors = _tensors_by_node(content, graph)
+    statistics: _Statistics = {}
+    for name, tensor in tensors.items():
+        statistics[tensor["name"]] = _describe_range(ranges[name], activation_bits, rank=len(tensor["shape"]))
+    float_tensors = [tensors[name]["name"] for name in float_nodes if name in tensors]
+    recipe = _integer_recipe(activation_bits, takes_uint8, float_tensors)
+    return _quantize(content, recipe, statistics)
+
+
+def _tensors_by_node(content: bytes, graph: Graph) -> dict[str, dict[str, Any]]:
+    """The tensor of each node that has one, and that of the input."""
+    interpreter = create_undelegated_interpreter(content)
+    tensors_by_node = tensors_of_nodes(graph, interpreter)
+    several = [name for name, tensors in tensors_by_node.items() if len(tensors) > 1]
     if several:
-        raise ValueError(f"Expected one operator a node, see `one_operator_a_node`. Received: several of {several}.")
+        raise ValueError(f"Expected one operator a node, see `split_into_operators`. Received: several of {several}.")
+    found = {name: tensors[0] for name, tensors in tensors_by_node.items()}
     (input_tensor,) = interpreter.get_input_details()
-    tensors[INPUT] = [input_tensor["name"]]
-    rank = {tensor["name"]: len(tensor["shape"]) for tensor in interpreter.get_tensor_details()}
-    factor = _INT16_HEADROOM if activation_bits == 16 else 1
-    statistics = {
-        tensor: {
-            kind: np.full((1,) * rank[tensor], factor * value, np.float32)
-            for kind, value in zip(("min", "max"), ranges[name], strict=True)
-        }
-        for name, names in tensors.items()
-        for tensor in names
-    }
-    float_tensors = [tensor for name in float_nodes for tensor in tensors.get(name, [])]
-    return _quantize(content, _integer_recipe(activation_bits, takes_uint8, float_tensors), statistics)
+    return {**found, INPUT: input_tensor}
+
+
+def _describe_range(limits: Range, activation_bits: int, rank: int) -> dict[str, np.ndarray]:
+    """A range as the quantizer takes it: arrays of one number, of the tensor's rank."""
+    headroom = _INT16_HEADROOM if activation_bits == 16 else 1
+    low, high = limits
+    shape = (1,) * rank
+    return {"min": np.full(shape, headroom * low, np.float32), "max": np.full(shape, headroom * high, np.float32)}
 
 
 def quantize_weights(content: bytes) -> bytes:
@@ -75,18 +89,21 @@ def quantize_weights(content: bytes) -> bytes:
     from litert_quantizer.recipe_manager import RecipeManager
 
     recipe = RecipeManager()
-    for name in (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.FULLY_CONNECTED):
-        recipe.add_dynamic_config(".*", name, num_bits=8)
+    for operator in (qtyping.TFLOperationName.CONV_2D, qtyping.TFLOperationName.FULLY_CONNECTED):
+        recipe.add_dynamic_config(_EVERY_OPERATOR, operator, num_bits=8)
     return _quantize(content, recipe.get_quantization_recipe(), None)
 
 
-def _quantize(content: bytes, recipe: Any, statistics: Any) -> bytes:
+def _quantize(content: bytes, recipe: Any, statistics: _Statistics | None) -> bytes:
     from litert_quantizer import quantizer
 
-    with withheld_stderr(), contextlib.redirect_stderr(io.StringIO()):  # progress bars
+    # A large model gets progress bars, which in a notebook do not go to the file descriptor of stderr.
+    no_progress_bars = contextlib.redirect_stderr(io.StringIO())
+    with _one_at_a_time, withheld_stderr(), no_progress_bars:
         task = quantizer.Quantizer(content)
         task.load_quantization_recipe(recipe)
         result = task.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
+    # Written again, as the quantizer keeps large weights behind the flatbuffer, where older runtimes do not look.
     return pack_model(unpack_model(bytes(result.quantized_model)))
 
 
@@ -96,20 +113,32 @@ def _integer_recipe(activation_bits: int, takes_uint8: bool, float_tensors: Coll
     from litert_quantizer.recipe_manager import RecipeManager
 
     recipe = RecipeManager()
-    every = qtyping.TFLOperationName.ALL_SUPPORTED
-    recipe.add_static_config(".*", every, activation_num_bits=activation_bits, weight_num_bits=8)
+    any_kind = qtyping.TFLOperationName.ALL_SUPPORTED
+    recipe.add_static_config(_EVERY_OPERATOR, any_kind, activation_num_bits=activation_bits, weight_num_bits=8)
     if takes_uint8:
-        config = qtyping.OpQuantizationConfig(
-            activation_tensor_config=qtyping.TensorQuantizationConfig(
-                8, symmetric=False, dtype=qtyping.TensorDataType.UINT
-            ),
-            weight_tensor_config=qtyping.TensorQuantizationConfig(
-                8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
-            ),
-            compute_precision=qtyping.ComputePrecision.INTEGER,
-        )
-        recipe.add_quantization_config(".*", qtyping.TFLOperationName.INPUT, config)
+        recipe.add_quantization_config(_EVERY_OPERATOR, qtyping.TFLOperationName.INPUT, _uint8_input())
     for tensor in float_tensors:
         # An operator is known by the names of its outputs, each followed by a semicolon.
-        recipe.add_quantization_config(f"^{re.escape(tensor)};?$", every, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        operator = f"^{re.escape(tensor)};?$"
+        recipe.add_quantization_config(operator, any_kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
     return recipe.get_quantization_recipe()
+
+
+def _uint8_input() -> Any:
+    from litert_quantizer import qtyping
+
+    activations = qtyping.TensorQuantizationConfig(
+        num_bits=8,
+        symmetric=False,
+        dtype=qtyping.TensorDataType.UINT,
+    )
+    weights = qtyping.TensorQuantizationConfig(
+        num_bits=8,
+        symmetric=True,
+        granularity=qtyping.QuantGranularity.CHANNELWISE,
+    )
+    return qtyping.OpQuantizationConfig(
+        activation_tensor_config=activations,
+        weight_tensor_config=weights,
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+    )

@@ -30,12 +30,17 @@ def measure_ranges(graph: Graph, batches: Iterable[np.ndarray]) -> dict[str, Ran
     ranges: dict[str, Range] = {}
     for images in batches:
         for name, values in iterate_outputs(graph, tf.convert_to_tensor(images)):
-            low, high = float(tf.reduce_min(values)), float(tf.reduce_max(values))
-            if not np.isfinite([low, high]).all():
-                raise InputError(
-                    f"Expected all layers to give finite numbers. Received: NaN or infinite ones from {name!r}. "
-                    "Train again with a lower learning rate, or calibrate batch normalization."
-                )
-            before = ranges.get(name, (0.0, 0.0))
-            ranges[name] = (min(low, before[0]), max(high, before[1]))
+            low = float(tf.reduce_min(values))
+            high = float(tf.reduce_max(values))
+            _check_finite(name, low, high)
+            known_low, known_high = ranges.get(name, (0.0, 0.0))
+            ranges[name] = (min(low, known_low), max(high, known_high))
     return ranges
+
+
+def _check_finite(name: str, low: float, high: float) -> None:
+    if not np.isfinite([low, high]).all():
+        raise InputError(
+            f"Expected all layers to give finite numbers. Received: NaN or infinite ones from {name!r}. "
+            "Train again with a lower learning rate, or calibrate batch normalization."
+        )

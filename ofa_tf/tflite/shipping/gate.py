@@ -1,4 +1,8 @@
-"""The gate: a converted model is compared with the network it was made from before it gets its name."""
+"""The gate: a converted model is compared with the network it was made from before it gets its name.
+
+`Reference` is what the network says of some images, `compare` runs the model on the
+same ones, and `find_fault` decides.
+"""
 
 import dataclasses
 import os
@@ -9,12 +13,11 @@ import keras
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.litert.delegation import Execution, inspect_execution
+from ofa_tf.tflite.litert.delegation import Delegation, inspect_delegation
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.quantization.modes import QuantizationMode
 
-FLOAT_TOLERANCE = 1e-4  # of an image's largest logit, for models in float32
-_TOLERANCES_WITHOUT_LABELS = {"float16": 1e-2}  # of others than these:
-_TOLERANCE_WITHOUT_LABELS = 0.5
+_ROUNDING_OF_ACCURACIES = 1e-9  # a drop of exactly what is allowed is let through
 _NUM_THREADS = min(4, os.cpu_count() or 1)  # small models gain nothing from more
 
 Batches = Iterable[tuple[Any, Any]]  # normalised images and labels
@@ -35,17 +38,28 @@ class Reference:
     @classmethod
     def measure(cls, network: keras.Model, batches: Batches) -> "Reference":
         """Run a Keras network on batches of images and labels (`None`: not known)."""
-        logits, labels = [], []
+        logits: list[np.ndarray] = []
+        labels: list[np.ndarray] = []
         for images, classes in batches:
             logits.append(np.asarray(network(images, training=False), np.float32))
-            labels.append(classes)
-        has_labels = bool(labels) and all(classes is not None for classes in labels)
-        return cls(np.concatenate(logits), np.concatenate([np.asarray(c) for c in labels]) if has_labels else None)
+            if classes is not None:
+                labels.append(np.asarray(classes))
+        has_labels = bool(labels) and len(labels) == len(logits)
+        return cls(
+            logits=np.concatenate(logits),
+            labels=np.concatenate(labels) if has_labels else None,
+        )
 
     @property
     def top1(self) -> float | None:
-        """Top-1 accuracy in [0, 1]."""
-        return None if self.labels is None else _top1(self.logits, self.labels)
+        """Top-1 accuracy of the network in [0, 1]; `None` without labels."""
+        return self.top1_of(self.logits)
+
+    def top1_of(self, logits: np.ndarray) -> float | None:
+        """Top-1 accuracy of logits for the same images, in [0, 1]; `None` without labels."""
+        if self.labels is None:
+            return None
+        return float((logits.argmax(axis=-1) == self.labels).mean())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +75,7 @@ class GateReport:
             from the network's, nats.
         top1: Top-1 accuracy in [0, 1]; `None` without labels.
         reference_top1: That of the network.
-        execution: Who runs what, see `inspect_execution`.
+        delegation: Who runs what, see `inspect_delegation`.
         size_bytes: Size of the model.
     """
 
@@ -71,13 +85,14 @@ class GateReport:
     mean_kl: float
     top1: float | None
     reference_top1: float | None
-    execution: Execution
+    delegation: Delegation
     size_bytes: int
 
     def facts(self) -> dict[str, Any]:
         """The report as plain data."""
         facts = dataclasses.asdict(self)
-        return {**{name: value for name, value in facts.items() if name != "execution"}, **facts["execution"]}
+        delegation: dict[str, Any] = facts.pop("delegation")
+        return {**facts, **delegation}
 
 
 def compare(content: bytes, reference: Reference, batches: Batches) -> GateReport:
@@ -94,47 +109,47 @@ def compare(content: bytes, reference: Reference, batches: Batches) -> GateRepor
     """
     model = TFLiteModel(content, num_threads=_NUM_THREADS)
     logits = np.concatenate([model.predict(np.asarray(images)) for images, _ in batches])
-    if logits.shape != reference.logits.shape:
+    expected = reference.logits
+    if logits.shape != expected.shape:
         raise InputError(
-            f"Expected the images of the reference, with logits of shape {reference.logits.shape}. "
+            f"Expected the images of the reference, with logits of shape {expected.shape}. "
             f"Received: logits of shape {logits.shape}."
         )
-    expected = reference.logits
+    has_same_class = logits.argmax(-1) == expected.argmax(-1)
     return GateReport(
         num_images=len(logits),
         max_relative_error=_max_relative_error(expected, logits),
-        agreement=float((logits.argmax(-1) == expected.argmax(-1)).mean()),
+        agreement=float(has_same_class.mean()),
         mean_kl=_mean_kl(expected, logits),
-        top1=None if reference.labels is None else _top1(logits, reference.labels),
+        top1=reference.top1_of(logits),
         reference_top1=reference.top1,
-        execution=inspect_execution(content),
+        delegation=inspect_delegation(content),
         size_bytes=len(content),
     )
 
 
-def find_fault(report: GateReport, quantization: str, max_accuracy_drop: float) -> str | None:
+def find_fault(report: GateReport, mode: QuantizationMode, max_accuracy_drop: float) -> str | None:
     """What keeps a model from being shipped, in words; `None`: nothing.
 
     Args:
         report: From `compare`.
-        quantization: See `to_tflite`. Float models must compute what the network
+        mode: How the model is quantized. An exact one must compute what the network
             computes; others may lose some accuracy.
         max_accuracy_drop: Largest loss of top-1 accuracy, in [0, 1].
     """
     if not np.isfinite([report.max_relative_error, report.mean_kl]).all():
         return "not all of its logits are finite"
-    if quantization == "none":
-        # Classes whose logits are equal within the tolerance may change places; the error bounds that.
-        return _find_difference(report, FLOAT_TOLERANCE)
-    if report.top1 is None or report.reference_top1 is None:
-        return _find_difference(report, _TOLERANCES_WITHOUT_LABELS.get(quantization, _TOLERANCE_WITHOUT_LABELS))
+    # Classes whose logits are equal within the tolerance may change places, so that the accuracy of an exact model
+    # says less than the difference does.
+    if mode.is_exact or report.top1 is None or report.reference_top1 is None:
+        return _find_difference(report, mode.largest_difference)
     drop = report.reference_top1 - report.top1
-    if not drop <= max_accuracy_drop + 1e-9:
-        return (
-            f"top-1 fell from {report.reference_top1:.2%} to {report.top1:.2%} on {report.num_images} images "
-            f"(at most {100 * max_accuracy_drop:g} points), mean KL {report.mean_kl:.3f}"
-        )
-    return None
+    if drop <= max_accuracy_drop + _ROUNDING_OF_ACCURACIES:
+        return None
+    return (
+        f"top-1 fell from {report.reference_top1:.2%} to {report.top1:.2%} on {report.num_images} images "
+        f"(at most {100 * max_accuracy_drop:g} points), mean KL {report.mean_kl:.3f}"
+    )
 
 
 def _find_difference(report: GateReport, tolerance: float) -> str | None:
@@ -144,17 +159,19 @@ def _find_difference(report: GateReport, tolerance: float) -> str | None:
 
 
 def _max_relative_error(expected: np.ndarray, logits: np.ndarray) -> float:
-    largest = np.maximum(np.abs(expected).max(-1, keepdims=True), np.finfo(np.float32).tiny)
-    return float((np.abs(logits - expected) / largest).max())
-
-
-def _top1(logits: np.ndarray, labels: np.ndarray) -> float:
-    return float((logits.argmax(axis=-1) == labels).mean())
+    """The largest difference of a logit, over the largest logit of its image."""
+    largest = np.abs(expected).max(-1, keepdims=True)
+    smallest_divisor = np.finfo(np.float32).tiny
+    errors = np.abs(logits - expected) / np.maximum(largest, smallest_divisor)
+    return float(errors.max())
 
 
 def _mean_kl(expected: np.ndarray, actual: np.ndarray) -> float:
-    log_p, log_q = (_log_softmax(logits.astype(np.float64)) for logits in (expected, actual))
-    return float((np.exp(log_p) * (log_p - log_q)).sum(axis=-1).mean())
+    """Mean over images of sum(p * (log p - log q)), with p the expected and q the actual probabilities."""
+    log_p = _log_softmax(expected.astype(np.float64))
+    log_q = _log_softmax(actual.astype(np.float64))
+    divergences = (np.exp(log_p) * (log_p - log_q)).sum(axis=-1)
+    return float(divergences.mean())
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

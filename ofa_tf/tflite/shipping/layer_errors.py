@@ -1,14 +1,18 @@
 """Where a quantized model goes wrong: the error of each of its layers."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.tflite.graph.graph import Graph
+from ofa_tf.tflite.graph.graph import Graph, Node
 from ofa_tf.tflite.graph.tensorflow_runner import run_all
-from ofa_tf.tflite.litert.interpreter import create_plain_interpreter, dequantize, quantize
+from ofa_tf.tflite.litert.interpreter import create_undelegated_interpreter, dequantize, quantize
 from ofa_tf.tflite.litert.node_tensors import tensors_of_nodes
+
+_SMALLEST_SQUARED_SIZE = 1e-30  # of an output that is 0 everywhere, so that nothing is divided by 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,33 +43,56 @@ def layer_errors(graph: Graph, content: bytes, images: np.ndarray) -> list[Layer
         One entry for each node whose output the model still has, in the graph's
         order; operators that the converter fused count as the last of them.
     """
-    differences: dict[str, float] = {}
-    sizes: dict[str, float] = {}
-    interpreter = create_plain_interpreter(content)
+    interpreter = create_undelegated_interpreter(content)
     interpreter.allocate_tensors()
     tensors = {name: details[-1] for name, details in tensors_of_nodes(graph, interpreter).items()}
+    squared_errors: dict[str, float] = {}
+    squared_sizes: dict[str, float] = {}
     for image in images:
         expected = run_all(graph, tf.constant(image[np.newaxis]))
-        (details,) = interpreter.get_input_details()
-        interpreter.set_tensor(details["index"], quantize(image[np.newaxis], details))
-        interpreter.invoke()
+        _run(interpreter, image)
         for name, tensor in tensors.items():
             float_values = np.asarray(expected[name])
             values = dequantize(interpreter.get_tensor(tensor["index"]), tensor)
-            if values.shape == float_values.shape:
-                differences[name] = differences.get(name, 0.0) + float(np.square(values - float_values).sum())
-                sizes[name] = sizes.get(name, 0.0) + float(np.square(float_values).sum())
-    errors = {name: float(np.sqrt(differences[name] / max(sizes[name], 1e-30))) for name in differences}
-    return [
-        LayerError(name, errors[name], errors[name] - _error_before(graph, name, errors))
-        for name in (node.name for node in graph.nodes)
-        if name in errors
-    ]
+            if values.shape != float_values.shape:
+                continue
+            squared_error = float(np.square(values - float_values).sum())
+            squared_size = float(np.square(float_values).sum())
+            squared_errors[name] = squared_errors.get(name, 0.0) + squared_error
+            squared_sizes[name] = squared_sizes.get(name, 0.0) + squared_size
+    errors: dict[str, float] = {}
+    for name, squared_error in squared_errors.items():
+        squared_size = max(squared_sizes[name], _SMALLEST_SQUARED_SIZE)
+        errors[name] = float(np.sqrt(squared_error / squared_size))
+    return _in_order(graph, errors)
 
 
-def _error_before(graph: Graph, name: str, errors: dict[str, float]) -> float:
-    """The largest error of what a node takes, seen through nodes that were fused away."""
-    node = graph.node(name)
-    if node is None:
-        return 0.0
-    return max(errors[before] if before in errors else _error_before(graph, before, errors) for before in node.inputs)
+def _run(interpreter: Any, image: np.ndarray) -> None:
+    (details,) = interpreter.get_input_details()
+    interpreter.set_tensor(details["index"], quantize(image[np.newaxis], details))
+    interpreter.invoke()
+
+
+def _in_order(graph: Graph, errors: Mapping[str, float]) -> list[LayerError]:
+    """The errors in the graph's order, with what each layer added."""
+    found: list[LayerError] = []
+    for node in graph.nodes:
+        if node.name in errors:
+            error = errors[node.name]
+            added = error - _error_before(graph, node, errors)
+            found.append(LayerError(node.name, error, added))
+    return found
+
+
+def _error_before(graph: Graph, node: Node, errors: Mapping[str, float]) -> float:
+    """The largest error of what a node takes, seen through nodes that were fused away; 0 for the input."""
+    largest = []
+    for name in node.inputs:
+        producer = graph.node(name)
+        if name in errors:
+            largest.append(errors[name])
+        elif producer is None:
+            largest.append(0.0)
+        else:
+            largest.append(_error_before(graph, producer, errors))
+    return max(largest)

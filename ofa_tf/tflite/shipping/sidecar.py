@@ -1,6 +1,5 @@
 """A TFLite file and the JSON file beside it that says what it is."""
 
-import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.conversion.options import ACTIVATION_BITS, ExportOptions
+from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.metadata import find_metadata, read_tflite
 
@@ -52,15 +51,13 @@ def describe(
         raise InputError(
             f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
         )
-    settings = ["max_accuracy_drop"] if options.quantization != "none" else []
-    if options.quantization in ACTIVATION_BITS:
-        settings.append("num_representative_images")
-    if options.quantization == "qat":
-        settings += ["qat_epochs", "qat_learning_rate"]
+    settings = {name: getattr(options, name) for name in options.mode.settings}
+    lowering = [options.lowering] if isinstance(options.lowering, str) else list(options.lowering)
     return {
         "quantization": options.quantization,
-        **{name: getattr(options, name) for name in settings},
-        "lowering": [options.lowering] if isinstance(options.lowering, str) else list(options.lowering),
+        **settings,
+        "target": options.target,
+        "lowering": lowering,
         "arch": arch.to_dict(),
         "image_size": arch.image_size,
         "num_classes": num_classes,
@@ -78,7 +75,7 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
     `load_sidecar` notices that they do not belong together.
 
     Args:
-        path: Target, ending in `.tflite`.
+        path: File to write, ending in `.tflite`.
         content: Content of the model file.
         facts: What the sidecar shall say beside the file's name, hash and size:
             `describe`'s, and further ones such as `num_macs` and `top1`.
@@ -90,7 +87,8 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
         InputError: If the name does not end in `.tflite`.
         OSError: If a file cannot be written.
     """
-    path, sidecar = Path(path), sidecar_path(path)
+    path = Path(path)
+    sidecar = sidecar_path(path)
     files.check_replaceable(sidecar, _KIND)
     payload: dict[str, Any] = {
         "model": path.name,
@@ -118,18 +116,32 @@ def check_model_replaceable(path: str | Path) -> None:
         InputError: If there is a file, not empty, that neither has this program's
             metadata nor a sidecar that belongs to it.
     """
-    if not Path(path).is_file() or Path(path).stat().st_size == 0:
+    path = Path(path)
+    if not path.is_file() or path.stat().st_size == 0:
         return
-    with contextlib.suppress(InputError):
+    if not _has_sidecar(path) and not _has_metadata(path):
+        raise InputError(
+            f"Expected {path} to be free, or an older model that tools/to_tflite.py wrote. Received: another file. "
+            "Choose another name, or move that file away."
+        )
+
+
+def _has_sidecar(path: Path) -> bool:
+    """Whether a sidecar that belongs to it lies beside a file."""
+    try:
         load_sidecar(path)
-        return
-    with contextlib.suppress(InputError):
-        if find_metadata(*read_tflite(path)) is not None:
-            return
-    raise InputError(
-        f"Expected {path} to be free, or an older model that tools/to_tflite.py wrote. Received: another file. "
-        "Choose another name, or move that file away."
-    )
+    except InputError:
+        return False
+    return True
+
+
+def _has_metadata(path: Path) -> bool:
+    """Whether a file is a model with this program's metadata."""
+    try:
+        content, name = read_tflite(path)
+        return find_metadata(content, name) is not None
+    except InputError:
+        return False
 
 
 def load_sidecar(model_path: str | Path) -> dict[str, Any]:

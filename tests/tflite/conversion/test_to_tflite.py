@@ -7,7 +7,7 @@ from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.to_tflite import to_tflite
 from ofa_tf.tflite.graph.input_format import InputFormat
-from ofa_tf.tflite.litert.delegation import inspect_execution
+from ofa_tf.tflite.litert.delegation import inspect_delegation
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from tests.support.networks import randomize
 from tests.support.spaces import BOTTLENECKS, SMALL
@@ -49,7 +49,7 @@ def test_weight_quantization_shrinks_the_file_and_keeps_float_inputs(
     model = to_tflite(subnet, quantization)
     assert len(model) < largest_share * len(float_model)
     assert TFLiteModel(model).input_dtype == np.float32
-    assert inspect_execution(model).undelegated == {}
+    assert inspect_delegation(model).undelegated == {}
     assert _relative_error(model, subnet, images) < largest_error
 
 
@@ -75,7 +75,7 @@ def test_integer_models_are_near_the_network_whatever_is_rewritten(space: Search
     images = np.random.default_rng(0).standard_normal((6, *model.input_shape[1:]), dtype=np.float32)
     expected = np.asarray(model(images))
     for quantization, most in (("int8", 0.1), ("int16x8", 0.05)):
-        actual = TFLiteModel(to_tflite(model, quantization, [images], lowering)).predict(images)
+        actual = TFLiteModel(to_tflite(model, quantization, [images], lowering=lowering)).predict(images)
         assert np.abs(actual - expected).mean() < most * np.abs(expected).mean()
 
 

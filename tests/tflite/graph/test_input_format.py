@@ -12,10 +12,10 @@ from ofa_tf.tflite.conversion.to_tflite import to_tflite
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
-from ofa_tf.tflite.litert.delegation import inspect_execution
+from ofa_tf.tflite.litert.delegation import inspect_delegation
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.metadata import add_metadata
-from ofa_tf.tflite.lowering.rewrites import lower
+from ofa_tf.tflite.lowering.lower import lower
 from ofa_tf.tflite.shipping.sidecar import describe
 from tests.support.networks import assert_close
 
@@ -54,7 +54,7 @@ def test_a_float_model_takes_pixels_from_0_to_1(
 ) -> None:
     content = to_tflite(subnet, input_format=FLOAT)
     assert_close(_run(content, pixels.astype(np.float32) / np.float32(255)), subnet(normalized), 1e-4)
-    assert inspect_execution(content).num_partitions == 1
+    assert inspect_delegation(content).num_partitions == 1
 
 
 def test_a_float_model_takes_bytes(subnet: keras.Model, pixels: np.ndarray, normalized: np.ndarray) -> None:
@@ -68,7 +68,7 @@ def test_an_int8_model_takes_bytes_as_they_are(subnet: keras.Model, pixels: np.n
     assert (details["dtype"], details["quantization"]) == (np.uint8, (1.0, 0))
     expected = np.asarray(subnet(normalized))
     assert np.corrcoef(_run(content, pixels).ravel(), expected.ravel())[0, 1] > 0.95
-    assert inspect_execution(content).num_partitions == 1
+    assert inspect_delegation(content).num_partitions == 1
 
 
 def test_normalisation_becomes_part_of_the_first_weights(subnet: keras.Model, normalized: np.ndarray) -> None:

@@ -3,16 +3,16 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.conversion.converter import convert
+from ofa_tf.tflite.conversion.converter import convert_float_graph
 from ofa_tf.tflite.conversion.to_tflite import to_tflite
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
-from ofa_tf.tflite.litert.delegation import inspect_execution
+from ofa_tf.tflite.litert.delegation import inspect_delegation
 
 
 def test_lowered_int8_is_one_partition_and_plain_int8_is_not(subnet: keras.Model, images: np.ndarray) -> None:
-    lowered = inspect_execution(to_tflite(subnet, "int8", [images]))
+    lowered = inspect_delegation(to_tflite(subnet, "int8", [images]))
     assert (lowered.num_partitions, lowered.undelegated) == (1, {})
-    plain = inspect_execution(to_tflite(subnet, "int8", [images], lowering="none"))
+    plain = inspect_delegation(to_tflite(subnet, "int8", [images], lowering="none"))
     assert plain.num_partitions > 5
     assert plain.undelegated["HARD_SWISH"] == plain.num_partitions - 1
 
@@ -21,16 +21,16 @@ def test_peak_ram_is_that_of_the_largest_neighbours() -> None:
     kernel = {"kernel": np.ones((1, 1, 3, 10), np.float32)}
     wide = Node("wide", "conv2d", (INPUT,), {"stride": 1, "padding": "same"}, kernel)
     nodes = (wide, Node("mean", "mean", ("wide",)), Node("flat", "flatten", ("mean",)))
-    content = convert(Graph((8, 8, 3), nodes))
-    assert inspect_execution(content).peak_ram_bytes == 4 * (8 * 8 * 3 + 8 * 8 * 10)
+    content = convert_float_graph(Graph((8, 8, 3), nodes))
+    assert inspect_delegation(content).peak_ram_bytes == 4 * (8 * 8 * 3 + 8 * 8 * 10)
 
 
 def test_int8_takes_less_than_half_of_the_memory(subnet: keras.Model, images: np.ndarray) -> None:
-    in_float, in_int8 = (inspect_execution(to_tflite(subnet, kind, [images])) for kind in ("none", "int8"))
+    in_float, in_int8 = (inspect_delegation(to_tflite(subnet, kind, [images])) for kind in ("none", "int8"))
     # Not a quarter: the parts of a hard-swish need three activations at a time, the one operator two.
     assert in_float.peak_ram_bytes / 4 <= in_int8.peak_ram_bytes < in_float.peak_ram_bytes / 2
 
 
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(InputError, match="to be a TFLite file"):
-        inspect_execution(b"not a model at all")
+        inspect_delegation(b"not a model at all")

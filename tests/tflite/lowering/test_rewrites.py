@@ -17,7 +17,8 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.graph.tensorflow_runner import run_all, run_graph
-from ofa_tf.tflite.lowering.rewrites import LOWERINGS, choose_lowerings, lower
+from ofa_tf.tflite.lowering.lower import choose_lowerings, lower
+from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.lowering.scale_folding import fold_scales
 from tests.support.networks import randomize
 from tests.support.spaces import BOTTLENECKS, SMALL
@@ -50,7 +51,7 @@ def test_every_choice_of_rewrites_computes_what_the_model_computes(space: Search
     _assert_equal(graph, model, images)
     for num in range(1, len(LOWERINGS) + 1):
         for names in itertools.combinations(LOWERINGS, num):
-            _assert_equal(lower(graph, names, quantized=True), model, images)
+            _assert_equal(lower(graph, names, integer_activations=True), model, images)
 
 
 def _operations(graph: Graph) -> Counter:
@@ -62,7 +63,7 @@ def _operations(graph: Graph) -> Counter:
 def test_nothing_is_left_of_what_litert_runs_badly() -> None:
     model, _ = _subnet(LARGE_KERNELS, 0)
     graph = read_keras(model)
-    before, after = _operations(graph), _operations(lower(graph, quantized=True))
+    before, after = _operations(graph), _operations(lower(graph, integer_activations=True))
     for gone in ("batch_norm", "activation hard_swish", "activation hard_sigmoid"):
         assert before[gone] > 0
         assert after[gone] == 0
@@ -75,8 +76,8 @@ def test_hard_swish_stays_one_operator_in_float() -> None:
     graph = read_keras(_subnet(SMALL, 0)[0])
     number = _operations(graph)["activation hard_swish"]
     assert number > 0
-    assert _operations(lower(graph, quantized=False))["activation hard_swish"] == number
-    assert _operations(lower(graph, ["hard_swish"], quantized=False))["activation hard_swish"] == 0
+    assert _operations(lower(graph, integer_activations=False))["activation hard_swish"] == number
+    assert _operations(lower(graph, ["hard_swish"], integer_activations=False))["activation hard_swish"] == 0
 
 
 @hypothesis.given(
@@ -128,7 +129,7 @@ def test_taps_that_see_only_padding_are_cut_off(size: int, stride: int) -> None:
 
 def test_sizes_are_those_of_the_outputs() -> None:
     model, images = _subnet(LARGE_KERNELS, 0)
-    for graph in (read_keras(model), lower(read_keras(model), quantized=True)):
+    for graph in (read_keras(model), lower(read_keras(model), integer_activations=True)):
         values = run_all(graph, tf.constant(images))
         for name, size in graph.sizes().items():
             if len(values[name].shape) == 4:
@@ -192,7 +193,7 @@ def test_every_node_can_be_looked_at() -> None:
 )
 def test_unknown_rewrites_are_refused(names: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        choose_lowerings(names, quantized=False)
+        choose_lowerings(names, integer_activations=False)
 
 
 def test_no_rewrites_leave_the_graph_alone() -> None:
@@ -234,7 +235,7 @@ def test_activations_given_as_arguments_and_pools_are_read() -> None:
     randomize(model)
     images = rng.standard_normal((2, 9, 9, 3)).astype(np.float32)
     for quantized in (False, True):
-        _assert_equal(lower(read_keras(model), quantized=quantized), model, images)
+        _assert_equal(lower(read_keras(model), integer_activations=quantized), model, images)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ import pytest
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.conversion.draft import Draft
-from ofa_tf.tflite.conversion.options import FineTuning
-from ofa_tf.tflite.conversion.to_tflite import make_draft, to_tflite
+from ofa_tf.tflite.conversion.conversion import Conversion
+from ofa_tf.tflite.conversion.to_tflite import prepare_conversion, to_tflite
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.quantization.fine_tuning import FineTuning
+from ofa_tf.tflite.quantization.modes import QAT
 from ofa_tf.tflite.quantization.qat import QuantizedTwin, fine_tune
 from tests.support.networks import randomize
 
@@ -53,45 +54,47 @@ def images() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def draft(network: keras.Model, images: np.ndarray) -> Draft:
-    return make_draft(network, "int8", [images])
+def conversion(network: keras.Model, images: np.ndarray) -> Conversion:
+    return prepare_conversion(network, "int8", [images])
 
 
 @pytest.fixture(scope="module")
-def twin(draft: Draft) -> QuantizedTwin:
-    return QuantizedTwin(draft.graph, draft.ranges)
+def twin(conversion: Conversion) -> QuantizedTwin:
+    return QuantizedTwin(conversion.graph, conversion.ranges)
 
 
-def test_the_twin_computes_what_the_int8_model_computes(twin: QuantizedTwin, draft: Draft, images: np.ndarray) -> None:
+def test_the_twin_computes_what_the_int8_model_computes(
+    twin: QuantizedTwin, conversion: Conversion, images: np.ndarray
+) -> None:
     simulated = twin.network(images, training=False).numpy()
-    actual = TFLiteModel(draft.convert()).predict(images)
-    exact = run_graph(draft.graph, tf.constant(images)).numpy()
+    actual = TFLiteModel(conversion.run()).predict(images)
+    exact = run_graph(conversion.graph, tf.constant(images)).numpy()
     assert np.abs(simulated - actual).mean() < 0.25 * np.abs(exact - actual).mean()
 
 
-def test_what_is_learnt_arrives_in_the_model(network: keras.Model, draft: Draft, images: np.ndarray) -> None:
-    known = run_graph(draft.graph, tf.constant(images)).numpy().argmax(-1)
+def test_what_is_learnt_arrives_in_the_model(network: keras.Model, conversion: Conversion, images: np.ndarray) -> None:
+    known = run_graph(conversion.graph, tf.constant(images)).numpy().argmax(-1)
     labels = np.full(64, np.bincount(known, minlength=NUM_CLASSES).argmin())  # the rarest answer
     tuning = FineTuning(lambda: iter([(images, labels)] * 60), 60, 0.01)
-    graph, ranges = fine_tune(draft.graph, draft.ranges, network, InputFormat(), tuning)
-    tuned = Draft(graph, "qat", ranges={**draft.ranges, **ranges})
-    before, after = (TFLiteModel(each.convert()).predict(images).argmax(-1) == labels for each in (draft, tuned))
+    graph, ranges = fine_tune(conversion.graph, conversion.ranges, network, InputFormat(), tuning)
+    tuned = Conversion(graph, QAT, ranges={**conversion.ranges, **ranges})
+    before, after = (TFLiteModel(each.run()).predict(images).argmax(-1) == labels for each in (conversion, tuned))
     assert before.mean() < 0.5
     assert after.mean() > 0.9
 
 
 def test_a_teacher_without_news_leaves_a_network_as_it_is(
-    network: keras.Model, draft: Draft, images: np.ndarray
+    network: keras.Model, conversion: Conversion, images: np.ndarray
 ) -> None:
     """With a learning rate of next to nothing, the graph that comes back is the one that went in."""
     tuning = FineTuning(lambda: [(images, np.zeros(64, int))], 1, 1e-12)
-    graph, ranges = fine_tune(draft.graph, draft.ranges, network, InputFormat(), tuning)
-    for before, after in zip(draft.graph.nodes, graph.nodes, strict=True):
+    graph, ranges = fine_tune(conversion.graph, conversion.ranges, network, InputFormat(), tuning)
+    for before, after in zip(conversion.graph.nodes, graph.nodes, strict=True):
         assert before.name == after.name
         for name, weight in before.weights.items():
             np.testing.assert_allclose(after.weights[name], weight, atol=1e-6)
     for name, limits in ranges.items():
-        np.testing.assert_allclose(limits, draft.ranges[name], rtol=1e-2, atol=1e-6)
+        np.testing.assert_allclose(limits, conversion.ranges[name], rtol=1e-2, atol=1e-6)
 
 
 def test_a_model_that_takes_bytes_is_fine_tuned_for_them(network: keras.Model) -> None:
@@ -101,7 +104,7 @@ def test_a_model_that_takes_bytes_is_fine_tuned_for_them(network: keras.Model) -
     known = np.asarray(network(images)).argmax(-1)
     labels = np.full(64, np.bincount(known, minlength=NUM_CLASSES).argmin())  # the rarest answer
     tuning = FineTuning(lambda: iter([(images, labels)] * 60), 60, 0.01)
-    model = TFLiteModel(to_tflite(network, "qat", [images], "all", input_format, tuning))
+    model = TFLiteModel(to_tflite(network, "qat", [images], input_format=input_format, fine_tuning=tuning))
     assert model.input_dtype == np.uint8
     assert model.describe_tensors()["input_tensor"]["scale"] == 1
     assert (known == labels).mean() < 0.5
@@ -120,18 +123,18 @@ def test_other_operations_are_fine_tuned_as_they_are_rounded() -> None:
     model = keras.Model(images, layers.Dense(4, name="classifier")(layers.GlobalAveragePooling2D(name="mean")(x)))
     randomize(model, 1)
     batch = np.random.default_rng(0).standard_normal((64, 13, 13, 3), dtype=np.float32)
-    draft = make_draft(model, "int8", [batch])
-    simulated = QuantizedTwin(draft.graph, draft.ranges).network(batch, training=False).numpy()
-    actual = TFLiteModel(draft.convert()).predict(batch)
+    conversion = prepare_conversion(model, "int8", [batch])
+    simulated = QuantizedTwin(conversion.graph, conversion.ranges).network(batch, training=False).numpy()
+    actual = TFLiteModel(conversion.run()).predict(batch)
     exact = np.asarray(model(batch))
     assert np.corrcoef(actual.ravel(), exact.ravel())[0, 1] > 0.99
     assert np.abs(simulated - actual).mean() < 0.5 * np.abs(exact - actual).mean()
 
 
-def test_too_few_batches_are_named(network: keras.Model, draft: Draft, images: np.ndarray) -> None:
+def test_too_few_batches_are_named(network: keras.Model, conversion: Conversion, images: np.ndarray) -> None:
     tuning = FineTuning(lambda: [(images, np.zeros(64, int))], 2, 1e-5)
     with pytest.raises(InputError, match=r"Expected 2 batches to fine-tune on. Received: 1"):
-        fine_tune(draft.graph, draft.ranges, network, InputFormat(), tuning)
+        fine_tune(conversion.graph, conversion.ranges, network, InputFormat(), tuning)
     with pytest.raises(InputError, match=r"`num_steps` to be a whole number of at least 1. Received: num_steps=0"):
         FineTuning(list, 0)
 

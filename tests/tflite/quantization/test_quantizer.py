@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.tflite.conversion.converter import convert
-from ofa_tf.tflite.conversion.to_tflite import make_draft
+from ofa_tf.tflite.conversion.converter import convert_float_graph
+from ofa_tf.tflite.conversion.to_tflite import prepare_conversion
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
-from ofa_tf.tflite.litert.interpreter import TFLiteModel, create_plain_interpreter
+from ofa_tf.tflite.litert.interpreter import TFLiteModel, create_undelegated_interpreter
 from ofa_tf.tflite.litert.node_tensors import tensors_of_nodes
 from ofa_tf.tflite.quantization.quantizer import quantize_model
 from ofa_tf.tflite.quantization.ranges import Range, measure_ranges
@@ -18,12 +18,12 @@ from ofa_tf.tflite.quantization.ranges import Range, measure_ranges
 
 @pytest.fixture(scope="module")
 def graph(subnet: keras.Model, images: np.ndarray) -> Graph:
-    return make_draft(subnet, "int8", [images]).graph
+    return prepare_conversion(subnet, "int8", [images]).graph
 
 
 @pytest.fixture(scope="module")
 def lowered(graph: Graph) -> bytes:
-    return convert(graph)
+    return convert_float_graph(graph)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def ranges(graph: Graph, images: np.ndarray) -> dict[str, Range]:
 
 
 def _details(content: bytes, graph: Graph) -> dict[str, dict]:
-    interpreter = create_plain_interpreter(content)
+    interpreter = create_undelegated_interpreter(content)
     tensors = {name: details[-1] for name, details in tensors_of_nodes(graph, interpreter).items()}
     return {INPUT: interpreter.get_input_details()[0], **tensors}
 
@@ -52,9 +52,9 @@ def test_a_model_is_within_a_step_of_rounding_where_one_convolution_is_all_there
     outputs = keras.layers.Flatten()(keras.layers.Conv2D(4, 6, use_bias=True, name="conv")(inputs))
     model = keras.Model(inputs, outputs)
     images = rng.standard_normal((20, 6, 6, 3), dtype=np.float32)
-    draft = make_draft(model, "int8", [images])
-    ranges = draft.ranges
-    actual = TFLiteModel(draft.convert()).predict(images)
+    conversion = prepare_conversion(model, "int8", [images])
+    ranges = conversion.ranges
+    actual = TFLiteModel(conversion.run()).predict(images)
 
     def rounded(values: np.ndarray, low: float, high: float) -> np.ndarray:
         scale = (high - low) / 255
@@ -106,10 +106,10 @@ def test_chosen_nodes_stay_float(graph: Graph, lowered: bytes, ranges: dict[str,
 def test_a_model_takes_bytes_although_its_first_nodes_stay_float(subnet: keras.Model, images: np.ndarray) -> None:
     input_format = InputFormat("uint8", (127.5,) * 3, (50.0,) * 3)
     images = input_format.round(images)
-    draft = make_draft(subnet, "int8", [images], input_format=input_format)
-    first = [node.name for node in draft.graph.nodes if node.name.startswith(("images", "stem"))]
-    content = dataclasses.replace(draft, float_nodes=tuple(first)).convert()
-    kinds = {name: details["dtype"] for name, details in _details(content, draft.graph).items()}
+    conversion = prepare_conversion(subnet, "int8", [images], input_format=input_format)
+    first = [node.name for node in conversion.graph.nodes if node.name.startswith(("images", "stem"))]
+    content = dataclasses.replace(conversion, float_nodes=tuple(first)).run()
+    kinds = {name: details["dtype"] for name, details in _details(content, conversion.graph).items()}
     assert (kinds["stem_bn"], kinds["stage1_block1_project_bn"]) == (np.float32, np.int8)
     model = TFLiteModel(content)
     assert model.input_dtype == np.uint8

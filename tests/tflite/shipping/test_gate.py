@@ -10,18 +10,20 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.conversion.draft import Draft
+from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.conversion.to_tflite import to_tflite
 from ofa_tf.tflite.graph.graph import Node
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.metadata import read_metadata
+from ofa_tf.tflite.quantization.modes import get_quantization_mode
 from ofa_tf.tflite.shipping import remedies
+from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.gate import GateReport, Reference, compare, find_fault
-from ofa_tf.tflite.shipping.ship import ExportData, ship
+from ofa_tf.tflite.shipping.ship import ship
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
 
-CONVERT = Draft.convert
+RUN = Conversion.run
 NORMALIZATION = ((0.5,) * 3, (0.25,) * 3)
 
 
@@ -52,7 +54,7 @@ def test_a_float_model_is_compared_number_by_number(
     assert report.max_relative_error < 1e-4
     assert (report.agreement, report.top1, report.reference_top1) == (1, 1, 1)
     assert 0 <= report.mean_kl < 1e-6
-    assert report.execution.num_partitions == 1
+    assert report.delegation.num_partitions == 1
     assert report.size_bytes == len(float_model)
 
 
@@ -84,7 +86,8 @@ def test_kl_is_that_of_the_definition(subnet: keras.Model, images: np.ndarray, d
 def test_faults_are_named_with_their_numbers(
     report: GateReport, quantization: str, changes: dict, fault: str | None
 ) -> None:
-    found = find_fault(dataclasses.replace(report, **changes), quantization, max_accuracy_drop=0.01)
+    changed, mode = dataclasses.replace(report, **changes), get_quantization_mode(quantization)
+    found = find_fault(changed, mode, max_accuracy_drop=0.01)
     assert found is None if fault is None else found is not None and found.startswith(fault)
 
 
@@ -120,7 +123,7 @@ def test_without_a_data_set_a_float_model_is_checked_on_random_images(
     assert shipped["gate"]["max_relative_error"] < 1e-4
 
 
-def _convert_spoiled(draft: Draft) -> bytes:
+def _run_spoiled(conversion: Conversion) -> bytes:
     """A model with the output channels of one layer in another order."""
 
     def spoil(node: Node) -> list[Node]:
@@ -128,7 +131,7 @@ def _convert_spoiled(draft: Draft) -> bytes:
             return [node]
         return [node.with_weights(kernel=node.kernel[..., ::-1])]
 
-    return CONVERT(dataclasses.replace(draft, graph=draft.graph.map(spoil)))
+    return RUN(dataclasses.replace(conversion, graph=conversion.graph.map(spoil)))
 
 
 @pytest.mark.parametrize("quantization", ["none", pytest.param("int8", marks=pytest.mark.long)])
@@ -140,7 +143,7 @@ def test_a_model_that_computes_something_else_is_not_written(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Draft, "convert", _convert_spoiled)
+    monkeypatch.setattr(Conversion, "run", _run_spoiled)
     (tmp_path / "m.tflite").write_bytes(b"an earlier model")
     rule = f"Expected the {quantization} model to agree with the network it was made from. Received: "
     with pytest.raises(

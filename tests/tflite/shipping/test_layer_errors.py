@@ -2,19 +2,19 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.tflite.conversion.converter import convert
-from ofa_tf.tflite.conversion.to_tflite import make_draft, to_tflite
+from ofa_tf.tflite.conversion.converter import convert_float_graph
+from ofa_tf.tflite.conversion.to_tflite import prepare_conversion, to_tflite
 from ofa_tf.tflite.graph.graph import Graph, Node
 from ofa_tf.tflite.shipping.layer_errors import layer_errors
 
 
 @pytest.fixture(scope="module")
 def graph(subnet: keras.Model, images: np.ndarray) -> Graph:
-    return make_draft(subnet, "int8", [images]).graph
+    return prepare_conversion(subnet, "int8", [images]).graph
 
 
 def test_every_layer_of_a_float_model_is_right(graph: Graph, images: np.ndarray) -> None:
-    errors = layer_errors(graph, convert(graph), images[:2])
+    errors = layer_errors(graph, convert_float_graph(graph), images[:2])
     assert len(errors) > len(graph.nodes) / 2  # the others were fused away
     assert {"stem_bn", "stage3_block2_project_bn", "classifier"} <= {entry.name for entry in errors}
     assert max(entry.error for entry in errors) < 1e-4
@@ -31,7 +31,7 @@ def test_the_layer_that_errs_is_found(graph: Graph, images: np.ndarray) -> None:
     def spoil(node: Node) -> list[Node]:
         return [node.with_weights(kernel=node.kernel[..., ::-1]) if node.name == spoiled else node]
 
-    errors = layer_errors(graph, convert(graph.map(spoil)), images[:2])
+    errors = layer_errors(graph, convert_float_graph(graph.map(spoil)), images[:2])
     before = errors[: [entry.name for entry in errors].index(spoiled)]
     assert max(entry.error for entry in before) < 1e-4
     assert max(errors, key=lambda entry: entry.added).name == spoiled

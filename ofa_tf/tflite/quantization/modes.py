@@ -1,0 +1,129 @@
+"""`QuantizationMode`: how a model stores its weights and computes its activations.
+
+All that differs between the modes is a property of the mode; nothing else asks
+for a name. This module loads neither TensorFlow nor Keras, so that command lines
+are checked before either is loaded.
+"""
+
+import dataclasses
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.registry import Registry
+
+_BITS_A_BYTE = 8
+_FLOAT32_BITS = 32
+
+_ADVICE_FOR_LOSSY = (
+    "Try --quantization=qat, more or better representative images, --quantization=float16, "
+    "or allow more with --max_accuracy_drop."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizationMode:
+    """One way to quantize a network.
+
+    Args:
+        name: What users call it.
+        weight_bits: Bits of a weight: 32 and 16 for float, 8 for integers.
+        activation_bits: Bits of an integer activation; `None`: activations are
+            float32.
+        needs_fine_tuning: Whether the network is trained with simulated rounding
+            first.
+        is_exact: Whether the model must compute what the network computes, so that
+            no loss of accuracy excuses a difference.
+        largest_difference: Largest difference of a logit, over the largest logit of
+            the image, that is let through if the mode is exact or no labels are
+            known.
+        may_be_mended: Whether remedies are tried where it loses too much accuracy,
+            see `shipping/remedies.py`.
+        advice: What a user can do about a model that does not pass the gate.
+    """
+
+    name: str
+    weight_bits: int
+    activation_bits: int | None = None
+    needs_fine_tuning: bool = False
+    is_exact: bool = False
+    largest_difference: float = 0.5
+    may_be_mended: bool = False
+    advice: str = _ADVICE_FOR_LOSSY
+
+    @property
+    def has_integer_activations(self) -> bool:
+        """Whether activations are integers, with scales that are fixed before the model runs."""
+        return self.activation_bits is not None
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether representative images have to set the ranges of the activations."""
+        return self.has_integer_activations
+
+    @property
+    def can_take_uint8(self) -> bool:
+        """Whether the model can take the bytes of a camera as they are."""
+        return self.activation_bits != 16
+
+    @property
+    def bytes_per_weight(self) -> int:
+        """Memory of a weight."""
+        return self.weight_bits // _BITS_A_BYTE
+
+    @property
+    def bytes_per_value(self) -> int:
+        """Memory of an activation."""
+        return (self.activation_bits or _FLOAT32_BITS) // _BITS_A_BYTE
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The fields of `ExportOptions`, named like their flags, that only some modes heed and this one does."""
+        names: list[str] = []
+        if not self.is_exact:
+            names.append("max_accuracy_drop")
+        if self.needs_images:
+            names.append("num_representative_images")
+        if self.needs_fine_tuning:
+            names += ["qat_epochs", "qat_learning_rate"]
+        return tuple(names)
+
+
+NOT_QUANTIZED = QuantizationMode(
+    name="none",
+    weight_bits=32,
+    is_exact=True,
+    largest_difference=1e-4,
+    advice="This is a fault of the conversion: try --lowering=none, and report it.",
+)
+FLOAT16 = QuantizationMode(name="float16", weight_bits=16, largest_difference=1e-2)
+DYNAMIC = QuantizationMode(name="dynamic", weight_bits=8)
+INT8 = QuantizationMode(name="int8", weight_bits=8, activation_bits=8, may_be_mended=True)
+INT16X8 = QuantizationMode(name="int16x8", weight_bits=8, activation_bits=16)
+QAT = QuantizationMode(
+    name="qat",
+    weight_bits=8,
+    activation_bits=8,
+    needs_fine_tuning=True,
+    advice="Train longer (--qat_epochs), or otherwise (--qat_learning_rate), or allow more with --max_accuracy_drop.",
+)
+
+QUANTIZATION_MODES: Registry[QuantizationMode] = Registry("quantization mode")
+for _mode in (NOT_QUANTIZED, FLOAT16, DYNAMIC, INT8, INT16X8, QAT):
+    QUANTIZATION_MODES.register(_mode.name, _mode)
+
+
+def get_quantization_mode(name: str) -> QuantizationMode:
+    """The mode of a name.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if not isinstance(name, str) or name not in QUANTIZATION_MODES:
+        raise InputError(
+            f"Expected `quantization` to be one of {list(QUANTIZATION_MODES)}. Received: quantization={name!r}."
+        )
+    return QUANTIZATION_MODES[name]
+
+
+def modes_with_setting(setting: str) -> tuple[str, ...]:
+    """The names of the modes that heed a setting, see `QuantizationMode.settings`."""
+    return tuple(name for name in QUANTIZATION_MODES if setting in QUANTIZATION_MODES[name].settings)

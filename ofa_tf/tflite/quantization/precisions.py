@@ -1,0 +1,63 @@
+"""`Precision`: what the latencies of a table, and the limits of a search, are of.
+
+Loads neither TensorFlow nor Keras.
+"""
+
+import dataclasses
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.registry import Registry
+from ofa_tf.tflite.quantization.modes import INT8, NOT_QUANTIZED, QAT, QuantizationMode
+
+
+@dataclasses.dataclass(frozen=True)
+class Precision:
+    """A precision that pieces and networks are measured in.
+
+    Args:
+        name: What users and latency tables call it.
+        mode: How models are quantized for being measured.
+        like_modes: Further modes whose models are as large and as fast.
+    """
+
+    name: str
+    mode: QuantizationMode
+    like_modes: tuple[QuantizationMode, ...] = ()
+
+    @property
+    def has_integer_activations(self) -> bool:
+        """Whether activations are integers, on which other lowerings pay than on floats."""
+        return self.mode.has_integer_activations
+
+    @property
+    def bytes_per_weight(self) -> int:
+        """Memory of a weight."""
+        return self.mode.bytes_per_weight
+
+    @property
+    def bytes_per_value(self) -> int:
+        """Memory of an activation."""
+        return self.mode.bytes_per_value
+
+    def holds_for(self, mode: QuantizationMode) -> bool:
+        """Whether latencies and sizes in this precision are those of models in a mode."""
+        return mode == self.mode or mode in self.like_modes
+
+
+FLOAT32_PRECISION = Precision("float32", NOT_QUANTIZED)
+INT8_PRECISION = Precision("int8", INT8, like_modes=(QAT,))
+
+PRECISIONS: Registry[Precision] = Registry("precision")
+for _precision in (FLOAT32_PRECISION, INT8_PRECISION):
+    PRECISIONS.register(_precision.name, _precision)
+
+
+def get_precision(name: str) -> Precision:
+    """The precision of a name.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if not isinstance(name, str) or name not in PRECISIONS:
+        raise InputError(f"Expected `precision` to be one of {list(PRECISIONS)}. Received: precision={name!r}.")
+    return PRECISIONS[name]

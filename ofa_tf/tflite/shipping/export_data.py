@@ -1,0 +1,43 @@
+"""`ExportData`: the images and names that exporting a network needs."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.quantization.fine_tuning import FineTuning
+from ofa_tf.tflite.shipping.gate import Batches
+
+_NUM_RANDOM_IMAGES = 8  # that a model is checked on when there is no data set
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportData:
+    """The data set of a network, as far as exporting needs it.
+
+    Args:
+        normalization: Mean and standard deviation of the pixels, one each per
+            colour channel.
+        class_names: Names of the classes in the order of the logits, if known.
+        representative_images: Makes arrays of normalised training images, which
+            set the ranges of int8; `None`: there are none.
+        test_batches: Makes batches of normalised held-out images and labels;
+            `None`: there are none, and accuracies are not measured.
+        fine_tuning: Makes what quantization-aware fine-tuning trains on.
+    """
+
+    normalization: tuple[tuple[float, ...], tuple[float, ...]]
+    class_names: tuple[str, ...] | None = None
+    representative_images: Callable[[], Iterable[np.ndarray]] | None = None
+    test_batches: Callable[[], Batches] | None = None
+    fine_tuning: Callable[[ExportOptions], FineTuning] | None = None
+
+    def held_out(self, arch: Arch) -> Batches:
+        """The test batches; random images without labels if there are none."""
+        if self.test_batches is not None:
+            return self.test_batches()
+        shape = (_NUM_RANDOM_IMAGES, arch.image_size, arch.image_size, 3)
+        images = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+        return [(images, None)]
