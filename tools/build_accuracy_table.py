@@ -15,7 +15,7 @@ from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.summary import format_correlation
 from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR
 from ofa_tf.search.predictors.predictor_registry import fit_predictor
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.run import open_run
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ARCHS_FOR_PREDICTOR)
@@ -24,19 +24,16 @@ _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    workdir = Workdir(_WORKDIR.value)
-    workdir.check()
+    run = open_run(_WORKDIR.value)
     configure_tensorflow()
-    from ofa_tf.workflow.pipeline import measure_accuracies
-
-    table = measure_accuracies(workdir, _NUM_ARCHS.value, _SEED.value)
+    table = run.build_accuracy_table(_NUM_ARCHS.value, _SEED.value)
     if len(table.top1) > _NUM_ARCHS.value:
         print(f"the table already had {len(table.top1)} subnets: nothing was measured")
     print(f"{len(table.top1)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {table.split}")
     report = fit_predictor(table).report
     correlation = format_correlation(report["rank_correlation"])
     print(f"accuracy predictor, cross-validated: RMSE {report['rmse']:.2%}, rank correlation {correlation}")
-    print(f"written to {workdir.accuracy_table_path}")
+    print(f"written to {run.accuracy_table_path}")
 
 
 if __name__ == "__main__":

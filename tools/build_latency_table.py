@@ -17,7 +17,8 @@ from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices import device_flags as device_flags
 from ofa_tf.report.summary import format_correlation
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
+from ofa_tf.workflow.run import open_run
 
 flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
@@ -36,22 +37,23 @@ _OUTPUT = flags.DEFINE_string(
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    workdir, device = Workdir(_WORKDIR.value), device_flags.device_from_flags(_DEVICE.value)
-    workdir.check()
-    configure_tensorflow()
-    from ofa_tf.workflow.pipeline import measure_latencies
-
-    path = Path(_OUTPUT.value) if _OUTPUT.value else workdir.latency_table_path(device.id, _PRECISION.value)
-    report = measure_latencies(
-        workdir,
-        device,
-        _PRECISION.value,
-        _NUM_THREADS.value,
-        _NUM_NETWORKS.value,
-        _NUM_HELD_OUT.value,
+    run = open_run(_WORKDIR.value)
+    device = device_flags.device_from_flags(_DEVICE.value)
+    settings = LatencyTableSettings(
+        precision=_PRECISION.value,
+        num_threads=_NUM_THREADS.value,
+        num_networks=_NUM_NETWORKS.value,
+        num_held_out=_NUM_HELD_OUT.value,
         time_limit_s=_TIME_LIMIT.value,
-        path=path,
     )
+    path = run.latency_table_path(device.id, settings.precision)
+    if _OUTPUT.value:
+        path = Path(_OUTPUT.value)
+    configure_tensorflow()
+    from ofa_tf.workflow.latency import held_out_report
+
+    table = run.build_latency_table(device, settings, path)
+    report = held_out_report(table)
     print(
         f"latency model on {report['num_archs']} other networks: mean error {report['mape']:.1%}, "
         f"within 5% {report['within_5_percent']:.0%}, within 10% {report['within_10_percent']:.0%}, "

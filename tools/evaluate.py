@@ -11,7 +11,7 @@ from absl import flags
 from ofa_tf.base import command_line, files
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.run import open_run
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _ARCH = flags.DEFINE_string("arch", "max", "An arch JSON file, max, min or random:N.")
@@ -22,16 +22,18 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    workdir = Workdir(_WORKDIR.value)
-    archs = workdir.parse_archs(_ARCH.value, _SEED.value)
+    run = open_run(_WORKDIR.value)
+    archs = run.parse_archs(_ARCH.value, _SEED.value)
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
     configure_tensorflow()
-    evaluator, results = workdir.evaluator, []
-    announce(f"measuring {len(archs)} subnet{'s' * (len(archs) > 1)} (the first one takes longer)")
+    _ = run.evaluator  # loads the supernet and the data set
+    results = []
+    subnets = "subnet" if len(archs) == 1 else "subnets"
+    announce(f"measuring {len(archs)} {subnets} (the first one takes longer)")
     for name, arch in archs.items():
-        top1 = evaluator.top1(arch, _SPLIT.value)
+        top1 = run.evaluate(arch, _SPLIT.value)
         results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
         print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)
     if _OUTPUT.value:

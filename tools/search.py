@@ -7,7 +7,6 @@ Example:
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
@@ -17,7 +16,8 @@ from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.run import open_run
+from ofa_tf.workflow.search import SearchSettings
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
@@ -38,20 +38,22 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", require
 def main(argv: Sequence[str]) -> None:
     del argv
     limits = Limits(**{name: flag.value for name, flag in _LIMITS.items()})
-    workdir = Workdir(_WORKDIR.value)
-    table = Path(_LATENCY_TABLE.value) if _LATENCY_TABLE.value else None
-    workdir.check_tables(_DEVICE.value if limits.latency_ms is not None else None, _PRECISION.value, table)
+    run = open_run(_WORKDIR.value)
+    run.check_tables(limits, _DEVICE.value, _PRECISION.value, _LATENCY_TABLE.value)
     files.check_output(_OUTPUT.value)
     files.check_replaceable(_OUTPUT.value, "arch")
-    settings = EvolutionSettings(_POPULATION.value, _GENERATIONS.value)
-    configure_tensorflow()
-    from ofa_tf.workflow.pipeline import search_under
-
-    found = search_under(
-        workdir, limits, _DEVICE.value, _PRECISION.value, settings, _FINALISTS.value, _SEED.value, table
+    settings = SearchSettings(
+        precision=_PRECISION.value,
+        evolution=EvolutionSettings(_POPULATION.value, _GENERATIONS.value),
+        num_finalists=_FINALISTS.value,
+        seed=_SEED.value,
     )
+    configure_tensorflow()
+    found = run.search(limits, _DEVICE.value, settings, _LATENCY_TABLE.value)
     found.arch.save(_OUTPUT.value, found.notes())
-    measured = "" if found.measured_top1 is None else f", measured {found.measured_top1:.2%}"
+    measured = ""
+    if found.measured_top1 is not None:
+        measured = f", measured {found.measured_top1:.2%}"
     print(f"validation top-1: predicted {found.predicted_top1:.2%}{measured}")
     for name, value in found.costs.items():
         print(f"{name}: {value:g} (limit {found.limits[name]:g})")

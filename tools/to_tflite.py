@@ -16,6 +16,7 @@ from absl import flags
 
 from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import INPUT_TYPES
@@ -24,7 +25,7 @@ from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES, modes_with_setting
 from ofa_tf.tflite.shipping.sidecar import sidecar_path
 from ofa_tf.workflow.export_plan import check_model_output, find_other_precision, plan_exports
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.run import open_run
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
 _ARCH = flags.DEFINE_list("arch", None, "Arch JSON files, max, min or random:N; --output of several is a folder.")
@@ -83,9 +84,9 @@ def main(argv: Sequence[str]) -> None:
         raise InputError("Expected --output, the file to write, or --describe. Received: neither.")
     options = _options()
     if _MODEL.value is not None:
-        _ship_model(options)
+        _export_model(options)
     else:
-        _ship_subnets(options)
+        _export_subnets(options)
 
 
 def _options() -> ExportOptions:
@@ -112,7 +113,7 @@ def _check_is_heeded(flag: flags.FlagHolder) -> None:
         )
 
 
-def _ship_model(options: ExportOptions) -> None:
+def _export_model(options: ExportOptions) -> None:
     if _WORKDIR.value is not None or _ARCH.value is not None:
         raise InputError("Expected --model, or --workdir and --arch. Received: both.")
     if _DATA_DIR.value is not None and _DATASET.value is None:
@@ -124,12 +125,17 @@ def _ship_model(options: ExportOptions) -> None:
         )
     check_model_output(_OUTPUT.value)
     configure_tensorflow()
-    from ofa_tf.workflow.export import ship_model
+    from ofa_tf.data.sources import open_source
+    from ofa_tf.networks.saving import load_subnet
+    from ofa_tf.workflow.export import export_model
 
-    _report(ship_model(_MODEL.value, _OUTPUT.value, options, _DATASET.value, _DATA_DIR.value))
+    announce("converting")
+    subnet, arch = load_subnet(_MODEL.value)
+    source = None if _DATASET.value is None else open_source(_DATASET.value, _DATA_DIR.value)
+    _report(export_model(subnet, arch, _OUTPUT.value, options, source))
 
 
-def _ship_subnets(options: ExportOptions) -> None:
+def _export_subnets(options: ExportOptions) -> None:
     if _WORKDIR.value is None or not _ARCH.value:
         missing = "--workdir" if _WORKDIR.value is None else "--arch"
         raise InputError(f"Expected --workdir and --arch, or --model. Received: no {missing}.")
@@ -137,18 +143,16 @@ def _ship_subnets(options: ExportOptions) -> None:
         raise InputError(
             "Expected --dataset and --data_dir with --model only: a run in --workdir has its own data set."
         )
-    workdir = Workdir(_WORKDIR.value)
-    archs = plan_exports(workdir, _ARCH.value, _OUTPUT.value)
+    run = open_run(_WORKDIR.value)
+    archs = plan_exports(run, _ARCH.value, _OUTPUT.value)
     for text in _ARCH.value:
         _warn_of_other_precision(text, options)
     configure_tensorflow()
-    from ofa_tf.workflow.export import ship_subnet, ship_subnets
-
     if len(archs) == 1:
         ((path, arch),) = archs.items()
-        _report(ship_subnet(workdir, arch, path, options))
+        _report(run.export(arch, path, options))
         return
-    faults = ship_subnets(workdir, archs, options, _report)
+    faults = run.export_all(archs, options, _report)
     if faults:
         print("\n".join(f"not written: {fault}" for fault in faults), file=sys.stderr)
         raise InputError(

@@ -10,58 +10,90 @@ from ofa_tf.latency.pieces import Piece
 from ofa_tf.networks.subnet import add_part
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.for_measuring import convert_graph_for_measuring
+from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.graph.keras_reader import read_keras
-from ofa_tf.tflite.lowering.lower import lower
-from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.tflite.lowering.lower import choose_lowerings, lower
+from ofa_tf.tflite.quantization.precisions import Precision, get_precision
 
 
-def block_model_converter(
-    space: SearchSpace, num_classes: int, precision: str = "float32"
-) -> Callable[[Piece, int], bytes]:
-    """What turns a piece of `space` into a TFLite model.
+@dataclasses.dataclass(frozen=True)
+class PieceModels:
+    """The models of the pieces of a space, and what they are of.
 
-    The models have random weights (latency does not depend on them). Most have a
-    flexible input size: the interpreter resizes the one model to every size, and
-    then runs it exactly as one that was converted for that size. Inputs so small
-    that a kernel is cut to their size (see `split_depthwise`) get models of their own.
-    A factor at the end, which in a network the next part's weights take, is left
-    out: the 1/6 of the hard-swish of an int8 stem.
+    Args:
+        space: The search space.
+        num_classes: Number of classes of the head.
+        precision: Name of the precision that they are converted to.
+        lowering: Names of the rewrites that are applied to them.
+        convert: From a piece and the height and width of its input to the content of
+            a `.tflite` file.
+    """
+
+    space: SearchSpace
+    num_classes: int
+    precision: str
+    lowering: tuple[str, ...]
+    convert: Callable[[Piece, int], bytes]
+
+
+def make_piece_models(space: SearchSpace, num_classes: int, precision: str = "float32") -> PieceModels:
+    """The models of the pieces of a space, with random weights: latency does not depend on them.
 
     Args:
         space: The search space.
         num_classes: Number of classes of the head.
         precision: Name of a `Precision`.
 
-    Returns:
-        Function from a piece and the height and width of its input to the content
-        of a `.tflite` file.
-
     Raises:
         InputError: If `precision` or `num_classes` is not allowed.
     """
-    measured_in = get_precision(precision)
-    if num_classes < 1:
-        raise InputError(f"Expected `num_classes` to be at least 1. Received: num_classes={num_classes}.")
+    converter = _PieceConverter(space, num_classes, get_precision(precision))
+    return PieceModels(space, num_classes, precision, converter.lowering, converter.convert)
 
-    flexible: dict[str, bytes] = {}
 
-    def convert_piece(piece: Piece, size: int) -> bytes:
-        if (piece.part.depthwise_kernel_size if piece.part is not None else 1) // 2 >= size:
-            return convert_for(piece, size)
-        if piece.key not in flexible:
-            flexible[piece.key] = convert_for(piece, None)
-        return flexible[piece.key]
+class _PieceConverter:
+    """Converts pieces, each once if that is possible.
 
-    def convert_for(piece: Piece, size: int | None) -> bytes:
-        graph = read_keras(build_piece(piece, space, num_classes))
+    Most models have a flexible input size: the interpreter resizes the one model to
+    every size, and then runs it exactly as one that was converted for that size. Inputs
+    so small that a kernel is cut to their size (see `split_depthwise`) get models of
+    their own.
+    """
+
+    def __init__(self, space: SearchSpace, num_classes: int, precision: Precision) -> None:
+        if num_classes < 1:
+            raise InputError(f"Expected `num_classes` to be at least 1. Received: num_classes={num_classes}.")
+        self.lowering = choose_lowerings("all", integer_activations=precision.has_integer_activations)
+        self._space = space
+        self._num_classes = num_classes
+        self._precision = precision
+        self._flexible_models: dict[str, bytes] = {}
+
+    def convert(self, piece: Piece, size: int) -> bytes:
+        """The model of a piece for a height and width of its input."""
+        kernel_size = 1 if piece.part is None else piece.part.depthwise_kernel_size
+        if kernel_size // 2 >= size:
+            return self._convert_for(piece, size)
+        if piece.key not in self._flexible_models:
+            self._flexible_models[piece.key] = self._convert_for(piece, None)
+        return self._flexible_models[piece.key]
+
+    def _convert_for(self, piece: Piece, size: int | None) -> bytes:
+        graph = read_keras(build_piece(piece, self._space, self._num_classes))
         graph = dataclasses.replace(graph, input_shape=(size, size, piece.in_channels))
-        graph = lower(graph, integer_activations=measured_in.has_integer_activations)
-        if graph.nodes[-1].op == "scale":
-            # With it, the converter would make a HARD_SWISH of the operators again, which is slow in int8.
-            graph = dataclasses.replace(graph, nodes=graph.nodes[:-1])
-        return convert_graph_for_measuring(graph, measured_in.mode)
+        graph = lower(graph, self.lowering, integer_activations=self._precision.has_integer_activations)
+        return convert_graph_for_measuring(_without_last_scale(graph), self._precision.mode)
 
-    return convert_piece
+
+def _without_last_scale(graph: Graph) -> Graph:
+    """The graph without a factor at its end, which in a network the next part's weights take.
+
+    That is the 1/6 of the hard-swish of an int8 stem. With it, the converter would make a
+    HARD_SWISH of the operators again, which is slow in int8.
+    """
+    if graph.nodes[-1].op != "scale":
+        return graph
+    return dataclasses.replace(graph, nodes=graph.nodes[:-1])
 
 
 def build_piece(piece: Piece, space: SearchSpace, num_classes: int) -> keras.Model:

@@ -1,36 +1,161 @@
-"""Shipping what a workdir or a file holds, with the images of its data set."""
+"""Exporting networks with the images of their data set; see `ofa_tf.tflite.shipping.ship`."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, progress_bar
 from ofa_tf.data.batches import calibration_batches, eval_batches, steps_per_epoch, train_batches
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD, get_augmentation
-from ofa_tf.data.sources import open_source
 from ofa_tf.networks.extraction import extract_subnet
-from ofa_tf.networks.saving import load_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.ship import ship
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.evaluation import Evaluator
+
+_NORMALIZATION = (IMAGE_MEAN, IMAGE_STD)
+_BATCH_SIZE_WITHOUT_RUN = 32  # of a network that no training run belongs to
+_AUGMENTATION_WITHOUT_RUN = "imagenet"
 
 
-def export_data(workdir: Workdir, arch: Arch, options: ExportOptions) -> ExportData:
-    """The images and names of a run's data set that the export of an arch needs."""
-    evaluator, config = workdir.evaluator, workdir.config
+def data_of_run(evaluator: Evaluator, config: TrainConfig, arch: Arch, options: ExportOptions) -> ExportData:
+    """The images and names of a run's data set that the export of an arch needs.
+
+    Args:
+        evaluator: Of the run's supernet and data set.
+        config: The run's configuration.
+        arch: What is exported; its image size counts.
+        options: How it is exported.
+    """
     return ExportData(
-        (IMAGE_MEAN, IMAGE_STD),
-        workdir.source.class_names,
-        lambda: evaluator.training_images(arch.image_size, options.num_representative_images),
-        lambda: evaluator.eval_batches(arch.image_size, "test"),
-        functools.partial(_fine_tuning, workdir.source, arch.image_size, config.batch_size, config.augmentation),
+        normalization=_NORMALIZATION,
+        class_names=evaluator.source.class_names,
+        representative_images=lambda: evaluator.training_images(arch.image_size, options.num_representative_images),
+        test_batches=lambda: evaluator.eval_batches(arch.image_size, "test"),
+        fine_tuning=functools.partial(
+            _fine_tuning, evaluator.source, arch.image_size, config.batch_size, config.augmentation
+        ),
     )
+
+
+def data_of_source(source: ImageSource, arch: Arch, options: ExportOptions) -> ExportData:
+    """The same for a network that no training run belongs to.
+
+    Args:
+        source: Images of the network's classes.
+        arch: What is exported; its image size counts.
+        options: How it is exported.
+    """
+    images: dict[str, Any] = {
+        "image_size": arch.image_size,
+        "batch_size": _BATCH_SIZE_WITHOUT_RUN,
+        "crop_fraction": get_augmentation(_AUGMENTATION_WITHOUT_RUN).eval_crop_fraction,
+    }
+    num_images = options.num_representative_images
+    return ExportData(
+        normalization=_NORMALIZATION,
+        class_names=source.class_names,
+        representative_images=lambda: calibration_batches(source, num_images=num_images, seed=0, **images),
+        test_batches=lambda: eval_batches(source, "test", **images),
+        fine_tuning=functools.partial(
+            _fine_tuning, source, arch.image_size, _BATCH_SIZE_WITHOUT_RUN, _AUGMENTATION_WITHOUT_RUN
+        ),
+    )
+
+
+def export_subnet(
+    evaluator: Evaluator, config: TrainConfig, arch: Arch, path: str | Path, options: ExportOptions
+) -> dict[str, Any]:
+    """Calibrate a subnet, cut it out, convert it, check it on the test images and write it.
+
+    Args:
+        evaluator: Of the run's supernet and data set.
+        config: The run's configuration.
+        arch: The subnet.
+        path: Target, ending in `.tflite`.
+        options: How to convert.
+
+    Returns:
+        Facts about the model, see `ship`.
+
+    Raises:
+        InputError: If the model does not pass the gate; nothing is written then.
+    """
+    announce("calibrating batch normalization, converting, checking on the test images")
+    evaluator.calibrate(arch)
+    subnet = extract_subnet(evaluator.supernet, arch)
+    return ship(subnet, arch, path, options, data_of_run(evaluator, config, arch, options))
+
+
+def export_all(
+    archs: Mapping[str, Arch],
+    export_one: Callable[[Arch, str], dict[str, Any]],
+    on_exported: Callable[[dict[str, Any]], None],
+) -> list[str]:
+    """Export several subnets; one that cannot be exported does not keep the others from it.
+
+    Args:
+        archs: The subnets, by the path that each is written to.
+        export_one: Exports a subnet to a path and returns facts about the model.
+        on_exported: Called with the facts after each that was written.
+
+    Returns:
+        What keeps the others from being written, in words.
+    """
+    faults = []
+    with progress_bar(len(archs), "export", "network") as bar:
+        for path, arch in archs.items():
+            try:
+                on_exported(export_one(arch, path))
+            except (InputError, OSError) as error:
+                faults.append(f"{path}: {error}")
+            bar.update()
+    return faults
+
+
+def export_model(
+    subnet: keras.Model, arch: Arch, path: str | Path, options: ExportOptions, source: ImageSource | None = None
+) -> dict[str, Any]:
+    """Convert and write a plain Keras subnet that no training run belongs to, such as an imported one.
+
+    Args:
+        subnet: The network, see `load_subnet`.
+        arch: What it is.
+        path: Target, ending in `.tflite`.
+        options: How to convert.
+        source: Images of the model's classes: training images set the ranges of int8,
+            test images measure the accuracy. Without them, int8 is not possible and
+            the accuracy is not measured.
+
+    Returns:
+        Facts about the model, see `ship`.
+
+    Raises:
+        InputError: If the data set is missing where it is needed, or has another
+            number of classes.
+    """
+    if source is None:
+        if options.mode.needs_images:
+            raise InputError(
+                f"Expected --dataset with --quantization={options.quantization}: training images set the ranges. "
+                "Received: none."
+            )
+        return ship(subnet, arch, path, options, ExportData(_NORMALIZATION))
+    num_classes = int(subnet.output_shape[-1])
+    if source.num_classes != num_classes:
+        raise InputError(
+            f"Expected the data set {source.name!r} to have the model's {num_classes} classes. "
+            f"Received: {source.num_classes}."
+        )
+    return ship(subnet, arch, path, options, data_of_source(source, arch, options))
 
 
 def _fine_tuning(
@@ -38,112 +163,22 @@ def _fine_tuning(
 ) -> FineTuning:
     """A few epochs of augmented training images, with a progress bar."""
     batch_size = min(batch_size, source.num_examples("train"))
-    length = steps_per_epoch(source, batch_size)
-    num_steps = options.qat_epochs * length
+    epoch_length = steps_per_epoch(source, batch_size)
+    num_steps = options.qat_epochs * epoch_length
 
     def batches() -> Iterator[tuple[Any, Any]]:
         with progress_bar(num_steps, "fine-tuning", "step") as bar:
             for epoch in range(options.qat_epochs):
-                for batch in train_batches(
+                batches_of_epoch = train_batches(
                     source,
                     batch_size=batch_size,
                     epoch=epoch,
                     seed=0,
-                    image_sizes=[image_size] * length,
+                    image_sizes=[image_size] * epoch_length,
                     augmentation=augmentation,
-                ):
+                )
+                for batch in batches_of_epoch:
                     yield batch
                     bar.update()
 
     return FineTuning(batches, num_steps, options.qat_learning_rate)
-
-
-def ship_subnet(workdir: Workdir, arch: Arch, path: str | Path, options: ExportOptions) -> dict[str, Any]:
-    """Calibrate, cut out, convert, check on the test images and write; see `ship`."""
-    evaluator = workdir.evaluator
-    announce("calibrating batch normalization, converting, checking on the test images")
-    evaluator.calibrate(arch)
-    subnet = extract_subnet(workdir.supernet, arch)
-    return ship(subnet, arch, path, options, export_data(workdir, arch, options))
-
-
-def ship_subnets(
-    workdir: Workdir,
-    archs: Mapping[str, Arch],
-    options: ExportOptions,
-    on_shipped: Callable[[dict[str, Any]], None],
-) -> list[str]:
-    """Ship several subnets; one that cannot be shipped does not keep the others from it.
-
-    Args:
-        workdir: The run.
-        archs: The subnets, by the path that each is written to.
-        options: See `ship`.
-        on_shipped: Called with what `ship` returns, after each that was written.
-
-    Returns:
-        What keeps the others from being written, in words.
-
-    Raises:
-        InputError: If the run itself is at fault, such as its data set.
-    """
-    workdir.evaluator  # noqa: B018 -- loads the run: what it lacks, each subnet would
-    faults = []
-    with progress_bar(len(archs), "export", "network") as bar:
-        for path, arch in archs.items():
-            try:
-                on_shipped(ship_subnet(workdir, arch, path, options))
-            except (InputError, OSError) as error:
-                faults.append(f"{path}: {error}")
-            bar.update()
-    return faults
-
-
-def ship_model(
-    model_path: str | Path,
-    path: str | Path,
-    options: ExportOptions,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-) -> dict[str, Any]:
-    """Convert and write a plain Keras subnet that no training run belongs to, such as an imported one; see `ship`.
-
-    Args:
-        model_path: The `.keras` file.
-        path: Target, ending in `.tflite`.
-        options: See `ship`.
-        dataset: Data set of the model's classes, whose training images set the
-            ranges of int8 and whose test images measure the accuracy; without
-            one, int8 is not possible and the accuracy is not measured.
-        data_dir: See `open_source`.
-
-    Raises:
-        InputError: If the model cannot be read, or the data set is missing where
-            it is needed or has another number of classes.
-    """
-    announce("converting")
-    subnet, arch = load_subnet(model_path)
-    if dataset is None:
-        if options.mode.needs_images:
-            raise InputError(
-                f"Expected --dataset with --quantization={options.quantization}: training images set the ranges. "
-                "Received: none."
-            )
-        return ship(subnet, arch, path, options, ExportData((IMAGE_MEAN, IMAGE_STD)))
-    source, num_classes = open_source(dataset, data_dir), int(subnet.output_shape[-1])
-    if source.num_classes != num_classes:
-        raise InputError(
-            f"Expected the data set {source.name!r} to have the model's {num_classes} classes. "
-            f"Received: {source.num_classes}."
-        )
-    augmentation = "imagenet"
-    crop_fraction = get_augmentation(augmentation).eval_crop_fraction
-    images: dict[str, Any] = {"image_size": arch.image_size, "batch_size": 32, "crop_fraction": crop_fraction}
-    data = ExportData(
-        (IMAGE_MEAN, IMAGE_STD),
-        source.class_names,
-        lambda: calibration_batches(source, num_images=options.num_representative_images, seed=0, **images),
-        lambda: eval_batches(source, "test", **images),
-        functools.partial(_fine_tuning, source, arch.image_size, images["batch_size"], augmentation),
-    )
-    return ship(subnet, arch, path, options, data)

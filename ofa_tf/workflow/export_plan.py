@@ -9,15 +9,15 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.run import Run
 
 
-def plan_exports(workdir: Workdir, arch_texts: Sequence[str], output: str) -> dict[str, Arch]:
+def plan_exports(run: Run, arch_texts: Sequence[str], output: str) -> dict[str, Arch]:
     """The archs to export, by the paths of their models.
 
     Args:
-        workdir: The run.
-        arch_texts: What names archs, see `Workdir.parse_archs`.
+        run: The run.
+        arch_texts: What names archs, see `Run.parse_archs`.
         output: The file to write; of several archs, the folder.
 
     Raises:
@@ -26,7 +26,7 @@ def plan_exports(workdir: Workdir, arch_texts: Sequence[str], output: str) -> di
     """
     named: list[tuple[str, Arch]] = []
     for text in arch_texts:
-        named += workdir.parse_archs(text).items()
+        named += run.parse_archs(text).items()
     if len(named) == 1:
         ((_, arch),) = named
         archs = {output: arch}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from ofa_tf.base import files
@@ -17,10 +18,11 @@ from ofa_tf.devices.benchmark_results import save_benchmark
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.networks.extraction import extract_subnet
+from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR
-from ofa_tf.space import costs
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.shipping.gate import Reference
 from ofa_tf.tflite.shipping.ship import ship
@@ -28,9 +30,18 @@ from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
 from ofa_tf.training.progressive_shrinking import train
-from ofa_tf.workflow.export import export_data
-from ofa_tf.workflow.pipeline import Limits, measure_accuracies, measure_latencies, search_under
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.export import data_of_run
+from ofa_tf.workflow.latency import held_out_report
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
+from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.search import SearchSettings
+
+_BENCHMARK_SETTINGS = BenchmarkSettings(rounds=30, min_time_s=5.0)
+# The models of each network: the quantization, and the keys of its facts in a row of the summary.
+_MODELS = (
+    ("none", "float", {"size_bytes": "size_bytes", "latency_ms": "latency_ms"}),
+    ("int8", "int8", {"size_bytes": "int8_size_bytes", "latency_ms": "int8_latency_ms"}),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +57,9 @@ class QuickstartSettings:
             (0) and the largest (1) subnet's predicted latency, on a logarithmic
             scale.
         max_accuracy_drop: See `ExportOptions`.
+
+    Raises:
+        InputError: If a number is too small for what comes after the training.
     """
 
     num_archs: int = 32
@@ -56,9 +70,26 @@ class QuickstartSettings:
     max_accuracy_drop: float = 0.01
 
     def __post_init__(self) -> None:
-        for name, minimum in (("num_archs", MIN_ARCHS_FOR_PREDICTOR), ("num_networks", MIN_ARCHS_FOR_EXPONENT)):
-            if getattr(self, name) < minimum:
-                raise InputError(f"Expected `{name}` to be at least {minimum}. Received: {name}={getattr(self, name)}.")
+        smallest = {"num_archs": MIN_ARCHS_FOR_PREDICTOR, "num_networks": MIN_ARCHS_FOR_EXPONENT}
+        for name, minimum in smallest.items():
+            number = getattr(self, name)
+            if number < minimum:
+                raise InputError(f"Expected `{name}` to be at least {minimum}. Received: {name}={number}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Candidate:
+    """A network of the final table.
+
+    Args:
+        name: Name of its row.
+        arch: What it is.
+        budget_ms: Latency budget that it was found for, if any.
+    """
+
+    name: str
+    arch: Arch
+    budget_ms: float | None = None
 
 
 def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSettings | None = None) -> dict[str, Any]:
@@ -80,129 +111,144 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
     seconds: dict[str, float] = {}
 
     with _timed(seconds, "train"):
-        evaluator = train(config, PHASES, resume=True).evaluator
-    workdir = Workdir(config.workdir, evaluator)
+        trained = train(config, PHASES, resume=True)
+    run = Run(config.workdir, trained.evaluator)
     with _timed(seconds, "accuracy_table"):
-        measure_accuracies(workdir, settings.num_archs, config.seed)
+        run.build_accuracy_table(settings.num_archs, config.seed)
     with _timed(seconds, "latency_table"):
-        latency_report = measure_latencies(
-            workdir,
-            device,
-            num_networks=settings.num_networks,
-            num_held_out=settings.num_networks // 2,
-            seed=config.seed,
-        )
+        table = run.build_latency_table(device, _latency_settings(settings, config.seed))
     with _timed(seconds, "search"):
-        candidates = _find_candidates(workdir, device, settings, config.seed)
+        candidates = _find_candidates(run, device.id, settings)
     with _timed(seconds, "plain_keras_net"):
-        plain_arch = _plain_arch(workdir)
-        num_epochs = sum(phase.epochs for phase in config.phases.values())
-        plain = train_baseline(config, workdir.source, workdir.space, plain_arch, num_epochs)
+        plain = _Candidate("plain_keras", _plain_arch(run.space))
+        plain_model = _train_plain(run, plain.arch)
     with _timed(seconds, "export"):
-        networks = []
-        for name, (arch, budget_ms) in candidates.items():
-            workdir.evaluator.calibrate(arch)
-            networks.append(_Network(name, arch, budget_ms, extract_subnet(workdir.supernet, arch)))
-        networks.append(_Network("plain_keras", plain_arch, None, plain))
-        with progress_bar(len(networks), "export", "network") as bar:
-            rows = []
-            for network in networks:
-                rows.append(_ship_row(workdir, network, device, settings.max_accuracy_drop))
-                bar.update()
+        rows = _export_all(run, device.id, candidates, (plain, plain_model), settings)
     with _timed(seconds, "benchmark"):
-        _measure_rows(workdir, device, rows)
+        _measure_rows(run.path, device, rows)
     summary = {
         "rows": rows,
         "seconds": seconds,
         "peak_ram_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "latency_model": latency_report,
+        "latency_model": held_out_report(table),
         "device": device.describe().to_dict(),
     }
-    files.write_json(workdir.path / "summary.json", "summary", summary)
+    files.write_json(run.path / "summary.json", "summary", summary)
     return summary
 
 
-@dataclasses.dataclass(frozen=True)
-class _Network:
-    name: str
-    arch: Arch
-    budget_ms: float | None
-    model: Any
+def _latency_settings(settings: QuickstartSettings, seed: int) -> LatencyTableSettings:
+    return LatencyTableSettings(num_networks=settings.num_networks, num_held_out=settings.num_networks // 2, seed=seed)
 
 
-def _find_candidates(
-    workdir: Workdir, device: Device, settings: QuickstartSettings, seed: int
-) -> dict[str, tuple[Arch, float | None]]:
-    """Arch and latency budget of the found subnets and of the largest one, by name."""
-    space, model = workdir.space, workdir.latency_model(device.id)
-    smallest_ms, largest_ms = (float(model.predict(arch)) for arch in (space.smallest(), space.largest()))
-    evolution = EvolutionSettings(num_generations=settings.num_generations)
-    candidates: dict[str, tuple[Arch, float | None]] = {}
-    for index, fraction in enumerate(settings.budget_fractions):
-        budget_ms = float(np.ceil(1000 * smallest_ms * (largest_ms / smallest_ms) ** fraction) / 1000)
-        found = search_under(
-            workdir,
-            Limits(latency_ms=budget_ms),
-            device.id,
-            settings=evolution,
-            num_finalists=settings.num_finalists,
-            seed=seed,
-        )
-        name = f"found_{index + 1}"
-        found.arch.save(workdir.path / "archs" / f"{name}.json", found.notes())
-        candidates[name] = (found.arch, budget_ms)
-    candidates["largest"] = (space.largest(), None)
+def _find_candidates(run: Run, device_id: str, settings: QuickstartSettings) -> list[_Candidate]:
+    """The subnets found for the budgets, and the largest one."""
+    search_settings = SearchSettings(
+        evolution=EvolutionSettings(num_generations=settings.num_generations),
+        num_finalists=settings.num_finalists,
+        seed=run.config.seed,
+    )
+    candidates = []
+    for number, budget_ms in enumerate(_budgets_ms(run, device_id, settings.budget_fractions), start=1):
+        found = run.search(Limits(latency_ms=budget_ms), device_id, search_settings)
+        name = f"found_{number}"
+        found.arch.save(run.path / "archs" / f"{name}.json", found.notes())
+        candidates.append(_Candidate(name, found.arch, budget_ms))
+    candidates.append(_Candidate("largest", run.space.largest()))
     return candidates
 
 
-def _plain_arch(workdir: Workdir) -> Arch:
+def _budgets_ms(run: Run, device_id: str, fractions: tuple[float, ...]) -> list[float]:
+    """Latencies between those of the smallest and the largest subnet, rounded up to microseconds."""
+    model = run.latency_model(device_id)
+    smallest_ms = float(model.predict(run.space.smallest()))
+    largest_ms = float(model.predict(run.space.largest()))
+    budgets_ms = []
+    for fraction in fractions:
+        budget_ms = smallest_ms * (largest_ms / smallest_ms) ** fraction
+        budgets_ms.append(float(np.ceil(1000 * budget_ms) / 1000))
+    return budgets_ms
+
+
+def _plain_arch(space: SearchSpace) -> Arch:
     """The middle kernel size, expand ratio and image size, in the smallest depth.
 
     In the MobileNetV3 spaces that makes 11 blocks, as many as MobileNetV3-Small has.
     """
-    space = workdir.space
     genes = (space.gene_counts - 1) // 2
     genes[space.depth_genes] = 0
     return space.decode_one(genes)
 
 
-def _ship_row(workdir: Workdir, network: _Network, device: Device, max_accuracy_drop: float) -> dict[str, Any]:
-    arch, space = network.arch, workdir.space
+def _train_plain(run: Run, arch: Arch) -> keras.Model:
+    num_epochs = sum(phase.epochs for phase in run.config.phases.values())
+    return train_baseline(run.config, run.source, run.space, arch, num_epochs)
+
+
+def _export_all(
+    run: Run,
+    device_id: str,
+    candidates: list[_Candidate],
+    plain: tuple[_Candidate, keras.Model],
+    settings: QuickstartSettings,
+) -> list[dict[str, Any]]:
+    """Export all networks; one row of the summary each."""
+    networks = []
+    for candidate in candidates:
+        run.evaluator.calibrate(candidate.arch)
+        networks.append((candidate, extract_subnet(run.supernet, candidate.arch)))
+    networks.append(plain)
+    rows = []
+    with progress_bar(len(networks), "export", "network") as bar:
+        for candidate, model in networks:
+            rows.append(_export(run, device_id, candidate, model, settings.max_accuracy_drop))
+            bar.update()
+    return rows
+
+
+def _export(
+    run: Run, device_id: str, candidate: _Candidate, network: keras.Model, max_accuracy_drop: float
+) -> dict[str, Any]:
+    """Export a network in float and int8; the facts about both are a row of the summary."""
+    arch = candidate.arch
     options = ExportOptions(max_accuracy_drop=max_accuracy_drop)
-    data = export_data(workdir, arch, options)
-    reference = Reference.measure(network.model, data.held_out(arch))
+    data = data_of_run(run.evaluator, run.config, arch, options)
+    reference = Reference.measure(network, data.held_out(arch))
     row: dict[str, Any] = {
-        "name": network.name,
+        "name": candidate.name,
         "arch": arch.to_dict(),
         "image_size": arch.image_size,
-        "budget_ms": network.budget_ms,
-        "predicted_latency_ms": workdir.latency_model(device.id).predict(arch),
-        "num_macs": costs.num_macs(space, arch, workdir.supernet.num_classes),
-        "num_params": costs.num_params(space, arch, workdir.supernet.num_classes),
+        "budget_ms": candidate.budget_ms,
+        "predicted_latency_ms": run.latency_model(device_id).predict(arch),
     }
-    for quantization, prefix, suffix in (("none", "", "float"), ("int8", "int8_", "int8")):
-        path = workdir.path / "models" / f"{network.name}_{suffix}.tflite"
-        shipped = ship(
-            network.model, arch, path, dataclasses.replace(options, quantization=quantization), data, reference
-        )
-        row[f"{prefix}size_bytes"] = shipped["size_bytes"]
-        row[f"{suffix}_top1"] = shipped["top1"]
-        row[f"tflite_{suffix}"] = shipped["path"]
+    for quantization, kind, keys in _MODELS:
+        path = run.path / "models" / f"{candidate.name}_{kind}.tflite"
+        options_of_kind = dataclasses.replace(options, quantization=quantization)
+        shipped = ship(network, arch, path, options_of_kind, data, reference)
+        row["num_macs"] = shipped["num_macs"]
+        row["num_params"] = shipped["num_params"]
+        row[keys["size_bytes"]] = shipped["size_bytes"]
+        row[f"{kind}_top1"] = shipped["top1"]
+        row[f"tflite_{kind}"] = shipped["path"]
     return row
 
 
-def _measure_rows(workdir: Workdir, device: Device, rows: list[dict[str, Any]]) -> None:
-    keys = [(row, key) for row in rows for key in ("float", "int8")]
-    models = [BenchmarkModel(f"{row['name']}_{key}", Path(row[f"tflite_{key}"])) for row, key in keys]
-    settings = BenchmarkSettings(rounds=30, min_time_s=5.0)
+def _measure_rows(workdir: Path, device: Device, rows: list[dict[str, Any]]) -> None:
+    """Measure the models of all rows in turns, and add their latencies to the rows."""
+    places = []
+    models = []
+    for row in rows:
+        for _, kind, keys in _MODELS:
+            places.append((row, keys["latency_ms"]))
+            models.append(BenchmarkModel(f"{row['name']}_{kind}", Path(row[f"tflite_{kind}"])))
     with progress_bar(1, f"benchmark on {device.id}", "step") as bar:
-        measurements = device.measure(models, settings, on_progress(bar))
+        measurements = device.measure(models, _BENCHMARK_SETTINGS, on_progress(bar))
     failed = [f"{measurement.model}: {measurement.error}" for measurement in measurements if measurement.error]
     if failed:
         raise InputError(f"Expected all models to run on {device.id}. Received: {'; '.join(failed)}.")
-    for (row, key), measurement in zip(keys, measurements, strict=True):
-        row["latency_ms" if key == "float" else "int8_latency_ms"] = measurement.latency_ms
-    save_benchmark(workdir.path / "benchmark.json", measurements, settings)
+    for (row, key), measurement in zip(places, measurements, strict=True):
+        row[key] = measurement.latency_ms
+    save_benchmark(workdir / "benchmark.json", measurements, _BENCHMARK_SETTINGS)
 
 
 @contextlib.contextmanager

@@ -1,52 +1,12 @@
 """A latency table made of a formula."""
 
-import dataclasses
-from collections.abc import Sequence
-
 import pytest
 
-from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
-from ofa_tf.devices.device_facts import DeviceFacts
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.table_builder import build_latency_table
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
-
-
-class FormulaDevice:
-    """Measures nothing: a latency follows from the name and the input size of a model."""
-
-    id = "formula"
-
-    def __init__(self, failing: str = "") -> None:
-        self.failing = failing
-        self.models: list[BenchmarkModel] = []
-        self.settings: BenchmarkSettings | None = None
-
-    def describe(self) -> DeviceFacts:
-        return DeviceFacts(device=self.id, abi="paper")
-
-    def measure(
-        self, models: Sequence[BenchmarkModel], settings: BenchmarkSettings, on_progress: Progress | None = None
-    ) -> list[Measurement]:
-        self.models += models
-        self.settings = settings
-        if on_progress is not None:
-            on_progress(1, 1)
-        device = dataclasses.replace(self.describe(), num_threads=settings.num_threads).to_dict()
-        return [self._measure(model, device) for model in models]
-
-    def _measure(self, model: BenchmarkModel, device: dict) -> Measurement:
-        if self.failing and model.name.startswith(self.failing):
-            return Measurement(model.name, None, device=device, error="it broke")
-        return Measurement(
-            model.name, 0.25 + self.piece_ms(model.name.split("@")[0], model.input_shape[1]), device=device
-        )
-
-    @staticmethod
-    def piece_ms(key: str, size: int) -> float:
-        """Linear in the number of pixels, and different for each piece."""
-        return 0.0 if key == "overhead" else (1 + sum(map(ord, key)) % 97) * 1e-3 + 1e-5 * len(key) * size**2
+from tests.support.formula_device import FormulaDevice, piece_models
 
 
 @pytest.fixture
@@ -61,4 +21,4 @@ def formula_device() -> FormulaDevice:
 
 @pytest.fixture
 def table(space: SearchSpace, formula_device: FormulaDevice) -> LatencyTable:
-    return build_latency_table(space, formula_device, lambda piece, size: b"", num_classes=10)
+    return build_latency_table(piece_models(space, 10), formula_device)

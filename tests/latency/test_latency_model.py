@@ -13,6 +13,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.rounding import out_size
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
+from tests.support.formula_device import piece_models
 
 
 def _slow_sum(space: SearchSpace, table: LatencyTable, arch: Arch) -> float:
@@ -27,7 +28,7 @@ def _slow_sum(space: SearchSpace, table: LatencyTable, arch: Arch) -> float:
 @pytest.mark.parametrize("name", ["mobilenet_v3_tiny", "mobilenet_v3_w1.0", "proxyless_w1.3", "resnet50d"])
 def test_prediction_is_a_power_of_the_sum_over_the_parts(name: str, formula_device: Any) -> None:
     space = get_search_space(name)
-    table = build_latency_table(space, formula_device, lambda piece, size: b"", 10)
+    table = build_latency_table(piece_models(space, 10), formula_device)
     genes = space.sample_genes(np.random.default_rng(0), 40)
     model = LatencyModel(space, table, scale=1.25, exponent=1.1)
     expected = [1.25 * _slow_sum(space, table, arch) ** 1.1 for arch in space.decode(genes)]
@@ -104,7 +105,7 @@ def test_table_of_another_space_is_refused(table: LatencyTable) -> None:
 
 
 def test_image_size_outside_the_measured_range_is_refused(space: SearchSpace, formula_device: Any) -> None:
-    table = build_latency_table(space, formula_device, lambda piece, size: b"", 10, image_sizes=[28, 36])
+    table = build_latency_table(piece_models(space, 10), formula_device, image_sizes=[28, 36])
     model = LatencyModel(space, table)
     assert model.predict(space.largest(32)) > 0
     with pytest.raises(InputError, match=r"measured range 28\.\.36. Received: 40"):

@@ -15,6 +15,7 @@ from ofa_tf.latency.pieces import distinct_pieces
 from ofa_tf.latency.table_builder import TABLE_SETTINGS, build_latency_table
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
+from tests.support.formula_device import piece_models
 
 W10 = get_search_space("mobilenet_v3_w1.0")
 
@@ -54,7 +55,7 @@ def test_pieces_are_measured_one_run_a_round_and_once_per_size(table: LatencyTab
 
 
 def test_few_of_many_image_sizes_are_measured_and_the_others_interpolated(formula_device: Any) -> None:
-    table = build_latency_table(W10, formula_device, lambda piece, size: b"", 10)
+    table = build_latency_table(piece_models(W10, 10), formula_device)
     assert table.image_sizes == (128, 176, 224)
     for size in (130, 164, 220):
         assert table.latency_ms("stem", size) == pytest.approx(formula_device.piece_ms("stem", size))
@@ -63,7 +64,7 @@ def test_few_of_many_image_sizes_are_measured_and_the_others_interpolated(formul
 def test_progress_reaches_its_end(space: SearchSpace, formula_device: Any) -> None:
     steps: list[tuple[int, int]] = []
     build_latency_table(
-        space, formula_device, lambda piece, size: b"", 10, on_progress=lambda done, total: steps.append((done, total))
+        piece_models(space, 10), formula_device, on_progress=lambda done, total: steps.append((done, total))
     )
     assert steps == sorted(steps)
     assert steps[-1] == (len({model.name for model in formula_device.models}),) * 2
@@ -78,9 +79,7 @@ def test_progress_does_not_run_backwards_when_a_device_repeats(space: SearchSpac
         return measure(models, settings)
 
     formula_device.measure = repeat
-    build_latency_table(
-        space, formula_device, lambda piece, size: b"", 10, on_progress=lambda done, total: steps.append(done)
-    )
+    build_latency_table(piece_models(space, 10), formula_device, on_progress=lambda done, total: steps.append(done))
     assert steps == sorted(steps)
     assert {48, 95} <= set(steps)  # half of a part; all but what is not kept yet
 
@@ -88,7 +87,7 @@ def test_progress_does_not_run_backwards_when_a_device_repeats(space: SearchSpac
 def test_a_failing_piece_is_named(space: SearchSpace, formula_device: Any) -> None:
     formula_device.failing = "head"
     with pytest.raises(InputError, match=r"device 'formula'. Received: head_in80@\d: it broke"):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 10)
+        build_latency_table(piece_models(space, 10), formula_device)
 
 
 def test_a_table_whose_device_is_lost_goes_on_where_it_was(
@@ -104,13 +103,13 @@ def test_a_table_whose_device_is_lost_goes_on_where_it_was(
 
     formula_device.measure = lost_in_the_third_part
     with pytest.raises(InputError, match=r"the phone is gone \d+ pieces are kept: the same command goes on"):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+        build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path)
     formula_device.models.clear()
-    assert build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path) == table
+    assert build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path) == table
     assert len(formula_device.models) < 0.6 * sum(len(row) for row in table.entries.values())
     formula_device.models.clear()  # the file stays until the caller has the table in safety: all is known
     longer = dataclasses.replace(TABLE_SETTINGS, time_limit_s=1e4)
-    again = build_latency_table(space, formula_device, lambda piece, size: b"", 10, settings=longer, part_path=path)
+    again = build_latency_table(piece_models(space, 10), formula_device, settings=longer, unfinished_path=path)
     assert again.entries == table.entries
     assert not formula_device.models
 
@@ -129,7 +128,7 @@ def test_a_part_whose_anchors_did_not_run_is_not_taken_over(
 
     formula_device.measure = loses_its_anchors
     with pytest.raises(InputError, match=r"none of its anchors ran: no time \(and \d+ more failures\)"):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 10)
+        build_latency_table(piece_models(space, 10), formula_device)
 
 
 def test_a_device_that_is_slower_the_next_day_gives_the_same_table(
@@ -145,7 +144,7 @@ def test_a_device_that_is_slower_the_next_day_gives_the_same_table(
         ]
 
     formula_device.measure = ever_slower
-    slower = build_latency_table(space, formula_device, lambda piece, size: b"", 10)
+    slower = build_latency_table(piece_models(space, 10), formula_device)
     assert len(calls) > 2
     for key, row in table.entries.items():
         assert slower.entries[key] == pytest.approx({size: 1.1 * latency_ms for size, latency_ms in row.items()})
@@ -155,7 +154,7 @@ def _interrupted(space: SearchSpace, device: Any, path: Path) -> None:
     """Leaves a part of a table, without the pieces that fail."""
     device.failing = "head"
     with pytest.raises(InputError, match="it broke"):
-        build_latency_table(space, device, lambda piece, size: b"", 10, part_path=path)
+        build_latency_table(piece_models(space, 10), device, unfinished_path=path)
     device.failing = ""
     device.models.clear()
 
@@ -165,7 +164,7 @@ def test_a_piece_that_failed_is_measured_by_the_next_call(
 ) -> None:
     path = tmp_path / "table.part.json"
     _interrupted(space, formula_device, path)
-    assert build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path) == table
+    assert build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path) == table
     names = {model.name.split("@")[0] for model in formula_device.models}
     assert "head_in80" in names
     assert len(formula_device.models) < 40  # what failed, and some others to know the pace
@@ -181,21 +180,21 @@ def test_a_part_of_other_circumstances_is_refused_and_kept(
         InputError,
         match=r"^Expected .*same circumstances. Received: num_classes=10 \(now 11\). Delete it to begin again, or name",
     ):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 11, part_path=path)
+        build_latency_table(piece_models(space, 11), formula_device, unfinished_path=path)
     formula_device.describe = lambda: DeviceFacts(device="formula", abi="stone")
     with pytest.raises(InputError, match=r"^Expected .*Received: device.abi='paper' \(now 'stone'\). Delete it"):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+        build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path)
     assert path.read_bytes() == before
     formula_device.describe = lambda: DeviceFacts(device="formula", abi="paper", cpu_mask="f")
     with pytest.raises(InputError, match=r"^Expected .*Received: device.cpu_mask=None \(now 'f'\). Delete it"):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+        build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path)
     # An older part knows nothing of it, but None was asked for then, too; and it tells how the device was reached.
     document = json.loads(before)
     document["facts"]["device"]["device"] = "formula"
     del document["facts"]["device"]["cpu_mask"]
     path.write_text(json.dumps(document))
     formula_device.describe = lambda: DeviceFacts(device="formula", abi="paper")
-    build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+    build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path)
 
 
 def test_the_part_of_a_phone_is_continued_however_it_is_reached(
@@ -206,11 +205,11 @@ def test_the_part_of_a_phone_is_continued_however_it_is_reached(
     formula_device.describe = lambda: DeviceFacts(device="adb:192.0.2.7:5555", serial="192.0.2.7:5555", **facts)
     _interrupted(space, formula_device, path)
     formula_device.describe = lambda: DeviceFacts(device="adb", serial="ABC", **facts)
-    found = build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+    found = build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path)
     assert found.entries == table.entries
     formula_device.describe = lambda: DeviceFacts(device="adb", serial="ABC", **(facts | {"hardware_serial": "124"}))
     with pytest.raises(InputError, match=r"Received: device.hardware_serial='123' \(now '124'\)"):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+        build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path)
 
 
 @pytest.mark.parametrize("latencies", ['[["stem", 24]]', '[["stem", "x", 1]]', "7"])
@@ -220,7 +219,7 @@ def test_a_damaged_part_is_named(space: SearchSpace, formula_device: Any, tmp_pa
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "latencies_ms": json.loads(latencies)}))
     with pytest.raises(InputError, match=r"part.json to hold latencies of pieces. Received: .*Delete it to begin"):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+        build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path)
 
 
 @pytest.mark.parametrize("facts", [7, {}, {"device": 7}])
@@ -233,7 +232,7 @@ def test_a_part_with_damaged_facts_is_named(
     changed = {**document["facts"], **facts} if isinstance(facts, dict) and facts else facts
     path.write_text(json.dumps({**document, "facts": changed}))
     with pytest.raises(InputError, match=r"part.json to hold latencies of pieces. Received: .*Delete it to begin"):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 10, part_path=path)
+        build_latency_table(piece_models(space, 10), formula_device, unfinished_path=path)
 
 
 def test_doubtful_pieces_and_the_conditions_of_each_part_are_named_in_the_table(
@@ -250,7 +249,7 @@ def test_doubtful_pieces_and_the_conditions_of_each_part_are_named_in_the_table(
         ]
 
     formula_device.measure = measure_on_a_phone
-    table = build_latency_table(space, formula_device, lambda piece, size: b"", 10)
+    table = build_latency_table(piece_models(space, 10), formula_device)
     assert table.doubts == {"stem@32": "it was hot"}
     assert [condition["before"]["battery_celsius"] for condition in table.conditions] == [0, 2, 4]
     assert not {"before", "after"} & set(table.device)
@@ -259,7 +258,7 @@ def test_doubtful_pieces_and_the_conditions_of_each_part_are_named_in_the_table(
 
 
 def test_sizes_outside_the_measured_range_are_refused(space: SearchSpace, formula_device: Any) -> None:
-    table = build_latency_table(space, formula_device, lambda piece, size: b"", 10, image_sizes=[36, 28])
+    table = build_latency_table(piece_models(space, 10), formula_device, image_sizes=[36, 28])
     assert table.image_sizes == (28, 36)
     with pytest.raises(InputError, match=r"measured range 28\.\.36. Received: 40"):
         table.check_image_size(40)
@@ -268,7 +267,7 @@ def test_sizes_outside_the_measured_range_are_refused(space: SearchSpace, formul
     with pytest.raises(InputError, match=r"latency table of mobilenet_v3_tiny. Received: 'k9'"):
         table.latency_ms("k9", 24)
     with pytest.raises(InputError, match=r"Received: \[0\]"):
-        build_latency_table(space, formula_device, lambda piece, size: b"", 10, image_sizes=[0])
+        build_latency_table(piece_models(space, 10), formula_device, image_sizes=[0])
 
 
 def test_table_survives_the_file(table: LatencyTable, space: SearchSpace, tmp_path: Path) -> None:

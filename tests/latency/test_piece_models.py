@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.latency.piece_models import block_model_converter, build_piece
+from ofa_tf.latency.piece_models import build_piece, make_piece_models
 from ofa_tf.latency.pieces import OVERHEAD, Piece
 from ofa_tf.space.blocks.bottleneck import Bottleneck
 from ofa_tf.space.blocks.deep_stem import DeepStem
@@ -63,7 +63,7 @@ def test_resized_piece_equals_piece_of_fixed_size(piece: Piece) -> None:
 @pytest.mark.parametrize("kernel", [1, 2])
 def test_int8_piece_takes_int8_at_any_size(kernel: int) -> None:
     piece = _piece(4, kernel)
-    model = block_model_converter(SPACE, 10, "int8")(piece, 11)
+    model = make_piece_models(SPACE, 10, "int8").convert(piece, 11)
     output, parts = _run(model, np.zeros((1, 11, 11, piece.in_channels), np.int8))
     assert (output.dtype, output.shape[:3], parts) == (np.int8, (1, 6, 6), 1)
 
@@ -74,14 +74,14 @@ _STEM, _FIRST, _HEAD = (Piece.of_part(SPACE.parts[index].largest) for index in (
 @pytest.mark.parametrize("piece", [_STEM, _FIRST, _piece(4, 1), _piece(5, 0), _HEAD], ids=lambda p: p.key)
 def test_int8_pieces_have_no_operator_that_the_delegate_leaves(piece: Piece) -> None:
     # Who runs what is the same at 1 pixel, the size before it is set, for kernels that are not split.
-    delegation = inspect_delegation(block_model_converter(SPACE, 10, "int8")(piece, 12))
+    delegation = inspect_delegation(make_piece_models(SPACE, 10, "int8").convert(piece, 12))
     assert (delegation.num_partitions, delegation.undelegated) == (1, {})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 @pytest.mark.parametrize("piece", [_piece(4, 2), _piece(5, 2)], ids=lambda p: p.key)
 def test_large_kernels_run_on_the_smallest_images(piece: Piece, size: int) -> None:
-    content = block_model_converter(SPACE, 10)(piece, size)
+    content = make_piece_models(SPACE, 10).convert(piece, size)
     values = np.random.default_rng(size).standard_normal((1, size, size, piece.in_channels), dtype=np.float32)
     output, parts = _run(content, values)
     assert parts == 1
@@ -89,9 +89,9 @@ def test_large_kernels_run_on_the_smallest_images(piece: Piece, size: int) -> No
 
 
 def test_a_piece_is_converted_once_for_all_sizes_that_need_no_model_of_their_own() -> None:
-    converter, piece = block_model_converter(SPACE, 10), _piece(4, 2)
-    assert converter(piece, 9) is converter(piece, 4)
-    assert converter(piece, 3) != converter(piece, 4)
+    models, piece = make_piece_models(SPACE, 10), _piece(4, 2)
+    assert models.convert(piece, 9) is models.convert(piece, 4)
+    assert models.convert(piece, 3) != models.convert(piece, 4)
 
 
 def test_overhead_piece_does_next_to_nothing() -> None:
@@ -102,6 +102,6 @@ def test_overhead_piece_does_next_to_nothing() -> None:
 
 def test_an_unknown_precision_is_named() -> None:
     with pytest.raises(InputError, match=r"'float32', 'int8'.*Received: precision='int4'"):
-        block_model_converter(SPACE, 10, "int4")
+        make_piece_models(SPACE, 10, "int4")
     with pytest.raises(InputError, match=r"num_classes=0"):
-        block_model_converter(SPACE, 0)
+        make_piece_models(SPACE, 0)

@@ -21,9 +21,8 @@ from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASE_NAMES, select_phases
 from ofa_tf.training.progressive_shrinking import train
-from ofa_tf.workflow.export import ship_subnet
-from ofa_tf.workflow.pipeline import measure_accuracies, search_under
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.search import SearchSettings
 from tests.support.images import write_class_folders
 from tests.support.networks import archs, assert_close, images, randomize
 from tests.support.spaces import BOTTLENECKS
@@ -104,12 +103,13 @@ def test_it_is_trained_searched_and_shipped(tmp_path: Path) -> None:
         batch_size=16,
         num_calibration_images=32,
     )
-    workdir = Workdir(config.workdir, train(config, select_phases("all")).evaluator)
-    measure_accuracies(workdir, 10)
+    run = Run(config.workdir, train(config, select_phases("all")).evaluator)
+    run.build_accuracy_table(10)
     limit = num_macs(BOTTLENECKS, BOTTLENECKS.largest(), 2) / 2
-    found = search_under(workdir, Limits(macs=limit), settings=EvolutionSettings(20, 10), num_finalists=0)
+    settings = SearchSettings(evolution=EvolutionSettings(20, 10), num_finalists=0)
+    found = run.search(Limits(macs=limit), settings=settings)
     assert found.costs["macs"] <= limit
     path = tmp_path / "model.tflite"
-    ship_subnet(workdir, found.arch, path, ExportOptions("int8", max_accuracy_drop=1.0))
+    run.export(found.arch, path, ExportOptions("int8", max_accuracy_drop=1.0))
     assert TFLiteModel(path).image_size == found.arch.image_size
     assert load_sidecar(path)["num_params"] == num_params(BOTTLENECKS, found.arch, 2)

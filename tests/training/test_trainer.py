@@ -22,7 +22,7 @@ from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASES, select_phases
 from ofa_tf.training.progressive_shrinking import TrainResult, train
 from ofa_tf.training.trainer import Trainer
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
 
 logging.getLogger("absl").setLevel(logging.ERROR)
@@ -144,7 +144,7 @@ def test_the_evaluator_of_a_training_measures_like_one_of_the_files_it_left(conf
     result = train(short, select_phases("full"))
     assert [phase.name for phase in result.trained] == ["full"]
     assert result.evaluator is not None
-    live, loaded = Workdir(config.workdir, result.evaluator), Workdir(config.workdir)
+    live, loaded = Run(config.workdir, result.evaluator), Run(config.workdir)
     arch = MICRO.smallest()
     images = np.random.default_rng(0).standard_normal((2, arch.image_size, arch.image_size, 3), dtype=np.float32)
     logits = []

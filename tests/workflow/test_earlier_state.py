@@ -24,7 +24,7 @@ from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES
 from ofa_tf.training.progressive_shrinking import train
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.run import Run
 from tests.support.networks import assert_close
 from tests.support.repository import FIXTURES
 from tests.support.spaces import BOTTLENECKS, MICRO
@@ -90,7 +90,7 @@ def test_tables_are_read_and_predict_the_same() -> None:
 
 
 def test_the_accuracy_table_is_of_the_supernet_beside_it() -> None:
-    assert AccuracyTable.load(EARLIER / "accuracy_table.json", MICRO).network == Workdir(EARLIER).network_id
+    assert AccuracyTable.load(EARLIER / "accuracy_table.json", MICRO).network == Run(EARLIER).network_id
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ from ofa_tf.devices.benchmark_results import load_benchmark
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from ofa_tf.latency import table_builder
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.latency.piece_models import block_model_converter
+from ofa_tf.latency.piece_models import make_piece_models
 from ofa_tf.latency.pieces import Piece
 from ofa_tf.latency.table_builder import build_latency_table
 from tests.support.adb_daemon import AdbDaemon
@@ -252,20 +252,24 @@ def test_a_phone_that_is_unplugged_is_waited_for(
 def test_a_table_whose_phone_is_lost_is_continued(
     daemon: AdbDaemon, server: AdbServer, binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_builder, "_PART", 8)
+    monkeypatch.setattr(table_builder, "_BATCH_SIZE", 8)
     monkeypatch.setattr(table_builder, "_NUM_ANCHORS", 2)
-    device, part_path = _device(daemon, binary), tmp_path / "table.part.json"
-    convert = block_model_converter(MICRO, 10)
+    device, unfinished_path = _device(daemon, binary), tmp_path / "table.part.json"
+    models = make_piece_models(MICRO, 10)
     converted: list[str] = []
 
     def build(on_progress: Progress | None = None) -> LatencyTable:
         def convert_piece(piece: Piece, size: int) -> bytes:
             converted.append(f"{piece.key}@{size}")
-            return convert(piece, size)
+            return models.convert(piece, size)
 
         settings = dataclasses.replace(SETTINGS, rounds=1)
         return build_latency_table(
-            MICRO, device, convert_piece, 10, settings=settings, on_progress=on_progress, part_path=part_path
+            dataclasses.replace(models, convert=convert_piece),
+            device,
+            settings=settings,
+            on_progress=on_progress,
+            unfinished_path=unfinished_path,
         )
 
     def lose_the_phone(done: int, total: int) -> None:
@@ -274,7 +278,7 @@ def test_a_table_whose_phone_is_lost_is_continued(
 
     with pytest.raises(PhoneLostError, match="to be ready"):
         build(lose_the_phone)
-    assert part_path.exists()
+    assert unfinished_path.exists()
     first = list(converted)
     daemon.faults.cut_command = None
     daemon.disconnect(seconds=0.01)

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.latency.piece_models import block_model_converter
+from ofa_tf.latency.piece_models import make_piece_models
 from ofa_tf.latency.pieces import distinct_pieces
 from ofa_tf.networks.blocks.part_layer import (
     NetworkSettings,
@@ -234,7 +234,7 @@ def test_each_of_its_networks_has_pieces_of_its_own() -> None:
     assert len(keys) == 6  # both blocks of the first stage are alike
     assert keys <= set(pieces)
     piece, sizes = pieces["fused_s2_in8_mid32_out16"]
-    model = block_model_converter(SPACE, 5)(piece, sizes[0])
+    model = make_piece_models(SPACE, 5).convert(piece, sizes[0])
     assert model[4:8] == b"TFL3"
 
 

@@ -11,20 +11,23 @@ from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.saving import save_supernet
 from ofa_tf.networks.supernet import build_supernet
+from ofa_tf.search.constraints import Limits
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.workflow.workdir import Workdir
+from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
+
+LATENCY = Limits(latency_ms=1)
 
 
 def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
-    workdir = Workdir(tmp_path)
+    run = Run(tmp_path)
     with pytest.raises(InputError, match=r"Train first: python train_main.py"):
-        workdir.check_tables("host")
+        run.check_tables(LATENCY, "host")
     TrainConfig(str(tmp_path)).save()
     with pytest.raises(InputError, match="Expected the device to be host, adb or adb:SERIAL"):
-        workdir.check_tables("moon")
+        run.check_tables(LATENCY, "moon")
     with pytest.raises(InputError) as error:
-        workdir.check_tables("host", "int8")
+        run.check_tables(LATENCY, "host", "int8")
     for part in (
         str(tmp_path / "accuracy_table.json"),
         str(tmp_path / "latency_tables" / "host_int8.json"),
@@ -33,63 +36,63 @@ def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
     ):
         assert part in str(error.value)
 
-    workdir.accuracy_table_path.write_text("{}")
-    workdir.check_tables(None)
+    run.accuracy_table_path.write_text("{}")
+    run.check_tables(Limits(macs=1e6), "host")
     with pytest.raises(InputError, match=re.escape(f"Expected tables at {tmp_path / 'latency_tables'}")) as error:
-        workdir.check_tables("host", "int8")
+        run.check_tables(LATENCY, "host", "int8")
     assert "accuracy" not in str(error.value)
 
 
 def test_archs_are_named_by_file_ends_or_number(tmp_path: Path) -> None:
     TrainConfig(str(tmp_path)).save()
-    workdir = Workdir(tmp_path)
-    space = workdir.space
+    run = Run(tmp_path)
+    space = run.space
     space.smallest().save(tmp_path / "mine.json")
-    assert workdir.parse_archs(str(tmp_path / "mine.json")) == {"mine": space.smallest()}
-    assert workdir.parse_archs("max") == {"max": space.largest()}
-    drawn = workdir.parse_archs("random:3", seed=1)
+    assert run.parse_archs(str(tmp_path / "mine.json")) == {"mine": space.smallest()}
+    assert run.parse_archs("max") == {"max": space.largest()}
+    drawn = run.parse_archs("random:3", seed=1)
     assert list(drawn) == ["random_0", "random_1", "random_2"]
-    assert drawn == workdir.parse_archs("random:3", seed=1) != workdir.parse_archs("random:3", seed=2)
+    assert drawn == run.parse_archs("random:3", seed=1) != run.parse_archs("random:3", seed=2)
     with pytest.raises(
         InputError, match=r"Expected --arch=random:N with a whole number N of at least 1. Received: --arch=random:x"
     ):
-        workdir.parse_archs("random:x")
+        run.parse_archs("random:x")
     with pytest.raises(InputError, match=r"Expected --arch to be an arch JSON file.*Received: --arch=gone.json"):
-        workdir.parse_archs("gone.json")
+        run.parse_archs("gone.json")
 
 
 def test_looking_at_archs_and_tables_does_not_load_tensorflow(tmp_path: Path) -> None:
     TrainConfig(str(tmp_path)).save()
     program = (
-        "import sys; from ofa_tf.workflow.workdir import Workdir; "
-        f"Workdir({str(tmp_path)!r}).parse_archs('min'); sys.exit('tensorflow' in sys.modules)"
+        "import sys; from ofa_tf.workflow.run import Run, open_run; "
+        f"Run({str(tmp_path)!r}).parse_archs('min'); sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_a_latency_table_of_another_computer_is_refused(tmp_path: Path) -> None:
     TrainConfig(str(tmp_path), space=MICRO.name).save()
-    workdir = Workdir(tmp_path)
+    run = Run(tmp_path)
     entries = {"stem": {16: 0.1}}
     here = {**open_device("host").describe().to_dict(), "num_threads": 1}
     there = {**here, "model": "Another CPU"}
     table = LatencyTable(MICRO, 3, "float32", there, {}, MICRO.image_sizes, 0.01, entries)
-    table.save(workdir.latency_table_path("host", "float32"))
+    table.save(run.latency_table_path("host", "float32"))
     with pytest.raises(InputError, match=r"model='Another CPU'\). Received: model=.*tools/build_latency_table.py"):
-        workdir.latency_model("host")
+        run.latency_model("host")
 
 
 def test_a_latency_table_of_models_exported_in_another_way_is_refused(tmp_path: Path) -> None:
     TrainConfig(str(tmp_path), space=MICRO.name).save()
-    workdir = Workdir(tmp_path)
+    run = Run(tmp_path)
     here = {**open_device("host").describe().to_dict(), "num_threads": 1}
     lowering = ("fold_batch_norm",)
     table = LatencyTable(MICRO, 3, "float32", here, {}, MICRO.image_sizes, 0.01, {"stem": {16: 0.1}}, lowering=lowering)
-    table.save(workdir.latency_table_path("host", "float32"))
+    table.save(run.latency_table_path("host", "float32"))
     with pytest.raises(
         InputError, match=r"'split_depthwise'\]. Received: one with \['fold_batch_norm'\]. Build it again"
     ):
-        workdir.latency_model("host")
+        run.latency_model("host")
 
 
 def test_a_latency_table_of_another_device_or_precision_is_refused(tmp_path: Path) -> None:
@@ -97,9 +100,9 @@ def test_a_latency_table_of_another_device_or_precision_is_refused(tmp_path: Pat
     table = LatencyTable(MICRO, 3, "int8", {"device": "adb"}, {}, MICRO.image_sizes, 0.01, {"stem": {16: 0.1}})
     table.save(tmp_path / "gpu.json")
     with pytest.raises(InputError, match=r"gpu.json to be a latency table of adb, float32. Received: one of adb, int8"):
-        Workdir(tmp_path).latency_model("adb", "float32", tmp_path / "gpu.json")
+        Run(tmp_path).latency_model("adb", "float32", tmp_path / "gpu.json")
     with pytest.raises(InputError, match=r"--device=adb --precision=int8 --output=.*none.json"):
-        Workdir(tmp_path).check_tables("adb", "int8", tmp_path / "none.json")
+        Run(tmp_path).check_tables(LATENCY, "adb", "int8", tmp_path / "none.json")
 
 
 def test_a_space_that_changed_since_the_training_is_refused(tmp_path: Path) -> None:
@@ -107,4 +110,4 @@ def test_a_space_that_changed_since_the_training_is_refused(tmp_path: Path) -> N
     save_supernet(build_supernet(changed, 3, seed=0), tmp_path)
     TrainConfig(str(tmp_path), space=MICRO.name).save()
     with pytest.raises(InputError, match=r"of the search space 'micro' as it is now.*Undo the change to the space"):
-        _ = Workdir(tmp_path).supernet
+        _ = Run(tmp_path).supernet

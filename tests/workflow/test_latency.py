@@ -1,42 +1,29 @@
 import contextlib
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices.device import Measurement
 from ofa_tf.devices.host.host_device import HostDevice
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.workflow import pipeline
-from ofa_tf.workflow.quickstart import QuickstartSettings
+from ofa_tf.workflow.latency import check_networks, check_table_path, only_measured
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from tests.support.spaces import MICRO, SMALL
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"num_archs": 9}, "Expected `num_archs` to be at least 10. Received: num_archs=9"),
-        ({"num_networks": 3}, "Expected `num_networks` to be at least 4. Received: num_networks=3"),
-    ],
-)
-def test_a_quickstart_that_would_fail_after_its_training_is_refused_before(settings: dict, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        dataclasses.replace(QuickstartSettings(), **settings)
-
-
-def test_a_negative_number_of_threads_is_refused() -> None:
-    with pytest.raises(InputError, match="Received: intra_op_threads=-1"):
-        configure_tensorflow(-1)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_threads": 2}, "measured with num_threads=2, .* Received: one with 1. Name another file with --output"),
-        ({"precision": "int8"}, "measured with precision='int8', .* Received: one with 'float32'"),
+        (
+            {"settings": LatencyTableSettings(num_threads=2)},
+            "measured with num_threads=2, .* Received: one with 1. Name another file with --output",
+        ),
+        (
+            {"settings": LatencyTableSettings(precision="int8")},
+            "measured with precision='int8', .* Received: one with 'float32'",
+        ),
         ({"device": HostDevice(cpu_mask="1")}, "measured with cpu_mask='1', .* Received: one with None"),
         ({"space": SMALL}, "measured with space='small', .* Received: one with 'micro'"),
     ],
@@ -44,16 +31,14 @@ def test_a_negative_number_of_threads_is_refused() -> None:
 def test_a_latency_table_that_was_measured_in_another_way_is_not_replaced(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    path, given = (
-        tmp_path / "t.json",
-        {"space": MICRO, "device": HostDevice(), "precision": "float32", "num_threads": 1},
-    )
-    pipeline._check_table_path(path, **given)
+    path = tmp_path / "t.json"
+    given: dict[str, Any] = {"space": MICRO, "device": HostDevice(), "settings": LatencyTableSettings()}
+    check_table_path(path, **given)
     device = {**HostDevice().describe().to_dict(), "num_threads": 1}
     LatencyTable(MICRO, 3, "float32", device, {}, (16,), 0.1, {}).save(path)
-    pipeline._check_table_path(path, **given)
+    check_table_path(path, **given)
     with pytest.raises(InputError, match=message):
-        pipeline._check_table_path(path, **{**given, **changes})
+        check_table_path(path, **{**given, **changes})
 
 
 @pytest.mark.parametrize(
@@ -75,18 +60,18 @@ def test_a_path_that_is_no_latency_table_s_is_refused_before_all_is_measured(
     (tmp_path / "damaged.json").write_text('{"schema": "ofa_tf/late')
     (tmp_path / "older.json").write_text('{"schema": "ofa_tf/latency_table/1", "entries": {}}')
     with pytest.raises(InputError, match=message):
-        pipeline._check_table_path(tmp_path / name, MICRO, HostDevice(), "float32", 1)
+        check_table_path(tmp_path / name, MICRO, HostDevice(), LatencyTableSettings())
 
 
 def test_an_empty_file_is_free_to_become_a_latency_table(tmp_path: Path) -> None:
     (tmp_path / "t.json").touch()
-    pipeline._check_table_path(tmp_path / "t.json", MICRO, HostDevice(), "float32", 1)
+    check_table_path(tmp_path / "t.json", MICRO, HostDevice(), LatencyTableSettings())
 
 
 def test_networks_that_do_not_run_are_left_out() -> None:
     archs = [MICRO.smallest(), MICRO.largest(), MICRO.smallest(20)]
     rows = [Measurement("a", 1.0), Measurement("b", None, error="out of memory"), Measurement("c", 2.0)]
-    assert pipeline._those_that_ran(archs, rows) == ([archs[0], archs[2]], [1.0, 2.0])
+    assert only_measured(archs, rows) == ([archs[0], archs[2]], [1.0, 2.0])
 
 
 @pytest.mark.parametrize(
@@ -111,4 +96,4 @@ def test_a_model_is_neither_calibrated_nor_checked_on_few_networks(failing: list
         for index in range(13)
     ]
     with contextlib.nullcontext() if message is None else pytest.raises(InputError, match=message):
-        pipeline._check_networks(rows, 6)
+        check_networks(rows, 6)

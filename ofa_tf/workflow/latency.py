@@ -1,0 +1,266 @@
+"""The latency table of a space on a device: pieces measured, its model calibrated on networks, checked on others."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce, on_progress, progress_bar
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
+from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.piece_models import make_piece_models
+from ofa_tf.latency.table_builder import TABLE_SETTINGS, build_latency_table
+from ofa_tf.networks.subnet import build_subnet
+from ofa_tf.report.scatter import scatter_svg
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.conversion.for_measuring import convert_subnet_for_measuring
+from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
+
+# Whole networks take milliseconds: they are run until spells of a busy machine even out.
+_NETWORK_SETTINGS = BenchmarkSettings(rounds=20, min_time_s=6.0, measure_peak_ram=False)
+
+
+def measure_latency_table(
+    space: SearchSpace,
+    num_classes: int,
+    device: Device,
+    settings: LatencyTableSettings,
+    unfinished_path: Path | None = None,
+) -> LatencyTable:
+    """Build a device's latency table, calibrate its model on whole networks, check it on others.
+
+    The networks of both kinds are measured together, in turns.
+
+    Args:
+        space: Search space.
+        num_classes: Number of classes of the networks.
+        device: Where to measure.
+        settings: How to measure.
+        unfinished_path: File that keeps what is measured of the pieces; the next call
+            continues with it. It is for the caller to delete, once the table is in
+            safety.
+
+    Returns:
+        The table; its `calibration` holds the report on the networks held out.
+
+    Raises:
+        InputError: If the device cannot measure, or a piece, the smallest or the
+            largest network, or half of those held out do not run on it.
+    """
+    table = _measure_pieces(space, num_classes, device, settings, unfinished_path)
+    archs = _draw_networks(space, settings)
+    measurements = _measure_networks(space, num_classes, device, archs, settings)
+    check_networks(measurements, settings.num_networks)
+    return _calibrate(table, archs, measurements, settings.num_networks)
+
+
+def held_out_report(table: LatencyTable) -> dict[str, Any]:
+    """How well the model agrees with the networks that it was not calibrated on; see `LatencyModel.evaluate`."""
+    report: dict[str, Any] = _held_out(table)["report"]
+    return report
+
+
+def plot_held_out(table: LatencyTable) -> str:
+    """Predicted against measured latencies of the networks held out, as the text of an SVG file."""
+    held_out = _held_out(table)
+    archs = [Arch.from_dict(arch) for arch in held_out["archs"]]
+    predicted_ms = LatencyModel(table.space, table).predict(archs)
+    title = f"{table.space.name} on {table.device['device']}, {table.precision}: {len(archs)} random networks"
+    return scatter_svg(held_out["measured_ms"], predicted_ms, title, "measured latency, ms", "predicted latency, ms")
+
+
+def _held_out(table: LatencyTable) -> dict[str, Any]:
+    """What a calibration says of the networks held out: `archs`, `measured_ms` and `report`.
+
+    Raises:
+        InputError: If the table was not calibrated.
+    """
+    if table.calibration is None or "held_out" not in table.calibration:
+        raise InputError(
+            "Expected a latency table that was calibrated on networks. Received: one that was not. "
+            "Build it with tools/build_latency_table.py."
+        )
+    held_out: dict[str, Any] = table.calibration["held_out"]
+    return held_out
+
+
+def check_table_path(path: Path, space: SearchSpace, device: Device, settings: LatencyTableSettings) -> None:
+    """Check, before all is measured, that a table can be written to a path and replaces none of another kind.
+
+    Raises:
+        InputError: If it cannot, or does.
+    """
+    files.check_output(path)
+    files.check_replaceable(path, "latency_table")
+    if path.suffix != ".json":
+        raise InputError(f"Expected --output to end in .json; the plot gets the suffix .svg. Received: {path}.")
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    try:
+        table = LatencyTable.load(path)
+    except InputError as error:
+        raise InputError(
+            f"Expected {path}, which would be replaced, to be a whole latency table of this version. "
+            f"Received: one that cannot be read ({error.__cause__ or error!r}). "
+            "Move it away, or name another file with --output."
+        ) from error
+    found = {**table.device, "space": table.space.name, "precision": table.precision}
+    now = {
+        **device.describe().to_dict(),
+        "num_threads": settings.num_threads,
+        "space": space.name,
+        "precision": settings.precision,
+    }
+    for name in ("space", "precision", *device.facts_that_tell_tables_apart):
+        if found.get(name) != now.get(name):
+            raise InputError(
+                f"Expected the latency table {path} to have been measured with {name}={now.get(name)!r}, as it would "
+                f"be replaced. Received: one with {found.get(name)!r}. Name another file with --output."
+            )
+
+
+def _measure_pieces(
+    space: SearchSpace,
+    num_classes: int,
+    device: Device,
+    settings: LatencyTableSettings,
+    unfinished_path: Path | None,
+) -> LatencyTable:
+    models = make_piece_models(space, num_classes, settings.precision)
+    table_settings = dataclasses.replace(
+        TABLE_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
+    )
+    with progress_bar(1, f"latency table of {device.id}", "piece") as bar:
+        table = build_latency_table(
+            models,
+            device,
+            settings=table_settings,
+            on_progress=on_progress(bar),
+            unfinished_path=unfinished_path,
+        )
+    if table.doubts:
+        name, doubt = next(iter(table.doubts.items()))
+        announce(f"{len(table.doubts)} pieces have doubtful latencies, such as {name}: {doubt}")
+    return table
+
+
+def _draw_networks(space: SearchSpace, settings: LatencyTableSettings) -> list[Arch]:
+    """The networks to calibrate on, then those to check the model on.
+
+    The smallest and the largest come first, as the model must hold for both; then what
+    networks usually are. (A set of mostly small networks makes predictions of middling
+    ones 7% too high: caches favour the small ones.)
+    """
+    ends = [space.smallest(), space.largest()]
+    num_random = settings.num_networks - len(ends) + settings.num_held_out
+    genes = space.sample_genes(np.random.default_rng(settings.seed), num_random)
+    return [*ends, *space.decode(genes)]
+
+
+def _measure_networks(
+    space: SearchSpace, num_classes: int, device: Device, archs: Sequence[Arch], settings: LatencyTableSettings
+) -> list[Measurement]:
+    """Measure whole networks with random weights, on which latency does not depend."""
+    mode = get_precision(settings.precision).mode
+    models = []
+    with progress_bar(len(archs), "converting networks", "network") as bar:
+        for index, arch in enumerate(archs):
+            subnet = build_subnet(space, arch, num_classes)
+            models.append(BenchmarkModel(f"network {index}", convert_subnet_for_measuring(subnet, mode)))
+            bar.update()
+    network_settings = dataclasses.replace(
+        _NETWORK_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
+    )
+    with progress_bar(1, f"networks on {device.id}", "step") as bar:
+        measurements = device.measure(models, network_settings, on_progress(bar))
+    _announce_faults("did not run and are left out", failures(measurements), len(models))
+    _announce_faults("have doubtful latencies", doubts(measurements), len(models))
+    return measurements
+
+
+def _announce_faults(what: str, faults: Sequence[str], num_models: int) -> None:
+    if faults:
+        announce(f"{len(faults)} of {num_models} networks {what}, such as {faults[0]}")
+
+
+def failures(measurements: Sequence[Measurement]) -> list[str]:
+    """Which models did not run, and why."""
+    return [f"{row.model}: {row.error}" for row in measurements if row.error]
+
+
+def doubts(measurements: Sequence[Measurement]) -> list[str]:
+    """Which models have latencies that are not to be trusted, and why."""
+    return [f"{row.model}: {row.doubt}" for row in measurements if row.doubt]
+
+
+def check_networks(measurements: Sequence[Measurement], num_networks: int) -> None:
+    """Check that enough networks ran.
+
+    Args:
+        measurements: Of the smallest, the largest and random networks.
+        num_networks: How many of them, the first ones, calibrate; the others check.
+
+    Raises:
+        InputError: If the smallest or the largest did not run, or too few of either kind.
+    """
+    calibrating = measurements[:num_networks]
+    held_out = measurements[num_networks:]
+    half_of_held_out = (len(held_out) + 1) // 2
+    _check_enough_ran(measurements[:2], 2, "the smallest and the largest network")
+    _check_enough_ran(
+        calibrating,
+        MIN_ARCHS_FOR_EXPONENT,
+        f"{MIN_ARCHS_FOR_EXPONENT} of {len(calibrating)} networks to calibrate on",
+    )
+    _check_enough_ran(
+        held_out, half_of_held_out, f"{half_of_held_out} of {len(held_out)} networks to check the model on"
+    )
+
+
+def _check_enough_ran(measurements: Sequence[Measurement], at_least: int, which: str) -> None:
+    errors = [row.error for row in measurements if row.latency_ms is None]
+    num_ran = len(measurements) - len(errors)
+    if num_ran < at_least:
+        raise InputError(
+            f"Expected {which} to run on the device. Received: {num_ran}; {errors[0]}. "
+            "The pieces are kept: tools/build_latency_table.py measures the networks again, with a higher "
+            "--time_limit_s if the time was up."
+        )
+
+
+def _calibrate(
+    table: LatencyTable, archs: Sequence[Arch], measurements: Sequence[Measurement], num_networks: int
+) -> LatencyTable:
+    """The table with a calibration on the first networks, and what the others say of it."""
+    networks, networks_ms = only_measured(archs[:num_networks], measurements[:num_networks])
+    held_out, held_out_ms = only_measured(archs[num_networks:], measurements[num_networks:])
+    model = LatencyModel(table.space, table).calibrate(networks, networks_ms)
+    calibration = {
+        **(model.table.calibration or {}),
+        "held_out": {
+            "archs": [arch.to_dict() for arch in held_out],
+            "measured_ms": held_out_ms,
+            "report": model.evaluate(held_out, held_out_ms),
+        },
+        "doubts": doubts(measurements),
+        "failed": failures(measurements),
+    }
+    return dataclasses.replace(model.table, calibration=calibration)
+
+
+def only_measured(archs: Sequence[Arch], measurements: Sequence[Measurement]) -> tuple[list[Arch], list[float]]:
+    """Archs and latencies, milliseconds, of the networks that ran."""
+    measured_archs = []
+    latencies_ms = []
+    for arch, row in zip(archs, measurements, strict=True):
+        if row.latency_ms is not None:
+            measured_archs.append(arch)
+            latencies_ms.append(row.latency_ms)
+    return measured_archs, latencies_ms

@@ -1,0 +1,423 @@
+"""`Run`: a training run and all that is done with it afterwards; what the tools call.
+
+    run = ofa_tf.open_run("runs/mine")
+    run.build_accuracy_table(num_archs=100)
+    run.build_latency_table("host")
+    found = run.search(ofa_tf.Limits(latency_ms=0.5))
+    run.export(found.arch, "found.tflite", ofa_tf.ExportOptions(quantization="int8"))
+
+Only the run knows what lies where in the workdir; the functions of the other modules of
+this folder take plain values.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce
+from ofa_tf.devices.device import Device
+from ofa_tf.devices.opening import open_device
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.constrained_search import SearchResult
+from ofa_tf.search.constraints import Limits
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.lowering.lower import choose_lowerings
+from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.workflow.accuracy import SEARCH_SPLIT, measure_accuracies
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
+from ofa_tf.workflow.search import SearchSettings, search_within
+
+# Modules that load TensorFlow are imported where they are needed: mistakes that have nothing to do with it, and looks
+# at archs and tables, need not wait for it.
+if TYPE_CHECKING:
+    from ofa_tf.data.image_source import ImageSource
+    from ofa_tf.networks.supernet import Supernet
+    from ofa_tf.training.evaluation import Evaluator
+
+
+def open_run(workdir: str | Path) -> "Run":
+    """Open a training run or an import, to evaluate, search and export with it.
+
+    Args:
+        workdir: The run's `--workdir`.
+
+    Raises:
+        InputError: If there is no run; the message says how to make one.
+    """
+    run = Run(workdir)
+    run.check()
+    return run
+
+
+class Run:
+    """What a finished training run left, loaded when first needed.
+
+    Args:
+        path: The run's `--workdir`.
+        evaluator: One of the run's supernet, if the training has just ended in
+            this process: loading and tracing are saved.
+
+    Raises:
+        InputError: (on access) If something is missing or damaged; the message
+            says which command makes it.
+    """
+
+    def __init__(self, path: str | Path, evaluator: "Evaluator | None" = None) -> None:
+        self.path = Path(path)
+        if evaluator is not None:
+            self.evaluator = evaluator
+            self.supernet = evaluator.supernet
+            self.source = evaluator.source
+
+    # --- what the training left ------------------------------------------
+
+    def check(self) -> None:
+        """Check, without loading TensorFlow, that there is a training run."""
+        _ = self.config
+
+    @functools.cached_property
+    def config(self) -> TrainConfig:
+        """The run's configuration."""
+        return TrainConfig.load(self.path)
+
+    @property
+    def space(self) -> SearchSpace:
+        """The run's search space."""
+        return get_search_space(self.config.space)
+
+    @functools.cached_property
+    def supernet(self) -> "Supernet":
+        """The supernet of the last finished phase."""
+        from ofa_tf.networks.saving import load_supernet
+
+        announce(f"loading the supernet in {self.path}")
+        supernet = load_supernet(self.path)
+        if supernet.space != self.space:
+            raise InputError(
+                f"Expected the supernet in {self.path} to be of the search space {self.space.name!r} as it is now. "
+                f"Received: one of {supernet.space.name!r} as it was. Undo the change to the space, or train or import "
+                "again in another --workdir."
+            )
+        return supernet
+
+    @functools.cached_property
+    def source(self) -> "ImageSource":
+        """The data set the supernet was trained on."""
+        from ofa_tf.data.sources import open_source
+
+        config = self.config
+        source = open_source(config.dataset, config.data_dir, validation_fraction=config.validation_fraction)
+        if source.num_classes != self.supernet.num_classes:
+            remedy = "Import the weights again, into another --workdir, with the right --dataset."
+            if config.phases:
+                remedy = "It changed after the training; train again in another --workdir."
+            raise InputError(
+                f"Expected the data set {source.name!r} to have the supernet's {self.supernet.num_classes} classes. "
+                f"Received: {source.num_classes}. {remedy}"
+            )
+        return source
+
+    @functools.cached_property
+    def evaluator(self) -> "Evaluator":
+        """Measures subnets on the run's data set; see `ofa_tf.training.evaluation.Evaluator`."""
+        from ofa_tf.training.evaluation import Evaluator
+
+        config = self.config
+        return Evaluator(
+            self.supernet, self.source, config.augmentation, config.num_calibration_images, seed=config.seed
+        )
+
+    @functools.cached_property
+    def network_id(self) -> str:
+        """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
+        from ofa_tf.networks.saving import SUPERNET_FILE
+
+        _ = self.supernet  # loading it checks that the file is there and whole
+        content = (self.path / SUPERNET_FILE).read_bytes()
+        return hashlib.sha256(content).hexdigest()
+
+    # --- accuracies ------------------------------------------------------
+
+    @property
+    def accuracy_table_path(self) -> Path:
+        """Where the accuracy table lies."""
+        return self.path / "accuracy_table.json"
+
+    def evaluate(self, arch: Arch, split: str = "test") -> float:
+        """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it.
+
+        Args:
+            arch: The subnet; its `image_size` is used.
+            split: `"train"`, `"validation"` or `"test"`.
+
+        Raises:
+            InputError: If `arch` is not of the run's space or there is no such split.
+        """
+        return self.evaluator.top1(arch, split)
+
+    def build_accuracy_table(self, num_archs: int = 100, seed: int = 0) -> AccuracyTable:
+        """Measure a sample of subnets on the validation images; continues a table begun before.
+
+        Args:
+            num_archs: Number of subnets.
+            seed: Decides which.
+        """
+        return measure_accuracies(
+            self.space,
+            lambda arch: self.evaluate(arch, SEARCH_SPLIT),
+            self.network_id,
+            self.accuracy_table_path,
+            num_archs=num_archs,
+            seed=seed,
+        )
+
+    def accuracy_table(self) -> AccuracyTable:
+        """The accuracy table.
+
+        Raises:
+            InputError: If there is none, or it is of an earlier supernet.
+        """
+        table = AccuracyTable.load(self.accuracy_table_path, self.space)
+        if table.network != self.network_id:
+            raise InputError(
+                f"Expected {self.accuracy_table_path} to be of the supernet in {self.path}. Received: one of an "
+                "earlier supernet. Build it again with tools/build_accuracy_table.py."
+            )
+        return table
+
+    # --- latencies -------------------------------------------------------
+
+    def latency_table_path(self, device_id: str, precision: str = "float32") -> Path:
+        """Where the latency table of a device lies."""
+        return self.path / "latency_tables" / f"{files.safe_name(device_id)}_{precision}.json"
+
+    def build_latency_table(
+        self,
+        device: Device | str = "host",
+        settings: LatencyTableSettings | None = None,
+        path: str | Path | None = None,
+    ) -> LatencyTable:
+        """Measure a device's latency table, calibrate its model on whole networks and check it on others.
+
+        Args:
+            device: Where to measure: `"host"`, `"adb"`, `"adb:SERIAL"` or a device.
+            settings: How to measure.
+            path: Where to write the table; by default `latency_table_path`. A plot of
+                predicted and measured latencies lies beside it.
+
+        Returns:
+            The table, calibrated; see `ofa_tf.workflow.latency.held_out_report`.
+
+        Raises:
+            InputError: If the device cannot measure, too few models run on it, or `path`
+                is a table of another device or of other settings.
+        """
+        from ofa_tf.workflow import latency
+
+        settings = settings or LatencyTableSettings()
+        if isinstance(device, str):
+            device = open_device(device)
+        path = self.latency_table_path(device.id, settings.precision) if path is None else Path(path)
+        latency.check_table_path(path, self.space, device, settings)
+        unfinished_path = path.with_suffix(".part.json")
+        num_classes = self.supernet.num_classes
+        table = latency.measure_latency_table(self.space, num_classes, device, settings, unfinished_path)
+        table.save(path)
+        unfinished_path.unlink(missing_ok=True)
+        files.write_bytes(path.with_suffix(".svg"), latency.plot_held_out(table).encode())
+        return table
+
+    def latency_model(
+        self, device_id: str = "host", precision: str = "float32", latency_table: str | Path | None = None
+    ) -> LatencyModel:
+        """The latency model of a device, from its table; by default that at `latency_table_path`.
+
+        Raises:
+            InputError: If there is no table, it is of another device or precision,
+                its pieces were exported in another way, or it was measured on
+                another computer or with another runtime.
+        """
+        path = self._find_latency_table(device_id, precision, latency_table)
+        table = LatencyTable.load(path, self.space)
+        found = (table.device.get("device"), table.precision)
+        if found != (device_id, precision):
+            raise InputError(
+                f"Expected {path} to be a latency table of {device_id}, {precision}. "
+                f"Received: one of {', '.join(map(str, found))}. "
+                "Name another device or precision, or build that table with tools/build_latency_table.py."
+            )
+        table.check_device(open_device(device_id).known_facts().to_dict())
+        lowering = choose_lowerings(integer_activations=get_precision(precision).has_integer_activations)
+        if table.lowering != lowering:
+            raise InputError(
+                f"Expected a latency table of pieces exported with the rewrites {list(lowering)}. "
+                f"Received: one with {list(table.lowering)}. Build it again with tools/build_latency_table.py."
+            )
+        return LatencyModel(self.space, table)
+
+    def _find_latency_table(self, device_id: str, precision: str, latency_table: str | Path | None) -> Path:
+        if latency_table is None:
+            return self.latency_table_path(device_id, precision)
+        return Path(latency_table)
+
+    # --- search ----------------------------------------------------------
+
+    def search(
+        self,
+        limits: Limits,
+        device_id: str = "host",
+        settings: SearchSettings | None = None,
+        latency_table: str | Path | None = None,
+    ) -> SearchResult:
+        """Find the most accurate arch within limits, from the run's tables.
+
+        Args:
+            limits: What the arch must keep within.
+            device_id: Device of the latency limit.
+            settings: How to search.
+            latency_table: The device's table; by default `latency_table_path`.
+
+        Raises:
+            InputError: If a table is missing, that of the host is of another computer
+                or runtime, or not even the smallest subnet is within the limits.
+        """
+        settings = settings or SearchSettings()
+        self.check_tables(limits, device_id, settings.precision, latency_table)
+        model = None
+        if limits.latency_ms is not None:
+            model = self.latency_model(device_id, settings.precision, latency_table)
+        return search_within(
+            limits,
+            self.supernet.num_classes,
+            self.accuracy_table(),
+            model,
+            lambda arch: self.evaluate(arch, SEARCH_SPLIT),
+            settings,
+        )
+
+    def check_tables(
+        self, limits: Limits, device_id: str, precision: str = "float32", latency_table: str | Path | None = None
+    ) -> None:
+        """Check, without loading TensorFlow, that the tables that a search needs are there.
+
+        Args:
+            limits: Of the search: a latency table is needed if latency is limited.
+            device_id: Device of the latency table.
+            precision: Precision of its models.
+            latency_table: The table; by default that at `latency_table_path`.
+
+        Raises:
+            InputError: If there is no training run or no such device; else names
+                each table that is missing and the command that builds it.
+        """
+        self.check()
+        commands = {self.accuracy_table_path: "build_accuracy_table.py"}
+        if limits.latency_ms is not None:
+            open_device(device_id)  # raises if there can be none of that id
+            path = self._find_latency_table(device_id, precision, latency_table)
+            command = f"build_latency_table.py --device={device_id} --precision={precision}"
+            if latency_table is not None:
+                command += f" --output={latency_table}"
+            commands[path] = command
+        missing = [path for path in commands if not path.is_file()]
+        if missing:
+            builds = " and ".join(f"python tools/{commands[path]} --workdir={self.path}" for path in missing)
+            raise InputError(
+                f"Expected tables at {' and '.join(map(str, missing))}. Received: no such files. Build with: {builds}."
+            )
+
+    # --- export ----------------------------------------------------------
+
+    def export(self, arch: Arch, path: str | Path, options: ExportOptions | None = None) -> dict[str, Any]:
+        """Write a subnet as a TFLite model, if it agrees with the network, with a JSON sidecar beside it.
+
+        Args:
+            arch: The subnet.
+            path: Target, ending in `.tflite`.
+            options: How to convert; float32 by default.
+
+        Returns:
+            Facts about the model: `path`, `size_bytes`, `top1` and others, see
+            `ofa_tf.tflite.shipping.ship.ship`.
+
+        Raises:
+            InputError: If the model does not pass the gate; nothing is written then.
+        """
+        from ofa_tf.workflow.export import export_subnet
+
+        return export_subnet(self.evaluator, self.config, arch, path, options or ExportOptions())
+
+    def export_all(
+        self,
+        archs: Mapping[str, Arch],
+        options: ExportOptions,
+        on_exported: Callable[[dict[str, Any]], None],
+    ) -> list[str]:
+        """Export several subnets; one that cannot be exported does not keep the others from it.
+
+        Args:
+            archs: The subnets, by the path that each is written to.
+            options: How to convert.
+            on_exported: Called with the facts about each model that was written.
+
+        Returns:
+            What keeps the others from being written, in words.
+
+        Raises:
+            InputError: If the run itself is at fault, such as its data set.
+        """
+        from ofa_tf.workflow.export import export_all
+
+        _ = self.evaluator  # loads the run: what it lacks, each subnet would
+        return export_all(archs, lambda arch, path: self.export(arch, path, options), on_exported)
+
+    # --- archs by name ---------------------------------------------------
+
+    def parse_archs(self, text: str, seed: int = 0) -> dict[str, Arch]:
+        """Archs that `--arch` stands for, by name.
+
+        Args:
+            text: Path of an arch JSON file, `min`, `max` or `random:N`.
+            seed: Decides the random ones.
+
+        Raises:
+            InputError: If it is none of these.
+        """
+        if text == "min":
+            return {"min": self.space.smallest()}
+        if text == "max":
+            return {"max": self.space.largest()}
+        if text.startswith("random:"):
+            drawn = _draw(self.space, text, seed)
+            return {f"random_{index}": arch for index, arch in enumerate(drawn)}
+        if not Path(text).is_file():
+            raise InputError(
+                f"Expected --arch to be an arch JSON file, min, max or random:N. Received: --arch={text}, which is no "
+                "file. Find an arch with tools/search.py."
+            )
+        arch = Arch.load(text)
+        try:
+            self.space.validate(arch)
+        except InputError as error:
+            raise InputError(f"{text}: {error}") from error
+        return {Path(text).stem: arch}
+
+
+def _draw(space: SearchSpace, text: str, seed: int) -> list[Arch]:
+    number = text.removeprefix("random:")
+    if not number.isdigit() or int(number) < 1:
+        raise InputError(f"Expected --arch=random:N with a whole number N of at least 1. Received: --arch={text}.")
+    genes = space.sample_genes(np.random.default_rng(seed), int(number))
+    return space.decode(genes)

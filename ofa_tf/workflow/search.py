@@ -1,0 +1,86 @@
+"""A search within limits, from tables that were measured before."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from ofa_tf.base.progress import on_progress, progress_bar
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.constrained_search import SearchResult, search_arch
+from ofa_tf.search.constraints import Limits, make_constraints
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.final import Final
+from ofa_tf.search.predictors.predictor_registry import fit_predictor
+from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.quantization.precisions import get_precision
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSettings:
+    """How a search is made.
+
+    Args:
+        precision: Precision of the shipped model, which latencies and sizes depend on.
+        evolution: Size and length of the evolution.
+        num_finalists: Best archs that are measured; 0: predictions are trusted.
+        seed: Decides every random choice.
+    """
+
+    precision: str = "float32"
+    evolution: EvolutionSettings = dataclasses.field(default_factory=EvolutionSettings)
+    num_finalists: int = 5
+    seed: int = 0
+
+
+def search_within(
+    limits: Limits,
+    num_classes: int,
+    accuracies: AccuracyTable,
+    latency_model: LatencyModel | None,
+    measure: Callable[[Arch], float],
+    settings: SearchSettings,
+) -> SearchResult:
+    """Find the most accurate arch within limits.
+
+    Args:
+        limits: What the arch must keep within.
+        num_classes: Number of classes.
+        accuracies: Measured subnets, from which others are predicted.
+        latency_model: Of the device whose latency is limited; `None` if none is.
+        measure: Gives the top-1 accuracy of a subnet, for the final.
+        settings: How to search.
+
+    Raises:
+        InputError: If latency is limited without a model, or not even the smallest
+            subnet is within the limits.
+    """
+    space = accuracies.space
+    precision = get_precision(settings.precision)
+    predict_latency_ms: Callable[[Any], Any] | None = None
+    device = None
+    if latency_model is not None:
+        predict_latency_ms = latency_model.predict
+        device = latency_model.table.device["device"]
+    constraints = make_constraints(
+        space,
+        num_classes,
+        limits,
+        predict_latency_ms=predict_latency_ms,
+        bytes_per_weight=precision.bytes_per_weight,
+        bytes_per_value=precision.bytes_per_value,
+    )
+    final = None
+    if settings.num_finalists:
+        final = Final(measure, settings.num_finalists, accuracies)
+    with progress_bar(1, "search", "generation") as bar:
+        found = search_arch(
+            space,
+            fit_predictor(accuracies),
+            constraints,
+            seed=settings.seed,
+            settings=settings.evolution,
+            final=final,
+            on_progress=on_progress(bar),
+        )
+    return dataclasses.replace(found, device=device, precision=settings.precision)
