@@ -4,6 +4,7 @@ Every check is a function that lists what is wrong with a document. Each is test
 the project has a fault, and one that was written with a fault is caught.
 """
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -154,6 +155,26 @@ def test_a_document_is_true(path: Path) -> None:
     for check in CHECKS:
         faults += check(document)
     assert faults == []
+
+
+@pytest.mark.parametrize("program", programs())
+def test_the_example_of_a_program_is_true(program: str) -> None:
+    path = ROOT / program
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    # What stands under "Example:" is indented there, but no code block by Markdown's rules.
+    document = Document(path, re.sub(r"(Examples?:)\n", r"\1\n\n", docstring))
+    assert any(program in line.text for line in document.snippets)
+    assert [*check_programs_and_flags(document), *check_paths(document)] == []
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "flags").glob("*.cfg")), ids=lambda path: path.name)
+def test_the_commands_of_a_recipe_are_true(recipe: Path) -> None:
+    lines = recipe.read_text(encoding="utf-8").splitlines()
+    comments = [f"    {line.removeprefix('#').strip()}" for line in lines if line.startswith("#")]
+    document = Document(recipe, "\n".join(comments))
+    assert [*check_make_targets(document), *check_programs_and_flags(document), *check_paths(document)] == []
+    settings = [line for line in lines if line.startswith("--")]
+    assert _unknown("\n".join(settings), program_flags("train_main.py")) == []
 
 
 def test_all_documents_are_found() -> None:
