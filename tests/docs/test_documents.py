@@ -14,6 +14,7 @@ import pytest
 import ofa_tf
 from tests.support.documents import Document, Line, all_documents, all_flags, make_targets, program_flags, programs
 from tests.support.repository import ROOT
+from tools.draw_imports import imports_between_folders, read_imports
 
 Check = Callable[[Document], Iterator[str]]
 
@@ -180,6 +181,16 @@ def test_the_commands_of_a_recipe_are_true(recipe: Path) -> None:
 def test_all_documents_are_found() -> None:
     names = {str(path.relative_to(ROOT)) for path in all_documents()}
     assert {"README.md", "CONTRIBUTING.md", "BUILD_NOTES.md", "docs/decisions/README.md"} <= names
+
+
+def test_contributing_lists_the_folders_in_the_order_of_their_imports() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^      (\w+)/ ", text, re.MULTILINE)
+    imports = imports_between_folders(read_imports(ROOT / "ofa_tf"))
+    assert sorted(listed) == sorted(imports)
+    for folder, targets in imports.items():
+        below = listed[listed.index(folder) :]
+        assert targets <= set(below), folder
 
 
 def test_the_build_notes_are_short() -> None:
