@@ -46,15 +46,26 @@ def read_imports(package: Path) -> Imports:
     Returns:
         Dotted names of modules, all of them as keys.
     """
-    modules = {_module_name(path, package.parent): path for path in sorted(package.rglob("*.py"))}
-    return {name: _imported(path, name, modules.keys()) for name, path in modules.items()}
+    modules = {}
+    for path in sorted(package.rglob("*.py")):
+        modules[_module_name(path, package.parent)] = path
+
+    imports = {}
+    for name, path in modules.items():
+        imports[name] = _imported(path, name, set(modules))
+    return imports
+
+
+def find_programs(root: Path) -> list[Path]:
+    """The programs beside a package, in the folder `root`."""
+    return [root / "train_main.py", *sorted((root / "tools").glob("*.py"))]
 
 
 def read_program_imports(programs: Iterable[Path], package: Imports) -> set[str]:
     """The modules of a package that some programs import."""
     imported: set[str] = set()
     for path in programs:
-        imported |= _imported(path, path.stem, package.keys())
+        imported |= _imported(path, path.stem, set(package))
     return imported
 
 
@@ -65,11 +76,11 @@ def _module_name(path: Path, parent: Path) -> str:
     return ".".join(parts)
 
 
-def _imported(path: Path, name: str, modules: Iterable[str]) -> set[str]:
-    """Those of `modules` that a file imports, wherever in the file."""
-    known = set(modules)
+def _imported(path: Path, name: str, known: set[str]) -> set[str]:
+    """Those of the known modules that a file imports, wherever in the file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -77,18 +88,20 @@ def _imported(path: Path, name: str, modules: Iterable[str]) -> set[str]:
             for alias in node.names:
                 module = f"{source}.{alias.name}"
                 imported.add(module if module in known else source)
-    return (imported & known) - {name}
+    imported.discard(name)
+    return imported & known
 
 
 def _absolute_source(node: ast.ImportFrom, path: Path, name: str) -> str:
     """What stands behind `from`, with the dots of relative imports resolved."""
-    if node.level == 0:
-        return node.module or ""
-    package = name.split(".")
-    if path.name != "__init__.py":
-        package.pop()
-    above = package[: len(package) - node.level + 1]
-    return ".".join([*above, node.module] if node.module else above)
+    parts = [] if node.module is None else [node.module]
+    if node.level > 0:
+        package = name.split(".")
+        if path.name != "__init__.py":
+            package.pop()
+        num_kept = len(package) - (node.level - 1)
+        parts = package[:num_kept] + parts
+    return ".".join(parts)
 
 
 # --- what follows from imports -----------------------------------------------
@@ -123,18 +136,21 @@ def find_cycles(imports: Imports) -> list[list[str]]:
 def count_levels(imports: Imports) -> int:
     """Length of the longest chain of imports, in modules; those of a cycle count as one."""
     reached = reachable(imports)
-    together = {}
-    for module, others in reached.items():
-        together[module] = {module} | {other for other in others if module in reached[other]}
+    groups = {module: {module} for module in imports}
+    for cycle in find_cycles(imports):
+        for module in cycle:
+            groups[module] = set(cycle)
 
-    levels: dict[str, int] = {}
     # Who imports more, directly or not, stands above: what a module imports has its level by then.
-    for module in sorted(imports, key=lambda name: len(reached[name] | {name})):
+    num_reached = {module: len(reached[module] | {module}) for module in imports}
+    levels: dict[str, int] = {}
+    for module in sorted(imports, key=num_reached.__getitem__):
         below: set[str] = set()
-        for member in together[module]:
+        for member in groups[module]:
             below |= imports[member]
-        below -= together[module]
-        levels[module] = 1 + max((levels[other] for other in below), default=0)
+        below -= groups[module]
+        levels_below = [levels[other] for other in below]
+        levels[module] = 1 + max(levels_below, default=0)
     return max(levels.values(), default=0)
 
 
@@ -161,6 +177,24 @@ def imports_between_folders(imports: Imports) -> Imports:
     return between
 
 
+def sub_folders(imports: Imports, folder: str) -> list[str]:
+    """The folders within one at the top, those that import others behind those."""
+    inside: Imports = {}
+    for module, others in imports.items():
+        name = _sub_folder(module, folder)
+        if name is None:
+            continue
+        targets = inside.setdefault(name, set())
+        for other in others:
+            target = _sub_folder(other, folder)
+            if target is not None and target != name:
+                targets.add(target)
+
+    reached = reachable(inside)
+    by_name = sorted(inside)
+    return sorted(by_name, key=lambda name: len(reached[name]))
+
+
 def _folders(modules: Iterable[str]) -> set[str]:
     folders = {_folder(module) for module in modules}
     return {folder for folder in folders if folder is not None}
@@ -172,24 +206,15 @@ def _folder(module: str) -> str | None:
     return parts[1] if len(parts) > 1 else None
 
 
-def sub_folders(imports: Imports, folder: str) -> list[str]:
-    """The folders within one at the top, those that import others behind those."""
-    inside: Imports = {}
-    for module, others in imports.items():
-        name = _sub_folder(module, folder)
-        if name is not None:
-            targets = {_sub_folder(other, folder) for other in others}
-            inside.setdefault(name, set()).update(target for target in targets if target not in (None, name))
-    reached = reachable(inside)
-    return sorted(inside, key=lambda name: (len(reached[name]), name))
-
-
 def _sub_folder(module: str, folder: str) -> str | None:
+    """The folder within `folder` that a module lies in; `None` if it does not."""
     parts = module.split(".")
-    return parts[2] if len(parts) > 3 and parts[1] == folder else None
+    if len(parts) < 4 or parts[1] != folder:
+        return None
+    return parts[2]
 
 
-# --- drawing -----------------------------------------------------------------
+# --- what the picture shows ----------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,12 +250,14 @@ _NETWORK = Theme(line="#1d4ed8", fill="#eff6ff")
 _TRAINING = Theme(line="#047857", fill="#ecfdf5")
 _DEVICE = Theme(line="#c2410c", fill="#fff7ed")
 
+_PROGRAMS_CAPTION = "flags in, one call, a report out"
 _RUN_CAPTION = "the folder of a run, and the steps after training: measure, search, export"
 _SPACE_CAPTION = "archs, genes, search spaces, parts, MACs: plain data, NumPy only"
+_BASE_CAPTION = "errors, files, progress, registry, TensorFlow's settings"
 
 # What trains networks stands left, what brings them to devices right.
 PLACES = {
-    _PROGRAMS: Place(0, 0, _GENERAL, ("flags in, one call, a report out",), num_columns=5),
+    _PROGRAMS: Place(0, 0, _GENERAL, (_PROGRAMS_CAPTION,), num_columns=5),
     "workflow": Place(1, 1, _RUN, (_RUN_CAPTION,), num_columns=4),
     "pretrained": Place(2, 0, _TRAINING, ("published PyTorch", "weights and networks")),
     "training": Place(2, 1, _TRAINING, ("phases, train step,", "checkpoints, evaluation")),
@@ -242,27 +269,71 @@ PLACES = {
     "devices": Place(3, 3, _DEVICE, ("run a .tflite file here", "or on a phone")),
     "tflite": Place(4, 3, _DEVICE, ("a Keras subnet becomes", "a file that passed the gate")),
     "space": Place(5, 1, _NETWORK, (_SPACE_CAPTION,), num_columns=3),
-    "base": Place(6, 0, _GENERAL, ("errors, files, progress, registry, TensorFlow's settings",), num_columns=5),
+    "base": Place(6, 0, _GENERAL, (_BASE_CAPTION,), num_columns=5),
 }
+
+
+def draw(imports: Imports, program_imports: Iterable[str]) -> str:
+    """The picture of a package, as SVG.
+
+    Args:
+        imports: Imports of its modules.
+        program_imports: Its modules that programs import.
+
+    Raises:
+        InputError: If a folder has no place in the picture, or imports one that
+            does not stand below it.
+    """
+    between = imports_between_folders(imports)
+    between[_PROGRAMS] = _folders(program_imports)
+    _check_places(between)
+
+    arrows = []
+    for source, targets in sorted(drop_transitive(between).items()):
+        arrows += [Arrow(source, target) for target in sorted(targets)]
+
+    boxes = _arrange(between, imports)
+    shapes = []
+    for arrow, points in _route(arrows, boxes):
+        color = PLACES[arrow.source].theme.line
+        shapes.append(_draw_arrow(points, color))
+    for box in boxes.values():
+        shapes.append(_draw_box(box))
+    return _page(shapes, list(boxes.values()))
+
+
+def _check_places(between: Imports) -> None:
+    for folder in sorted(between):
+        if folder not in PLACES:
+            raise InputError(
+                f"Expected each folder of the package to have a place in the picture. Received: {folder}. "
+                "Add it to PLACES in tools/draw_imports.py."
+            )
+    for folder, targets in sorted(between.items()):
+        for target in sorted(targets):
+            if PLACES[target].row <= PLACES[folder].row:
+                raise InputError(
+                    f"Expected imports to go down in the picture. Received: {folder} imports {target}. "
+                    "Take the import away, or change their rows in PLACES in tools/draw_imports.py."
+                )
+
+
+# --- where boxes stand, in pixels ----------------------------------------------
 
 _COLUMN_WIDTH = 214
 _COLUMN_GAP = 30
 _ROW_GAP = 60
 _MARGIN = 30
-_PADDING = 14  # between the edge of a box and its text, and its outermost arrows
+_PADDING = 14  # between the edge of a box and its text
+_PORT_MARGIN = 28  # between the end of a wide box and its outermost arrow
 _NAME_HEIGHT = 24
 _LINE_HEIGHT = 19
-_NOTE_HEIGHT = 34
 _CHARACTERS_A_COLUMN = 26
-_ARROW_LENGTH = 9
-_FONT = "'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif"
-_MONOSPACED = "Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-_NOTE = "An arrow means: imports. Arrows that follow from others are left out. Drawn from the code."
 
 
 @dataclasses.dataclass(frozen=True)
 class Box:
-    """A folder in the picture, in pixels."""
+    """A folder in the picture."""
 
     name: str
     place: Place
@@ -284,74 +355,44 @@ class Box:
     def center(self) -> float:
         return self.left + self.width / 2
 
-    def nearest(self, x: float) -> float:
-        """The place for an arrow that is nearest to `x`."""
-        return min(max(x, self.left + 2 * _PADDING), self.right - 2 * _PADDING)
+    @property
+    def is_wide(self) -> bool:
+        return self.place.num_columns > 1
 
-
-def draw(imports: Imports, program_imports: Iterable[str]) -> str:
-    """The picture of a package, as SVG.
-
-    Args:
-        imports: Imports of its modules.
-        program_imports: Its modules that programs import.
-
-    Raises:
-        InputError: If a folder has no place in the picture, or imports one that
-            does not stand below it.
-    """
-    between = imports_between_folders(imports)
-    between[_PROGRAMS] = _folders(program_imports)
-    _check_places(between)
-    arrows = []
-    for source, targets in drop_transitive(between).items():
-        arrows += [(source, target) for target in sorted(targets)]
-    boxes = _arrange(between, imports)
-    shapes = [_draw_arrow(points, boxes[source].place.theme.line) for source, points in _route(sorted(arrows), boxes)]
-    shapes += [_draw_box(box) for box in boxes.values()]
-    return _page(shapes, boxes.values())
-
-
-def _check_places(between: Imports) -> None:
-    for folder in sorted(between):
-        if folder not in PLACES:
-            raise InputError(
-                f"Expected each folder of the package to have a place in the picture. Received: {folder}. "
-                "Add it to PLACES in tools/draw_imports.py."
-            )
-    for folder, targets in sorted(between.items()):
-        for target in sorted(targets):
-            if PLACES[target].row <= PLACES[folder].row:
-                raise InputError(
-                    f"Expected imports to go down in the picture. Received: {folder} imports {target}. "
-                    "Take the import away, or change their rows in PLACES in tools/draw_imports.py."
-                )
+    def nearest_port(self, x: float) -> float:
+        """The place for an arrow at this box that is nearest to `x`."""
+        leftmost = self.left + _PORT_MARGIN
+        rightmost = self.right - _PORT_MARGIN
+        return min(max(x, leftmost), rightmost)
 
 
 def _arrange(folders: Iterable[str], imports: Imports) -> dict[str, Box]:
-    """Boxes of all folders, by their names, in the order of `PLACES`."""
-    shown = [name for name in PLACES if name in folders]
-    lists = {name: _wrap(sub_folders(imports, name), PLACES[name].num_columns) for name in shown}
-    heights: dict[int, float] = {}
-    for name in shown:
-        row = PLACES[name].row
-        num_lines = len(PLACES[name].caption) + len(lists[name])
-        height = 2 * _PADDING + _NAME_HEIGHT + num_lines * _LINE_HEIGHT
-        heights[row] = max(height, heights.get(row, 0))
+    """Boxes of folders, by their names, in the order of `PLACES`."""
+    names = [name for name in PLACES if name in folders]
 
-    tops, top = {}, float(_MARGIN)
+    lines = {}
+    heights: dict[int, float] = {}  # of rows: each as high as its highest box
+    for name in names:
+        place = PLACES[name]
+        lines[name] = _wrap(sub_folders(imports, name), place.num_columns)
+        num_lines = len(place.caption) + len(lines[name])
+        height = 2 * _PADDING + _NAME_HEIGHT + num_lines * _LINE_HEIGHT
+        heights[place.row] = max(height, heights.get(place.row, 0))
+
+    tops = {}
+    top = float(_MARGIN)
     for row in sorted(heights):
         tops[row] = top
         top += heights[row] + _ROW_GAP
 
-    step = _COLUMN_WIDTH + _COLUMN_GAP
     boxes = {}
-    for name in shown:
+    step = _COLUMN_WIDTH + _COLUMN_GAP
+    for name in names:
         place = PLACES[name]
         boxes[name] = Box(
             name=name,
             place=place,
-            folders=tuple(lists[name]),
+            folders=tuple(lines[name]),
             left=_MARGIN + place.column * step,
             top=tops[place.row],
             width=place.num_columns * step - _COLUMN_GAP,
@@ -361,151 +402,192 @@ def _arrange(folders: Iterable[str], imports: Imports) -> dict[str, Box]:
 
 
 def _wrap(names: Sequence[str], num_columns: int) -> list[str]:
-    """Names side by side, in as many lines as they take."""
+    """Names of folders side by side, in as many lines as they take."""
+    max_characters = _CHARACTERS_A_COLUMN * num_columns
     lines: list[str] = []
     for name in names:
-        if lines and len(f"{lines[-1]} {name}/") <= _CHARACTERS_A_COLUMN * num_columns:
-            lines[-1] += f" {name}/"
+        longer = f"{lines[-1]} {name}/" if lines else ""
+        if longer and len(longer) <= max_characters:
+            lines[-1] = longer
         else:
             lines.append(f"{name}/")
     return lines
 
 
-# --- arrows --------------------------------------------------------------------
-
-Arrow = tuple[str, str]
-Point = tuple[float, float]
+# --- where arrows run ------------------------------------------------------------
 
 
-def _route(arrows: Sequence[Arrow], boxes: Mapping[str, Box]) -> list[tuple[str, list[Point]]]:
-    """Points that each arrow goes through, two a row: where it enters and where it leaves the row."""
-    starts, ends = _ports(arrows, boxes)
+@dataclasses.dataclass(frozen=True, order=True)
+class Arrow:
+    """An import of a folder by another."""
+
+    source: str
+    target: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A place in the picture."""
+
+    x: float
+    y: float
+
+
+Ports = dict[Arrow, float]  # where arrows touch a box, from the left
+
+
+def _route(arrows: Sequence[Arrow], boxes: Mapping[str, Box]) -> list[tuple[Arrow, list[Point]]]:
+    """Each arrow with the points it goes through: its ends, and where it enters and leaves the rows between."""
+    starts, ends = _find_ports(arrows, boxes)
     routes = []
     for arrow in arrows:
-        source, target = boxes[arrow[0]], boxes[arrow[1]]
-        start, end = (starts[arrow], source.bottom), (ends[arrow], target.top)
+        source, target = boxes[arrow.source], boxes[arrow.target]
+        start = Point(starts[arrow], source.bottom)
+        end = Point(ends[arrow], target.top)
         points = [start]
         for row in range(source.place.row + 1, target.place.row):
-            in_row = [box for box in boxes.values() if box.place.row == row]
-            if in_row:
-                x = _free_x(_straight_x(start, end, in_row[0].top), in_row)
-                points += [(x, in_row[0].top), (x, in_row[0].bottom)]
-        routes.append((arrow[0], [*points, end]))
+            obstacles = [box for box in boxes.values() if box.place.row == row]
+            if obstacles:
+                points += _pass_row(start, end, obstacles)
+        points.append(end)
+        routes.append((arrow, points))
     return routes
 
 
-def _ports(arrows: Sequence[Arrow], boxes: Mapping[str, Box]) -> tuple[dict[Arrow, float], dict[Arrow, float]]:
+def _find_ports(arrows: Sequence[Arrow], boxes: Mapping[str, Box]) -> tuple[Ports, Ports]:
     """Where arrows leave and where they reach their boxes.
 
     At boxes of one column they are spread evenly, in the order of their other
     ends. At wide boxes they stand straight above or below the other end.
     """
-    starts, ends = {}, {}
+    starts: Ports = {}
+    ends: Ports = {}
     for box in boxes.values():
-        leaving = [arrow for arrow in arrows if arrow[0] == box.name]
-        reaching = [arrow for arrow in arrows if arrow[1] == box.name]
-        starts.update(_spread(box, leaving, {arrow: boxes[arrow[1]].center for arrow in leaving}))
-        ends.update(_spread(box, reaching, {arrow: boxes[arrow[0]].center for arrow in reaching}))
+        targets = {arrow: boxes[arrow.target].center for arrow in arrows if arrow.source == box.name}
+        sources = {arrow: boxes[arrow.source].center for arrow in arrows if arrow.target == box.name}
+        starts |= _spread(box, targets)
+        ends |= _spread(box, sources)
+
     for arrow in arrows:
-        source, target = boxes[arrow[0]], boxes[arrow[1]]
-        is_source_wide = source.place.num_columns > 1
-        is_target_wide = target.place.num_columns > 1
-        if is_source_wide and is_target_wide:
-            left, right = max(source.left, target.left), min(source.right, target.right)
+        source, target = boxes[arrow.source], boxes[arrow.target]
+        if source.is_wide and target.is_wide:
+            left = max(source.left, target.left)
+            right = min(source.right, target.right)
             starts[arrow] = ends[arrow] = (left + right) / 2
-        elif is_source_wide:
-            starts[arrow] = source.nearest(ends[arrow])
-        elif is_target_wide:
-            ends[arrow] = target.nearest(starts[arrow])
+        elif source.is_wide:
+            starts[arrow] = source.nearest_port(ends[arrow])
+        elif target.is_wide:
+            ends[arrow] = target.nearest_port(starts[arrow])
     return starts, ends
 
 
-def _spread(box: Box, arrows: Sequence[Arrow], others: Mapping[Arrow, float]) -> dict[Arrow, float]:
+def _spread(box: Box, other_ends: Ports) -> Ports:
     """Places along a box, evenly, for arrows in the order of their other ends."""
-    places = {}
-    for index, arrow in enumerate(sorted(arrows, key=lambda arrow: (others[arrow], arrow))):
-        places[arrow] = box.left + box.width * (index + 1) / (len(arrows) + 1)
-    return places
+    gap = box.width / (len(other_ends) + 1)
+    in_order = sorted(other_ends, key=lambda arrow: (other_ends[arrow], arrow))
+    ports = {}
+    for number, arrow in enumerate(in_order, start=1):
+        ports[arrow] = box.left + number * gap
+    return ports
 
 
-def _straight_x(start: Point, end: Point, y: float) -> float:
-    share = (y - start[1]) / (end[1] - start[1])
-    return start[0] + share * (end[0] - start[0])
+def _pass_row(start: Point, end: Point, obstacles: Sequence[Box]) -> list[Point]:
+    """Where an arrow enters and leaves a row of boxes: as straight as they let it, between or beside them."""
+    top, bottom = obstacles[0].top, obstacles[0].bottom
+    share = (top - start.y) / (end.y - start.y)
+    straight_x = start.x + share * (end.x - start.x)
 
-
-def _free_x(x: float, boxes: Sequence[Box]) -> float:
-    """The place nearest to `x` between the boxes of a row, or beside them."""
     distance = _COLUMN_GAP / 2
-    blocking = [box for box in boxes if box.left - distance < x < box.right + distance]
-    if not blocking:
-        return x
-    candidates = []
-    for box in boxes:
-        candidates += [box.left - distance, box.right + distance]
-    return min(candidates, key=lambda candidate: (abs(candidate - x), candidate))
+    is_free = True
+    gaps = []
+    for box in obstacles:
+        gaps += [box.left - distance, box.right + distance]
+        if box.left - distance < straight_x < box.right + distance:
+            is_free = False
+
+    x = straight_x
+    if not is_free:
+        x = min(gaps, key=lambda gap: abs(gap - straight_x))
+    return [Point(x, top), Point(x, bottom)]
+
+
+# --- SVG -------------------------------------------------------------------------
+
+_ARROW_LENGTH = 9
+_NOTE_HEIGHT = 34
+_TEXT_COLOR = "#334155"
+_NOTE_COLOR = "#64748b"
+_FONT = "'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif"
+_MONOSPACED = "Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+_NOTE = "An arrow means: imports. Arrows that follow from others are left out. Drawn from the code."
+_STYLE = f"""\
+<style>
+text {{ font-family: {_FONT}; text-anchor: middle; }}
+.name {{ font-size: 19px; font-weight: 600; }}
+.caption {{ font-size: 14.5px; }}
+.folders {{ font-family: {_MONOSPACED}; font-size: 13px; }}
+.note {{ font-size: 14px; }}
+</style>"""
 
 
 def _draw_arrow(points: Sequence[Point], color: str) -> str:
-    """A curve that is vertical where it enters and leaves rows."""
-    x, y = points[0]
-    path = [f"M{x:g},{y:g}"]
-    end_x, end_y = points[-1]
-    stops = [*points[1:-1], (end_x, end_y - _ARROW_LENGTH)]
-    for next_x, next_y in stops:
-        middle = (y + next_y) / 2
-        path.append(f"C{x:g},{middle:g} {next_x:g},{middle:g} {next_x:g},{next_y:g}")
-        x, y = next_x, next_y
+    """A curve that is vertical where it enters and leaves rows, and its head."""
+    start, *between, end = points
+    neck = Point(end.x, end.y - _ARROW_LENGTH)
+
+    path = f"M{start.x:g},{start.y:g}"
+    last = start
+    for point in [*between, neck]:
+        middle = (last.y + point.y) / 2
+        path += f" C{last.x:g},{middle:g} {point.x:g},{middle:g} {point.x:g},{point.y:g}"
+        last = point
+    curve = f'<path d="{path}" fill="none" stroke="{color}" stroke-width="1.6"/>'
+
     half = _ARROW_LENGTH / 2
-    head = f"M{end_x:g},{end_y:g} l{-half:g},{-_ARROW_LENGTH} h{_ARROW_LENGTH} z"
-    curve = f'<path d="{" ".join(path)}" fill="none" stroke="{color}" stroke-width="1.6"/>'
-    return f'{curve}\n<path d="{head}" fill="{color}"/>'
-
-
-# --- boxes ---------------------------------------------------------------------
+    outline = f"M{end.x:g},{end.y:g} l{-half:g},{-_ARROW_LENGTH} h{_ARROW_LENGTH} z"
+    head = f'<path d="{outline}" fill="{color}"/>'
+    return f"{curve}\n{head}"
 
 
 def _draw_box(box: Box) -> str:
-    place, theme = box.place, box.place.theme
+    theme = box.place.theme
     frame = (
         f'<rect x="{box.left:g}" y="{box.top:g}" width="{box.width:g}" height="{box.height:g}" rx="9" '
         f'fill="{theme.fill}" stroke="{theme.line}" stroke-width="1.4"/>'
     )
     title = "train_main.py and tools/" if box.name == _PROGRAMS else f"{box.name}/"
-    num_lines = len(place.caption) + len(box.folders)
-    free = box.height - _NAME_HEIGHT - num_lines * _LINE_HEIGHT
-    y = box.top + free / 2 + 0.75 * _NAME_HEIGHT
-    texts = [_text(title, box.center, y, 'class="name"', theme.line)]
+
+    # The text stands in the middle of the box; `y` is where the letters of a line stand.
+    num_lines = len(box.place.caption) + len(box.folders)
+    text_height = _NAME_HEIGHT + num_lines * _LINE_HEIGHT
+    y = box.top + (box.height - text_height) / 2 + 0.75 * _NAME_HEIGHT
+    texts = [_text(title, "name", box.center, y, theme.line)]
     y += 4
-    for line in place.caption:
+    for line in box.place.caption:
         y += _LINE_HEIGHT
-        texts.append(_text(line, box.center, y, 'class="caption"'))
+        texts.append(_text(line, "caption", box.center, y, _TEXT_COLOR))
     for line in box.folders:
         y += _LINE_HEIGHT
-        texts.append(_text(line, box.center, y, 'class="folders"', theme.line))
+        texts.append(_text(line, "folders", box.center, y, theme.line))
     return "\n".join([frame, *texts])
 
 
-def _text(text: str, x: float, y: float, attributes: str, color: str = "#334155") -> str:
-    return f'<text x="{x:g}" y="{y:g}" {attributes} fill="{color}">{html.escape(text, quote=False)}</text>'
+def _text(text: str, style: str, x: float, y: float, color: str) -> str:
+    escaped = html.escape(text, quote=False)
+    return f'<text x="{x:g}" y="{y:g}" class="{style}" fill="{color}">{escaped}</text>'
 
 
-def _page(shapes: Iterable[str], boxes: Iterable[Box]) -> str:
-    frames = list(boxes)
-    width = max(box.right for box in frames) + _MARGIN
-    height = max(box.bottom for box in frames) + _NOTE_HEIGHT + _MARGIN / 2
+def _page(shapes: Sequence[str], boxes: Sequence[Box]) -> str:
+    width = max(box.right for box in boxes) + _MARGIN
+    bottom = max(box.bottom for box in boxes)
+    height = bottom + _NOTE_HEIGHT + _MARGIN / 2
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img">',
         "<title>Which folders of ofa_tf import which</title>",
-        "<style>",
-        f"text {{ font-family: {_FONT}; text-anchor: middle; }}",
-        ".name { font-size: 19px; font-weight: 600; }",
-        ".caption { font-size: 14.5px; }",
-        f".folders {{ font-family: {_MONOSPACED}; font-size: 13px; }}",
-        ".note { font-size: 14px; }",
-        "</style>",
+        _STYLE,
         f'<rect width="{width:g}" height="{height:g}" rx="12" fill="#ffffff"/>',
         *shapes,
-        _text(_NOTE, width / 2, height - _MARGIN / 2 - 4, 'class="note"', "#64748b"),
+        _text(_NOTE, "note", width / 2, bottom + _NOTE_HEIGHT - 4, _NOTE_COLOR),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
@@ -523,28 +605,34 @@ def main(argv: Sequence[str]) -> None:
     if _SUMMARY.value:
         _print_summary(imports)
         return
-    root = package.parent
-    programs = [root / "train_main.py", *sorted((root / "tools").glob("*.py"))]
+
+    programs = find_programs(package.parent)
     picture = draw(imports, read_program_imports(programs, imports))
     output = Path(_OUTPUT.value)
-    if not _CHECK.value:
+    if _CHECK.value:
+        _check_picture(output, picture)
+        print(f"{output} is up to date")
+    else:
         files.write_bytes(output, picture.encode())
         print(f"wrote {output}")
-    elif not output.is_file() or output.read_text(encoding="utf-8") != picture:
+
+
+def _check_picture(output: Path, picture: str) -> None:
+    if not output.is_file() or output.read_text(encoding="utf-8") != picture:
         raise InputError(
             f"Expected {output} to be the picture of the code's imports. Received: another one, or none. "
             "Run python tools/draw_imports.py."
         )
-    else:
-        print(f"{output} is up to date")
 
 
 def _print_summary(imports: Imports) -> None:
+    num_imports = sum(len(others) for others in imports.values())
     cycles = find_cycles(imports)
+    num_in_cycles = sum(len(cycle) for cycle in cycles)
     print(f"modules  {len(imports)}")
-    print(f"imports  {sum(len(others) for others in imports.values())}")
+    print(f"imports  {num_imports}")
     print(f"levels   {count_levels(imports)}")
-    print(f"cycles   {len(cycles)}, of {sum(len(cycle) for cycle in cycles)} modules")
+    print(f"cycles   {len(cycles)}, of {num_in_cycles} modules")
     for cycle in cycles:
         print(f"         {', '.join(cycle)}")
 

@@ -74,7 +74,9 @@ class Style:
     def __add__(self, other: "Style") -> "Style":
         sums = {}
         for field in dataclasses.fields(self):
-            sums[field.name] = getattr(self, field.name) + getattr(other, field.name)
+            ours = getattr(self, field.name)
+            theirs = getattr(other, field.name)
+            sums[field.name] = ours + theirs
         return Style(**sums)
 
     def per_100_lines(self, count: int) -> float:
@@ -104,14 +106,17 @@ def measure_code(code: str) -> Style:
         if token.type not in _NO_CODE and token.start not in docstrings:
             tokens_on_line[token.start[0]] += 1
 
+    functions = [node for node in nodes if isinstance(node, _Function)]
+    comprehensions = [node for node in nodes if isinstance(node, _COMPREHENSIONS)]
+    conditionals = [node for node in nodes if isinstance(node, ast.IfExp)]
     return Style(
         num_files=1,
         num_lines=len(code.splitlines()),
         tokens=tuple(tokens_on_line.values()),
         num_comments=num_comments,
-        num_comprehensions=sum(isinstance(node, _COMPREHENSIONS) for node in nodes),
-        num_conditionals=sum(isinstance(node, ast.IfExp) for node in nodes),
-        function_lines=tuple(_num_lines(node) for node in nodes if isinstance(node, _Function)),
+        num_comprehensions=len(comprehensions),
+        num_conditionals=len(conditionals),
+        function_lines=tuple(_num_lines(function) for function in functions),
     )
 
 
@@ -160,8 +165,10 @@ def describe(folder: Path, include_tests: bool = False) -> dict[str, str]:
     for file in files:
         style += measure_code(file.read_text(encoding="utf-8"))
     tokens = style.tokens or (0,)
+    long_functions = [lines for lines in style.function_lines if lines > _LONG]
+    very_long_functions = [lines for lines in style.function_lines if lines > _VERY_LONG]
     files_in = Counter(file.parent for file in files)
-    at_the_root = [file for file in files if file.parent == folder and file.name != "__init__.py"]
+    at_the_root = [file for file in folder.glob("*.py") if file in files and file.name != "__init__.py"]
     return {
         "files": f"{style.num_files:,}",
         "lines": f"{style.num_lines:,}",
@@ -171,8 +178,8 @@ def describe(folder: Path, include_tests: bool = False) -> dict[str, str]:
         "comments per 100 lines of code": f"{style.per_100_lines(style.num_comments):.1f}",
         "comprehensions per 100 lines": f"{style.per_100_lines(style.num_comprehensions):.1f}",
         "conditional expressions per 100 lines": f"{style.per_100_lines(style.num_conditionals):.1f}",
-        f"functions above {_LONG} lines": f"{sum(lines > _LONG for lines in style.function_lines)}",
-        f"functions above {_VERY_LONG} lines": f"{sum(lines > _VERY_LONG for lines in style.function_lines)}",
+        f"functions above {_LONG} lines": f"{len(long_functions)}",
+        f"functions above {_VERY_LONG} lines": f"{len(very_long_functions)}",
         "functions": f"{len(style.function_lines):,}",
         "modules at the root": f"{len(at_the_root)}",
         "folders": f"{len(files_in)}",
@@ -187,15 +194,17 @@ def table(columns: dict[str, dict[str, str]]) -> str:
     Args:
         columns: Measures of each source.
     """
-    names = list(next(iter(columns.values())))
-    rows = [["", *columns]]
-    for name in names:
-        rows.append([name, *(column[name] for column in columns.values())])
-    widths = [max(len(row[index]) for row in rows) for index in range(len(columns) + 1)]
-    lines = [_line(row, widths) for row in rows]
-    rule = "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])])
-    lines.insert(1, f"|{rule}|")
-    return "\n".join(lines)
+    measures = list(next(iter(columns.values())))
+    cells = [["", *measures]]
+    for source, column in columns.items():
+        cells.append([source, *(column[measure] for measure in measures)])
+
+    aligned = []
+    for index, column_cells in enumerate(cells):
+        width = max(len(cell) for cell in column_cells)
+        aligned.append(_align(column_cells, width, is_left=index == 0))
+    rows = zip(*aligned, strict=True)
+    return "\n".join(f"|{'|'.join(row)}|" for row in rows)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -206,15 +215,23 @@ def main(argv: Sequence[str]) -> None:
     print(table(columns))
 
 
-def _line(row: list[str], widths: list[int]) -> str:
-    numbers = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
-    return f"| {' | '.join([row[0].ljust(widths[0]), *numbers])} |"
+def _align(cells: Sequence[str], width: int, is_left: bool) -> list[str]:
+    """The cells of a column, of one width, with the rule below the first."""
+    if is_left:
+        lines = [f" {cell:<{width}} " for cell in cells]
+        rule = "-" * (width + 2)
+    else:
+        lines = [f" {cell:>{width}} " for cell in cells]
+        rule = "-" * (width + 1) + ":"
+    return [lines[0], rule, *lines[1:]]
 
 
 def _is_test(path: Path) -> bool:
     """Whether a file, relative to its package, belongs to tests."""
     name = path.stem
-    return name == "conftest" or name.startswith("test_") or name.endswith("_test") or "tests" in path.parts
+    if name == "conftest" or "tests" in path.parts:
+        return True
+    return name.startswith("test_") or name.endswith("_test")
 
 
 def _tokens(code: str) -> Iterator[tokenize.TokenInfo]:
@@ -245,10 +262,10 @@ def _docstring(node: ast.AST) -> ast.Expr | None:
     """The statement that is the docstring of a module, class or function."""
     if not isinstance(node, ast.Module | ast.ClassDef | _Function):
         return None
-    first = node.body[0] if node.body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        return first
-    return None
+    if ast.get_docstring(node, clean=False) is None:
+        return None
+    first = node.body[0]
+    return first if isinstance(first, ast.Expr) else None
 
 
 def _num_lines(function: _Function) -> int:

@@ -10,6 +10,7 @@ from tools.draw_imports import (
     draw,
     drop_transitive,
     find_cycles,
+    find_programs,
     imports_between_folders,
     read_imports,
     read_program_imports,
@@ -97,7 +98,7 @@ def test_imports_that_go_up_and_unknown_folders_are_refused(package: Path) -> No
 
 def test_the_picture_in_the_documents_is_that_of_the_code() -> None:
     imports = read_imports(ROOT / "ofa_tf")
-    programs = [ROOT / "train_main.py", *sorted((ROOT / "tools").glob("*.py"))]
+    programs = find_programs(ROOT)
     picture = draw(imports, read_program_imports(programs, imports))
     written = (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8")
     assert written == picture, "the imports have changed: run python tools/draw_imports.py"
