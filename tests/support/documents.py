@@ -11,7 +11,7 @@ from pathlib import Path
 from absl import flags
 
 from tests.support.repository import ROOT
-from tools.draw_imports import reachable, read_imports, read_program_imports
+from tools.draw_imports import find_programs, reachable, read_imports, read_program_imports
 
 _FOLDERS = ("docs", "flags", "ofa_tf", "tests", "tools")  # that may hold documents, besides the root
 _FENCE = re.compile(r"\s*```")
@@ -80,7 +80,8 @@ class Document:
             if text.endswith("\\"):
                 text = text.removesuffix("\\")
                 continue
-            lines.append(Line(start, re.sub(r"(^|\s)#.*", "", text).strip()))
+            without_comment = re.sub(r"(^|\s)#.*", "", text)
+            lines.append(Line(start, without_comment.strip()))
             text = ""
         return [*lines, *self.inline_code]
 
@@ -126,7 +127,8 @@ def make_targets() -> frozenset[str]:
 @functools.cache
 def programs() -> tuple[str, ...]:
     """Paths of the programs with flags, from the root."""
-    return ("train_main.py", *(f"tools/{path.name}" for path in sorted((ROOT / "tools").glob("*.py"))))
+    paths = find_programs(ROOT)
+    return tuple(path.relative_to(ROOT).as_posix() for path in paths)
 
 
 @functools.cache
@@ -157,7 +159,10 @@ def program_flags(program: str) -> frozenset[str]:
 @functools.cache
 def all_flags() -> frozenset[str]:
     """The flags of all programs."""
-    return frozenset().union(*(program_flags(program) for program in programs()))
+    found: set[str] = set()
+    for program in programs():
+        found |= program_flags(program)
+    return frozenset(found)
 
 
 @functools.cache
@@ -172,18 +177,25 @@ def _source(module: str) -> Path:
 
 def _calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
     """The calls in a file, with the last part of the function's name."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-            yield name, node
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Attribute):
+            yield node.func.attr, node
+        elif isinstance(node.func, ast.Name):
+            yield node.func.id, node
 
 
 @functools.cache
 def _flags_in(path: Path) -> frozenset[str]:
     found = set()
     for name, call in _calls(path):
-        if name.startswith("DEFINE_") and call.args and isinstance(call.args[0], ast.Constant):
-            found.add(str(call.args[0].value))
+        if not name.startswith("DEFINE_") or not call.args:
+            continue
+        flag = call.args[0]
+        if isinstance(flag, ast.Constant):
+            found.add(str(flag.value))
     return frozenset(found)
 
 
