@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import absolute_plugin, load_plugins
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.phases import PHASE_NAMES
 from ofa_tf.training.rules import (
@@ -21,7 +22,7 @@ from ofa_tf.training.rules import (
 CONFIG_FILE = "train_config.json"
 
 # Settings that came later, with what runs did before.
-_VALUES_OF_EARLIER_RUNS = {"include_smallest": False}
+_VALUES_OF_EARLIER_RUNS = {"include_smallest": False, "plugins": []}
 
 
 _PHASE_RULES = {
@@ -108,9 +109,11 @@ class TrainConfig:
             paper of Once-for-All does without.
         num_calibration_images: Training images for BN calibration.
         seed: Decides every random choice.
+        plugins: Python files or modules that register what the run needs beside the
+            package, such as its search space; see `ofa_tf.base.plugins`.
 
     Raises:
-        InputError: If a value is out of range or a phase is unknown.
+        InputError: If a value is out of range, or a phase or a plugin is unknown.
 
     Reference: Once-for-All, section 4.1 and appendix B.
     """
@@ -132,8 +135,13 @@ class TrainConfig:
     include_smallest: bool = True
     num_calibration_images: int = 256
     seed: int = 0
+    plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        # Tools that open the run later may be started in another folder.
+        plugins = tuple(absolute_plugin(plugin) for plugin in self.plugins)
+        object.__setattr__(self, "plugins", plugins)
+        load_plugins(plugins)
         get_search_space(self.space)
         if not self.workdir:
             raise InputError("Expected `workdir` to be a folder. Received: nothing. Pass --workdir=DIR.")

@@ -24,6 +24,7 @@ _HELP = {
     "include_smallest": "Let the first of several subnets of a step be the smallest one.",
     "num_calibration_images": "Training images for BN calibration.",
     "seed": "Decides every random choice.",
+    "plugins": "Python files or modules with search spaces, block types, ... of your own, separated by commas.",
 }
 _THREADS_HELP = "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images."
 _PHASE_HELP = {
@@ -53,6 +54,7 @@ def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
     """
     phases = {phase: _phase_from_flags(phase, values) for phase in DEFAULT_PHASES}
     settings = {name: values[name].value for name in _HELP}
+    settings["plugins"] = tuple(settings["plugins"])
     return TrainConfig(phases=phases, **settings)
 
 
@@ -65,7 +67,9 @@ def _phase_from_flags(phase: str, values: flags.FlagValues) -> PhaseConfig:
 
 
 def _define(name: str, default: object, text: str, values: flags.FlagValues) -> None:
-    if isinstance(default, bool):
+    if isinstance(default, tuple):
+        flags.DEFINE_list(name, list(default), text, flag_values=values)
+    elif isinstance(default, bool):
         flags.DEFINE_boolean(name, default, text, flag_values=values)
     elif isinstance(default, int):
         flags.DEFINE_integer(name, default, text, flag_values=values)

@@ -13,7 +13,7 @@ from ofa_tf.training.config import CONFIG_FILE, TrainConfig
 from ofa_tf.training.phases import PHASES, Phase, previous_phase
 
 # Where a run reads and writes, which does not change what it computes, and the phases, which are compared one by one.
-_FREE_SETTINGS = ("workdir", "data_dir", "download", "phases")
+_FREE_SETTINGS = ("workdir", "data_dir", "download", "phases", "plugins")
 # The learning rate of a phase may change: it is what a user mends after a run that diverged.
 _FIXED_PHASE_SETTINGS = ("epochs", "num_subnets")
 

@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,33 +12,13 @@ from tests.support.spaces import SMALL
 Run = Callable[..., subprocess.CompletedProcess]
 
 
-# Runs a program in a Python that knows the spaces of the tests: their graphs take a fraction of the time to trace.
-_WITH_TEST_SPACES = (
-    "import runpy, sys, tests.support.spaces; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-)
-
-
 @pytest.fixture(scope="session")
 def run() -> Run:
-    """Runs one of the project's programs as a user would, if they had the spaces of `tests.support.spaces`."""
-
-    def run_program(program: str, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess:
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-        command = [sys.executable, "-c", _WITH_TEST_SPACES, program, *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False
-        )
-
-    return run_program
-
-
-@pytest.fixture(scope="session")
-def run_plain() -> Run:
     """Runs one of the project's programs exactly as a user would."""
 
-    def run_program(program: str, *arguments: str) -> subprocess.CompletedProcess:
+    def run_program(program: str, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess:
         command = [sys.executable, program, *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
 
     return run_program
 
@@ -51,6 +30,7 @@ def quickstart(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos = write_class_folders(folder / "photos", {"ant": 40, "bee": 40})
     phases = ("full", "kernel", "depth_1", "depth_2", "width_1", "width_2")
     training = (
+        f"--plugins={ROOT / 'tests' / 'support' / 'spaces.py'}",
         f"--space={SMALL.name}",
         f"--dataset=folder:{photos}",
         "--batch_size=16",

@@ -241,26 +241,26 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
     ],
 )
 def test_a_user_s_error_is_one_clear_line(
-    run_plain: Run, tmp_path: Path, program: str, arguments: list[str], message: str
+    run: Run, tmp_path: Path, program: str, arguments: list[str], message: str
 ) -> None:
     workdir = [f"--workdir={tmp_path / 'w'}"] if "bench" not in program else []
-    assert message in _error_line(run_plain(program, *workdir, *arguments))
+    assert message in _error_line(run(program, *workdir, *arguments))
     assert not (tmp_path / "w").exists()
 
 
 @pytest.mark.parametrize("program", _TOOLS)
-def test_every_tool_explains_itself_with_an_example_and_refuses_unknown_flags(run_plain: Run, program: str) -> None:
-    shown = run_plain(f"tools/{program}", "--helpshort")
+def test_every_tool_explains_itself_with_an_example_and_refuses_unknown_flags(run: Run, program: str) -> None:
+    shown = run(f"tools/{program}", "--helpshort")
     assert shown.returncode == 0
     assert f"python tools/{program}" in shown.stdout
-    unknown = run_plain(f"tools/{program}", "--no_such_flag=1")
+    unknown = run(f"tools/{program}", "--no_such_flag=1")
     assert unknown.returncode == 1
     assert "no_such_flag" in unknown.stderr
     assert "Traceback" not in unknown.stderr
 
 
-def test_train_main_explains_its_flags_with_helpshort(run_plain: Run) -> None:
-    shown = run_plain("train_main.py", "--helpshort")
+def test_train_main_explains_its_flags_with_helpshort(run: Run) -> None:
+    shown = run("train_main.py", "--helpshort")
     assert shown.returncode == 0
     for flag in ("--phase", "--[no]resume", "--batch_size", "--width_2_num_subnets"):
         assert f"  {flag}:" in shown.stdout

@@ -38,9 +38,8 @@ def _are_present(space: SearchSpace, genes: np.ndarray) -> np.ndarray:
     """Which genes mean anything, as their block is not skipped: bool `(n, num_genes)`."""
     is_present = np.ones(genes.shape, bool)
     active = space.active_blocks(genes)
-    for block_genes in (space.kernel_genes, space.expand_genes):
-        if block_genes.stop > block_genes.start:
-            is_present[:, block_genes] = active
+    for block_genes in space.block_genes:
+        is_present[:, block_genes] = active
     return is_present
 
 

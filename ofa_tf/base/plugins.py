@@ -1,0 +1,63 @@
+"""Loading what a user adds to the package: search spaces, block types, devices, predictors of their own."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ofa_tf.base.errors import InputError
+
+_ADVICE = "Name a Python file, or a module that Python finds (PYTHONPATH)."
+
+
+def load_plugins(plugins: Iterable[str]) -> None:
+    """Import modules that register something when they are imported.
+
+    Each is imported once in a process, however often it is named.
+
+    Args:
+        plugins: Paths of Python files (ending in `.py`), or names of modules.
+
+    Raises:
+        InputError: If there is no such file or module.
+    """
+    for plugin in plugins:
+        if plugin.endswith(".py"):
+            _load_file(Path(plugin))
+        else:
+            _load_module(plugin)
+
+
+def absolute_plugin(plugin: str) -> str:
+    """A plugin as it is found from any folder: the path of a file in full, the name of a module as it is."""
+    if plugin.endswith(".py"):
+        return str(Path(plugin).absolute())
+    return plugin
+
+
+def _load_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"Expected a plugin at {path}. Received: no such file. {_ADVICE}")
+    name = f"ofa_tf_plugin:{path.resolve()}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"Expected {path} to be a Python file. Received: one that Python does not load. {_ADVICE}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+
+
+def _load_module(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+            raise  # something that the plugin itself imports
+        raise InputError(f"Expected the plugin {name!r} to be a module. Received: {error}. {_ADVICE}") from error
