@@ -16,6 +16,7 @@ from typing import IO, Any
 import ofa_tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Progress
+from ofa_tf.devices.host.job import Job
 
 
 @dataclasses.dataclass
@@ -52,14 +53,12 @@ class RunnerReport:
             self.result = event
 
 
-def run_process(
-    command: Sequence[str], job: dict[str, Any], deadline: float, on_progress: Progress | None
-) -> RunnerReport:
+def run_process(command: Sequence[str], job: Job, deadline: float, on_progress: Progress | None) -> RunnerReport:
     """Give a job to a measuring process and wait for its end.
 
     Args:
         command: The program.
-        job: See `runner.run_job`.
+        job: What it shall do.
         deadline: When the process is killed, as `time.monotonic` tells time.
         on_progress: Called with the steps done and in all.
 
@@ -119,13 +118,13 @@ def _environment() -> dict[str, str]:
 
 def _events(
     process: "subprocess.Popen[bytes]",
-    job: dict[str, Any],
+    job: Job,
 ) -> Iterator[dict[str, Any]]:
     """Give the process its job, and get its events until its end."""
     if process.stdin is None or process.stdout is None:
         return
     with contextlib.suppress(BrokenPipeError), process.stdin as stream:
-        stream.write(json.dumps(job).encode())
+        stream.write(job.to_json().encode())
     for line in process.stdout:
         yield _parse(line)
 

@@ -2,7 +2,9 @@ from typing import Any
 
 import pytest
 
+from ofa_tf.devices.device import BenchmarkSettings
 from ofa_tf.devices.host import runner
+from ofa_tf.devices.host.job import Job, JobModel
 from ofa_tf.devices.host.runner import schedule
 
 
@@ -24,7 +26,7 @@ class FakeInterpreter:
     invoked: list[str]
 
     def __init__(self, model: Any, *_: object) -> None:
-        self.name = model.path
+        self.name = model.source.path
 
     def invoke(self) -> None:
         self.invoked.append(self.name)
@@ -35,11 +37,10 @@ def _run(monkeypatch: pytest.MonkeyPatch, **settings: int) -> tuple[str, dict[st
     monkeypatch.setattr(FakeInterpreter, "invoked", [], raising=False)
     monkeypatch.setattr(runner, "_load", FakeInterpreter)
     events: list[dict[str, Any]] = []
-    job = {
-        "models": [{"path": name, "input_shape": None} for name in "ABCDEF"],
-        "settings": {"min_time_s": 0, "measure_peak_ram": False, **settings},
-        "affinity": None,
-    }
+    job = Job(
+        models=[JobModel(name) for name in "ABCDEF"],
+        settings=BenchmarkSettings(min_time_s=0, measure_peak_ram=False, **settings),
+    )
     runner.run_job(job, lambda **fields: events.append(fields))
     return "".join(FakeInterpreter.invoked), events[-1]["runs"]
 
