@@ -35,7 +35,8 @@ _OUTPUT = flags.DEFINE_string(
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    workdir, device = Workdir(_WORKDIR.value), device_flags.device_from_flags(_DEVICE.value)
+    workdir = Workdir(_WORKDIR.value)
+    device = device_flags.device_from_flags(_DEVICE.value)
     workdir.check()
     configure_tensorflow()
     from ofa_tf.workflow.pipeline import measure_latencies

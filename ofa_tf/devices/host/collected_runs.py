@@ -123,7 +123,8 @@ class CollectedRuns:
             if num_runs == 0:
                 continue
             model = self.models[indices[int(position)]]
-            model.add(self._parse_runs(runs, runs_before), result["facts"][position])
+            facts = result["facts"][position]
+            model.add(self._parse_runs(runs, runs_before), facts)
             self._num_runs += num_runs
         self._steps_of_ended_processes += self._steps_of_this_process
 

@@ -84,7 +84,11 @@ class HostDevice:
                 "Expected a phone for an operator profile. Received: the device host. Measure with --device=adb."
             )
         affinity = choose_affinity(settings.num_threads, self._cpu_mask)
-        device = dataclasses.replace(self.describe(), num_threads=settings.num_threads, cores=affinity)
+        device = dataclasses.replace(
+            self.describe(),
+            num_threads=settings.num_threads,
+            cores=affinity,
+        )
         found = CollectedRuns(len(models), settings, on_progress)
         with tempfile.TemporaryDirectory(prefix="ofa_tf_") as folder:
             job = Job(_models_of_job(models, Path(folder)), settings, affinity)
@@ -115,7 +119,8 @@ class HostDevice:
             left = [index for index in indices if found.models[index].error is None]
             if not left:
                 return
-            report = run_process(self._command, job.part(left), found.deadline, found.on_progress)
+            part = job.part(left)
+            report = run_process(self._command, part, found.deadline, found.on_progress)
             found.add(report, left)
             if report.death is None:
                 return

@@ -112,26 +112,31 @@ class _JobRun:
         self._models = [_Model(index, model) for index, model in enumerate(job.models)]
         self._settings = job.settings
         self._emit = emit
-        self._rng = np.random.default_rng(0)
         self._num_runs = 0  # of all models
 
     def run(self) -> None:
+        """Measure the models, and tell what was found."""
         if self._settings.measure_peak_ram:
             for model in self._models:
                 _measure_memory(model, self._settings.num_threads, self._emit)
 
+        rng = np.random.default_rng(0)
         visits = self._visits()
+        min_time_s = self._settings.min_time_s / max(len(visits), 1)
         for number, (group, rounds) in enumerate(visits, start=1):
-            interpreters = self._load_group(group)
-            self._run_rounds(interpreters, rounds, self._settings.min_time_s / len(visits))
+            # The memory that a model happens to get makes up to a tenth of its latency: each visit deals it anew.
+            order = rng.permutation(len(group))
+            shuffled = [group[position] for position in order]
+            self._visit(shuffled, rounds, min_time_s)
             self._emit(event="progress", done=number, total=len(visits))
 
-        measured = self._models_left()
-        self._emit(
-            event="result",
-            runs={str(model.index): model.runs() for model in measured},
-            facts={str(model.index): model.facts for model in measured},
-        )
+        runs = {}
+        facts = {}
+        for model in self._models_left():
+            name = str(model.index)
+            runs[name] = model.runs()
+            facts[name] = model.facts
+        self._emit(event="result", runs=runs, facts=facts)
 
     def _models_left(self) -> list[_Model]:
         return [model for model in self._models if not model.has_failed]
@@ -148,12 +153,21 @@ class _JobRun:
             visits.append((group, rounds))
         return visits
 
+    def _visit(
+        self,
+        group: Sequence[_Model],
+        rounds: int,
+        min_time_s: float,
+    ) -> None:
+        """Load a group of models and run them in this order, for so many rounds and so long at least."""
+        # The interpreters end with the visit: the next group needs their memory.
+        interpreters = self._load_group(group)
+        self._run_rounds(interpreters, rounds, min_time_s)
+
     def _load_group(self, group: Sequence[_Model]) -> dict[int, Any]:
-        """Ready interpreters, by the index of the model, of those that do not fail now, in the order of their turns."""
+        """Ready interpreters of those models that do not fail now, by the index of the model."""
         interpreters = {}
-        # The memory that a model happens to get makes up to a tenth of its latency: each visit deals it anew.
-        for position in self._rng.permutation(len(group)):
-            model = group[position]
+        for model in group:
             if model.has_failed:
                 continue
             interpreter = _load(model, self._settings.num_threads, self._emit)
@@ -170,7 +184,7 @@ class _JobRun:
         rounds: int,
         min_time_s: float,
     ) -> None:
-        """Run the models in turns, for so many rounds and so long at least."""
+        """Run the models in turns."""
         warmup_runs = self._settings.warmup_runs
         num_runs = self._settings.num_runs
         start = time.monotonic()
@@ -196,8 +210,8 @@ def _load(model: _Model, num_threads: int, emit: Emit) -> Any:
     try:
         return load_interpreter(source.path, source.input_shape, num_threads)
     except LOAD_ERRORS as error:
-        reason = " ".join(str(error).split())
-        emit(event="failed", model=model.index, error=reason or type(error).__name__)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        emit(event="failed", model=model.index, error=reason)
         return None
 
 
@@ -228,7 +242,12 @@ def _measure_memory(model: _Model, num_threads: int, emit: Emit) -> None:
     model.facts["peak_ram_bytes"] = peak_ram_bytes
 
 
-def _tell_memory(writer: int, model: _Model, num_threads: int, emit: Emit) -> None:
+def _tell_memory(
+    writer: int,
+    model: _Model,
+    num_threads: int,
+    emit: Emit,
+) -> None:
     """Run a model and write how many bytes that took to a pipe, or null if it failed."""
     before = _status_bytes("VmRSS")
     interpreter = _load(model, num_threads, emit)

@@ -53,7 +53,12 @@ class RunnerReport:
             self.result = event
 
 
-def run_process(command: Sequence[str], job: Job, deadline: float, on_progress: Progress | None) -> RunnerReport:
+def run_process(
+    command: Sequence[str],
+    job: Job,
+    deadline: float,
+    on_progress: Progress | None,
+) -> RunnerReport:
     """Give a job to a measuring process and wait for its end.
 
     Args:
@@ -142,6 +147,6 @@ def _describe_death(status: int, messages: str) -> str:
         name = signal.Signals(-status).name
         hint = " (perhaps out of memory)" if name == "SIGKILL" else ""
         return f"the measuring process was killed by {name}{hint}"
-    lines = [line.strip() for line in messages.splitlines() if line.strip()]
-    last_line = lines[-1] if lines else "no message"
+    lines = messages.strip().splitlines()
+    last_line = lines[-1].strip() if lines else "no message"
     return f"the measuring process ended with status {status}: {last_line}"

@@ -1,3 +1,6 @@
+"""The measuring process runs models in turns, group by group."""
+
+import weakref
 from typing import Any
 
 import pytest
@@ -21,12 +24,16 @@ def test_several_groups_are_visited_in_turn_and_share_the_rounds() -> None:
 
 
 class FakeInterpreter:
-    """Notes that it is invoked."""
+    """Notes that it is invoked, and how many others there are when it is made."""
 
     invoked: list[str]
+    alive: "weakref.WeakSet[FakeInterpreter]"
+    most_alive: int
 
     def __init__(self, model: Any, *_: object) -> None:
         self.name = model.source.path
+        self.alive.add(self)
+        FakeInterpreter.most_alive = max(FakeInterpreter.most_alive, len(self.alive))
 
     def invoke(self) -> None:
         self.invoked.append(self.name)
@@ -35,6 +42,8 @@ class FakeInterpreter:
 def _run(monkeypatch: pytest.MonkeyPatch, **settings: int) -> tuple[str, dict[str, Any]]:
     """The names of models in the order in which they ran, and their runs."""
     monkeypatch.setattr(FakeInterpreter, "invoked", [], raising=False)
+    monkeypatch.setattr(FakeInterpreter, "alive", weakref.WeakSet(), raising=False)
+    monkeypatch.setattr(FakeInterpreter, "most_alive", 0, raising=False)
     monkeypatch.setattr(runner, "_load", FakeInterpreter)
     events: list[dict[str, Any]] = []
     job = Job(
@@ -64,3 +73,8 @@ def test_every_visit_loads_and_runs_models_in_another_order(monkeypatch: pytest.
     assert len(set(visits[1::2])) > 1
     invoked, _ = _run(monkeypatch, warmup_runs=0, num_runs=1, rounds=10, max_loaded_models=6)
     assert len({invoked[start : start + 6] for start in range(0, 60, 6)}) == 5  # two rounds a visit
+
+
+def test_a_group_is_gone_before_the_next_one_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    _run(monkeypatch, warmup_runs=0, num_runs=1, rounds=5, max_loaded_models=2)
+    assert FakeInterpreter.most_alive == 2
