@@ -282,7 +282,9 @@ def main() -> None:
         events.write(json.dumps(fields) + "\n")
         events.flush()
 
-    importlib.import_module("ai_edge_litert.interpreter")  # before the forks, whose memory is a model's alone
+    # Before the forks, whose memory is a model's alone. NumPy loads its generators when they are first used.
+    for name in ("ai_edge_litert.interpreter", "numpy.random"):
+        importlib.import_module(name)
     run_job(Job.from_json(sys.stdin.read()), emit)
 
 
