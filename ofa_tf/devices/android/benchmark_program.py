@@ -127,7 +127,10 @@ class BenchmarkProgram:
 
 @contextlib.contextmanager
 def install_benchmark_program(
-    adb: Adb, binary: Path, delegate: str, cpu_mask: str | None = None
+    adb: Adb,
+    binary: Path,
+    delegate: str,
+    cpu_mask: str | None = None,
 ) -> Iterator[BenchmarkProgram]:
     """Put the program into a new folder on a phone, which is removed at the end, with all that runs from it.
 

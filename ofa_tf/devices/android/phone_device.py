@@ -157,7 +157,10 @@ def _property(adb: Adb, key: str) -> str:
 
 
 def _make_runs(
-    models: Sequence[BenchmarkModel], folder: Path, program: BenchmarkProgram, plan: RunPlan
+    models: Sequence[BenchmarkModel],
+    folder: Path,
+    program: BenchmarkProgram,
+    plan: RunPlan,
 ) -> list[PhoneRuns]:
     all_runs = []
     for index, model in enumerate(models):

@@ -12,7 +12,9 @@ from ofa_tf.devices.host.runner import schedule
 
 
 def test_visits_to_one_group_share_the_rounds() -> None:
-    assert list(schedule(num_models=2, rounds=7, max_loaded=3)) == [([0, 1], n) for n in (2, 2, 1, 1, 1)]
+    visits = list(schedule(num_models=2, rounds=7, max_loaded=3))
+    assert [group for group, _ in visits] == [[0, 1]] * 5
+    assert [rounds for _, rounds in visits] == [2, 2, 1, 1, 1]
 
 
 def test_several_groups_are_visited_in_turn_and_share_the_rounds() -> None:
@@ -54,6 +56,10 @@ def _run(monkeypatch: pytest.MonkeyPatch, **settings: int) -> tuple[str, dict[st
     return "".join(FakeInterpreter.invoked), events[-1]["runs"]
 
 
+def _cut(text: str, length: int) -> list[str]:
+    return [text[start : start + length] for start in range(0, len(text), length)]
+
+
 def test_models_take_turns_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
     invoked, runs = _run(monkeypatch, warmup_runs=1, num_runs=2, rounds=2, max_loaded_models=9)
     turns = invoked[::3]
@@ -61,18 +67,19 @@ def test_models_take_turns_in_every_round(monkeypatch: pytest.MonkeyPatch) -> No
     rounds = turns[:6], turns[6:]
     assert sorted(rounds[0]) == sorted(rounds[1]) == list("ABCDEF")
     for index, name in enumerate("ABCDEF"):
-        begins = 2 * rounds[0].index(name), 12 + 2 * rounds[1].index(name)
-        assert runs[str(index)]["order"] == [place for begin in begins for place in (begin, begin + 1)]
+        first = 2 * rounds[0].index(name)
+        second = 12 + 2 * rounds[1].index(name)
+        assert runs[str(index)]["order"] == [first, first + 1, second, second + 1]
 
 
 def test_every_visit_loads_and_runs_models_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
     invoked, _ = _run(monkeypatch, warmup_runs=0, num_runs=1, rounds=5, max_loaded_models=3)
-    visits = [invoked[start : start + 3] for start in range(0, 30, 3)]
+    visits = _cut(invoked, 3)
     assert ["".join(sorted(visit)) for visit in visits] == ["ABC", "DEF"] * 5
     assert len(set(visits[::2])) > 1
     assert len(set(visits[1::2])) > 1
     invoked, _ = _run(monkeypatch, warmup_runs=0, num_runs=1, rounds=10, max_loaded_models=6)
-    assert len({invoked[start : start + 6] for start in range(0, 60, 6)}) == 5  # two rounds a visit
+    assert len(set(_cut(invoked, 6))) == 5  # two rounds a visit
 
 
 def test_a_group_is_gone_before_the_next_one_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
