@@ -13,7 +13,9 @@ KIND = "benchmark"
 
 
 def benchmark_document(
-    measurements: Sequence[Measurement], settings: BenchmarkSettings, notes: Mapping[str, Any] | None = None
+    measurements: Sequence[Measurement],
+    settings: BenchmarkSettings,
+    notes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Measurements as JSON-serialisable data.
 

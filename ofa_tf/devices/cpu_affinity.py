@@ -55,7 +55,11 @@ def choose_affinity(
     return sorted(preferred[:num_threads])
 
 
-def _cores_of_mask(mask: str, allowed: set[int], num_threads: int) -> list[int]:
+def _cores_of_mask(
+    mask: str,
+    allowed: set[int],
+    num_threads: int,
+) -> list[int]:
     wanted = parse_cpu_mask(mask)
     if not allowed.issuperset(wanted):
         raise InputError(

@@ -144,7 +144,12 @@ class Measurement:
     error: str | None = None
 
     @classmethod
-    def failed(cls, model: str, device: DeviceFacts, error: str) -> "Measurement":
+    def failed(
+        cls,
+        model: str,
+        device: DeviceFacts,
+        error: str,
+    ) -> "Measurement":
         """That of a model that could not be measured."""
         return cls(model, None, device=device.to_dict(), error=error)
 

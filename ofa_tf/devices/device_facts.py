@@ -87,9 +87,14 @@ class DeviceFacts:
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "DeviceFacts":
         """The facts of a file; those that this version does not know become `others`."""
-        known = set(_field_names())
-        own = {name: value for name, value in facts.items() if name in known}
-        others = {name: value for name, value in facts.items() if name not in known}
+        own_names = _field_names()
+        own = {}
+        others = {}
+        for name, value in facts.items():
+            if name in own_names:
+                own[name] = value
+            else:
+                others[name] = value
         return cls(**own, others=others)
 
     def without_address(self) -> "DeviceFacts":
@@ -100,4 +105,6 @@ class DeviceFacts:
 
 def _field_names() -> list[str]:
     """The names of the facts in the order in which files have them."""
-    return [field.name for field in dataclasses.fields(DeviceFacts) if field.name != "others"]
+    names = [field.name for field in dataclasses.fields(DeviceFacts)]
+    names.remove("others")
+    return names

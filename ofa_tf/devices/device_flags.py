@@ -39,7 +39,8 @@ def device_from_flags(device_id: str) -> Device:
     """
     kind = kind_of(device_id)
     _check_flags_are_taken(kind, device_id)
-    options = {name: value for name, value in _option_values().items() if name in kind.options}
+    values = _option_values()
+    options = {name: values[name] for name in values if name in kind.options}
     return open_device(device_id, **options)
 
 

@@ -9,14 +9,16 @@ from typing import Any
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.registry import Registry
+from ofa_tf.devices.android.phone_device import PHONE_ID
 from ofa_tf.devices.android.phone_kind import PHONE_KIND
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_kind import DeviceKind, ListedDevice
+from ofa_tf.devices.host.host_facts import HOST_ID
 from ofa_tf.devices.host.host_kind import HOST_KIND
 
 DEVICE_KINDS: Registry[DeviceKind] = Registry("device kind")
-DEVICE_KINDS.register("host", HOST_KIND)
-DEVICE_KINDS.register("adb", PHONE_KIND)
+DEVICE_KINDS.register(HOST_ID, HOST_KIND)
+DEVICE_KINDS.register(PHONE_ID, PHONE_KIND)
 
 
 def open_device(device_id: str, **options: Any) -> Device:

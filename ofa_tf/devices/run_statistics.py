@@ -141,7 +141,8 @@ def _momentary_slowness(models: Sequence[ModelRuns]) -> list[np.ndarray]:
         usual_ns = np.percentile(model.wall_ns, _PERCENT_OF_USUAL_RUNS)
         relative_durations.append(model.wall_ns / usual_ns)
     relative = np.concatenate(relative_durations)
-    in_time = np.argsort(np.concatenate([model.order for model in models]))
+    orders = np.concatenate([model.order for model in models])
+    in_time = np.argsort(orders)
 
     slowness = np.empty_like(relative)
     slowness[in_time] = _running_median(relative[in_time], _RUNS_IN_A_SPELL)
@@ -177,8 +178,9 @@ def _summarize(model: ModelRuns, counts: np.ndarray) -> RunSummary:
     latencies_ms = model.wall_ns[counts] / 1e6
     p5_ms, median_ms, p95_ms = np.percentile(latencies_ms, [5, 50, 95])
 
-    in_time = latencies_ms[np.argsort(model.order[counts])]
-    blocks = np.array_split(in_time, min(_MAX_BLOCKS, len(in_time)))
+    in_time = np.argsort(model.order[counts])
+    num_blocks = min(_MAX_BLOCKS, len(in_time))
+    blocks = np.array_split(latencies_ms[in_time], num_blocks)
     block_medians_ms = [float(np.median(block)) for block in blocks]
     low_ms, high_ms = median_interval(block_medians_ms)
 

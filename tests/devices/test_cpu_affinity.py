@@ -15,18 +15,34 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="th
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Six cores: 0 and 1, and 2 and 3, are threads of one each; 4 and 5 are slow ones."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)))
-    for core, (siblings, khz) in enumerate([("0-1", 4e6)] * 2 + [("2-3", 4e6)] * 2 + [("4", 2e6), ("5", 2e6)]):
-        for name, text in (("topology/thread_siblings_list", siblings), ("cpufreq/cpuinfo_max_freq", f"{khz:.0f}")):
-            path = tmp_path / f"cpu{core}" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{text}\n")
+    siblings = ["0-1", "0-1", "2-3", "2-3", "4", "5"]
+    kilohertz = [4_000_000, 4_000_000, 4_000_000, 4_000_000, 2_000_000, 2_000_000]
+    for core in range(6):
+        _write(tmp_path / f"cpu{core}/topology/thread_siblings_list", siblings[core])
+        _write(tmp_path / f"cpu{core}/cpufreq/cpuinfo_max_freq", str(kilohertz[core]))
     return tmp_path
 
 
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{text}\n")
+
+
 @pytest.mark.parametrize(
-    ("num_threads", "cores"), [(1, [3]), (2, [1, 3]), (3, [1, 3, 5]), (5, [1, 2, 3, 4, 5]), (9, [0, 1, 2, 3, 4, 5])]
+    ("num_threads", "cores"),
+    [
+        (1, [3]),
+        (2, [1, 3]),
+        (3, [1, 3, 5]),
+        (5, [1, 2, 3, 4, 5]),
+        (9, [0, 1, 2, 3, 4, 5]),
+    ],
 )
-def test_fast_cores_come_first_and_threads_of_one_core_last(folder: Path, num_threads: int, cores: list[int]) -> None:
+def test_fast_cores_come_first_and_threads_of_one_core_last(
+    folder: Path,
+    num_threads: int,
+    cores: list[int],
+) -> None:
     assert choose_affinity(num_threads, folder=folder) == cores
 
 

@@ -1,3 +1,5 @@
+"""Settings that cannot be measured with are refused, and measurements survive their file."""
+
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,14 @@ from ofa_tf.devices.device import BenchmarkSettings, Measurement
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("num_threads", 0), ("num_runs", 0), ("rounds", 1.5), ("warmup_runs", -1), ("rounds", True)]
+    ("name", "value"),
+    [
+        ("num_threads", 0),
+        ("num_runs", 0),
+        ("rounds", 1.5),
+        ("warmup_runs", -1),
+        ("rounds", True),
+    ],
 )
 def test_settings_below_their_minimum_are_refused(name: str, value: object) -> None:
     with pytest.raises(InputError, match=rf"`{name}` to be a whole number of at least \d. Received: {value}"):

@@ -30,7 +30,10 @@ class BoardDevice:
         return DeviceFacts(device=self.id, others={"bus": self.bus})
 
     def measure(
-        self, models: Sequence[BenchmarkModel], settings: BenchmarkSettings, on_progress: Progress | None = None
+        self,
+        models: Sequence[BenchmarkModel],
+        settings: BenchmarkSettings,
+        on_progress: Progress | None = None,
     ) -> list[Measurement]:
         return [Measurement.failed(model.name, self.describe(), "it is made of cardboard") for model in models]
 

@@ -7,7 +7,11 @@ import pytest
 from ofa_tf.devices.repetition import turns_until_trusted
 
 
-def _turns(doubts: Sequence[list[str]], max_repeats: int, num_turns_in_time: int = 99) -> list[str]:
+def _turns(
+    doubts: Sequence[list[str]],
+    max_repeats: int,
+    num_turns_in_time: int = 99,
+) -> list[str]:
     """The turns over the models A, B and C, of which each turn leaves so many doubtful."""
     measured: list[str] = []
     turns = turns_until_trusted(
@@ -30,7 +34,8 @@ def _turns(doubts: Sequence[list[str]], max_repeats: int, num_turns_in_time: int
     ],
 )
 def test_the_doubtful_are_measured_again_until_none_is_or_the_repeats_are_used_up(
-    doubts: list[list[str]], expected: list[str]
+    doubts: list[list[str]],
+    expected: list[str],
 ) -> None:
     assert _turns(doubts, max_repeats=2) == expected
 

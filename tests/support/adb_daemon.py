@@ -89,7 +89,12 @@ class AdbDaemon(Phone):
         ValueError: If the folder's path would need quoting in a shell.
     """
 
-    def __init__(self, folder: Path, properties: dict[str, str] | None = None, faults: Faults | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        properties: dict[str, str] | None = None,
+        faults: Faults | None = None,
+    ) -> None:
         super().__init__(folder, properties)
         self.faults = faults or Faults()
         self.commands: list[str] = []
@@ -114,7 +119,10 @@ class AdbDaemon(Phone):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join()
@@ -183,7 +191,12 @@ class AdbDaemon(Phone):
 class Connection:
     """One connection with an adb server: packets of a header of 24 bytes and data."""
 
-    def __init__(self, daemon: AdbDaemon, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        daemon: AdbDaemon,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         self.daemon = daemon
         self.max_payload = _MAX_PAYLOAD
         self._reader, self._writer = reader, writer
@@ -194,7 +207,13 @@ class Connection:
         """End the connection without a word, as when the phone leaves the network."""
         self._writer.close()
 
-    def send(self, command: bytes, first: int, second: int, data: bytes = b"") -> None:
+    def send(
+        self,
+        command: bytes,
+        first: int,
+        second: int,
+        data: bytes = b"",
+    ) -> None:
         """Send one packet."""
         if self._writer.is_closing():
             raise ConnectionResetError
@@ -215,7 +234,13 @@ class Connection:
                 stream.hang_up()
             self._writer.close()
 
-    def _answer(self, command: bytes, first: int, second: int, data: bytes) -> None:
+    def _answer(
+        self,
+        command: bytes,
+        first: int,
+        second: int,
+        data: bytes,
+    ) -> None:
         faults = self.daemon.faults
         if command in (b"CNXN", b"AUTH") and faults.offline:
             return

@@ -27,7 +27,11 @@ class AdbServer:
         own = {"ANDROID_ADB_SERVER_PORT": str(port), "HOME": str(home), "TMPDIR": str(home)}
         self.environment = {**kept, **own}
 
-    def run(self, *arguments: str, timeout: float = 30) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self,
+        *arguments: str,
+        timeout: float = 30,
+    ) -> "subprocess.CompletedProcess[str]":
         """Run `adb` with arguments.
 
         Raises:
@@ -49,6 +53,9 @@ class AdbServer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.run("kill-server")

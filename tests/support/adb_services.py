@@ -23,7 +23,12 @@ _OUTPUT, _ERRORS, _EXIT, _INPUT, _CLOSE_INPUT = 1, 2, 3, 0, 4  # packets of the 
 class Stream:
     """One command or one session of transfers; one packet of each direction is on its way at a time."""
 
-    def __init__(self, connection: "Connection", local_id: int, remote_id: int) -> None:
+    def __init__(
+        self,
+        connection: "Connection",
+        local_id: int,
+        remote_id: int,
+    ) -> None:
         self.connection, self.local_id, self.remote_id = connection, local_id, remote_id
         self.daemon, self.opened = connection.daemon, False
         self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
@@ -90,7 +95,12 @@ class Stream:
 class Shell:
     """A command: as adbd does, the shell gets SIGHUP, and nobody else, if the host hangs up."""
 
-    def __init__(self, stream: Stream, command: str, has_packets: bool) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        command: str,
+        has_packets: bool,
+    ) -> None:
         self._stream, self._command, self._has_packets = stream, command, has_packets
         self._faults = stream.daemon.faults
         self._left: int | None = None  # bytes of output until the connection is lost

@@ -58,7 +58,11 @@ _PARAMETERS = {  # how the tool names the flags that were given
 _SUMMARY_PREFIX = "INFO: [./litert/tools/benchmark_litert_model.h:82] "
 
 
-def install_benchmark_model(path: Path, style: str = "new", lacks: Sequence[str] = ()) -> Path:
+def install_benchmark_model(
+    path: Path,
+    style: str = "new",
+    lacks: Sequence[str] = (),
+) -> Path:
     """Write an executable that runs this program, with the Python that runs the tests.
 
     Args:
@@ -131,7 +135,10 @@ def number(value: float) -> str:
     return f"{value:g}"
 
 
-def parse(arguments: Sequence[str], known: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+def parse(
+    arguments: Sequence[str],
+    known: dict[str, str],
+) -> tuple[dict[str, str], list[str]]:
     """Flags `--name=value` that are known, and all other arguments."""
     given, unknown = {}, []
     for argument in arguments:
@@ -226,7 +233,13 @@ def log_delegation(interpreter: Any, log: Log) -> None:
     log.line(f"{text}yielding {len(delegates)} partitions for the whole graph.", "VERBOSE")
 
 
-def run(invoke: Callable[[], None], num_runs: int, min_secs: float, flags: dict[str, str], log: Log) -> Statistics:
+def run(
+    invoke: Callable[[], None],
+    num_runs: int,
+    min_secs: float,
+    flags: dict[str, str],
+    log: Log,
+) -> Statistics:
     """Time runs until both the least number and the least time are reached, or the longest time is."""
     max_secs, delay = float(flags["max_secs"]), float(flags["run_delay"])
     log.line(
@@ -253,7 +266,11 @@ def peak_memory_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
-def benchmark(arguments: Sequence[str], log: Log, lacks: Sequence[str]) -> None:
+def benchmark(
+    arguments: Sequence[str],
+    log: Log,
+    lacks: Sequence[str],
+) -> None:
     """What the tool does.
 
     Raises:
@@ -319,7 +336,13 @@ def log_profile(interpreter: Any, regular: Statistics) -> None:
     print()
 
 
-def log_litert_summary(log: Log, startup_us: int, warmup: Statistics, regular: Statistics, input_bytes: int) -> None:
+def log_litert_summary(
+    log: Log,
+    startup_us: int,
+    warmup: Statistics,
+    regular: Statistics,
+    input_bytes: int,
+) -> None:
     """The end of what LiteRT's tool prints."""
     log.summary("\n========== BENCHMARK RESULTS ==========")
     log.summary(f"Model initialization: {startup_us / 1e3:.2f} ms")

@@ -64,7 +64,12 @@ class Adb:
         num_faults: Attempts that failed, in all.
     """
 
-    def __init__(self, serial: str, wait_s: float = 0.0, program: str = "adb") -> None:
+    def __init__(
+        self,
+        serial: str,
+        wait_s: float = 0.0,
+        program: str = "adb",
+    ) -> None:
         self.serial = serial
         self.waited_s = 0.0
         self.num_faults = 0

@@ -25,7 +25,10 @@ class PhoneLostError(InputError):
     """A phone is not reached, in spite of further attempts and of waiting."""
 
 
-def execute(command: Sequence[str], timeout_s: float) -> "subprocess.CompletedProcess[str]":
+def execute(
+    command: Sequence[str],
+    timeout_s: float,
+) -> "subprocess.CompletedProcess[str]":
     """Run a program to its end.
 
     Args:

@@ -37,7 +37,9 @@ def benchmark_binary_address(abi: str) -> str:
 
 def cached_benchmark_binary(abi: str) -> Path:
     """Where the program for an ABI is kept: in `$XDG_CACHE_HOME/ofa_tf`, else `~/.cache/ofa_tf`."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path.home() / ".cache"
+    if os.environ.get("XDG_CACHE_HOME"):
+        cache = Path(os.environ["XDG_CACHE_HOME"])
     return cache / "ofa_tf" / f"benchmark_model_{abi}"
 
 

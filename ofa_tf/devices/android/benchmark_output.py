@@ -83,14 +83,16 @@ def parse_benchmark_output(
     if num_runs < 1 or not mean_us > 0:
         raise InputError(f"Expected a positive time from benchmark_model. Received: {line!r}.")
 
+    if is_constant:
+        values |= dict.fromkeys(("median", "p5", "p95"), mean_us)
+
     delegates, num_partitions = _parse_delegations(lines)
-    spread = dict.fromkeys(("median", "p5", "p95"), mean_us) if is_constant else values
     return BenchmarkOutput(
         num_runs=num_runs,
         mean_us=mean_us,
-        median_us=spread.get("median"),
-        p5_us=spread.get("p5"),
-        p95_us=spread.get("p95"),
+        median_us=values.get("median"),
+        p5_us=values.get("p5"),
+        p95_us=values.get("p95"),
         peak_ram_bytes=_parse_peak_ram(lines),
         num_partitions=num_partitions,
         delegates=delegates,
@@ -129,13 +131,14 @@ def _first_error(text: str) -> str:
 
 def _statistics_of_regular_runs(lines: Sequence[str]) -> tuple[str, dict[str, float]]:
     """The line of statistics of the runs that count, and its numbers by their names."""
-    found = [(line, _parse_statistics(line)) for line in lines if line.startswith("count=")]
-    if len(found) != 2:
+    statistics = [line for line in lines if line.startswith("count=")]
+    parsed = [_parse_statistics(line) for line in statistics]
+    if len(statistics) != 2:
         raise InputError(
             "Expected two lines of statistics, of the warm-up and of the runs, from benchmark_model. "
-            f"Received: {len(found)}; the output ends with {last_line(lines)!r}."
+            f"Received: {len(statistics)}; the output ends with {last_line(lines)!r}."
         )
-    return found[1]
+    return statistics[1], parsed[1]
 
 
 def _parse_statistics(line: str) -> dict[str, float]:
@@ -160,14 +163,19 @@ def _check_summary(
     mean_us: float,
 ) -> None:
     """The summary says that the benchmark came to its end, and must agree with the statistics."""
-    matches = [match for line in lines if (match := _SUMMARY.search(line.rstrip()))]
-    if not matches:
+    summary = ""
+    match = None
+    for line in lines:
+        match_of_line = _SUMMARY.search(line.rstrip())
+        if match_of_line is not None:
+            summary = line
+            match = match_of_line
+    if match is None:
         raise InputError(
             "Expected a summary with 'Inference (avg)' at the end of what benchmark_model prints. "
             f"Received: {last_line(lines)!r}."
         )
-    summary = matches[-1].string
-    mean, runs = matches[-1].groups()
+    mean, runs = match.groups()
     number = parse_number(mean, summary)
 
     rounding_us = _MAX_RELATIVE_ROUNDING * mean_us

@@ -30,13 +30,24 @@ class BenchmarkProgram:
         cpu_mask: Cores that may run the model, as `taskset` takes them.
     """
 
-    def __init__(self, adb: Adb, folder: str, delegate: str, cpu_mask: str | None) -> None:
+    def __init__(
+        self,
+        adb: Adb,
+        folder: str,
+        delegate: str,
+        cpu_mask: str | None,
+    ) -> None:
         self.adb = adb
         self.folder = folder
         self._delegate = delegate
         self._cpu_mask = cpu_mask
 
-    def run(self, model: str, flags: Sequence[str], limit: TimeLimit) -> BenchmarkOutput:
+    def run(
+        self,
+        model: str,
+        flags: Sequence[str],
+        limit: TimeLimit,
+    ) -> BenchmarkOutput:
         """Run a model.
 
         Args:
@@ -79,8 +90,11 @@ class BenchmarkProgram:
         if self._delegate == "xnnpack" and "XNNPACK delegate" in text:
             # LiteRT's tool takes it by itself and does not know the flag.
             optional.add("use_xnnpack")
-        names = {flag.removeprefix("--").split("=")[0] for flag in flags}
-        return names - optional
+        needed = set()
+        for flag in flags:
+            name, _, _ = flag.removeprefix("--").partition("=")
+            needed.add(name)
+        return needed - optional
 
     def _run_script(self, script: str, limit: TimeLimit) -> ShellResult:
         """Run a script that may hang, and end it then; once more if the phone was silent, too."""
@@ -113,7 +127,10 @@ class BenchmarkProgram:
 
 @contextlib.contextmanager
 def install_benchmark_program(
-    adb: Adb, binary: Path, delegate: str, cpu_mask: str | None = None
+    adb: Adb,
+    binary: Path,
+    delegate: str,
+    cpu_mask: str | None = None,
 ) -> Iterator[BenchmarkProgram]:
     """Put the program into a new folder on a phone, which is removed at the end, with all that runs from it.
 

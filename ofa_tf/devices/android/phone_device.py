@@ -108,7 +108,11 @@ class PhoneDevice:
     def _connect(self) -> Adb:
         if self._found_serial is None:
             self._found_serial = choose_phone(self._serial, self._settings.adb)
-        adb = Adb(self._found_serial, self._settings.wait_s, self._settings.adb)
+        adb = Adb(
+            self._found_serial,
+            wait_s=self._settings.wait_s,
+            program=self._settings.adb,
+        )
         adb.wait()
         return adb
 
@@ -153,7 +157,10 @@ def _property(adb: Adb, key: str) -> str:
 
 
 def _make_runs(
-    models: Sequence[BenchmarkModel], folder: Path, program: BenchmarkProgram, plan: RunPlan
+    models: Sequence[BenchmarkModel],
+    folder: Path,
+    program: BenchmarkProgram,
+    plan: RunPlan,
 ) -> list[PhoneRuns]:
     all_runs = []
     for index, model in enumerate(models):
@@ -182,7 +189,8 @@ def _run_until_trusted(
                     on_progress(done, total)
 
     def doubtful() -> list[PhoneRuns]:
-        return [runs for runs in all_runs if runs.error is None and runs.doubt is not None]
+        measured = [runs for runs in all_runs if runs.error is None]
+        return [runs for runs in measured if runs.doubt is not None]
 
     def has_time_for(_: float) -> bool:
         return not plan.limit.is_reached  # the rounds themselves end with it

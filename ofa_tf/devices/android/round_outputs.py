@@ -75,21 +75,24 @@ class RoundOutputs:
 
     def _latencies_ms(self) -> list[float]:
         """Medians of the rounds; means, where there are none or they are too coarse."""
-        medians_us = [output.median_us or 0.0 for output in self._counted()]
-        means_us = [output.mean_us for output in self._counted()]
-        are_printed = min(medians_us) > 0
-        are_fine = are_printed and np.median(medians_us) >= _COARSE_US
-        latencies_us = medians_us if are_fine else means_us
+        outputs = self._counted()
+        latencies_us = [output.median_us or 0.0 for output in outputs]
+        are_printed = min(latencies_us) > 0
+        are_coarse = np.median(latencies_us) < _COARSE_US
+        if not are_printed or are_coarse:
+            latencies_us = [output.mean_us for output in outputs]
         return [latency_us / 1000 for latency_us in latencies_us]
 
     def _percentiles_ms(self) -> tuple[float, float]:
         """5th and 95th percentile of the runs: the rounds' median, or of the rounds if the program prints none."""
-        printed = []
-        for output in self._counted():
-            if output.p5_us is not None and output.p95_us is not None:
-                printed.append((output.p5_us, output.p95_us))
-        if len(printed) < len(self._counted()):
-            p5_ms, p95_ms = np.percentile(self._latencies_ms(), [5, 95])
+        outputs = self._counted()
+        p5_us = [output.p5_us for output in outputs if output.p5_us is not None]
+        p95_us = [output.p95_us for output in outputs if output.p95_us is not None]
+        are_printed = len(p5_us) == len(p95_us) == len(outputs)
+        if are_printed:
+            p5_ms = np.median(p5_us) / 1000
+            p95_ms = np.median(p95_us) / 1000
         else:
-            p5_ms, p95_ms = np.median(printed, axis=0) / 1000
+            latencies_ms = self._latencies_ms()
+            p5_ms, p95_ms = np.percentile(latencies_ms, [5, 95])
         return float(p5_ms), float(p95_ms)

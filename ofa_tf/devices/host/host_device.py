@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +13,9 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.devices.cpu_affinity import choose_affinity
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from ofa_tf.devices.device_facts import CHOSEN_FACTS, DeviceFacts
+from ofa_tf.devices.host.collected_runs import CollectedRuns
 from ofa_tf.devices.host.host_facts import HOST_ID, read_host_facts
-from ofa_tf.devices.host.host_runs import HostRuns
+from ofa_tf.devices.host.job import Job, JobModel
 from ofa_tf.devices.host.runner_process import run_process
 from ofa_tf.devices.repetition import turns_until_trusted
 from ofa_tf.devices.run_statistics import RunSummary
@@ -84,58 +84,58 @@ class HostDevice:
                 "Expected a phone for an operator profile. Received: the device host. Measure with --device=adb."
             )
         affinity = choose_affinity(settings.num_threads, self._cpu_mask)
-        device = dataclasses.replace(self.describe(), num_threads=settings.num_threads, cores=affinity)
-        found = HostRuns(len(models), settings, on_progress)
+        device = dataclasses.replace(
+            self.describe(),
+            num_threads=settings.num_threads,
+            cores=affinity,
+        )
+        found = CollectedRuns(len(models), settings, on_progress)
         with tempfile.TemporaryDirectory(prefix="ofa_tf_") as folder:
-            job = {
-                "models": _models_of_job(models, Path(folder)),
-                "settings": settings.to_dict(),
-                "affinity": affinity,
-            }
+            job = Job(_models_of_job(models, Path(folder)), settings, affinity)
             self._measure_until_trusted(job, found)
         return _make_measurements(models, found, device)
 
-    def _measure_until_trusted(self, job: dict[str, Any], found: HostRuns) -> None:
+    def _measure_until_trusted(self, job: Job, found: CollectedRuns) -> None:
         """Measure all models, and again those whose latency is doubtful."""
-        num_together = min(job["settings"]["max_loaded_models"], _MAX_MODELS_IN_A_REPEAT)
+        num_together = min(job.settings.max_loaded_models, _MAX_MODELS_IN_A_REPEAT)
 
         def models_to_repeat() -> list[int]:
             return _choose_repeats(found.summaries(), num_together)
 
-        all_models = range(len(job["models"]))
+        all_models = range(len(job.models))
         for indices in turns_until_trusted(all_models, models_to_repeat, _MAX_REPEATS, found.has_time_for):
             self._measure_once(job, indices, found)
             # Repeats are for the latencies: the memory is known after the first turn.
-            job = {**job, "settings": {**job["settings"], "measure_peak_ram": False}}
+            job = job.without_memory()
 
     def _measure_once(
         self,
-        job: dict[str, Any],
+        job: Job,
         indices: Sequence[int],
-        found: HostRuns,
+        found: CollectedRuns,
     ) -> None:
         """Measure some models, without those that fail, in a new process whenever one dies."""
         for _ in range(_MAX_DEATHS):
             left = [index for index in indices if found.models[index].error is None]
             if not left:
                 return
-            part = {**job, "models": [job["models"][index] for index in left]}
+            part = job.part(left)
             report = run_process(self._command, part, found.deadline, found.on_progress)
             found.add(report, left)
             if report.death is None:
                 return
             if time.monotonic() >= found.deadline:
-                found.death = f"the time limit of {job['settings']['time_limit_s']:g} s was reached"
+                found.death = f"the time limit of {job.settings.time_limit_s:g} s was reached"
                 return
 
 
-def _models_of_job(models: Sequence[BenchmarkModel], folder: Path) -> list[dict[str, Any]]:
-    """The models as `runner` reads them; those that are no files become files in the folder."""
-    rows = []
+def _models_of_job(models: Sequence[BenchmarkModel], folder: Path) -> list[JobModel]:
+    """The models as files; those that are none are written to the folder."""
+    job_models = []
     for index, model in enumerate(models):
         path = model.as_file(folder / f"{index}.tflite")
-        rows.append({"path": str(path.absolute()), "input_shape": model.input_shape})
-    return rows
+        job_models.append(JobModel(str(path.absolute()), model.input_shape))
+    return job_models
 
 
 def _choose_repeats(summaries: Mapping[int, RunSummary], num_together: int) -> list[int]:
@@ -160,7 +160,7 @@ def _choose_repeats(summaries: Mapping[int, RunSummary], num_together: int) -> l
 
 def _make_measurements(
     models: Sequence[BenchmarkModel],
-    found: HostRuns,
+    found: CollectedRuns,
     device: DeviceFacts,
 ) -> list[Measurement]:
     summaries = found.summaries()
@@ -171,17 +171,17 @@ def _make_measurements(
         )
     measurements = []
     for index, model in enumerate(models):
-        found_model = found.models[index]
+        runs = found.models[index]
         if index in summaries:
             measurement = Measurement.of_runs(
                 model.name,
                 device,
                 summaries[index],
-                peak_ram_bytes=found_model.peak_ram_bytes,
-                num_partitions=found_model.num_partitions,
+                peak_ram_bytes=runs.peak_ram_bytes,
+                num_partitions=runs.num_partitions,
             )
         else:
-            reason = found_model.error or found.death or "not measured"
+            reason = runs.error or found.death or "not measured"
             measurement = Measurement.failed(model.name, device, reason)
         measurements.append(measurement)
     return measurements

@@ -10,7 +10,11 @@ import numpy as np
 LOAD_ERRORS = (ValueError, RuntimeError, IndexError, OSError)
 
 
-def load_interpreter(path: str, input_shape: Sequence[int] | None, num_threads: int) -> Any:
+def load_interpreter(
+    path: str,
+    input_shape: Sequence[int] | None,
+    num_threads: int,
+) -> Any:
     """An interpreter with random inputs that ran once.
 
     Args:

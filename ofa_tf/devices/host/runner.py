@@ -1,6 +1,6 @@
 """The process that measures on the host: `python -m ofa_tf.devices.host.runner`.
 
-Reads a job (JSON) from stdin and writes events to stdout, one JSON object a line:
+Reads a `Job` (JSON) from stdin and writes events to stdout, one JSON object a line:
 
     {"event": "load", "model": 3}        about to load model 3 and run it once
     {"event": "failed", "model": 3, "error": "..."}
@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.devices.device import BenchmarkSettings
 from ofa_tf.devices.host.interpreters import LOAD_ERRORS, load_interpreter, num_partitions, timed_runs
+from ofa_tf.devices.host.job import Job, JobModel
 
-Report = Callable[..., None]  # takes the fields of an event
+Emit = Callable[..., None]  # takes the fields of an event
 
 _MAX_VISITS = 5  # to each group of models
 
@@ -62,22 +62,16 @@ def schedule(
             yield group, rounds_of_visit
 
 
-def run_job(job: dict[str, Any], report: Report) -> None:
+def run_job(job: Job, emit: Emit) -> None:
     """Measure the models of a job.
 
     Args:
-        job: `models` (each `path` and `input_shape`), the fields of
-            `BenchmarkSettings` as `settings`, and `affinity`, the cores to run on
-            (`None`: any).
-        report: Called with the fields of each event.
+        job: What to measure.
+        emit: Called with the fields of each event.
     """
-    if job["affinity"] is not None:
-        os.sched_setaffinity(0, job["affinity"])
-    models = []
-    for index, row in enumerate(job["models"]):
-        models.append(_Model(index, row["path"], row["input_shape"]))
-    settings = BenchmarkSettings(**job["settings"])
-    _JobRun(models, settings, report).run()
+    if job.affinity is not None:
+        os.sched_setaffinity(0, job.affinity)
+    _JobRun(job, emit).run()
 
 
 @dataclasses.dataclass
@@ -86,8 +80,7 @@ class _Model:
 
     Args:
         index: Its position in the job.
-        path: Its file.
-        input_shape: Shape to give the first input; `None` keeps the model's own.
+        source: What the job says of it.
         facts: What is found besides its runs.
         order: Position of each of its runs among the runs of all models.
         wall_ns: Duration of each run, nanoseconds.
@@ -96,8 +89,7 @@ class _Model:
     """
 
     index: int
-    path: str
-    input_shape: list[int] | None
+    source: JobModel
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     order: list[int] = dataclasses.field(default_factory=list)
     wall_ns: list[int] = dataclasses.field(default_factory=list)
@@ -116,35 +108,35 @@ class _Model:
 class _JobRun:
     """A job at work."""
 
-    def __init__(
-        self,
-        models: Sequence[_Model],
-        settings: BenchmarkSettings,
-        report: Report,
-    ) -> None:
-        self._models = models
-        self._settings = settings
-        self._report = report
-        self._rng = np.random.default_rng(0)
+    def __init__(self, job: Job, emit: Emit) -> None:
+        self._models = [_Model(index, model) for index, model in enumerate(job.models)]
+        self._settings = job.settings
+        self._emit = emit
         self._num_runs = 0  # of all models
 
     def run(self) -> None:
+        """Measure the models, and tell what was found."""
         if self._settings.measure_peak_ram:
             for model in self._models:
-                _measure_memory(model, self._settings.num_threads, self._report)
+                _measure_memory(model, self._settings.num_threads, self._emit)
 
+        rng = np.random.default_rng(0)
         visits = self._visits()
+        min_time_s = self._settings.min_time_s / max(len(visits), 1)
         for number, (group, rounds) in enumerate(visits, start=1):
-            interpreters = self._load_group(group)
-            self._run_rounds(interpreters, rounds, self._settings.min_time_s / len(visits))
-            self._report(event="progress", done=number, total=len(visits))
+            # The memory that a model happens to get makes up to a tenth of its latency: each visit deals it anew.
+            order = rng.permutation(len(group))
+            shuffled = [group[position] for position in order]
+            self._visit(shuffled, rounds, min_time_s)
+            self._emit(event="progress", done=number, total=len(visits))
 
-        measured = self._models_left()
-        self._report(
-            event="result",
-            runs={str(model.index): model.runs() for model in measured},
-            facts={str(model.index): model.facts for model in measured},
-        )
+        runs = {}
+        facts = {}
+        for model in self._models_left():
+            name = str(model.index)
+            runs[name] = model.runs()
+            facts[name] = model.facts
+        self._emit(event="result", runs=runs, facts=facts)
 
     def _models_left(self) -> list[_Model]:
         return [model for model in self._models if not model.has_failed]
@@ -154,20 +146,31 @@ class _JobRun:
         models = self._models_left()
         if not models:
             return []
+        settings = self._settings
         visits = []
-        for group, rounds in schedule(len(models), self._settings.rounds, self._settings.max_loaded_models):
-            visits.append(([models[position] for position in group], rounds))
+        for positions, rounds in schedule(len(models), settings.rounds, settings.max_loaded_models):
+            group = [models[position] for position in positions]
+            visits.append((group, rounds))
         return visits
 
+    def _visit(
+        self,
+        group: Sequence[_Model],
+        rounds: int,
+        min_time_s: float,
+    ) -> None:
+        """Load a group of models and run them in this order, for so many rounds and so long at least."""
+        # The interpreters end with the visit: the next group needs their memory.
+        interpreters = self._load_group(group)
+        self._run_rounds(interpreters, rounds, min_time_s)
+
     def _load_group(self, group: Sequence[_Model]) -> dict[int, Any]:
-        """Ready interpreters, by the index of the model, of those that do not fail now, in the order of their turns."""
+        """Ready interpreters of those models that do not fail now, by the index of the model."""
         interpreters = {}
-        # The memory that a model happens to get makes up to a tenth of its latency: each visit deals it anew.
-        for position in self._rng.permutation(len(group)):
-            model = group[position]
+        for model in group:
             if model.has_failed:
                 continue
-            interpreter = _load(model, self._settings.num_threads, self._report)
+            interpreter = _load(model, self._settings.num_threads, self._emit)
             if interpreter is None:
                 model.has_failed = True
                 continue
@@ -181,7 +184,7 @@ class _JobRun:
         rounds: int,
         min_time_s: float,
     ) -> None:
-        """Run the models in turns, for so many rounds and so long at least."""
+        """Run the models in turns."""
         warmup_runs = self._settings.warmup_runs
         num_runs = self._settings.num_runs
         start = time.monotonic()
@@ -200,25 +203,26 @@ class _JobRun:
             self._num_runs += 1
 
 
-def _load(model: _Model, num_threads: int, report: Report) -> Any:
-    """A ready interpreter that ran once, or `None` after reporting why not."""
-    report(event="load", model=model.index)
+def _load(model: _Model, num_threads: int, emit: Emit) -> Any:
+    """A ready interpreter that ran once, or `None` after telling why not."""
+    emit(event="load", model=model.index)
+    source = model.source
     try:
-        return load_interpreter(model.path, model.input_shape, num_threads)
+        return load_interpreter(source.path, source.input_shape, num_threads)
     except LOAD_ERRORS as error:
-        reason = " ".join(str(error).split())
-        report(event="failed", model=model.index, error=reason or type(error).__name__)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        emit(event="failed", model=model.index, error=reason)
         return None
 
 
-def _measure_memory(model: _Model, num_threads: int, report: Report) -> None:
+def _measure_memory(model: _Model, num_threads: int, emit: Emit) -> None:
     """Run a model once in a forked process, to see whether that goes well and how much memory it takes."""
     if not hasattr(os, "fork") or not os.path.exists("/proc/self/status"):
         return
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _tell_memory(writer, model, num_threads, report)
+        _tell_memory(writer, model, num_threads, emit)
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
@@ -229,19 +233,24 @@ def _measure_memory(model: _Model, num_threads: int, report: Report) -> None:
     if status != 0 or not answer:
         model.has_failed = True
         how = _describe_end(status)
-        report(event="failed", model=model.index, error=f"the process that loaded it {how}")
+        emit(event="failed", model=model.index, error=f"the process that loaded it {how}")
         return
     peak_ram_bytes = json.loads(answer)
-    if peak_ram_bytes is None:  # the child has reported why
+    if peak_ram_bytes is None:  # the child has told why
         model.has_failed = True
         return
     model.facts["peak_ram_bytes"] = peak_ram_bytes
 
 
-def _tell_memory(writer: int, model: _Model, num_threads: int, report: Report) -> None:
+def _tell_memory(
+    writer: int,
+    model: _Model,
+    num_threads: int,
+    emit: Emit,
+) -> None:
     """Run a model and write how many bytes that took to a pipe, or null if it failed."""
     before = _status_bytes("VmRSS")
-    interpreter = _load(model, num_threads, report)
+    interpreter = _load(model, num_threads, emit)
     peak_ram_bytes = None
     if interpreter is not None:
         peak_ram_bytes = _status_bytes("VmHWM") - before
@@ -269,12 +278,14 @@ def main() -> None:
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
-    def report(**fields: Any) -> None:
+    def emit(**fields: Any) -> None:
         events.write(json.dumps(fields) + "\n")
         events.flush()
 
-    importlib.import_module("ai_edge_litert.interpreter")  # before the forks, whose memory is a model's alone
-    run_job(json.load(sys.stdin), report)
+    # Before the forks, whose memory is a model's alone. NumPy loads its generators when they are first used.
+    for name in ("ai_edge_litert.interpreter", "numpy.random"):
+        importlib.import_module(name)
+    run_job(Job.from_json(sys.stdin.read()), emit)
 
 
 if __name__ == "__main__":

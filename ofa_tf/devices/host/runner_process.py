@@ -16,6 +16,7 @@ from typing import IO, Any
 import ofa_tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Progress
+from ofa_tf.devices.host.job import Job
 
 
 @dataclasses.dataclass
@@ -53,13 +54,16 @@ class RunnerReport:
 
 
 def run_process(
-    command: Sequence[str], job: dict[str, Any], deadline: float, on_progress: Progress | None
+    command: Sequence[str],
+    job: Job,
+    deadline: float,
+    on_progress: Progress | None,
 ) -> RunnerReport:
     """Give a job to a measuring process and wait for its end.
 
     Args:
         command: The program.
-        job: See `runner.run_job`.
+        job: What it shall do.
         deadline: When the process is killed, as `time.monotonic` tells time.
         on_progress: Called with the steps done and in all.
 
@@ -119,13 +123,13 @@ def _environment() -> dict[str, str]:
 
 def _events(
     process: "subprocess.Popen[bytes]",
-    job: dict[str, Any],
+    job: Job,
 ) -> Iterator[dict[str, Any]]:
     """Give the process its job, and get its events until its end."""
     if process.stdin is None or process.stdout is None:
         return
     with contextlib.suppress(BrokenPipeError), process.stdin as stream:
-        stream.write(json.dumps(job).encode())
+        stream.write(job.to_json().encode())
     for line in process.stdout:
         yield _parse(line)
 
@@ -143,6 +147,6 @@ def _describe_death(status: int, messages: str) -> str:
         name = signal.Signals(-status).name
         hint = " (perhaps out of memory)" if name == "SIGKILL" else ""
         return f"the measuring process was killed by {name}{hint}"
-    lines = [line.strip() for line in messages.splitlines() if line.strip()]
-    last_line = lines[-1] if lines else "no message"
+    lines = messages.strip().splitlines()
+    last_line = lines[-1].strip() if lines else "no message"
     return f"the measuring process ended with status {status}: {last_line}"

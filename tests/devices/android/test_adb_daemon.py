@@ -61,7 +61,11 @@ def _wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_the_phone_tells_what_it_is(adb: Adb, server: AdbServer, phone: AdbDaemon) -> None:
+def test_the_phone_tells_what_it_is(
+    adb: Adb,
+    server: AdbServer,
+    phone: AdbDaemon,
+) -> None:
     line = next(line for line in server.run("devices", "-l").stdout.splitlines() if phone.serial in line)
     assert line.split()[1:5] == ["device", "product:stand_in", "model:Tester_s_phone", "device:stand_in"]
     assert adb("get-state").stdout == "device\n"
@@ -104,7 +108,13 @@ def test_input_reaches_a_command(server: AdbServer, phone: AdbDaemon) -> None:
 @pytest.mark.parametrize("without_shell_v2", [False, True])
 @pytest.mark.parametrize("name", ["plain", 'it\'s 1 "$(x)"; `é` & ünï,1 \\'])
 def test_files_come_back_as_they_were_pushed(
-    adb: Adb, server: AdbServer, phone: AdbDaemon, large_file: str, tmp_path: Path, name: str, without_shell_v2: bool
+    adb: Adb,
+    server: AdbServer,
+    phone: AdbDaemon,
+    large_file: str,
+    tmp_path: Path,
+    name: str,
+    without_shell_v2: bool,
 ) -> None:
     phone.faults.without_shell_v2 = without_shell_v2
     _connect_again(server, phone)
@@ -124,7 +134,11 @@ def test_a_pushed_program_keeps_its_permission(adb: Adb, tmp_path: Path) -> None
     assert adb("shell", f"{STORAGE}/program").returncode == 126
 
 
-def test_what_is_not_there_is_told(adb: Adb, large_file: str, tmp_path: Path) -> None:
+def test_what_is_not_there_is_told(
+    adb: Adb,
+    large_file: str,
+    tmp_path: Path,
+) -> None:
     pulled = adb("pull", f"{STORAGE}/none", str(tmp_path / "back"))
     assert pulled.returncode == 1
     assert f"failed to stat remote object '{STORAGE}/none': No such file or directory" in pulled.stdout
@@ -133,7 +147,11 @@ def test_what_is_not_there_is_told(adb: Adb, large_file: str, tmp_path: Path) ->
     assert "remote couldn't create file: Permission denied" in pushed.stdout
 
 
-def test_two_commands_run_at_once(adb: Adb, server: AdbServer, phone: AdbDaemon) -> None:
+def test_two_commands_run_at_once(
+    adb: Adb,
+    server: AdbServer,
+    phone: AdbDaemon,
+) -> None:
     wait_for_it = f"until [ -e {STORAGE}/second ]; do sleep 0.02; done; echo first ends"
     command = ["adb", "-s", phone.serial, "shell", wait_for_it]
     with subprocess.Popen(
@@ -145,7 +163,10 @@ def test_two_commands_run_at_once(adb: Adb, server: AdbServer, phone: AdbDaemon)
 
 
 def test_a_phone_that_does_not_authorize_is_unauthorized(
-    adb: Adb, server: AdbServer, phone: AdbDaemon, large_file: str
+    adb: Adb,
+    server: AdbServer,
+    phone: AdbDaemon,
+    large_file: str,
 ) -> None:
     phone.faults.unauthorized = True
     assert _connect_again(server, phone) == f"failed to authenticate to {phone.serial}\n"
@@ -157,7 +178,10 @@ def test_a_phone_that_does_not_authorize_is_unauthorized(
 
 
 def test_a_phone_that_stops_answering_is_offline(
-    adb: Adb, server: AdbServer, phone: AdbDaemon, large_file: str
+    adb: Adb,
+    server: AdbServer,
+    phone: AdbDaemon,
+    large_file: str,
 ) -> None:
     phone.faults.offline = True
     phone.disconnect()
@@ -169,7 +193,11 @@ def test_a_phone_that_stops_answering_is_offline(
     assert _connect_again(server, phone) == f"connected to {phone.serial}\n"
 
 
-def test_a_phone_that_is_gone_comes_back(adb: Adb, server: AdbServer, phone: AdbDaemon) -> None:
+def test_a_phone_that_is_gone_comes_back(
+    adb: Adb,
+    server: AdbServer,
+    phone: AdbDaemon,
+) -> None:
     phone.disconnect(seconds=1)
     server.run("disconnect", phone.serial)
     assert server.run("connect", phone.serial).stdout.endswith(": Connection refused\n")
@@ -178,7 +206,10 @@ def test_a_phone_that_is_gone_comes_back(adb: Adb, server: AdbServer, phone: Adb
     assert adb("shell", "echo back").stdout == "back\n"
 
 
-def test_a_command_cut_off_looks_like_success_with_part_of_its_output(adb: Adb, phone: AdbDaemon) -> None:
+def test_a_command_cut_off_looks_like_success_with_part_of_its_output(
+    adb: Adb,
+    phone: AdbDaemon,
+) -> None:
     phone.faults.cut_command, phone.faults.cut_shell_after, phone.faults.times = "^seq", 1000, 1
     result = adb("shell", "seq 100000")
     assert (len(result.stdout), result.returncode) == (1000, 0)
@@ -186,7 +217,12 @@ def test_a_command_cut_off_looks_like_success_with_part_of_its_output(adb: Adb, 
     assert len(adb("shell", "seq 1000").stdout) > 1000
 
 
-def test_a_push_cut_off_leaves_nothing(adb: Adb, server: AdbServer, phone: AdbDaemon, large_file: str) -> None:
+def test_a_push_cut_off_leaves_nothing(
+    adb: Adb,
+    server: AdbServer,
+    phone: AdbDaemon,
+    large_file: str,
+) -> None:
     phone.faults.cut_push_after, phone.faults.times = 1_000_000, 1
     result = adb("push", large_file, f"{STORAGE}/file")
     assert result.returncode == 1
@@ -197,7 +233,13 @@ def test_a_push_cut_off_leaves_nothing(adb: Adb, server: AdbServer, phone: AdbDa
 
 
 @pytest.mark.parametrize(("fits", "doing"), [(0, "couldn't create file"), (1_000_000, "write failed")])
-def test_a_full_disk_is_told(adb: Adb, phone: AdbDaemon, large_file: str, fits: int, doing: str) -> None:
+def test_a_full_disk_is_told(
+    adb: Adb,
+    phone: AdbDaemon,
+    large_file: str,
+    fits: int,
+    doing: str,
+) -> None:
     phone.faults.full_disk_after = fits
     result = adb("push", large_file, f"{STORAGE}/file")
     assert result.returncode == 1
@@ -205,7 +247,11 @@ def test_a_full_disk_is_told(adb: Adb, phone: AdbDaemon, large_file: str, fits: 
     assert phone.files() == []
 
 
-def test_a_corrupt_push_differs_in_one_byte(adb: Adb, phone: AdbDaemon, large_file: str) -> None:
+def test_a_corrupt_push_differs_in_one_byte(
+    adb: Adb,
+    phone: AdbDaemon,
+    large_file: str,
+) -> None:
     phone.faults.corrupt_push, phone.faults.times = True, 1
     for num_different in (1, 0):
         assert adb("push", large_file, f"{STORAGE}/file").returncode == 0
@@ -221,12 +267,19 @@ def test_a_slow_phone_answers_late(adb: Adb, phone: AdbDaemon) -> None:
 
 
 @pytest.mark.parametrize("command", ["sleep 60", "cd / && sleep 60", "sleep 60; exit $?"])
-def test_a_killed_program_has_status_137(adb: Adb, phone: AdbDaemon, command: str) -> None:
+def test_a_killed_program_has_status_137(
+    adb: Adb,
+    phone: AdbDaemon,
+    command: str,
+) -> None:
     phone.faults.kill_command = "sleep"
     assert adb("shell", command).returncode == 137
 
 
-def test_a_hanging_command_ends_when_the_host_gives_up(adb: Adb, phone: AdbDaemon) -> None:
+def test_a_hanging_command_ends_when_the_host_gives_up(
+    adb: Adb,
+    phone: AdbDaemon,
+) -> None:
     phone.faults.hang_command = "true"
     with pytest.raises(subprocess.TimeoutExpired):
         adb("shell", "true", timeout=0.5)
@@ -234,14 +287,19 @@ def test_a_hanging_command_ends_when_the_host_gives_up(adb: Adb, phone: AdbDaemo
     assert adb("shell", "echo others go on").stdout == "others go on\n"
 
 
-def test_what_a_shell_started_outlives_a_host_that_gives_up(adb: Adb, phone: AdbDaemon) -> None:
+def test_what_a_shell_started_outlives_a_host_that_gives_up(
+    adb: Adb,
+    phone: AdbDaemon,
+) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         adb("shell", "sleep 60; echo", timeout=0.5)
     _wait_until(lambda: len(phone.processes()) == 1)
 
 
 def test_without_the_shell_protocol_there_is_one_output_and_no_status(
-    adb: Adb, server: AdbServer, phone: AdbDaemon
+    adb: Adb,
+    server: AdbServer,
+    phone: AdbDaemon,
 ) -> None:
     phone.faults.without_shell_v2 = True
     _connect_again(server, phone)

@@ -72,7 +72,11 @@ def test_a_program_is_downloaded_into_the_cache(address: str) -> None:
         ("page", r"to be a program \(ELF\). Received: a file that begins with b'<html>moved</htm'"),
     ],
 )
-def test_a_failed_download_leaves_the_former_program(address: str, name: str, message: str) -> None:
+def test_a_failed_download_leaves_the_former_program(
+    address: str,
+    name: str,
+    message: str,
+) -> None:
     fetch_benchmark_binary("arm64-v8a", f"{address}/program")
     with pytest.raises(InputError, match=message):
         fetch_benchmark_binary("arm64-v8a", f"{address}/{name}")
@@ -81,7 +85,10 @@ def test_a_failed_download_leaves_the_former_program(address: str, name: str, me
     assert path.read_bytes() == PROGRAM
 
 
-def test_a_download_that_never_ends_is_given_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_never_ends_is_given_up(
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(benchmark_binary, "_DOWNLOAD_S", 0.1)
     with pytest.raises(InputError, match=r"Received: it was not finished within 0.1 s. Download it otherwise"):
         fetch_benchmark_binary("arm64-v8a", f"{address}/trickle")

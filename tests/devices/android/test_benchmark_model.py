@@ -25,7 +25,12 @@ def _run(program: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize(("style", "prefix"), [("new", "INFO: "), ("old", "")])
-def test_the_output_is_that_of_tensorflows_tool(model: str, tmp_path: Path, style: str, prefix: str) -> None:
+def test_the_output_is_that_of_tensorflows_tool(
+    model: str,
+    tmp_path: Path,
+    style: str,
+    prefix: str,
+) -> None:
     program = install_benchmark_model(tmp_path / "benchmark_model", style)
     result = _run(program, model, *QUICK, "--report_peak_memory_footprint=true")
     lines = result.stdout.splitlines()
@@ -51,7 +56,10 @@ def test_the_output_is_that_of_tensorflows_tool(model: str, tmp_path: Path, styl
     assert re.match(rf"{prefix}Overall peak memory footprint \(MB\) via periodic monitoring: {NUMBER}$", lines[-1])
 
 
-def test_the_output_of_litert_ends_with_a_summary_on_standard_error(model: str, tmp_path: Path) -> None:
+def test_the_output_of_litert_ends_with_a_summary_on_standard_error(
+    model: str,
+    tmp_path: Path,
+) -> None:
     result = _run(install_benchmark_model(tmp_path / "benchmark_model", "litert"), model, *QUICK, "--use_xnnpack=true")
     assert result.returncode == 0
     assert len(re.findall(rf"^INFO: {COUNT_LINE}{PERCENTILES}$", result.stdout, re.MULTILINE)) >= 1
@@ -69,7 +77,10 @@ def test_the_output_of_litert_ends_with_a_summary_on_standard_error(model: str, 
         assert re.search(f"^{start}{summary}$", result.stderr, re.MULTILINE)
 
 
-def test_unknown_and_lacking_flags_are_named_and_passed_over(model: str, tmp_path: Path) -> None:
+def test_unknown_and_lacking_flags_are_named_and_passed_over(
+    model: str,
+    tmp_path: Path,
+) -> None:
     program = install_benchmark_model(tmp_path / "benchmark_model", lacks=("use_gpu",))
     result = _run(program, model, *QUICK, "--use_gpu=false", "--no_such_flag=1", "--use_nnapi=false")
     assert "WARN: Unconsumed cmdline flags: --use_gpu=false --no_such_flag=1\n" in result.stdout

@@ -82,7 +82,11 @@ def test_carriage_returns_of_old_phones_do_not_matter() -> None:
         ),
     ],
 )
-def test_other_forms_of_numbers(runs: str, mean: str, expected: tuple) -> None:
+def test_other_forms_of_numbers(
+    runs: str,
+    mean: str,
+    expected: tuple,
+) -> None:
     output = parse_benchmark_output(
         NEW.replace(RUNS, runs).replace("Inference (avg): 55043.2", f"Inference (avg): {mean}")
     )
@@ -111,7 +115,10 @@ def test_a_warm_up_without_runs_is_fine() -> None:
         ("ERROR: Failed to apply XNNPACK delegate.\nERROR: Benchmarking failed.", "Failed to apply XNNPACK delegate"),
     ],
 )
-def test_what_is_not_understood_is_an_error_that_quotes_it(text: str, message: str) -> None:
+def test_what_is_not_understood_is_an_error_that_quotes_it(
+    text: str,
+    message: str,
+) -> None:
     with pytest.raises(InputError, match=message):
         parse_benchmark_output(text)
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -41,12 +42,23 @@ def _command(tmp_path: Path, program: str) -> list[str]:
     return [sys.executable, str(path)]
 
 
-def test_models_are_measured_in_order_with_all_facts(small_model: bytes, tmp_path: Path) -> None:
+def _models_of_heights(content: bytes, heights: Iterable[int]) -> list[BenchmarkModel]:
+    """Models that are named for the height, and width, of their inputs."""
+    return [BenchmarkModel(str(height), content, (1, height, height, 8)) for height in heights]
+
+
+def test_models_are_measured_in_order_with_all_facts(
+    small_model: bytes,
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "on_disk.tflite"
     path.write_bytes(small_model)
     steps: list[tuple[int, int]] = []
-    models = [BenchmarkModel("large", small_model, (1, 64, 64, 8)), BenchmarkModel("small", path, SHAPE)]
-    found = HostDevice().measure(models, QUICK, lambda done, total: steps.append((done, total)))
+    models = [
+        BenchmarkModel("large", small_model, (1, 64, 64, 8)),
+        BenchmarkModel("small", path, SHAPE),
+    ]
+    found = HostDevice().measure(models, QUICK, lambda *step: steps.append(step))
     assert [measurement.model for measurement in found] == ["large", "small"]
     for measurement in found:
         assert measurement.error is None
@@ -64,14 +76,17 @@ def test_many_models_are_measured_group_by_group(small_model: bytes) -> None:
     settings = BenchmarkSettings(
         warmup_runs=0, num_runs=1, rounds=6, min_time_s=0, max_loaded_models=2, measure_peak_ram=False
     )
-    models = [BenchmarkModel(f"m{size}", small_model, (1, size, size, 8)) for size in range(4, 9)]
+    models = _models_of_heights(small_model, range(4, 9))
     found = HostDevice().measure(models, settings)
     assert [measurement.num_runs + measurement.num_disturbed_runs for measurement in found] == [6] * 5
     assert [measurement.peak_ram_bytes for measurement in found] == [None] * 5
 
 
 @pytest.mark.parametrize("measure_peak_ram", [True, False])
-def test_a_corrupt_model_is_recorded_and_the_others_go_on(small_model: bytes, measure_peak_ram: bool) -> None:
+def test_a_corrupt_model_is_recorded_and_the_others_go_on(
+    small_model: bytes,
+    measure_peak_ram: bool,
+) -> None:
     settings = BenchmarkSettings(num_runs=2, rounds=2, min_time_s=0, measure_peak_ram=measure_peak_ram)
     models = [
         BenchmarkModel("good", small_model, SHAPE),
@@ -89,16 +104,21 @@ def test_a_corrupt_model_is_recorded_and_the_others_go_on(small_model: bytes, me
 
 @pytest.mark.parametrize("measure_peak_ram", [True, False])
 def test_a_model_that_kills_the_process_is_recorded_and_the_others_go_on(
-    small_model: bytes, measure_peak_ram: bool, tmp_path: Path
+    small_model: bytes,
+    measure_peak_ram: bool,
+    tmp_path: Path,
 ) -> None:
     settings = BenchmarkSettings(num_runs=2, rounds=2, min_time_s=0, measure_peak_ram=measure_peak_ram)
-    models = [BenchmarkModel(str(size), small_model, (1, size, size, 8)) for size in (5, 13, 6)]
+    models = _models_of_heights(small_model, (5, 13, 6))
     found = HostDevice(_command(tmp_path, DEADLY_13)).measure(models, settings)
     assert [measurement.latency_ms is not None for measurement in found] == [True, False, True]
     assert "SIGKILL" in found[1].error
 
 
-def test_a_process_that_is_always_killed_is_a_clear_error(small_model: bytes, tmp_path: Path) -> None:
+def test_a_process_that_is_always_killed_is_a_clear_error(
+    small_model: bytes,
+    tmp_path: Path,
+) -> None:
     device = HostDevice(_command(tmp_path, "import os; os.kill(os.getpid(), 9)"))
     with pytest.raises(InputError, match=r"Received: the measuring process was killed by SIGKILL \(perhaps out of mem"):
         device.measure([BenchmarkModel("good", small_model, SHAPE)], QUICK)
@@ -112,21 +132,62 @@ def test_a_process_that_fails_says_why(small_model: bytes, tmp_path: Path) -> No
         HostDevice(["/nowhere/python"]).measure([BenchmarkModel("good", small_model, SHAPE)], QUICK)
 
 
-def test_the_time_limit_ends_a_process_that_hangs(small_model: bytes, tmp_path: Path) -> None:
+def test_the_time_limit_ends_a_process_that_hangs(
+    small_model: bytes,
+    tmp_path: Path,
+) -> None:
     device = HostDevice(_command(tmp_path, "import time; time.sleep(600)"))
     settings = BenchmarkSettings(min_time_s=0, time_limit_s=1.5)
     with pytest.raises(InputError, match=r"Received: the time limit of 1\.5 s was reached"):
         device.measure([BenchmarkModel("good", small_model, SHAPE)], settings)
 
 
-def test_the_measuring_process_does_not_load_tensorflow(small_model: bytes, tmp_path: Path) -> None:
-    program = (
-        "import sys\nfrom ofa_tf.devices.host import runner\nrunner.main()\n"
-        "loaded = {'tensorflow', 'keras'} & set(sys.modules)\n"
-        f"open({str(tmp_path / 'loaded')!r}, 'w').write(repr(sorted(loaded)))\n"
-    )
-    HostDevice(_command(tmp_path, program)).measure([BenchmarkModel("good", small_model, SHAPE)], QUICK)
-    assert (tmp_path / "loaded").read_text() == "[]"
+# A measuring process that writes the names of the modules that it loaded.
+TELLING_MODULES = """
+import sys
+from ofa_tf.devices.host import runner
+runner.main()
+with open(sys.argv[1], "w") as file:
+    file.write(" ".join(sys.modules))
+"""
+
+
+def test_the_measuring_process_does_not_load_tensorflow(
+    small_model: bytes,
+    tmp_path: Path,
+) -> None:
+    modules = tmp_path / "modules"
+    device = HostDevice([*_command(tmp_path, TELLING_MODULES), str(modules)])
+    device.measure([BenchmarkModel("good", small_model, SHAPE)], QUICK)
+    loaded = modules.read_text().split()
+    assert "ai_edge_litert.interpreter" in loaded
+    assert not {"tensorflow", "keras"} & set(loaded)
+
+
+# A measuring process that writes which modules were loaded only in the process that it forks to measure memory.
+TELLING_MODULES_OF_THE_FORK = """
+import sys
+from ofa_tf.devices.host import runner
+tell_memory = runner._tell_memory
+def tell_modules(*arguments):
+    before = set(sys.modules)
+    tell_memory(*arguments)
+    with open(sys.argv[1], "w") as file:
+        file.write(" ".join(set(sys.modules) - before))
+runner._tell_memory = tell_modules
+runner.main()
+"""
+
+
+def test_what_measuring_itself_takes_is_not_the_memory_of_a_model(
+    small_model: bytes,
+    tmp_path: Path,
+) -> None:
+    modules = tmp_path / "modules"
+    device = HostDevice([*_command(tmp_path, TELLING_MODULES_OF_THE_FORK), str(modules)])
+    device.measure([BenchmarkModel("good", small_model, SHAPE)], QUICK)
+    loaded = modules.read_text().split()
+    assert [name for name in loaded if name.startswith(("numpy", "ai_edge_litert"))] == []
 
 
 # A measuring process in which a model of height 13 takes now 1 ms, now up to 5, in spells, and others always 1 ms:
@@ -151,16 +212,18 @@ runner.main()
 
 
 def test_a_doubtful_model_is_measured_again_in_company(
-    small_model: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_model: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(host_device, "_MAX_REPEATS", 2)
     settings = BenchmarkSettings(
         warmup_runs=0, num_runs=1, rounds=40, min_time_s=0, max_loaded_models=3, measure_peak_ram=False
     )
-    models = [BenchmarkModel(str(size), small_model, (1, size, size, 8)) for size in (5, 13, 6, 7, 8, 9)]
+    models = _models_of_heights(small_model, (5, 13, 6, 7, 8, 9))
     steps: list[tuple[int, int]] = []
     device = HostDevice(_command(tmp_path, UNEVEN_13))
-    found = device.measure(models, settings, lambda done, total: steps.append((done, total)))
+    found = device.measure(models, settings, lambda *step: steps.append(step))
     runs = {measurement.model: measurement.num_runs + measurement.num_disturbed_runs for measurement in found}
     # Only the doubtful one was repeated, and as many others with it as make up the three that are loaded together.
     assert runs["13"] == 120
@@ -170,16 +233,26 @@ def test_a_doubtful_model_is_measured_again_in_company(
     assert steps == sorted(steps)
 
 
-def test_the_process_is_pinned_to_the_cores_of_its_record(small_model: bytes, tmp_path: Path) -> None:
-    program = (
-        "import os\nfrom ofa_tf.devices.host import runner\nrunner.main()\n"
-        f"open({str(tmp_path / 'cores')!r}, 'w').write(repr(sorted(os.sched_getaffinity(0))))\n"
-    )
+# A measuring process that writes the cores that it ran on.
+TELLING_CORES = """
+import os, sys
+from ofa_tf.devices.host import runner
+runner.main()
+with open(sys.argv[1], "w") as file:
+    file.write(repr(sorted(os.sched_getaffinity(0))))
+"""
+
+
+def test_the_process_is_pinned_to_the_cores_of_its_record(
+    small_model: bytes,
+    tmp_path: Path,
+) -> None:
     core = min(os.sched_getaffinity(0))
-    device = HostDevice(_command(tmp_path, program), cpu_mask=f"{1 << core:x}")
+    cores = tmp_path / "cores"
+    device = HostDevice([*_command(tmp_path, TELLING_CORES), str(cores)], cpu_mask=f"{1 << core:x}")
     (measurement,) = device.measure([BenchmarkModel("m", small_model, SHAPE)], QUICK)
     assert measurement.device["cores"] == [core]
-    assert (tmp_path / "cores").read_text() == repr([core])
+    assert cores.read_text() == repr([core])
 
 
 def test_nothing_to_measure_gives_nothing() -> None:

@@ -1,4 +1,8 @@
-"""`HostRuns`: what the measuring processes of one measurement found, put together."""
+"""What the measuring processes of one measurement on the host found, put together.
+
+`HostRuns` are the runs of one model, `CollectedRuns` those of all models. There are
+several processes if one dies, or if a latency is doubtful and measured again.
+"""
 
 import dataclasses
 import time
@@ -18,7 +22,7 @@ _MAX_CLOCKS_NS = 5e3
 
 
 @dataclasses.dataclass
-class HostModel:
+class HostRuns:
     """What is known of one model.
 
     Args:
@@ -42,7 +46,7 @@ class HostModel:
         self.num_partitions = facts.get("num_partitions", self.num_partitions)
 
 
-class HostRuns:
+class CollectedRuns:
     """The models of a measurement, over several processes.
 
     Args:
@@ -62,7 +66,7 @@ class HostRuns:
         settings: BenchmarkSettings,
         on_progress: Progress | None,
     ) -> None:
-        self.models = [HostModel() for _ in range(num_models)]
+        self.models = [HostRuns() for _ in range(num_models)]
         self.deadline = time.monotonic() + settings.time_limit_s
         self.death: str | None = None
         self._num_threads = settings.num_threads
@@ -119,7 +123,8 @@ class HostRuns:
             if num_runs == 0:
                 continue
             model = self.models[indices[int(position)]]
-            model.add(self._parse_runs(runs, runs_before), result["facts"][position])
+            facts = result["facts"][position]
+            model.add(self._parse_runs(runs, runs_before), facts)
             self._num_runs += num_runs
         self._steps_of_ended_processes += self._steps_of_this_process
 
