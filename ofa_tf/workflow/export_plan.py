@@ -12,7 +12,11 @@ from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
 from ofa_tf.workflow.workdir import Workdir
 
 
-def plan_exports(workdir: Workdir, arch_texts: Sequence[str], output: str) -> dict[str, Arch]:
+def plan_exports(
+    workdir: Workdir,
+    arch_texts: Sequence[str],
+    output: str,
+) -> dict[str, Arch]:
     """The archs to export, by the paths of their models.
 
     Args:
@@ -37,7 +41,11 @@ def plan_exports(workdir: Workdir, arch_texts: Sequence[str], output: str) -> di
     return archs
 
 
-def _in_folder(named: Sequence[tuple[str, Arch]], folder: str, arch_texts: Sequence[str]) -> dict[str, Arch]:
+def _in_folder(
+    named: Sequence[tuple[str, Arch]],
+    folder: str,
+    arch_texts: Sequence[str],
+) -> dict[str, Arch]:
     if folder.endswith(".tflite"):
         raise InputError(f"Expected --output to be a folder for {len(named)} archs. Received: {folder}.")
     archs = {str(Path(folder) / f"{name}.tflite"): arch for name, arch in named}
