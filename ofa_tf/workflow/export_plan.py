@@ -37,7 +37,11 @@ def plan_exports(run: Run, arch_texts: Sequence[str], output: str) -> dict[str, 
     return archs
 
 
-def _in_folder(named: Sequence[tuple[str, Arch]], folder: str, arch_texts: Sequence[str]) -> dict[str, Arch]:
+def _in_folder(
+    named: Sequence[tuple[str, Arch]],
+    folder: str,
+    arch_texts: Sequence[str],
+) -> dict[str, Arch]:
     if folder.endswith(".tflite"):
         raise InputError(f"Expected --output to be a folder for {len(named)} archs. Received: {folder}.")
     archs = {str(Path(folder) / f"{name}.tflite"): arch for name, arch in named}

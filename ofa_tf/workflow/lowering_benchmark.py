@@ -70,7 +70,10 @@ class _Converted:
 
 
 def measure_lowerings(
-    arch: Arch, device: Device, settings: BenchmarkSettings, on_progress: Callable[[int, int], None] | None = None
+    arch: Arch,
+    device: Device,
+    settings: BenchmarkSettings,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[ExportMeasurement]:
     """Convert a subnet with random weights in many ways and measure them in turns.
 
@@ -104,16 +107,24 @@ def _list_ways(subnet: keras.Model) -> list[_Way]:
     return ways
 
 
-def _ways_of_precision(subnet: keras.Model, graph: Graph, precision: Precision) -> Iterator[_Way]:
+def _ways_of_precision(
+    subnet: keras.Model,
+    graph: Graph,
+    precision: Precision,
+) -> Iterator[_Way]:
     used = CPU.lowerings(precision.has_integer_activations)
 
     def lowered(way: str, graph: Graph, names: Sequence[str]) -> _Way:
-        return _Way(precision.name, way, lambda: _lower_and_convert(graph, names, precision))
+        def convert() -> bytes:
+            return _lower_and_convert(graph, names, precision)
+
+        return _Way(precision.name, way, convert)
 
     yield _Way(precision.name, REFERENCE, lambda: _convert_keras(subnet, precision))
     yield lowered(ALL, graph, used)
     for name in used:
-        yield lowered(f"without {name}", graph, [other for other in used if other != name])
+        others = [other for other in used if other != name]
+        yield lowered(f"without {name}", graph, others)
     for name in LOWERINGS:
         if name not in used:
             yield lowered(f"with {name} too", graph, [*used, name])
@@ -132,7 +143,11 @@ def _convert(way: _Way) -> _Converted:
     return _Converted(way, content, time.monotonic() - start)
 
 
-def _lower_and_convert(graph: Graph, names: Sequence[str], precision: Precision) -> bytes:
+def _lower_and_convert(
+    graph: Graph,
+    names: Sequence[str],
+    precision: Precision,
+) -> bytes:
     lowered = lower(graph, names, integer_activations=precision.has_integer_activations)
     return convert_graph_for_measuring(lowered, precision.mode)
 
@@ -152,10 +167,15 @@ def _convert_keras(subnet: keras.Model, precision: Precision) -> bytes:
         return bytes(converter.convert())
 
 
-def _measure(converted: Sequence[_Converted], device: Device, settings: BenchmarkSettings) -> list[ExportMeasurement]:
+def _measure(
+    converted: Sequence[_Converted],
+    device: Device,
+    settings: BenchmarkSettings,
+) -> list[ExportMeasurement]:
     models = [BenchmarkModel(f"{one.way.precision} {one.way.name}", one.content) for one in converted]
     results: list[ExportMeasurement] = []
-    for one, measurement in zip(converted, device.measure(models, settings), strict=True):
+    measurements = device.measure(models, settings)
+    for one, measurement in zip(converted, measurements, strict=True):
         if measurement.latency_ms is None:
             raise RuntimeError(f"{measurement.model}: {measurement.error}")
         result = ExportMeasurement(

@@ -70,7 +70,11 @@ class Conversion:
         if self.mode.activation_bits is not None:
             return self._run_integer(self.mode.activation_bits)
         float16_weights = self.mode.weight_bits == 16
-        content = convert_float_graph(self.graph, float16_weights=float16_weights, takes_uint8=self.takes_uint8)
+        content = convert_float_graph(
+            self.graph,
+            float16_weights=float16_weights,
+            takes_uint8=self.takes_uint8,
+        )
         if self.mode.weight_bits == 8:
             return quantize_weights(content)
         return content
@@ -91,4 +95,5 @@ class Conversion:
     def _shift_bias(self, node: Node) -> list[Node]:
         if node.name not in self.bias_shifts or node.name in self.float_nodes:
             return [node]
-        return [node.with_weights(bias=node.bias - self.bias_shifts[node.name])]
+        bias = node.bias - self.bias_shifts[node.name]
+        return [node.with_weights(bias=bias)]

@@ -4,7 +4,12 @@ from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.tflite.graph.graph import INPUT, Graph
 
 
-def convert_float_graph(graph: Graph, *, float16_weights: bool = False, takes_uint8: bool = False) -> bytes:
+def convert_float_graph(
+    graph: Graph,
+    *,
+    float16_weights: bool = False,
+    takes_uint8: bool = False,
+) -> bytes:
     """Convert a graph with float activations; batch 1.
 
     A concrete function without variables goes straight to the converter's

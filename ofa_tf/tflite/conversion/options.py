@@ -43,7 +43,11 @@ class ExportOptions:
     def __post_init__(self) -> None:
         mode = get_quantization_mode(self.quantization)
         target = get_target(self.target)
-        choose_lowerings(self.lowering, integer_activations=mode.has_integer_activations, target=target)
+        choose_lowerings(
+            self.lowering,
+            integer_activations=mode.has_integer_activations,
+            target=target,
+        )
         check_input_type(self.input_type)
         if self.input_type == "uint8" and not mode.can_take_uint8:
             raise InputError(

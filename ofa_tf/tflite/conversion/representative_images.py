@@ -53,7 +53,11 @@ def _as_batches(batches: Iterable[np.ndarray] | None) -> Iterable[np.ndarray]:
     return batches
 
 
-def _check_batch(images: np.ndarray, image_shape: tuple[int | None, ...], rule: str) -> None:
+def _check_batch(
+    images: np.ndarray,
+    image_shape: tuple[int | None, ...],
+    rule: str,
+) -> None:
     if images.ndim != 4 or images.shape[1:] != image_shape:
         raise InputError(
             f"Expected {rule}. Received: shape {images.shape}. "
@@ -79,5 +83,6 @@ def random_images(image_shape: tuple[int | None, ...]) -> np.ndarray:
     Returns:
         float32 images `(n, height, width, channels)`, always the same ones.
     """
-    shape = [size or _OPEN_SIZE for size in image_shape]
-    return np.random.default_rng(0).standard_normal((_NUM_RANDOM_IMAGES, *shape), dtype=np.float32)
+    known_shape = [size or _OPEN_SIZE for size in image_shape]
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((_NUM_RANDOM_IMAGES, *known_shape), dtype=np.float32)

@@ -100,15 +100,25 @@ def prepare_conversion(
         raise InputError(
             f"Expected `fine_tuning`, training images with labels, for quantization={quantization!r}. Received: none."
         )
-    images = check_representative_images(representative_images, image_shape, input_format, quantization)
+    images = check_representative_images(
+        representative_images,
+        image_shape,
+        input_format,
+        quantization,
+    )
     graph = _read_and_lower(subnet, options, input_format)
-    conversion = Conversion(graph, options.mode, input_format.is_uint8).with_graph(graph, images)
+    conversion = Conversion(graph, options.mode, input_format.is_uint8)
+    conversion = conversion.with_graph(graph, images)
     if fine_tuning is None or not options.mode.needs_fine_tuning:
         return conversion
     return _fine_tune(conversion, subnet, input_format, fine_tuning, images)
 
 
-def _read_and_lower(subnet: keras.Model, options: ExportOptions, input_format: InputFormat) -> Graph:
+def _read_and_lower(
+    subnet: keras.Model,
+    options: ExportOptions,
+    input_format: InputFormat,
+) -> Graph:
     """The graph of a subnet that takes images of a format, rewritten for the target."""
     graph = input_format.prepend_to(read_keras(subnet))
     integer_activations = options.mode.has_integer_activations
@@ -133,7 +143,13 @@ def _fine_tune(
     """The conversion with the weights and ranges that training with simulated rounding gives."""
     from ofa_tf.tflite.quantization.qat import fine_tune  # which loads tf_keras
 
-    graph, learnt_ranges = fine_tune(conversion.graph, conversion.ranges, subnet, input_format, fine_tuning)
+    graph, learnt_ranges = fine_tune(
+        conversion.graph,
+        conversion.ranges,
+        subnet,
+        input_format,
+        fine_tuning,
+    )
     tuned = conversion.with_graph(graph, images)
     return tuned.with_ranges({**tuned.ranges, **learnt_ranges})
 

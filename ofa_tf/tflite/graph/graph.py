@@ -127,7 +127,11 @@ class Graph:
                 return node
         return None
 
-    def sole_producer(self, name: str, operations: Sequence[str] = LINEAR) -> Node | None:
+    def sole_producer(
+        self,
+        name: str,
+        operations: Sequence[str] = LINEAR,
+    ) -> Node | None:
         """The node of a name, if it is one of these operations and only one node takes its output."""
         node = self.node(name)
         if node is None or node.op not in operations:

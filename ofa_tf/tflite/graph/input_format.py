@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.graph import nodes
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 
 INPUT_TYPES = ("normalized", "float32", "uint8")
@@ -47,7 +48,8 @@ class InputFormat:
 
     def __post_init__(self) -> None:
         check_input_type(self.input_type)
-        if self.input_type != "normalized" and (not self.mean or len(self.mean) != len(self.std)):
+        has_normalization = bool(self.mean) and len(self.mean) == len(self.std)
+        if self.input_type != "normalized" and not has_normalization:
             raise InputError(
                 f"Expected `mean` and `std`, one number a channel, for input_type={self.input_type!r}. "
                 f"Received: mean={self.mean}, std={self.std}."
@@ -95,13 +97,16 @@ class InputFormat:
         unit = 255.0 / largest_pixel
         center = np.array([-mean / unit for mean in self.mean], np.float32)
         factor = np.array([unit / std for std in self.std], np.float32)
-        centered = Node(f"{INPUT}_centered", "add_constant", (INPUT,), {}, {"constant": center})
-        normalized = Node(f"{INPUT}_normalized", "scale", (centered.name,), {"factor": factor})
-        nodes = [centered, normalized]
-        for node in graph.nodes:
-            inputs = tuple(normalized.name if name == INPUT else name for name in node.inputs)
-            nodes.append(dataclasses.replace(node, inputs=inputs))
-        return Graph(graph.input_shape, tuple(nodes))
+        centered = nodes.add_constant(f"{INPUT}_centered", INPUT, center)
+        normalized = nodes.scale(f"{INPUT}_normalized", centered.name, factor)
+        moved = [_rename_input(node, normalized.name) for node in graph.nodes]
+        return Graph(graph.input_shape, (centered, normalized, *moved))
+
+
+def _rename_input(node: Node, name: str) -> Node:
+    """The node taking the output of a node of this name where it took the graph's input."""
+    inputs = tuple(name if source == INPUT else source for source in node.inputs)
+    return dataclasses.replace(node, inputs=inputs)
 
 
 def _as_array(values: tuple[float, ...]) -> np.ndarray:

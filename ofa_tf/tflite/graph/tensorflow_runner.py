@@ -11,7 +11,9 @@ from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 
 def run_graph(graph: Graph, images: tf.Tensor) -> tf.Tensor:
     """Output of a graph for images `(batch, height, width, channels)`."""
-    return run_all(graph, images)[graph.nodes[-1].name]
+    outputs = run_all(graph, images)
+    last = graph.nodes[-1]
+    return outputs[last.name]
 
 
 def run_all(graph: Graph, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -42,17 +44,20 @@ def iterate_outputs(graph: Graph, images: tf.Tensor) -> Iterator[tuple[str, tf.T
 
 def run_node(node: Node, *inputs: tf.Tensor) -> tf.Tensor:
     """Output of one node."""
-    return _OPERATIONS[node.op](node, *inputs)
+    operation = _OPERATIONS[node.op]
+    return operation(node, *inputs)
 
 
 def _conv2d(node: Node, x: tf.Tensor) -> tf.Tensor:
     stride, padding = node.attributes["stride"], _padding(node)
-    return _add_bias(node, tf.nn.conv2d(x, node.kernel, stride, padding))
+    sums = tf.nn.conv2d(x, node.kernel, stride, padding)
+    return _add_bias(node, sums)
 
 
 def _depthwise_conv2d(node: Node, x: tf.Tensor) -> tf.Tensor:
     stride, padding = node.attributes["stride"], _padding(node)
-    return _add_bias(node, tf.nn.depthwise_conv2d(x, node.kernel, (1, stride, stride, 1), padding))
+    sums = tf.nn.depthwise_conv2d(x, node.kernel, (1, stride, stride, 1), padding)
+    return _add_bias(node, sums)
 
 
 def _padding(node: Node) -> str:
@@ -76,7 +81,8 @@ def _batch_norm(node: Node, x: tf.Tensor) -> tf.Tensor:
 
 
 def _activation(node: Node, x: tf.Tensor) -> tf.Tensor:
-    return _FUNCTIONS[node.attributes["function"]](x)
+    function = _FUNCTIONS[node.attributes["function"]]
+    return function(x)
 
 
 def _pad(node: Node, x: tf.Tensor) -> tf.Tensor:
@@ -91,11 +97,13 @@ def _crop(node: Node, x: tf.Tensor) -> tf.Tensor:
 
 
 def _max_pool(node: Node, x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.max_pool2d(x, node.attributes["size"], node.attributes["stride"], _padding(node))
+    size, stride = node.attributes["size"], node.attributes["stride"]
+    return tf.nn.max_pool2d(x, size, stride, _padding(node))
 
 
 def _average_pool(node: Node, x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.avg_pool2d(x, node.attributes["size"], node.attributes["stride"], _padding(node))
+    size, stride = node.attributes["size"], node.attributes["stride"]
+    return tf.nn.avg_pool2d(x, size, stride, _padding(node))
 
 
 def _mean(node: Node, x: tf.Tensor) -> tf.Tensor:

@@ -52,16 +52,20 @@ def inspect_delegation(model: bytes | str | Path) -> Delegation:
     operators = [node for node in nodes if node["op_name"] != _DELEGATE]
     partitions = [node for node in nodes if node["op_name"] == _DELEGATE]
     delegated = _find_delegated(operators, partitions)
-    undelegated = [operator["op_name"] for index, operator in enumerate(operators) if index not in delegated]
+    left = [operator for index, operator in enumerate(operators) if index not in delegated]
+    undelegated = collections.Counter(operator["op_name"] for operator in left)
     return Delegation(
         num_operators=len(operators),
         num_partitions=len(partitions),
-        undelegated=dict(collections.Counter(undelegated)),
+        undelegated=dict(undelegated),
         peak_ram_bytes=_peak_ram_bytes(interpreter, operators),
     )
 
 
-def _find_delegated(operators: Sequence[_Operator], partitions: Sequence[_Operator]) -> set[int]:
+def _find_delegated(
+    operators: Sequence[_Operator],
+    partitions: Sequence[_Operator],
+) -> set[int]:
     """The indices of the operators that lie in some partition: between its outputs and its inputs."""
     producer: dict[int, int] = {}  # index of an operator by that of the tensor it makes
     for index, operator in enumerate(operators):
@@ -95,7 +99,9 @@ def _peak_ram_bytes(interpreter: Any, operators: Sequence[_Operator]) -> int:
         last_step |= dict.fromkeys(_tensors(operator, "inputs"), step)
     last_step |= dict.fromkeys(_indices(interpreter.get_output_details()), num_steps - 1)
 
-    size_bytes = {int(tensor["index"]): _size_bytes(tensor) for tensor in interpreter.get_tensor_details()}
+    size_bytes: dict[int, int] = {}
+    for details in interpreter.get_tensor_details():
+        size_bytes[int(details["index"])] = _size_bytes(details)
     alive_bytes = np.zeros(num_steps, np.int64)
     for tensor, first in first_step.items():  # which constants are not in
         last = last_step.get(tensor, first)

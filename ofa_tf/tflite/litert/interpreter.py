@@ -64,7 +64,10 @@ class TFLiteModel:
 
     def describe_tensors(self) -> dict[str, dict[str, Any]]:
         """Shape and type of the input and the output, with what their integers mean: `(q - zero_point) * scale`."""
-        return {"input_tensor": _describe(self._input), "output_tensor": _describe(self._output)}
+        return {
+            "input_tensor": _describe(self._input),
+            "output_tensor": _describe(self._output),
+        }
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Run the model on images, one by one.
@@ -142,7 +145,11 @@ def create_undelegated_interpreter(content: bytes) -> Any:
     )
 
 
-def _check_is_classifier(inputs: Sequence[_Tensor], outputs: Sequence[_Tensor], name: str) -> None:
+def _check_is_classifier(
+    inputs: Sequence[_Tensor],
+    outputs: Sequence[_Tensor],
+    name: str,
+) -> None:
     shapes = [_shape(tensor) for tensor in (*inputs, *outputs)]
     if len(inputs) == len(outputs) == 1:
         input_shape, output_shape = shapes
@@ -162,12 +169,18 @@ def _shape(tensor: _Tensor) -> tuple[int, ...]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    words = str(error).split()
+    line = " ".join(words).rstrip(".")
+    return line or type(error).__name__
 
 
 def _describe(tensor: _Tensor) -> dict[str, Any]:
     kind = np.dtype(tensor["dtype"])
-    facts = {"name": tensor["name"], "shape": list(_shape(tensor)), "dtype": kind.name}
+    facts = {
+        "name": tensor["name"],
+        "shape": list(_shape(tensor)),
+        "dtype": kind.name,
+    }
     if not np.issubdtype(kind, np.integer):
         return facts
     scale, zero_point = tensor["quantization"]
@@ -191,4 +204,5 @@ def dequantize(values: np.ndarray, tensor: _Tensor) -> np.ndarray:
     if not np.issubdtype(values.dtype, np.integer):
         return values.astype(np.float32, copy=False)
     scale, zero_point = tensor["quantization"]
-    return (values.astype(np.float32) - zero_point) * np.float32(scale or 1)
+    steps = values.astype(np.float32) - zero_point
+    return steps * np.float32(scale or 1)

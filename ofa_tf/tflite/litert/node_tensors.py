@@ -21,19 +21,22 @@ def tensors_of_nodes(graph: Graph, interpreter: Any) -> dict[str, list[dict[str,
         Details of tensors by the name of the node, the node's own output last.
     """
     order = {node.name: index for index, node in enumerate(graph.nodes)}
-    details = {int(tensor["index"]): tensor for tensor in interpreter.get_tensor_details()}
+    details = {}
+    for tensor in interpreter.get_tensor_details():
+        details[int(tensor["index"])] = tensor
     (output,) = interpreter.get_output_details()
     tensors: dict[str, list[dict[str, Any]]] = {}
     for operator in interpreter._get_ops_details():
         if operator["op_name"] == "DELEGATE":
             continue
-        for index in map(int, operator["outputs"]):
-            names = _nodes_in_name(details[index]["name"], order)
+        for index in operator["outputs"]:
+            tensor = details[int(index)]
+            names = _nodes_in_name(tensor["name"], order)
             if index == output["index"]:  # which is called after the signature
                 names = [graph.nodes[-1].name]
             if names:
                 last = max(names, key=order.__getitem__)
-                tensors.setdefault(last, []).append(details[index])
+                tensors.setdefault(last, []).append(tensor)
     return tensors
 
 

@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.graph import nodes
 from ofa_tf.tflite.graph.graph import Graph, Node
-
-Padding = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
+from ofa_tf.tflite.graph.nodes import Borders
 
 _MAX_TAPS = 25  # of XNNPACK's depthwise kernels; larger windows take a path that is many times slower
 
@@ -25,7 +25,10 @@ def split_depthwise(graph: Graph) -> Graph:
     sizes = graph.sizes()
 
     def replace(node: Node) -> list[Node]:
-        if node.op != "depthwise_conv2d" or math.prod(node.kernel.shape[:2]) <= _MAX_TAPS:
+        if node.op != "depthwise_conv2d":
+            return [node]
+        num_taps = math.prod(node.kernel.shape[:2])
+        if num_taps <= _MAX_TAPS:
             return [node]
         source, padding = _padding(graph, node)
         trimmed, padding = _trim(node, padding, sizes[source])
@@ -34,7 +37,7 @@ def split_depthwise(graph: Graph) -> Graph:
     return graph.map(replace)
 
 
-def _padding(graph: Graph, node: Node) -> tuple[str, Padding]:
+def _padding(graph: Graph, node: Node) -> tuple[str, Borders]:
     """What a convolution takes before it is padded, and the padding."""
     source = node.inputs[0]
     if node.attributes["padding"] == "same":
@@ -45,7 +48,7 @@ def _padding(graph: Graph, node: Node) -> tuple[str, Padding]:
     return source, ((0, 0), (0, 0))
 
 
-def _same_padding(node: Node) -> Padding:
+def _same_padding(node: Node) -> Borders:
     stride = node.attributes["stride"]
     if stride > 1:
         raise InputError(
@@ -53,11 +56,19 @@ def _same_padding(node: Node) -> Padding:
             "Received: padding='same', which is uneven. Leave split_depthwise out."
         )
     height, width = node.kernel.shape[:2]
-    # TensorFlow puts the odd one of an even kernel behind.
-    return ((height - 1) // 2, height // 2), ((width - 1) // 2, width // 2)
+    return _same_border(height), _same_border(width)
 
 
-def _trim(node: Node, padding: Padding, sizes: tuple[int | None, ...]) -> tuple[Node, Padding]:
+def _same_border(length: int) -> tuple[int, int]:
+    """What is padded before and behind, for one output per input; TensorFlow puts the odd one behind."""
+    return (length - 1) // 2, length // 2
+
+
+def _trim(
+    node: Node,
+    padding: Borders,
+    sizes: tuple[int | None, ...],
+) -> tuple[Node, Borders]:
     """Cut off the outer rows and columns of a centered kernel that never reach into the image.
 
     Args:
@@ -79,33 +90,40 @@ def _trim(node: Node, padding: Padding, sizes: tuple[int | None, ...]) -> tuple[
             cut = max(0, before - (size - 1))
         kernel = np.take(kernel, range(cut, length - cut), axis)
         trimmed.append((before - cut, after - cut))
-    return node.with_weights(kernel=kernel), (trimmed[0], trimmed[1])
+    rows, columns = trimmed
+    return node.with_weights(kernel=kernel), (rows, columns)
 
 
-def _split(node: Node, source: str, padding: Padding) -> list[Node]:
+def _split(node: Node, source: str, padding: Borders) -> list[Node]:
     """Strips of rows of the kernel and the sum of their outputs; the last node keeps the name."""
     height, width = node.kernel.shape[:2]
     rows_a_strip = max(1, _MAX_TAPS // width)
     starts = range(0, height, rows_a_strip)
     if len(starts) == 1:
         return _strip(node, node.name, source, padding, range(height))
-    nodes: list[Node] = []
+    replaced: list[Node] = []
     total = ""
     for start in starts:
         name = f"{node.name}_rows{start}"
         rows = range(start, min(start + rows_a_strip, height))
-        nodes += _strip(node, name, source, padding, rows)
+        replaced += _strip(node, name, source, padding, rows)
         if start == 0:
             total = name
             continue
         is_last = start == starts[-1]
         sum_name = node.name if is_last else f"{name}_sum"
-        nodes.append(Node(sum_name, "add", (total, name)))
+        replaced.append(nodes.add(sum_name, total, name))
         total = sum_name
-    return nodes
+    return replaced
 
 
-def _strip(node: Node, name: str, source: str, padding: Padding, rows: range) -> list[Node]:
+def _strip(
+    node: Node,
+    name: str,
+    source: str,
+    padding: Borders,
+    rows: range,
+) -> list[Node]:
     """The convolution with some rows of the kernel, behind what moves the image to where they look.
 
     Rows that are left out above the strip move the image up: there is that much less
@@ -115,22 +133,22 @@ def _strip(node: Node, name: str, source: str, padding: Padding, rows: range) ->
     (top, bottom), columns = padding
     rows_below = height - rows.stop
     border = (top - rows.start, bottom - rows_below)
-    nodes: list[Node] = []
+    before: list[Node] = []
     x = source
     if min(border) < 0:
         cropping = (_negative_part(border), (0, 0))
-        nodes.append(Node(f"{name}_crop", "crop", (x,), {"cropping": cropping}))
-        x = nodes[-1].name
+        before.append(nodes.crop(f"{name}_crop", x, cropping))
+        x = before[-1].name
     if max(*border, *columns) > 0:
         padded = (_positive_part(border), columns)
-        nodes.append(Node(f"{name}_pad", "pad", (x,), {"padding": padded}))
-        x = nodes[-1].name
+        before.append(nodes.pad(f"{name}_pad", x, padded))
+        x = before[-1].name
     weights = {"kernel": node.kernel[rows.start : rows.stop]}
     if rows.start == 0 and "bias" in node.weights:  # The sum of all strips takes the bias once.
         weights["bias"] = node.weights["bias"]
     attributes = {"stride": node.attributes["stride"], "padding": "valid"}
-    nodes.append(Node(name, "depthwise_conv2d", (x,), attributes, weights))
-    return nodes
+    strip = Node(name, node.op, (x,), attributes, weights)
+    return [*before, strip]
 
 
 def _positive_part(border: tuple[int, int]) -> tuple[int, int]:

@@ -12,7 +12,11 @@ _NO_REWRITE = "none"
 
 
 def lower(
-    graph: Graph, names: str | Sequence[str] = "all", *, integer_activations: bool = False, target: Target = CPU
+    graph: Graph,
+    names: str | Sequence[str] = "all",
+    *,
+    integer_activations: bool = False,
+    target: Target = CPU,
 ) -> Graph:
     """Apply rewrites, in the order of `LOWERINGS`.
 
@@ -28,14 +32,21 @@ def lower(
     Raises:
         InputError: If a name is unknown.
     """
-    for name in choose_lowerings(names, integer_activations=integer_activations, target=target):
+    for name in choose_lowerings(
+        names,
+        integer_activations=integer_activations,
+        target=target,
+    ):
         rewrite = LOWERINGS[name]
         graph = rewrite(graph)
     return graph
 
 
 def choose_lowerings(
-    names: str | Sequence[str] = "all", *, integer_activations: bool, target: Target = CPU
+    names: str | Sequence[str] = "all",
+    *,
+    integer_activations: bool,
+    target: Target = CPU,
 ) -> tuple[str, ...]:
     """The names of the rewrites that some names stand for, in the order in which they work.
 

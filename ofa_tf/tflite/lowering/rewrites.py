@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ofa_tf.tflite.graph import nodes
 from ofa_tf.tflite.graph.graph import Graph, Node
 from ofa_tf.tflite.lowering.depthwise_strips import split_depthwise
 from ofa_tf.tflite.lowering.scale_folding import fold_scales
@@ -21,7 +22,11 @@ def fold_batch_norm(graph: Graph) -> Graph:
         producer = graph.sole_producer(node.inputs[0])
         if node.op == "batch_norm" and producer is not None:
             folded[node.name] = _fold(node, producer)
-    return graph.map(lambda node: [folded.get(node.name, node)])
+
+    def replace(node: Node) -> list[Node]:
+        return [folded.get(node.name, node)]
+
+    return graph.map(replace)
 
 
 def _fold(norm: Node, producer: Node) -> Node:
@@ -29,8 +34,9 @@ def _fold(norm: Node, producer: Node) -> Node:
     scale = norm.weights["scale"].astype(np.float64)
     offset = norm.weights["offset"].astype(np.float64)
     bias = producer.bias * scale + offset
-    renamed = dataclasses.replace(producer, name=norm.name)
-    return renamed.scale_outputs(scale).with_weights(bias=bias.astype(np.float32))
+    folded = dataclasses.replace(producer, name=norm.name)
+    folded = folded.scale_outputs(scale)
+    return folded.with_weights(bias=bias.astype(np.float32))
 
 
 def lower_hard_sigmoid(graph: Graph) -> Graph:
@@ -39,7 +45,8 @@ def lower_hard_sigmoid(graph: Graph) -> Graph:
 
     def replace(node: Node) -> list[Node]:
         if node.name in biased:
-            return [node.with_weights(bias=node.bias + np.float32(3))]
+            bias = node.bias + np.float32(3)
+            return [node.with_weights(bias=bias)]
         if _is_activation(node, "hard_sigmoid"):
             return _hard_sigmoid_parts(node, is_shifted=node.inputs[0] in biased)
         return [node]
@@ -49,23 +56,25 @@ def lower_hard_sigmoid(graph: Graph) -> Graph:
 
 def _sole_producers_of_hard_sigmoids(graph: Graph) -> set[str]:
     """The names of convolutions whose output nothing but a hard-sigmoid takes."""
-    names = set()
+    names: set[str] = set()
     for node in graph.nodes:
-        if _is_activation(node, "hard_sigmoid") and graph.sole_producer(node.inputs[0]) is not None:
-            names.add(node.inputs[0])
+        if not _is_activation(node, "hard_sigmoid"):
+            continue
+        producer = graph.sole_producer(node.inputs[0])
+        if producer is not None:
+            names.add(producer.name)
     return names
 
 
 def _hard_sigmoid_parts(node: Node, is_shifted: bool) -> list[Node]:
     """Hard-sigmoid as relu6(x + 3) / 6; what it takes may have the 3 already."""
+    (x,) = node.inputs
     parts: list[Node] = []
-    shifted = node.inputs[0]
     if not is_shifted:
-        shift = _add_three(node)
-        parts.append(shift)
-        shifted = shift.name
-    relu6 = Node(f"{node.name}_relu6", "activation", (shifted,), {"function": "relu6"})
-    sixth = Node(node.name, "scale", (relu6.name,), {"factor": 1 / 6})
+        parts.append(nodes.add_constant(f"{node.name}_shift", x, np.float32(3)))
+        x = parts[-1].name
+    relu6 = nodes.activation(f"{node.name}_relu6", x, "relu6")
+    sixth = nodes.scale(node.name, relu6.name, 1 / 6)
     return [*parts, relu6, sixth]
 
 
@@ -81,10 +90,11 @@ def lower_hard_swish(graph: Graph) -> Graph:
 
 
 def _hard_swish_parts(node: Node) -> list[Node]:
-    shift = _add_three(node)
-    relu6 = Node(f"{node.name}_relu6", "activation", (shift.name,), {"function": "relu6"})
-    product = Node(f"{node.name}_product", "multiply", (node.inputs[0], relu6.name))
-    sixth = Node(node.name, "scale", (product.name,), {"factor": 1 / 6})
+    (x,) = node.inputs
+    shift = nodes.add_constant(f"{node.name}_shift", x, np.float32(3))
+    relu6 = nodes.activation(f"{node.name}_relu6", shift.name, "relu6")
+    product = nodes.multiply(f"{node.name}_product", x, relu6.name)
+    sixth = nodes.scale(node.name, product.name, 1 / 6)
     return [shift, relu6, product, sixth]
 
 
@@ -102,17 +112,14 @@ def split_into_operators(graph: Graph) -> Graph:
 
 
 def _batch_norm_parts(node: Node) -> list[Node]:
-    scaled = Node(f"{node.name}_scaled", "scale", node.inputs, {"factor": node.weights["scale"]})
-    offset = {"constant": node.weights["offset"]}
-    return [scaled, Node(node.name, "add_constant", (scaled.name,), {}, offset)]
+    (x,) = node.inputs
+    scaled = nodes.scale(f"{node.name}_scaled", x, node.weights["scale"])
+    shifted = nodes.add_constant(node.name, scaled.name, node.weights["offset"])
+    return [scaled, shifted]
 
 
 def _is_activation(node: Node, function: str) -> bool:
     return node.op == "activation" and node.attributes["function"] == function
-
-
-def _add_three(node: Node) -> Node:
-    return Node(f"{node.name}_shift", "add_constant", node.inputs, {}, {"constant": np.float32(3)})
 
 
 LOWERINGS: dict[str, Callable[[Graph], Graph]] = {

@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 
+from ofa_tf.tflite.graph import nodes
 from ofa_tf.tflite.graph.graph import LINEAR, Graph, Node
 
 _COMMUTES_WITH_SCALE = ("mean", "pad", "crop", "average_pool")
@@ -37,50 +38,59 @@ def _move_first_scale(graph: Graph) -> Graph | None:
 
 
 def _apply(graph: Graph, changes: _Changes) -> Graph:
-    return graph.map(lambda node: changes.get(node.name, [node]))
+    def replace(node: Node) -> list[Node]:
+        return changes.get(node.name, [node])
+
+    return graph.map(replace)
 
 
 def _move_over(graph: Graph, scale: Node, consumer: Node) -> _Changes:
     """What changes if a scale is moved over one of its consumers; nothing if it cannot be."""
     factor = np.asarray(scale.attributes["factor"])
     is_scalar = factor.ndim == 0
+    unscaled = _bypass(consumer, scale)
     if consumer.op in LINEAR:
-        unscaled = _bypass(consumer, scale)
         return {consumer.name: [unscaled.scale_inputs(factor)]}
     if consumer.op == "scale":
         product = {"factor": factor * consumer.attributes["factor"]}
-        return {consumer.name: [dataclasses.replace(_bypass(consumer, scale), attributes=product)]}
+        merged = dataclasses.replace(unscaled, attributes=product)
+        return {consumer.name: [merged]}
     if _commutes(graph, consumer, is_scalar):
-        return {consumer.name: _put_behind(consumer, scale)}
+        return {consumer.name: _put_behind(unscaled, factor)}
     if consumer.op == "add" and is_scalar:
         return _move_over_sum(graph, scale, consumer)
     return {}
 
 
-def _move_over_sum(graph: Graph, scale: Node, consumer: Node) -> _Changes:
+def _move_over_sum(graph: Graph, scale: Node, total: Node) -> _Changes:
     """A sum can be scaled as a whole where the weights of the other summand can be divided by the factor."""
-    others = [name for name in consumer.inputs if name != scale.name]
+    others = [name for name in total.inputs if name != scale.name]
     if not others:
         return {}
     other = graph.sole_producer(others[0], (*LINEAR, "batch_norm"))
     if other is None:
         return {}
     factor = np.asarray(scale.attributes["factor"])
-    divided = {name: (values / factor).astype(np.float32) for name, values in other.weights.items()}
-    return {other.name: [other.with_weights(**divided)], consumer.name: _put_behind(consumer, scale)}
+    divided: dict[str, np.ndarray] = {}
+    for name, values in other.weights.items():
+        divided[name] = (values / factor).astype(np.float32)
+    return {
+        other.name: [other.with_weights(**divided)],
+        total.name: _put_behind(_bypass(total, scale), factor),
+    }
 
 
 def _bypass(consumer: Node, scale: Node) -> Node:
     """The consumer of a scale taking what the scale takes."""
-    inputs = tuple(scale.inputs[0] if name == scale.name else name for name in consumer.inputs)
+    (source,) = scale.inputs
+    inputs = tuple(source if name == scale.name else name for name in consumer.inputs)
     return dataclasses.replace(consumer, inputs=inputs)
 
 
-def _put_behind(consumer: Node, scale: Node) -> list[Node]:
-    """The scale behind its consumer, whose name the result keeps."""
-    unscaled = dataclasses.replace(_bypass(consumer, scale), name=f"{consumer.name}_unscaled")
-    factor = {"factor": np.asarray(scale.attributes["factor"])}
-    return [unscaled, Node(consumer.name, "scale", (unscaled.name,), factor)]
+def _put_behind(unscaled: Node, factor: np.ndarray) -> list[Node]:
+    """A node with a scale behind it; the result has the node's name."""
+    renamed = dataclasses.replace(unscaled, name=f"{unscaled.name}_unscaled")
+    return [renamed, nodes.scale(unscaled.name, renamed.name, factor)]
 
 
 def _commutes(graph: Graph, node: Node, is_scalar: bool) -> bool:

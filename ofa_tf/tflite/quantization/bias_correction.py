@@ -33,12 +33,22 @@ def measure_bias_shifts(graph: Graph, images: Images) -> dict[str, np.ndarray]:
     totals = measure_statistics(graph, images, statistics, np.add)
     shifts: dict[str, np.ndarray] = {}
     for name, nodes in nodes_by_input.items():
-        sums, num_images = totals[name][:-1], totals[name][-1]
-        ends = np.cumsum([len(node.bias) for node in nodes])
-        means = np.split(sums / num_images, ends[:-1])
-        for node, mean in zip(nodes, means, strict=True):
-            shifts[node.name] = mean
+        sums = totals[name][:-1]
+        num_images = totals[name][-1]
+        means = _split_by_node(sums / num_images, nodes)
+        shifts |= means
     return shifts
+
+
+def _split_by_node(channels: np.ndarray, nodes: Sequence[Node]) -> dict[str, np.ndarray]:
+    """The channels of each node, by its name, from those of all nodes in a row."""
+    by_node: dict[str, np.ndarray] = {}
+    start = 0
+    for node in nodes:
+        end = start + len(node.bias)
+        by_node[node.name] = channels[start:end]
+        start = end
+    return by_node
 
 
 def _linear_nodes_by_input(graph: Graph) -> dict[str, list[Node]]:
@@ -51,10 +61,13 @@ def _linear_nodes_by_input(graph: Graph) -> dict[str, list[Node]]:
 
 def _summed_shifts(nodes: Sequence[Node]) -> Statistic:
     """A statistic of what nodes take: the shifts of all their channels, summed over images, and the number of those."""
-    differences = [_rounding_error(node) for node in nodes]
+    error_nodes = [_rounding_error(node) for node in nodes]
 
     def measure(x: tf.Tensor) -> tf.Tensor:
-        sums = [_sum_of_means(run_node(node, x)) for node in differences]
+        sums = []
+        for node in error_nodes:
+            errors = run_node(node, x)
+            sums.append(_sum_of_means(errors))
         num_images = tf.cast(tf.shape(x)[0], tf.float32)
         return tf.concat([*sums, [num_images]], 0)
 
@@ -70,12 +83,15 @@ def _rounding_error(node: Node) -> Node:
 def _sum_of_means(values: tf.Tensor) -> tf.Tensor:
     """The mean of each channel of an image, summed over the images."""
     positions = tuple(range(1, values.shape.rank - 1))
-    return tf.reduce_sum(tf.reduce_mean(values, positions), 0)
+    means = tf.reduce_mean(values, positions)
+    return tf.reduce_sum(means, 0)
 
 
 def round_kernel(node: Node) -> np.ndarray:
     """The kernel as an int8 model has it (per-channel symmetric): 255 steps a channel, alike on both sides of 0."""
-    all_but_channels = tuple(axis for axis in range(node.kernel.ndim) if axis != node.channel_axis)
+    axes = range(node.kernel.ndim)
+    all_but_channels = tuple(axis for axis in axes if axis != node.channel_axis)
     largest = np.abs(node.kernel).max(all_but_channels, keepdims=True)
     steps = np.maximum(largest, _SMALLEST_CHANNEL) / _LARGEST_INT8_WEIGHT
-    return (steps * np.rint(node.kernel / steps)).astype(np.float32)
+    rounded = steps * np.rint(node.kernel / steps)
+    return rounded.astype(np.float32)

@@ -32,7 +32,10 @@ def _widen(low: float, high: float) -> Range:
 
 
 def lift_kernels(
-    graph: Graph, ranges: Mapping[str, Range], activation_bits: int, float_nodes: Collection[str] = ()
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    activation_bits: int,
+    float_nodes: Collection[str] = (),
 ) -> Graph:
     """Raise the largest weight of almost dead channels until the scale suits their bias.
 

@@ -89,8 +89,9 @@ def _equalizing_factor(activation: np.ndarray, second: Node) -> np.ndarray:
         activation: How large each channel gets.
         second: The convolution that takes the channels.
     """
+    axes = range(second.kernel.ndim)
     input_axis = second.kernel.ndim - 2
-    other_axes = tuple(axis for axis in range(second.kernel.ndim) if axis != input_axis)
+    other_axes = tuple(axis for axis in axes if axis != input_axis)
     weight = np.abs(second.kernel).max(other_axes)
     activation_is_alive = activation > _NEXT_TO_NOTHING * activation.max()
     weight_is_alive = weight > _NEXT_TO_NOTHING * weight.max()
@@ -104,7 +105,11 @@ def _equalizing_factor(activation: np.ndarray, second: Node) -> np.ndarray:
     return factor
 
 
-def _wanted_factor(activation: np.ndarray, weight: np.ndarray, second: Node) -> np.ndarray:
+def _wanted_factor(
+    activation: np.ndarray,
+    weight: np.ndarray,
+    second: Node,
+) -> np.ndarray:
     if second.op == "depthwise_conv2d":
         # Its weights have a scale a channel: what they grow by costs nothing.
         return activation

@@ -96,7 +96,12 @@ NOT_QUANTIZED = QuantizationMode(
 )
 FLOAT16 = QuantizationMode(name="float16", weight_bits=16, largest_difference=1e-2)
 DYNAMIC = QuantizationMode(name="dynamic", weight_bits=8)
-INT8 = QuantizationMode(name="int8", weight_bits=8, activation_bits=8, may_be_mended=True)
+INT8 = QuantizationMode(
+    name="int8",
+    weight_bits=8,
+    activation_bits=8,
+    may_be_mended=True,
+)
 INT16X8 = QuantizationMode(name="int16x8", weight_bits=8, activation_bits=16)
 QAT = QuantizationMode(
     name="qat",

@@ -24,7 +24,11 @@ _FUSES_A_CLAMP = (*LINEAR, "add", "multiply", "add_constant", "scale")  # operat
 
 
 def fine_tune(
-    graph: Graph, ranges: Mapping[str, Range], teacher: keras.Model, input_format: InputFormat, tuning: FineTuning
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    teacher: keras.Model,
+    input_format: InputFormat,
+    tuning: FineTuning,
 ) -> tuple[Graph, dict[str, Range]]:
     """Train a graph with simulated int8 rounding, half on the labels and half on what a teacher says.
 
@@ -63,10 +67,16 @@ def _teach(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of images as the graph takes them, and the probabilities that it is to learn."""
     num_classes = int(teacher.output_shape[-1])
-    teach = tf.function(lambda images: tf.nn.softmax(teacher(images, training=False)), autograph=False)
+
+    @tf.function(autograph=False)
+    def teach(images: tf.Tensor) -> tf.Tensor:
+        logits = teacher(images, training=False)
+        return tf.nn.softmax(logits)
+
     for images, labels in tuning.batches():
         images = input_format.round(images)
-        targets = (tf.one_hot(labels, num_classes) + teach(images)) / 2
+        true_classes = tf.one_hot(labels, num_classes)
+        targets = (true_classes + teach(images)) / 2
         yield input_format.denormalize(images), targets.numpy()
 
 
@@ -93,13 +103,18 @@ class QuantizedTwin:
         values = {INPUT: round_images(images)}
         for node in graph.nodes:
             layer = create_layer(node, output_ranges.get(node.name))
-            inputs = [values[name] for name in node.inputs]
             self._layers[node.name] = layer
-            values[node.name] = layer(inputs[0] if len(inputs) == 1 else inputs)
-        self.network = tf_keras.Model(images, values[graph.nodes[-1].name])
+            inputs = [values[name] for name in node.inputs]
+            if len(inputs) == 1:  # A layer of one input takes a tensor, not a list of one.
+                (inputs,) = inputs
+            values[node.name] = layer(inputs)
+        outputs = values[graph.nodes[-1].name]
+        self.network = tf_keras.Model(images, outputs)
 
     def train(
-        self, batches: Iterable[tuple[np.ndarray, np.ndarray]], learning_rates: Iterable[float]
+        self,
+        batches: Iterable[tuple[np.ndarray, np.ndarray]],
+        learning_rates: Iterable[float],
     ) -> Iterable[float]:
         """Train on batches of images and target probabilities, with Adam; yields the loss of each step.
 
@@ -116,13 +131,16 @@ class QuantizedTwin:
             with tf.GradientTape() as tape:
                 logits = self.network(images, training=True)
                 loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
-            optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            gradients = tape.gradient(loss, weights)
+            optimizer.apply_gradients(zip(gradients, weights, strict=True))
             return loss
 
-        for (images, targets), learning_rate in zip(batches, learning_rates, strict=False):
+        for batch, learning_rate in zip(batches, learning_rates, strict=False):
+            images, targets = batch
             optimizer.learning_rate = learning_rate
             with delayed_interrupts():
-                loss = float(step(tf.convert_to_tensor(images), tf.convert_to_tensor(targets)))
+                loss = step(tf.convert_to_tensor(images), tf.convert_to_tensor(targets))
+                loss = float(loss)
             yield loss
 
     def read_back(self) -> tuple[Graph, dict[str, Range]]:

@@ -67,7 +67,13 @@ class _KernelQuantizer(_quantizers.LastValueQuantizer):  # type: ignore[name-def
     def __init__(self) -> None:
         super().__init__(num_bits=8, per_axis=True, symmetric=True, narrow_range=True)
 
-    def __call__(self, inputs: tf.Tensor, training: bool, weights: Any, **kwargs: Any) -> tf.Tensor:
+    def __call__(
+        self,
+        inputs: tf.Tensor,
+        training: bool,
+        weights: Any,
+        **kwargs: Any,
+    ) -> tf.Tensor:
         del training
         return super().__call__(inputs, True, weights, **kwargs)
 
@@ -80,7 +86,13 @@ class _DepthwiseKernelQuantizer(_KernelQuantizer):
         channels_last = tf.TensorShape((height, width, multiplier, channels))
         return super().build(channels_last, name, layer)
 
-    def __call__(self, inputs: tf.Tensor, training: bool, weights: Any, **kwargs: Any) -> tf.Tensor:
+    def __call__(
+        self,
+        inputs: tf.Tensor,
+        training: bool,
+        weights: Any,
+        **kwargs: Any,
+    ) -> tf.Tensor:
         channels_last = tf.transpose(inputs, (0, 1, 3, 2))
         rounded = super().__call__(channels_last, training, weights, **kwargs)
         return tf.transpose(rounded, (0, 1, 3, 2))
@@ -90,7 +102,12 @@ class _OutputQuantizer(_quantizers.MovingAverageQuantizer):  # type: ignore[name
     """One scale for all channels, from a range that starts known and follows what comes."""
 
     def __init__(self, start: Range) -> None:
-        super().__init__(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
+        super().__init__(
+            num_bits=8,
+            per_axis=False,
+            symmetric=False,
+            narrow_range=False,
+        )
         self._start = start
 
     def build(self, tensor_shape: tf.TensorShape, name: str, layer: Any) -> Any:
@@ -115,7 +132,11 @@ class _Rounding(_tfmot.QuantizeConfig):  # type: ignore[name-defined]
         quantizer = _DepthwiseKernelQuantizer() if is_depthwise else _KernelQuantizer()
         return [(getattr(layer, name), quantizer)]
 
-    def set_quantize_weights(self, layer: Any, quantize_weights: list[tf.Tensor]) -> None:
+    def set_quantize_weights(
+        self,
+        layer: Any,
+        quantize_weights: list[tf.Tensor],
+    ) -> None:
         name = _kernel_name(layer)
         if name is not None:
             (kernel,) = quantize_weights
@@ -125,7 +146,11 @@ class _Rounding(_tfmot.QuantizeConfig):  # type: ignore[name-defined]
         del layer
         return []
 
-    def set_quantize_activations(self, layer: Any, quantize_activations: list[Any]) -> None:
+    def set_quantize_activations(
+        self,
+        layer: Any,
+        quantize_activations: list[Any],
+    ) -> None:
         del layer, quantize_activations
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
@@ -179,7 +204,11 @@ def _depthwise_conv2d(node: Node) -> Any:
 
 def _dense(node: Node) -> Any:
     num_outputs = node.kernel.shape[-1]
-    return tf_keras.layers.Dense(num_outputs, kernel_initializer=_start_from(node.kernel), **_name_and_bias(node))
+    return tf_keras.layers.Dense(
+        num_outputs,
+        kernel_initializer=_start_from(node.kernel),
+        **_name_and_bias(node),
+    )
 
 
 def _name_and_bias(node: Node) -> dict[str, Any]:

@@ -53,7 +53,11 @@ def quantize_model(
     tensors = _tensors_by_node(content, graph)
     statistics: _Statistics = {}
     for name, tensor in tensors.items():
-        statistics[tensor["name"]] = _describe_range(ranges[name], activation_bits, rank=len(tensor["shape"]))
+        statistics[tensor["name"]] = _describe_range(
+            ranges[name],
+            activation_bits,
+            rank=len(tensor["shape"]),
+        )
     float_tensors = [tensors[name]["name"] for name in float_nodes if name in tensors]
     recipe = _integer_recipe(activation_bits, takes_uint8, float_tensors)
     return _quantize(content, recipe, statistics)
@@ -71,12 +75,19 @@ def _tensors_by_node(content: bytes, graph: Graph) -> dict[str, dict[str, Any]]:
     return {**found, INPUT: input_tensor}
 
 
-def _describe_range(limits: Range, activation_bits: int, rank: int) -> dict[str, np.ndarray]:
+def _describe_range(
+    limits: Range,
+    activation_bits: int,
+    rank: int,
+) -> dict[str, np.ndarray]:
     """A range as the quantizer takes it: arrays of one number, of the tensor's rank."""
     headroom = _INT16_HEADROOM if activation_bits == 16 else 1
     low, high = limits
     shape = (1,) * rank
-    return {"min": np.full(shape, headroom * low, np.float32), "max": np.full(shape, headroom * high, np.float32)}
+    return {
+        "min": np.full(shape, headroom * low, np.float32),
+        "max": np.full(shape, headroom * high, np.float32),
+    }
 
 
 def quantize_weights(content: bytes) -> bytes:
@@ -102,25 +113,46 @@ def _quantize(content: bytes, recipe: Any, statistics: _Statistics | None) -> by
     with _one_at_a_time, withheld_stderr(), no_progress_bars:
         task = quantizer.Quantizer(content)
         task.load_quantization_recipe(recipe)
-        result = task.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
+        result = task.quantize(
+            statistics,
+            enable_progress_bar=False,
+            enable_progress_report=False,
+        )
     # Written again, as the quantizer keeps large weights behind the flatbuffer, where older runtimes do not look.
     return pack_model(unpack_model(bytes(result.quantized_model)))
 
 
-def _integer_recipe(activation_bits: int, takes_uint8: bool, float_tensors: Collection[str]) -> Any:
+def _integer_recipe(
+    activation_bits: int,
+    takes_uint8: bool,
+    float_tensors: Collection[str],
+) -> Any:
     from litert_quantizer import qtyping
     from litert_quantizer.algorithm_manager import AlgorithmName
     from litert_quantizer.recipe_manager import RecipeManager
 
     recipe = RecipeManager()
     any_kind = qtyping.TFLOperationName.ALL_SUPPORTED
-    recipe.add_static_config(_EVERY_OPERATOR, any_kind, activation_num_bits=activation_bits, weight_num_bits=8)
+    recipe.add_static_config(
+        _EVERY_OPERATOR,
+        any_kind,
+        activation_num_bits=activation_bits,
+        weight_num_bits=8,
+    )
     if takes_uint8:
-        recipe.add_quantization_config(_EVERY_OPERATOR, qtyping.TFLOperationName.INPUT, _uint8_input())
+        recipe.add_quantization_config(
+            _EVERY_OPERATOR,
+            qtyping.TFLOperationName.INPUT,
+            _uint8_input(),
+        )
     for tensor in float_tensors:
         # An operator is known by the names of its outputs, each followed by a semicolon.
         operator = f"^{re.escape(tensor)};?$"
-        recipe.add_quantization_config(operator, any_kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        recipe.add_quantization_config(
+            operator,
+            any_kind,
+            algorithm_key=AlgorithmName.NO_QUANTIZE,
+        )
     return recipe.get_quantization_recipe()
 
 

@@ -12,7 +12,11 @@ from ofa_tf.tflite.quantization.ranges import Range
 _SHARES = tuple(np.linspace(0.3, 1.0, 8))  # of a range, that are tried
 
 
-def clip_ranges(graph: Graph, ranges: Mapping[str, Range], images: Images) -> dict[str, Range]:
+def clip_ranges(
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    images: Images,
+) -> dict[str, Range]:
     """Shrink each range to where rounding and clipping together err least in the mean square.
 
     Args:
@@ -32,7 +36,8 @@ def clip_ranges(graph: Graph, ranges: Mapping[str, Range], images: Images) -> di
     for name, (low, high) in ranges.items():
         share = 1.0
         if name in errors:
-            share = float(_SHARES[int(np.argmin(errors[name]))])
+            best = int(np.argmin(errors[name]))
+            share = float(_SHARES[best])
         clipped[name] = (share * low, share * high)
     return clipped
 
@@ -43,7 +48,8 @@ def _squared_errors(low: float, high: float) -> Statistic:
     def measure(values: tf.Tensor) -> tf.Tensor:
         errors = []
         for share in _SHARES:
-            rounded = tf.quantization.fake_quant_with_min_max_args(values, share * low, share * high)
+            limits = (share * low, share * high)
+            rounded = tf.quantization.fake_quant_with_min_max_args(values, *limits)
             errors.append(tf.reduce_sum(tf.square(values - rounded)))
         return tf.stack(errors)
 

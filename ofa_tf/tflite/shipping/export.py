@@ -37,7 +37,12 @@ class Export:
     """
 
     def __init__(
-        self, subnet: keras.Model, arch: Arch, options: ExportOptions, data: ExportData, reference: Reference | None
+        self,
+        subnet: keras.Model,
+        arch: Arch,
+        options: ExportOptions,
+        data: ExportData,
+        reference: Reference | None,
     ) -> None:
         mean, std = data.normalization
         self._subnet = subnet
@@ -48,7 +53,13 @@ class Export:
         self._input_format = InputFormat(options.input_type, mean, std)
         self._last_converted: tuple[Conversion, bytes] | None = None
         self.num_classes = int(subnet.output_shape[-1])
-        self.description = describe(arch, options, self.num_classes, self._input_format, data.class_names)
+        self.description = describe(
+            arch,
+            options,
+            self.num_classes,
+            self._input_format,
+            data.class_names,
+        )
 
     def prepare_conversion(self) -> Conversion:
         """As the options say."""

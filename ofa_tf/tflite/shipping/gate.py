@@ -41,7 +41,8 @@ class Reference:
         logits: list[np.ndarray] = []
         labels: list[np.ndarray] = []
         for images, classes in batches:
-            logits.append(np.asarray(network(images, training=False), np.float32))
+            outputs = network(images, training=False)
+            logits.append(np.asarray(outputs, np.float32))
             if classes is not None:
                 labels.append(np.asarray(classes))
         has_labels = bool(labels) and len(labels) == len(logits)
@@ -59,7 +60,8 @@ class Reference:
         """Top-1 accuracy of logits for the same images, in [0, 1]; `None` without labels."""
         if self.labels is None:
             return None
-        return float((logits.argmax(axis=-1) == self.labels).mean())
+        is_right = logits.argmax(axis=-1) == self.labels
+        return float(is_right.mean())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +110,8 @@ def compare(content: bytes, reference: Reference, batches: Batches) -> GateRepor
             number.
     """
     model = TFLiteModel(content, num_threads=_NUM_THREADS)
-    logits = np.concatenate([model.predict(np.asarray(images)) for images, _ in batches])
+    predicted = [model.predict(np.asarray(images)) for images, _ in batches]
+    logits = np.concatenate(predicted)
     expected = reference.logits
     if logits.shape != expected.shape:
         raise InputError(
@@ -128,7 +131,11 @@ def compare(content: bytes, reference: Reference, batches: Batches) -> GateRepor
     )
 
 
-def find_fault(report: GateReport, mode: QuantizationMode, max_accuracy_drop: float) -> str | None:
+def find_fault(
+    report: GateReport,
+    mode: QuantizationMode,
+    max_accuracy_drop: float,
+) -> str | None:
     """What keeps a model from being shipped, in words; `None`: nothing.
 
     Args:
@@ -170,10 +177,11 @@ def _mean_kl(expected: np.ndarray, actual: np.ndarray) -> float:
     """Mean over images of sum(p * (log p - log q)), with p the expected and q the actual probabilities."""
     log_p = _log_softmax(expected.astype(np.float64))
     log_q = _log_softmax(actual.astype(np.float64))
-    divergences = (np.exp(log_p) * (log_p - log_q)).sum(axis=-1)
-    return float(divergences.mean())
+    terms = np.exp(log_p) * (log_p - log_q)
+    return float(terms.sum(axis=-1).mean())
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    total = np.exp(shifted).sum(axis=-1, keepdims=True)
+    return shifted - np.log(total)

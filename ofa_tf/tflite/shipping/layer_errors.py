@@ -45,7 +45,8 @@ def layer_errors(graph: Graph, content: bytes, images: np.ndarray) -> list[Layer
     """
     interpreter = create_undelegated_interpreter(content)
     interpreter.allocate_tensors()
-    tensors = {name: details[-1] for name, details in tensors_of_nodes(graph, interpreter).items()}
+    tensors_by_node = tensors_of_nodes(graph, interpreter)
+    tensors = {name: tensors[-1] for name, tensors in tensors_by_node.items()}
     squared_errors: dict[str, float] = {}
     squared_sizes: dict[str, float] = {}
     for image in images:

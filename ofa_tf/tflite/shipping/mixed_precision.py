@@ -10,7 +10,10 @@ from ofa_tf.tflite.shipping.layer_errors import LayerError
 _LARGEST_FLOAT_SHARE = 1 / 4  # of the layers that are chosen for their error
 
 
-def keep_float(conversion: Conversion, errors: Sequence[LayerError]) -> Iterator[Conversion]:
+def keep_float(
+    conversion: Conversion,
+    errors: Sequence[LayerError],
+) -> Iterator[Conversion]:
     """Leave ever more layers float, those first to which int8 adds most error.
 
     What such a layer takes stays float, too: often it is there that the error is,
@@ -24,7 +27,8 @@ def keep_float(conversion: Conversion, errors: Sequence[LayerError]) -> Iterator
         Conversions with the 1, 2, 4, ... worst layers float, up to a quarter of all.
     """
     worst_first = sorted(errors, key=lambda entry: -entry.added)
-    stored = [entry.name for entry in worst_first]  # nodes whose output the model has a tensor of
+    # The model has a tensor of each of these; others are fused with the one behind.
+    stored = [entry.name for entry in worst_first]
     num_worst = 1
     while num_worst <= _LARGEST_FLOAT_SHARE * len(stored):
         chosen = _with_sources(conversion.graph, stored[:num_worst], stored)
@@ -37,7 +41,11 @@ def keep_float(conversion: Conversion, errors: Sequence[LayerError]) -> Iterator
         num_worst *= 2
 
 
-def _with_sources(graph: Graph, names: Sequence[str], stored: Collection[str]) -> list[str]:
+def _with_sources(
+    graph: Graph,
+    names: Sequence[str],
+    stored: Collection[str],
+) -> list[str]:
     """Nodes and what computes what they take, each once."""
     chosen: dict[str, None] = {}  # as an ordered set
     for name in names:
@@ -45,7 +53,11 @@ def _with_sources(graph: Graph, names: Sequence[str], stored: Collection[str]) -
     return list(chosen)
 
 
-def _with_fused(graph: Graph, names: Sequence[str], stored: Collection[str]) -> tuple[str, ...]:
+def _with_fused(
+    graph: Graph,
+    names: Sequence[str],
+    stored: Collection[str],
+) -> tuple[str, ...]:
     """Nodes and, behind them, what is fused with one of them: it is of the same operator, and stays float, too."""
     all_names = dict.fromkeys(names)
     for name in names:

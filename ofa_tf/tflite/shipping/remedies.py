@@ -18,7 +18,11 @@ Divergence = Callable[[Conversion], float]  # of a conversion's model from the f
 Images = Sequence[np.ndarray]  # batches as the graph takes them, `(n, height, width, channels)`
 
 
-def apply_remedies(conversion: Conversion, images: Images, divergence: Divergence) -> Conversion:
+def apply_remedies(
+    conversion: Conversion,
+    images: Images,
+    divergence: Divergence,
+) -> Conversion:
     """Try each remedy on top of those that helped.
 
     Args:
@@ -38,15 +42,18 @@ def apply_remedies(conversion: Conversion, images: Images, divergence: Divergenc
 
 
 def _equalize_channels(conversion: Conversion, images: Images) -> Conversion:
-    return conversion.with_graph(equalize(conversion.graph, images), images)
+    equalized = equalize(conversion.graph, images)
+    return conversion.with_graph(equalized, images)
 
 
 def _correct_biases(conversion: Conversion, images: Images) -> Conversion:
-    return dataclasses.replace(conversion, bias_shifts=measure_bias_shifts(conversion.graph, images))
+    shifts = measure_bias_shifts(conversion.graph, images)
+    return dataclasses.replace(conversion, bias_shifts=shifts)
 
 
 def _clip_ranges(conversion: Conversion, images: Images) -> Conversion:
-    return conversion.with_ranges(clip_ranges(conversion.graph, conversion.ranges, images))
+    clipped = clip_ranges(conversion.graph, conversion.ranges, images)
+    return conversion.with_ranges(clipped)
 
 
 # In the order in which they are tried, by what sidecars call them.

@@ -52,12 +52,14 @@ def describe(
             f"Expected `class_names` to have {num_classes} entries, one per class. Received: {len(class_names)}."
         )
     settings = {name: getattr(options, name) for name in options.mode.settings}
-    lowering = [options.lowering] if isinstance(options.lowering, str) else list(options.lowering)
+    lowering = options.lowering
+    if isinstance(lowering, str):
+        lowering = [lowering]
     return {
         "quantization": options.quantization,
         **settings,
         "target": options.target,
-        "lowering": lowering,
+        "lowering": list(lowering),
         "arch": arch.to_dict(),
         "image_size": arch.image_size,
         "num_classes": num_classes,
@@ -151,7 +153,11 @@ def load_sidecar(model_path: str | Path) -> dict[str, Any]:
         InputError: If there is none, or the model was changed since.
     """
     sidecar = sidecar_path(model_path)
-    document = files.read_json(sidecar, _KIND, hint="Write the model with tools/to_tflite.py.")
+    document = files.read_json(
+        sidecar,
+        _KIND,
+        hint="Write the model with tools/to_tflite.py.",
+    )
     try:
         sha256 = hashlib.sha256(Path(model_path).read_bytes()).hexdigest()
     except FileNotFoundError as error:
