@@ -28,8 +28,10 @@ def main(argv: Sequence[str]) -> None:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
     configure_tensorflow()
-    evaluator, results = workdir.evaluator, []
-    announce(f"measuring {len(archs)} subnet{'s' * (len(archs) > 1)} (the first one takes longer)")
+    evaluator = workdir.evaluator
+    subnets = "1 subnet" if len(archs) == 1 else f"{len(archs)} subnets"
+    announce(f"measuring {subnets} (the first one takes longer)")
+    results = []
     for name, arch in archs.items():
         top1 = evaluator.top1(arch, _SPLIT.value)
         results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
