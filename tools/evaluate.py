@@ -29,9 +29,9 @@ def main(argv: Sequence[str]) -> None:
         files.check_replaceable(_OUTPUT.value, "evaluation")
     configure_tensorflow()
     _ = run.evaluator  # loads the supernet and the data set
+    subnets = "1 subnet" if len(archs) == 1 else f"{len(archs)} subnets"
+    announce(f"measuring {subnets} (the first one takes longer)")
     results = []
-    subnets = "subnet" if len(archs) == 1 else "subnets"
-    announce(f"measuring {len(archs)} {subnets} (the first one takes longer)")
     for name, arch in archs.items():
         top1 = run.evaluate(arch, _SPLIT.value)
         results.append({"name": name, "arch": arch.to_dict(), "top1": top1})

@@ -6,30 +6,22 @@ generators seeded by (seed, epoch), so training resumes at any step of any epoch
 with the batches the uninterrupted run would have had.
 """
 
-import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.augmentations import draw_choices, get_augmentation
 from ofa_tf.data.checked_batches import CheckedBatches, error_finder
+from ofa_tf.data.examples import MAX_SHUFFLE_SEED, plain_examples, shuffled_examples
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.preprocessing import (
-    NUM_CHOICES,
-    Augmentation,
-    cut,
-    cut_center,
-    draw_choices,
-    finish,
-    get_augmentation,
-    normalize,
-)
+from ofa_tf.data.traced_preprocessing import evaluation_functions, training_functions
 
 # Independent streams of random numbers of one (seed, epoch).
-_ORDER, _CHOICES = 0, 1
+_ORDER = 0
+_CHOICES = 1
 
 
 def steps_per_epoch(source: ImageSource, batch_size: int) -> int:
@@ -85,38 +77,32 @@ def train_batches(
             unreadable image.
     """
     _check_steps(source, batch_size, image_sizes, start_step)
-    if not 0 <= worker < num_workers or batch_size % num_workers:
-        raise InputError(
-            "Expected `num_workers` to divide `batch_size` and `worker` to be less than it. "
-            f"Received: batch_size={batch_size}, num_workers={num_workers}, worker={worker}."
-        )
-    used = len(image_sizes) * batch_size
-    positions = np.arange(start_step * batch_size, used)
-    positions = positions[positions % batch_size // (batch_size // num_workers) == worker]
+    _check_workers(batch_size, worker, num_workers)
     how = get_augmentation(augmentation)
-    choices = draw_choices(np.random.default_rng([seed, epoch, _CHOICES]), used, how)[positions]
-    sizes = np.repeat(np.asarray(image_sizes, np.int32), batch_size)[positions]
-    order_rng = np.random.default_rng([seed, epoch, _ORDER])
+    num_used = len(image_sizes) * batch_size
     local_batch_size = batch_size // num_workers
 
-    decoded = source.in_memory("train")
-    if decoded is not None:
-        order = order_rng.permutation(source.num_examples("train"))[positions]
-        pairs = tf.data.Dataset.from_tensor_slices(order).map(decoded.example)
-        records = None
-    else:
-        shuffled = source.records("train", shuffle_seed=int(order_rng.integers(2**31)))
-        records = _select(shuffled, positions, used, everything=num_workers == 1)
-        pairs = records.map(_decoder(source), num_parallel_calls=tf.data.AUTOTUNE)
-    cut_one, finish_batch = _train_functions(how)
+    positions = np.arange(start_step * batch_size, num_used)
+    owners = positions % batch_size // local_batch_size
+    positions = positions[owners == worker]
+
+    # Drawn for the whole epoch, so that they do not depend on where it is resumed.
+    choices_rng = np.random.default_rng([seed, epoch, _CHOICES])
+    choices = draw_choices(choices_rng, num_used, how)[positions]
+    sizes = np.repeat(np.asarray(image_sizes, np.int32), batch_size)[positions]
+
+    order_rng = np.random.default_rng([seed, epoch, _ORDER])
+    examples = shuffled_examples(source, order_rng, positions, num_used, has_gaps=num_workers > 1)
+    functions = training_functions(how)
     dataset = (
-        tf.data.Dataset.zip(pairs, tf.data.Dataset.from_tensor_slices((choices, sizes)))
-        .map(cut_one, num_parallel_calls=tf.data.AUTOTUNE)
+        tf.data.Dataset.zip(examples.pairs, tf.data.Dataset.from_tensor_slices((choices, sizes)))
+        .map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(local_batch_size, drop_remainder=True)
-        .map(finish_batch, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(functions.finish, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )
-    return CheckedBatches(dataset, len(image_sizes) - start_step, error_finder(source, records, local_batch_size))
+    find_error = error_finder(source, examples.records, local_batch_size)
+    return CheckedBatches(dataset, len(image_sizes) - start_step, find_error)
 
 
 def eval_batches(
@@ -157,7 +143,17 @@ def eval_batches(
     def records() -> tf.data.Dataset:
         return source.records(split).take(num_examples)
 
-    return _plain_batches(source, split, records, np.arange(num_examples), image_size, batch_size, crop_fraction)
+    examples = plain_examples(source, split, np.arange(num_examples), records)
+    functions = evaluation_functions(crop_fraction)
+    dataset = (
+        tf.data.Dataset.zip(examples.pairs, _endlessly(image_size))
+        .map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size)
+        .map(functions.finish)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    find_error = error_finder(source, examples.records, batch_size)
+    return CheckedBatches(dataset, math.ceil(num_examples / batch_size), find_error)
 
 
 def calibration_batches(
@@ -190,104 +186,51 @@ def calibration_batches(
         InputError: If an argument is out of range, or a small data set has an
             unreadable image.
     """
-    for name, value in (("image_size", image_size), ("batch_size", batch_size), ("num_images", num_images)):
-        _check_positive(name, value)
+    _check_positive("image_size", image_size)
+    _check_positive("batch_size", batch_size)
+    _check_positive("num_images", num_images)
     num_train = source.num_examples("train")
     sample_size = min(num_images, num_train)
     num_batches = math.ceil(sample_size / batch_size)
     even_size = sample_size // num_batches
+    num_used = num_batches * even_size
+
     rng = np.random.default_rng(seed)
-    indices = rng.permutation(num_train)[: num_batches * even_size]
-    shuffle_seed = int(rng.integers(2**31))
+    indices = rng.permutation(num_train)[:num_used]
+    shuffle_seed = int(rng.integers(MAX_SHUFFLE_SEED))
 
     def records() -> tf.data.Dataset:
-        return source.records("train", shuffle_seed=shuffle_seed).take(len(indices))
+        return source.records("train", shuffle_seed=shuffle_seed).take(num_used)
 
-    return _plain_batches(source, "train", records, indices, image_size, even_size, crop_fraction, with_labels=False)
-
-
-def _plain_batches(
-    source: ImageSource,
-    split: str,
-    records: Callable[[], tf.data.Dataset],
-    indices: np.ndarray,
-    image_size: int,
-    batch_size: int,
-    crop_fraction: float | None,
-    with_labels: bool = True,
-) -> CheckedBatches:
-    """Batches of the examples `indices` of a split in memory, or else those that `records()` reads."""
-    decoded = source.in_memory(split)
-    if decoded is not None:
-        pairs = tf.data.Dataset.from_tensor_slices(indices).map(decoded.example)
-    else:
-        pairs = records().map(_decoder(source), num_parallel_calls=tf.data.AUTOTUNE)
-    cut_one, finish_batch = _eval_functions(crop_fraction)
-    sizes = tf.data.Dataset.from_tensors(np.int32(image_size)).repeat()
+    examples = plain_examples(source, "train", indices, records)
+    functions = evaluation_functions(crop_fraction)
     dataset = (
-        tf.data.Dataset.zip(pairs, sizes)
-        .map(cut_one, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(batch_size)
-        .map(lambda images, labels: finish_batch(images, labels) if with_labels else finish_batch(images, labels)[0])
+        tf.data.Dataset.zip(examples.pairs, _endlessly(image_size))
+        .map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(even_size)
+        .map(functions.finish_images)
         .prefetch(tf.data.AUTOTUNE)
     )
-    find_error = error_finder(source, None if decoded is not None else records(), batch_size)
-    return CheckedBatches(dataset, math.ceil(len(indices) / batch_size), find_error)
+    find_error = error_finder(source, examples.records, even_size)
+    return CheckedBatches(dataset, num_batches, find_error)
 
 
-# Building a pipeline takes less time when its functions have been traced; hence the caches.
-
-
-@functools.lru_cache(maxsize=16)
-def _train_functions(augmentation: Augmentation) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    choices = tf.TensorSpec((NUM_CHOICES,), tf.float32)
-    image, size = tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((), tf.int32)
-    traced_cut = tf.function(functools.partial(cut, augmentation=augmentation), input_signature=[image, choices, size])
-
-    def cut_one(pair: tuple[tf.Tensor, tf.Tensor], chosen: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
-        return traced_cut(pair[0], *chosen), pair[1], chosen[0]
-
-    def finish_batch(images: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return finish(images, rows, augmentation), tf.cast(labels, tf.int32)
-
-    return cut_one, finish_batch
-
-
-@functools.lru_cache(maxsize=16)
-def _eval_functions(crop_fraction: float | None) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    if crop_fraction is not None and not 0 < crop_fraction <= 1:
-        raise InputError(
-            f"Expected `crop_fraction` to be more than 0 and at most 1. Received: crop_fraction={crop_fraction}."
-        )
-    signature = [tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((), tf.int32)]
-    traced_cut = tf.function(functools.partial(cut_center, crop_fraction=crop_fraction), input_signature=signature)
-
-    def cut_one(pair: tuple[tf.Tensor, tf.Tensor], size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return traced_cut(pair[0], size), pair[1]
-
-    def finish_batch(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return normalize(images), tf.cast(labels, tf.int32)
-
-    return cut_one, finish_batch
-
-
-def _decoder(source: ImageSource) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    return lambda record, label: (source.decode(record), label)
-
-
-def _select(records: tf.data.Dataset, positions: np.ndarray, used: int, everything: bool) -> tf.data.Dataset:
-    """The elements at `positions`, ascending; `everything` if there are no gaps between them."""
-    if everything:
-        return records.skip(used - len(positions)).take(len(positions))
-    kept = np.zeros(used, bool)
-    kept[positions] = True
-    numbered = tf.data.Dataset.zip(records, tf.data.Dataset.from_tensor_slices(kept))
-    return numbered.filter(lambda record, keep: keep).map(lambda record, keep: record)
+def _endlessly(image_size: int) -> tf.data.Dataset:
+    """The same image size for every example."""
+    return tf.data.Dataset.from_tensors(np.int32(image_size)).repeat()
 
 
 def _check_positive(name: str, value: int) -> None:
     if value < 1:
         raise InputError(f"Expected `{name}` to be at least 1. Received: {name}={value}.")
+
+
+def _check_workers(batch_size: int, worker: int, num_workers: int) -> None:
+    if not 0 <= worker < num_workers or batch_size % num_workers:
+        raise InputError(
+            "Expected `num_workers` to divide `batch_size` and `worker` to be less than it. "
+            f"Received: batch_size={batch_size}, num_workers={num_workers}, worker={worker}."
+        )
 
 
 def _check_steps(source: ImageSource, batch_size: int, image_sizes: Sequence[int], start_step: int) -> None:

@@ -8,6 +8,9 @@ import tensorflow as tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.image_source import READ_ERRORS, ImageSource
 
+# From the number of batches that were read to the error that names what cannot be read, or `None`.
+FindError = Callable[[int], InputError | None]
+
 
 class CheckedBatches:
     """A fixed number of batches, which can be iterated over again.
@@ -19,9 +22,7 @@ class CheckedBatches:
             before; gives the error that names the culprit, or `None`.
     """
 
-    def __init__(
-        self, dataset: tf.data.Dataset, num_batches: int, find_error: Callable[[int], InputError | None]
-    ) -> None:
+    def __init__(self, dataset: tf.data.Dataset, num_batches: int, find_error: FindError) -> None:
         options = tf.data.Options()
         options.deterministic = True
         # The caller deals batches out to replicas itself.
@@ -44,13 +45,12 @@ class CheckedBatches:
             try:
                 batch = next(iterator)
             except READ_ERRORS as error:
-                raise (self._find_error(num_read) or error) from error
+                named_error = self._find_error(num_read)
+                raise (named_error or error) from error
             yield batch
 
 
-def error_finder(
-    source: ImageSource, records: tf.data.Dataset | None, batch_size: int
-) -> Callable[[int], InputError | None]:
+def error_finder(source: ImageSource, records: tf.data.Dataset | None, batch_size: int) -> FindError:
     """What `CheckedBatches` calls when reading fails.
 
     Args:
@@ -59,6 +59,11 @@ def error_finder(
             decoded beforehand.
         batch_size: Records in a batch.
     """
-    if records is None:
-        return lambda num_read: None
-    return lambda num_read: source.unreadable(records.skip(num_read * batch_size).take(batch_size))
+
+    def find_error(num_read: int) -> InputError | None:
+        if records is None:
+            return None
+        unread = records.skip(num_read * batch_size)
+        return source.unreadable(unread.take(batch_size))
+
+    return find_error

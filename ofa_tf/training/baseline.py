@@ -34,22 +34,11 @@ def train_baseline(
         num_epochs: Epochs of training.
     """
     batch_size = min(2 * config.batch_size, source.num_examples("train"))
-    length = steps_per_epoch(source, batch_size)
-    settings = config.phases["full"]
-    learning_rate = settings.learning_rate * batch_size / config.batch_size
-    num_warmup_steps = round(settings.warmup_epochs * length)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if num_warmup_steps else learning_rate,
-        decay_steps=num_epochs * length - num_warmup_steps,
-        warmup_target=learning_rate if num_warmup_steps else None,
-        warmup_steps=num_warmup_steps,
-    )
+    num_epoch_steps = steps_per_epoch(source, batch_size)
+    num_images = num_epochs * num_epoch_steps * batch_size
     keras.utils.set_random_seed(config.seed)
     model = build_subnet(space, arch, source.num_classes, config.dropout_rate)
-    # Keras's weight decay bypasses the momentum, which multiplies the penalty of the supernet's training.
-    weight_decay = config.weight_decay / (1 - config.momentum)
-    optimizer = keras.optimizers.SGD(schedule, momentum=config.momentum, nesterov=True, weight_decay=weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimizer = _make_optimizer(config, batch_size, num_epoch_steps, num_epochs)
     optimizer.build(model.trainable_variables)  # otherwise the training function is traced twice
     model.compile(
         optimizer=optimizer,
@@ -59,39 +48,81 @@ def train_baseline(
 
     def batches() -> Iterator[tuple[Any, Any]]:
         for epoch in range(num_epochs):
-            for images, labels in train_batches(
+            epoch_batches = train_batches(
                 source,
                 batch_size=batch_size,
                 epoch=epoch,
                 seed=config.seed,
-                image_sizes=[arch.image_size] * length,
+                image_sizes=[arch.image_size] * num_epoch_steps,
                 augmentation=config.augmentation,
-            ):
+            )
+            for images, labels in epoch_batches:
                 yield images, keras.ops.one_hot(labels, source.num_classes)
 
-    with progress_bar(num_epochs * length * batch_size, "plain Keras net", "img") as bar:
-        progress = _Progress(bar, batch_size)
-        model.fit(batches(), steps_per_epoch=length, epochs=num_epochs, shuffle=False, verbose=0, callbacks=[progress])
+    with progress_bar(num_images, "plain Keras net", "img") as bar:
+        model.fit(
+            batches(),
+            steps_per_epoch=num_epoch_steps,
+            epochs=num_epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[_Progress(bar, batch_size)],
+        )
     return model
 
 
+def _make_optimizer(
+    config: TrainConfig, batch_size: int, num_epoch_steps: int, num_epochs: int
+) -> keras.optimizers.Optimizer:
+    """The supernet's optimizer in its first phase, as one would write it in Keras.
+
+    Args:
+        config: Settings.
+        batch_size: Images in a step.
+        num_epoch_steps: Steps of an epoch.
+        num_epochs: Epochs of training.
+    """
+    settings = config.phases["full"]
+    learning_rate = settings.learning_rate * batch_size / config.batch_size
+    num_warmup_steps = round(settings.warmup_epochs * num_epoch_steps)
+    num_decay_steps = num_epochs * num_epoch_steps - num_warmup_steps
+    if num_warmup_steps == 0:
+        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, num_decay_steps)
+    else:
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            decay_steps=num_decay_steps,
+            warmup_target=learning_rate,
+            warmup_steps=num_warmup_steps,
+        )
+    # Keras's weight decay bypasses the momentum, which multiplies the penalty of the supernet's training.
+    weight_decay = config.weight_decay / (1 - config.momentum)
+    optimizer = keras.optimizers.SGD(schedule, momentum=config.momentum, nesterov=True, weight_decay=weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
 class _Progress(keras.callbacks.Callback):
+    """Moves a bar with the training.
+
+    Args:
+        bar: In images.
+        batch_size: Images in a step.
+    """
+
     def __init__(self, bar: Any, batch_size: int) -> None:
         super().__init__()
         self._bar = bar
         self._batch_size = batch_size
-        self._first_step: contextlib.ExitStack | None = None
+        self._first_step = contextlib.ExitStack()  # which traces; closed when it is done
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         del logs
-        self._first_step = contextlib.ExitStack()  # traces
         self._first_step.enter_context(paused(self._bar, "first step"))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         del batch
         logs = logs or {}
-        if self._first_step is not None:
-            self._first_step.close()
-            self._first_step = None
+        self._first_step.close()  # does nothing after later steps
         self._bar.set_postfix(loss=f"{logs['loss']:.3f}", acc=f"{logs['accuracy']:.1%}", refresh=False)
         self._bar.update(self._batch_size)

@@ -94,7 +94,7 @@ class TrainConfig:
         download: Whether TFDS may download and prepare the data set.
         validation_fraction: Share of the training images held out for
             validation and search.
-        augmentation: Name of an `ofa_tf.data.preprocessing.Augmentation`.
+        augmentation: A name in `ofa_tf.data.augmentations.AUGMENTATIONS`.
         batch_size: Images in a step.
         momentum: Of SGD with Nesterov momentum.
         weight_decay: L2 penalty, not on batch normalization and biases.

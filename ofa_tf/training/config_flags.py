@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from ofa_tf.data.augmentations import AUGMENTATIONS
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
 from ofa_tf.training.rules import SettingError
 
@@ -14,7 +15,7 @@ _HELP = {
     "data_dir": "Where tensorflow-datasets keeps prepared data sets.",
     "download": "Let tensorflow-datasets download and prepare the data set.",
     "validation_fraction": "Share of the training images held out for validation and search.",
-    "augmentation": "none, crop or imagenet.",
+    "augmentation": f"One of {', '.join(AUGMENTATIONS)}.",
     "batch_size": "Images in a step.",
     "momentum": "Nesterov momentum.",
     "weight_decay": "L2 penalty, not on batch normalization and biases.",

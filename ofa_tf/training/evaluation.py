@@ -5,9 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.batches import calibration_batches, eval_batches
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.preprocessing import get_augmentation
 from ofa_tf.networks.calibration import calibrate_batch_norm
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.space.arch import Arch

@@ -9,9 +9,10 @@ import keras
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, progress_bar
+from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.batches import calibration_batches, eval_batches, steps_per_epoch, train_batches
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD, get_augmentation
+from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions

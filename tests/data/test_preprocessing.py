@@ -2,24 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.base.errors import InputError
-from ofa_tf.data.preprocessing import (
-    AUGMENTATIONS,
-    IMAGE_MEAN,
-    IMAGE_STD,
-    cut,
-    cut_center,
-    draw_choices,
-    finish,
-    get_augmentation,
-    normalize,
-    resize_box,
-)
+from ofa_tf.data.augmentations import AUGMENTATIONS, draw_choices
+from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD, cut, cut_center, finish, normalize, resize_box
 from tests.support.images import random_image
 
 
 def _choose(name, num=500):
-    return draw_choices(np.random.default_rng(0), num, get_augmentation(name))
+    return draw_choices(np.random.default_rng(0), num, AUGMENTATIONS[name])
 
 
 def test_normalize_subtracts_the_mean_and_divides_by_the_deviation():
@@ -52,26 +41,6 @@ def test_center_cut_keeps_the_central_square_of_the_shorter_side():
     np.testing.assert_allclose(result, 200, atol=1e-3)
 
 
-def test_imagenet_crops_have_the_areas_and_aspects_of_the_recipe():
-    choices = _choose("imagenet", 5000)
-    area, aspect = choices[:, 0] * choices[:, 1], choices[:, 1] / choices[:, 0]
-    assert area.min() >= 0.08 - 1e-6
-    assert area.max() <= 1 + 1e-6
-    assert area.mean() == pytest.approx(0.54, abs=0.02)
-    assert 0.75 - 1e-6 <= aspect.min() < 0.76
-    assert 1.32 < aspect.max() <= 4 / 3 + 1e-6
-    assert choices[:, 4].mean() == pytest.approx(0.5, abs=0.03)
-    assert abs(choices[:, 5] - 1).max() == pytest.approx(32 / 255, abs=0.01)
-    assert abs(choices[:, 6] - 1).max() == pytest.approx(0.5, abs=0.01)
-
-
-def test_digit_crops_are_never_flipped_nor_coloured():
-    choices = _choose("crop")
-    assert (choices[:, 4] == 0).all()
-    assert (choices[:, 5:] == 1).all()
-    assert (choices[:, 0] * choices[:, 1]).min() >= 0.75 - 1e-6
-
-
 def test_crops_stay_within_the_image():
     white = tf.fill((20, 60, 3), tf.constant(255, tf.uint8))
     for row in _choose("imagenet", 50):
@@ -99,8 +68,3 @@ def test_brightness_and_saturation_follow_the_formulas_of_torchvision():
     expected = normalize(np.clip(0.6 * bright + 0.4 * gray, 0, 255))
     result = finish(tf.constant(image[np.newaxis]), tf.constant(row), AUGMENTATIONS["imagenet"])[0]
     np.testing.assert_allclose(result, expected, atol=1e-4)
-
-
-def test_unknown_augmentation_lists_the_known_ones():
-    with pytest.raises(InputError, match=r"one of none, crop, imagenet. Received: augmentation='randaugment'"):
-        get_augmentation("randaugment")
