@@ -10,7 +10,8 @@ def encode_features(space: SearchSpace, genes: np.ndarray) -> np.ndarray:
 
     Each gene becomes as many columns as it has choices, of which the chosen one is 1 and the
     others are 0. All columns of a skipped block are 0, which makes equal networks have equal
-    features. It also tells the depth of each stage, which therefore gets no columns.
+    features. Which blocks are skipped tells the depth of each stage, so depths get no columns of
+    their own.
 
     Args:
         space: Search space.
