@@ -12,20 +12,21 @@ from absl import flags
 
 from ofa_tf.base import command_line, files
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
-from ofa_tf.search.constraints import Limits
+from ofa_tf.search import limit_flags
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.run import open_run
 from ofa_tf.workflow.search import SearchSettings
 
+define_limit_flags()
+flags.adopt_module_key_flags(limit_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
 _LATENCY_TABLE = flags.DEFINE_string(
     "latency_table", None, "Latency table of the device; by default the one in the folder of the run."
 )
 _PRECISION = flags.DEFINE_enum("precision", "float32", list(PRECISIONS), "Precision of the shipped model.")
-_LIMITS = {name: flags.DEFINE_float(f"max_{name}", None, CONSTRAINT_KINDS[name].help) for name in CONSTRAINT_KINDS}
 _GENERATIONS = flags.DEFINE_integer("num_generations", 500, "Generations of the evolution.")
 _POPULATION = flags.DEFINE_integer("population_size", 100, "Size of its population.")
 _FINALISTS = flags.DEFINE_integer(
@@ -37,7 +38,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", require
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    limits = Limits(**{name: flag.value for name, flag in _LIMITS.items()})
+    limits = limits_from_flags()
     run = open_run(_WORKDIR.value)
     run.check_tables(limits, _DEVICE.value, _PRECISION.value, _LATENCY_TABLE.value)
     files.check_output(_OUTPUT.value)
