@@ -16,6 +16,8 @@ from ofa_tf.space.arch import Arch
 
 SUPERNET_FILE = "supernet.keras"
 
+_MAX_REASON_LENGTH = 100  # of what Keras says of a file, in an error message
+
 
 def save_supernet(supernet: Supernet, workdir: str | Path) -> Path:
     """Write `supernet.keras` into `workdir`, completely or not at all.
@@ -35,29 +37,48 @@ def save_supernet(supernet: Supernet, workdir: str | Path) -> Path:
 def load_supernet(workdir: str | Path) -> Supernet:
     """Read the supernet that a finished phase left in `workdir`.
 
+    Args:
+        workdir: The folder, or the file `supernet.keras` itself.
+
     Raises:
         InputError: If there is none, or the file is damaged.
     """
-    path = Path(workdir) / SUPERNET_FILE
+    path = Path(workdir)
+    if path.suffix != ".keras":
+        path = path / SUPERNET_FILE
     if not path.is_file():
-        copies = sorted(Path(workdir).glob(f"checkpoints/*/*_finished/{SUPERNET_FILE}"), key=os.path.getmtime)
-        remedy = (
-            f"Copy {copies[-1]} there: the newest finished phase's."
-            if copies
-            else f"Train one: python train_main.py --phase=all --workdir={workdir} --dataset=..., see the README; "
-            "or import published weights with tools/import_checkpoint.py."
+        raise InputError(
+            f"Expected a trained supernet at {path}. Received: no such file. {_how_to_get_supernet(path.parent)}"
         )
-        raise InputError(f"Expected a trained supernet at {path}. Received: no such file. {remedy}")
     check_archive(path)
-    try:
-        with delayed_interrupts():
-            supernet = keras.saving.load_model(path, compile=False)
-    except (KeyError, TypeError, ValueError) as error:  # a sound archive, but not of a model that this program knows
-        reason = " ".join(str(error).split())[:100]
-        raise InputError(f"Expected {path} to hold a supernet. Received: another archive ({reason}).") from error
+    supernet = _load_model(path, "a supernet")
     if not isinstance(supernet, Supernet):
         raise InputError(f"Expected {path} to hold a supernet. Received: a {type(supernet).__name__}.")
     return supernet
+
+
+def _how_to_get_supernet(workdir: Path) -> str:
+    copies = sorted(workdir.glob(f"checkpoints/*/*_finished/{SUPERNET_FILE}"), key=os.path.getmtime)
+    if copies:
+        return f"Copy {copies[-1]} there: the newest finished phase's."
+    return (
+        f"Train one: python train_main.py --phase=all --workdir={workdir} --dataset=..., see the README; "
+        "or import published weights with tools/import_checkpoint.py."
+    )
+
+
+def _load_model(path: Path, what: str) -> keras.Model:
+    """Read a model of Keras.
+
+    Raises:
+        InputError: If it is a sound archive, but not of a model that this program knows.
+    """
+    try:
+        with delayed_interrupts():
+            return keras.saving.load_model(path, compile=False)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:_MAX_REASON_LENGTH]
+        raise InputError(f"Expected {path} to hold {what}. Received: another archive ({reason}).") from error
 
 
 def save_subnet(subnet: keras.Model, arch: Arch, path: str | Path) -> None:
@@ -84,26 +105,22 @@ def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
     """
     path = Path(path)
     if path.suffix != ".keras" or not path.is_file():
+        received = repr(str(path)) if path.is_file() else f"{str(path)!r}, no such file"
         raise InputError(
-            f"Expected a .keras file of a subnet. Received: {str(path)!r}{'' if path.is_file() else ', no such file'}. "
-            "Write one with tools/import_specialized.py."
+            f"Expected a .keras file of a subnet. Received: {received}. Write one with tools/import_specialized.py."
         )
-    if not _arch_path(path).is_file():
+    arch_path = _arch_path(path)
+    if not arch_path.is_file():
         raise InputError(
-            f"Expected {_arch_path(path)} beside {path.name}: it says what subnet that is. Received: no such file. "
+            f"Expected {arch_path} beside {path.name}: it says what subnet that is. Received: no such file. "
             "Copy both, or import the network again."
         )
-    arch = Arch.load(_arch_path(path))
+    arch = Arch.load(arch_path)
     files.check_archive(path, "Import it again.")
-    try:
-        with delayed_interrupts():
-            subnet = keras.saving.load_model(path, compile=False)
-    except (KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise InputError(f"Expected {path} to hold a subnet. Received: another archive ({reason}).") from error
+    subnet = _load_model(path, "a subnet")
     if tuple(subnet.input_shape[1:]) != (arch.image_size, arch.image_size, 3):
         raise InputError(
-            f"Expected {path} to be the subnet of {arch.image_size} px in {_arch_path(path).name}. Received: a model "
+            f"Expected {path} to be the subnet of {arch.image_size} px in {arch_path.name}. Received: a model "
             f"with the input {subnet.input_shape}. Import the network again."
         )
     return subnet, arch

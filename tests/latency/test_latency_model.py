@@ -110,3 +110,13 @@ def test_image_size_outside_the_measured_range_is_refused(space: SearchSpace, fo
     assert model.predict(space.largest(32)) > 0
     with pytest.raises(InputError, match=r"measured range 28\.\.36. Received: 40"):
         model.predict(space.largest(40))
+
+
+def test_one_arch_several_archs_and_genes_are_predicted_alike(space: SearchSpace, table: LatencyTable) -> None:
+    model = LatencyModel(space, table)
+    archs = [space.smallest(), space.largest()]
+    both = model.predict(archs)
+    assert both.shape == (2,)
+    assert both.tolist() == [model.predict(arch) for arch in archs] == model.predict(space.encode(archs)).tolist()
+    with pytest.raises(InputError, match="Expected an arch of the search space"):
+        model.predict([dataclasses.replace(archs[0], space="another")])

@@ -94,6 +94,12 @@ def test_failure_while_saving_leaves_the_earlier_file(
     assert os.listdir(saved) == [SUPERNET_FILE]
 
 
+def test_the_file_itself_may_be_named_instead_of_its_folder(saved: Path) -> None:
+    by_folder, by_file = load_supernet(saved), load_supernet(saved / "supernet.keras")
+    for one, other in zip(by_folder.get_weights(), by_file.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_lost_supernet_is_to_be_copied_from_the_last_finished_phase(tmp_path: Path) -> None:
     for age, phase in enumerate(("full", "kernel")):
         copy = tmp_path / "checkpoints" / phase / "step_00000009_finished" / SUPERNET_FILE

@@ -218,3 +218,25 @@ def test_arch_of_another_space_is_refused_in_one_line(shared_supernet: Supernet,
     message = r"^Expected an arch of the search space 'two_stages'\. Received: one of 'another'\. Use .*$"
     with pytest.raises(InputError, match=message):
         shared_supernet(images(), arch)
+
+
+@pytest.mark.parametrize(
+    ("method", "advice"),
+    [
+        ("fit", "Train with train_main.py, or ofa_tf.train"),
+        ("evaluate", r"ofa_tf.open_run\(workdir\).evaluate"),
+        ("predict", r"Call a subnet: supernet\(images, arch"),
+    ],
+)
+def test_what_a_plain_model_does_is_refused_with_what_to_use_instead(
+    shared_supernet: Supernet, method: str, advice: str
+) -> None:
+    with pytest.raises(InputError, match=f"Expected a plain Keras model for `{method}`.*{advice}"):
+        getattr(shared_supernet, method)(images())
+
+
+def test_an_arch_of_another_space_is_refused_in_the_package_s_own_words(shared_supernet: Supernet) -> None:
+    other = dataclasses.replace(shared_supernet.space.smallest(), space="another")
+    with pytest.raises(InputError) as error:
+        shared_supernet(images(), other)
+    assert str(error.value).startswith("Expected an arch of the search space")  # and no paragraph of Keras's
