@@ -6,7 +6,7 @@ only (`blocks.1.mobile_inverted_conv.depth_conv.bn.bn.weight` and
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -21,6 +21,11 @@ from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.search_space import SearchSpace
 
 _MAX_NAMES = 20  # shown of a list in an error message
+
+# Kernels are (height, width, in, out) here and (out, in, height, width) in PyTorch; those of depthwise convolutions
+# (height, width, channels, 1) and (channels, 1, height, width).
+_TO_TORCH = (3, 2, 0, 1)
+_TO_TORCH_DEPTHWISE = (2, 3, 0, 1)
 
 _LEAVES = {
     "kernel": "weight",
@@ -93,23 +98,7 @@ def assign_state_dict(
     variables = [variable for variable in model.variables if "seed_generator" not in variable.path]
     layer_names = _torch_layer_names(parts)
     wanted = {_torch_name(variable, layer_names): variable for variable in variables}
-    missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
-    shapes = {name: _torch_shape(variable) for name, variable in wanted.items()}
-    misshapen = [
-        f"{name} {given[name].shape} instead of {shape}"
-        for name, shape in shapes.items()
-        if name in given and given[name].shape != shape
-    ]
-    if missing or extra or misshapen:
-        problems = [
-            f"{len(names)} {kind}: {', '.join(names[:_MAX_NAMES])}{', ...' if len(names) > _MAX_NAMES else ''}"
-            for kind, names in (("missing", missing), ("left over", extra), ("of another shape", misshapen))
-            if names
-        ]
-        raise InputError(
-            f"Expected the {len(wanted)} weights of this network of {space.name}. Received: {'; '.join(problems)}. "
-            "Check that they are of the search space, or of the net.config, that was named."
-        )
+    _check_names_and_shapes(given, wanted, space)
     with np.errstate(over="ignore"):  # a float64 may be too large for a float32: it becomes infinite
         given = {name: values.astype(np.float32) for name, values in given.items()}
     not_finite = [name for name in wanted if not np.isfinite(given[name]).all()]
@@ -120,6 +109,39 @@ def assign_state_dict(
         )
     for name, variable in wanted.items():
         variable.assign(_from_torch(given[name], variable))
+
+
+def _check_names_and_shapes(
+    given: Mapping[str, np.ndarray], wanted: Mapping[str, keras.Variable], space: SearchSpace
+) -> None:
+    """Check that the weights that are given are those that a network wants.
+
+    Raises:
+        InputError: If not; names what is missing, left over or of another shape.
+    """
+    misshapen = []
+    for name, variable in wanted.items():
+        shape = _torch_shape(variable)
+        if name in given and given[name].shape != shape:
+            misshapen.append(f"{name} {given[name].shape} instead of {shape}")
+    by_kind = {
+        "missing": sorted(set(wanted) - set(given)),
+        "left over": sorted(set(given) - set(wanted)),
+        "of another shape": misshapen,
+    }
+    problems = [_describe_names(names, kind) for kind, names in by_kind.items() if names]
+    if problems:
+        raise InputError(
+            f"Expected the {len(wanted)} weights of this network of {space.name}. Received: {'; '.join(problems)}. "
+            "Check that they are of the search space, or of the net.config, that was named."
+        )
+
+
+def _describe_names(names: Sequence[str], kind: str) -> str:
+    shown = ", ".join(names[:_MAX_NAMES])
+    if len(names) > _MAX_NAMES:
+        shown += ", ..."
+    return f"{len(names)} {kind}: {shown}"
 
 
 def count_classes(tensors: Mapping[str, np.ndarray]) -> int:
@@ -185,14 +207,18 @@ def _is_depthwise(variable: keras.Variable) -> bool:
 
 
 def _torch_shape(variable: keras.Variable) -> tuple[int, ...]:
+    """The shape that a variable has in PyTorch."""
     shape = tuple(variable.shape)
-    if len(shape) == 4:
-        height, width, first, second = shape
-        return (first, second, height, width) if _is_depthwise(variable) else (second, first, height, width)
-    return shape[::-1]
+    if len(shape) != 4:
+        return shape[::-1]
+    axes = _TO_TORCH_DEPTHWISE if _is_depthwise(variable) else _TO_TORCH
+    return tuple(shape[axis] for axis in axes)
 
 
 def _from_torch(weights: np.ndarray, variable: keras.Variable) -> Any:
+    """Weights in the layout of a variable."""
     if weights.ndim == 4:
-        return weights.transpose((2, 3, 0, 1) if _is_depthwise(variable) else (2, 3, 1, 0))
-    return weights.T if _path(variable)[-1] == "kernel" else weights
+        axes = _TO_TORCH_DEPTHWISE if _is_depthwise(variable) else _TO_TORCH
+        return weights.transpose(np.argsort(axes))
+    is_matrix = _path(variable)[-1] == "kernel"
+    return weights.T if is_matrix else weights

@@ -4,6 +4,9 @@ from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.presets import register_search_space
 from ofa_tf.space.search_space import SearchSpace
 
+# Tells a program of these spaces.
+PLUGINS_FLAG = f"--plugins={__file__}"
+
 MICRO = register_search_space(
     SearchSpace(
         name="micro",

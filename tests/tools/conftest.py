@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.images import write_class_folders
 from tests.support.repository import ROOT
-from tests.support.spaces import SMALL
+from tests.support.spaces import PLUGINS_FLAG, SMALL
 
 Run = Callable[..., subprocess.CompletedProcess]
 
@@ -30,7 +30,7 @@ def quickstart(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos = write_class_folders(folder / "photos", {"ant": 40, "bee": 40})
     phases = ("full", "kernel", "depth_1", "depth_2", "width_1", "width_2")
     training = (
-        f"--plugins={ROOT / 'tests' / 'support' / 'spaces.py'}",
+        PLUGINS_FLAG,
         f"--space={SMALL.name}",
         f"--dataset=folder:{photos}",
         "--batch_size=16",

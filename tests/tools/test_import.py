@@ -16,7 +16,7 @@ from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from tests.support import parity
 from tests.support.images import write_class_folders
-from tests.support.spaces import SMALL
+from tests.support.spaces import PLUGINS_FLAG, SMALL
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def imported(run: Run, weights: Path, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("imported")
     photos = write_class_folders(folder / "photos", {"ant": 30, "bee": 30})
     options = (f"--checkpoint={weights}", f"--workdir={folder / 'run'}", f"--dataset=folder:{photos}")
-    shown = _ok(run("tools/import_checkpoint.py", "--space=small", *options))
+    shown = _ok(run("tools/import_checkpoint.py", "--space=small", PLUGINS_FLAG, *options))
     assert "with 2 classes" in shown
     return folder / "run"
 
@@ -67,7 +67,9 @@ def test_an_import_is_evaluated_searched_and_shipped_like_a_trained_network(
 
 def test_an_import_does_not_replace_another_run(run: Run, imported: Path, weights: Path) -> None:
     before = (imported / "supernet.keras").read_bytes()
-    result = run("tools/import_checkpoint.py", "--space=small", f"--checkpoint={weights}", f"--workdir={imported}")
+    result = run(
+        "tools/import_checkpoint.py", "--space=small", PLUGINS_FLAG, f"--checkpoint={weights}", f"--workdir={imported}"
+    )
     assert f"Expected a new --workdir. Received: {imported}" in _error_line(result)
     assert (imported / "supernet.keras").read_bytes() == before
 
@@ -117,7 +119,7 @@ def test_a_failed_import_is_one_clear_line_and_writes_nothing(
     run: Run, weights: Path, tmp_path: Path, space: str, make: Callable[[Path, Path], Path], message: str
 ) -> None:
     checkpoint, workdir = make(weights, tmp_path), tmp_path / "run"
-    options = (f"--space={space}", f"--checkpoint={checkpoint}", f"--workdir={workdir}")
+    options = (f"--space={space}", PLUGINS_FLAG, f"--checkpoint={checkpoint}", f"--workdir={workdir}")
     assert message in _error_line(run("tools/import_checkpoint.py", *options))
     assert not workdir.exists()
 
@@ -169,7 +171,7 @@ def test_weights_that_are_not_those_of_the_description_write_nothing(
 
 def test_training_does_not_overwrite_an_import(run: Run, imported: Path) -> None:
     before = (imported / "supernet.keras").read_bytes()
-    line = _error_line(run("train_main.py", "--phase=full", "--space=small", f"--workdir={imported}"))
+    line = _error_line(run("train_main.py", "--phase=full", "--space=small", PLUGINS_FLAG, f"--workdir={imported}"))
     assert "which holds imported weights, and training cannot go on from those" in line
     assert (imported / "supernet.keras").read_bytes() == before
 
