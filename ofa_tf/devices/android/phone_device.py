@@ -100,7 +100,7 @@ class PhoneDevice:
             all_runs = _make_runs(models, Path(folder), program, plan)
             _run_until_trusted(all_runs, plan, on_progress)
             with _announced_if_lost(adb.serial):
-                _run_asides(all_runs, settings)
+                _add_extras(all_runs, settings)
         with _announced_if_lost(adb.serial):
             device = dataclasses.replace(device, after=read_condition(adb.without_waiting()))
         return [runs.measurement(device) for runs in all_runs]
@@ -202,8 +202,8 @@ def _run_until_trusted(
             run_turn(chosen)
 
 
-def _run_asides(all_runs: Sequence[PhoneRuns], settings: BenchmarkSettings) -> None:
-    """Measure what would disturb the latencies."""
+def _add_extras(all_runs: Sequence[PhoneRuns], settings: BenchmarkSettings) -> None:
+    """Measure memory and operators, as far as they are wanted; with the latencies, they would disturb them."""
     for runs in all_runs:
         if settings.measure_peak_ram:
             runs.add_memory()
