@@ -15,7 +15,7 @@ from ofa_tf.devices.opening import DEVICE_KINDS, describe_forms, kind_of, open_d
 _BENCHMARK_BINARY = flags.DEFINE_string(
     "benchmark_binary", None, "benchmark_model for the phone; by default the one that --fetch_benchmark_binary keeps."
 )
-_DELEGATE = flags.DEFINE_enum("delegate", "xnnpack", DELEGATES, "Who runs the operators on a phone.")
+_DELEGATE = flags.DEFINE_enum("delegate", "xnnpack", list(DELEGATES), "Who runs the operators on a phone.")
 _CPU_MASK = flags.DEFINE_string("cpu_mask", None, "Cores that may run the model, hexadecimal, such as f0.")
 _WAIT_MINUTES = flags.DEFINE_float("wait_minutes", 5.0, "How long to wait for a phone that is gone.", lower_bound=0)
 
