@@ -76,9 +76,11 @@ def _check_flags_are_taken(kind: DeviceKind, device_id: str) -> None:
 
 def _option_values() -> dict[str, Any]:
     """The values of the flags, as options of device kinds."""
-    binary = _BENCHMARK_BINARY.value
+    binary = None
+    if _BENCHMARK_BINARY.value is not None:
+        binary = Path(_BENCHMARK_BINARY.value)
     return {
-        "binary": None if binary is None else Path(binary),
+        "binary": binary,
         "delegate": _DELEGATE.value,
         "cpu_mask": _CPU_MASK.value,
         "wait_s": 60 * _WAIT_MINUTES.value,
