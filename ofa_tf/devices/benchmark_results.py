@@ -27,9 +27,11 @@ def benchmark_document(
         notes: Further facts to keep, such as predictions.
     """
     rows = [dataclasses.asdict(measurement) for measurement in measurements]
-    devices = [row.pop("device") for row in rows]
+    device: dict[str, Any] = {}
+    for row in rows:
+        device = row.pop("device")
     document: dict[str, Any] = {
-        "device": devices[0] if devices else {},
+        "device": device,
         "settings": settings.to_dict(),
         "measurements": rows,
     }

@@ -15,7 +15,7 @@ from ofa_tf.devices.opening import DEVICE_KINDS, describe_forms, kind_of, open_d
 _BENCHMARK_BINARY = flags.DEFINE_string(
     "benchmark_binary", None, "benchmark_model for the phone; by default the one that --fetch_benchmark_binary keeps."
 )
-_DELEGATE = flags.DEFINE_enum("delegate", "xnnpack", DELEGATES, "Who runs the operators on a phone.")
+_DELEGATE = flags.DEFINE_enum("delegate", "xnnpack", list(DELEGATES), "Who runs the operators on a phone.")
 _CPU_MASK = flags.DEFINE_string("cpu_mask", None, "Cores that may run the model, hexadecimal, such as f0.")
 _WAIT_MINUTES = flags.DEFINE_float("wait_minutes", 5.0, "How long to wait for a phone that is gone.", lower_bound=0)
 
@@ -76,9 +76,11 @@ def _check_flags_are_taken(kind: DeviceKind, device_id: str) -> None:
 
 def _option_values() -> dict[str, Any]:
     """The values of the flags, as options of device kinds."""
-    binary = _BENCHMARK_BINARY.value
+    binary = None
+    if _BENCHMARK_BINARY.value is not None:
+        binary = Path(_BENCHMARK_BINARY.value)
     return {
-        "binary": None if binary is None else Path(binary),
+        "binary": binary,
         "delegate": _DELEGATE.value,
         "cpu_mask": _CPU_MASK.value,
         "wait_s": 60 * _WAIT_MINUTES.value,

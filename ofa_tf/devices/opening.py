@@ -72,7 +72,9 @@ def describe_forms() -> str:
     """How users name devices, in words, with what that means."""
     forms = []
     for form, meaning in _forms().items():
-        forms.append(f"{form} ({meaning})" if meaning else form)
+        if meaning:
+            form = f"{form} ({meaning})"
+        forms.append(form)
     return _enumerate(forms)
 
 

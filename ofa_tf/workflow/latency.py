@@ -112,12 +112,8 @@ def check_table_path(path: Path, space: SearchSpace, device: Device, settings: L
             "Move it away, or name another file with --output."
         ) from error
     found = {**table.device, "space": table.space.name, "precision": table.precision}
-    now = {
-        **device.describe().to_dict(),
-        "num_threads": settings.num_threads,
-        "space": space.name,
-        "precision": settings.precision,
-    }
+    facts = dataclasses.replace(device.describe(), num_threads=settings.num_threads)
+    now = {**facts.to_dict(), "space": space.name, "precision": settings.precision}
     for name in ("space", "precision", *device.facts_that_tell_tables_apart):
         if found.get(name) != now.get(name):
             raise InputError(

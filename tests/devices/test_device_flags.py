@@ -13,9 +13,12 @@ from ofa_tf.devices.device_flags import device_from_flags, devices_from_flags
 
 @pytest.fixture(autouse=True)
 def _parsed_flags() -> Iterator[None]:
+    was_parsed = flags.FLAGS.is_parsed()
     with flagsaver.flagsaver():
         flags.FLAGS.mark_as_parsed()
         yield
+    if not was_parsed:
+        flags.FLAGS.unparse_flags()
 
 
 def _give(*arguments: str) -> None:

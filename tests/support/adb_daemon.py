@@ -18,11 +18,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.support.adb_services import Shell, Stream, Transfers
+from tests.support.adb_shell import Shell
+from tests.support.adb_stream import Stream
+from tests.support.adb_transfers import Transfers
 from tests.support.phone import Phone
 
 _VERSION = 0x01000001  # the first in which data needs no checksum
 _MAX_PAYLOAD = 256 * 1024
+_HEADER_BYTES = 24
 _HOST_PORTS = range(5555, 5586)  # adb looks for emulators there by itself
 
 
@@ -105,7 +108,7 @@ class AdbDaemon(Phone):
         self._connections: set[Connection] = set()
         self._returning: asyncio.Task[None] | None = None
         self._started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="adb_daemon")
+        self._thread = threading.Thread(target=self._run_until_stopped, name="adb_daemon")
 
     @property
     def serial(self) -> str:
@@ -132,6 +135,9 @@ class AdbDaemon(Phone):
     def disconnect(self, seconds: float = 0) -> None:
         """Drop all connections now and refuse new ones for a time."""
         asyncio.run_coroutine_threadsafe(self.lose_connections(seconds), self._loop).result(10)
+
+    def _run_until_stopped(self) -> None:
+        asyncio.run(self._main())
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -199,7 +205,8 @@ class Connection:
     ) -> None:
         self.daemon = daemon
         self.max_payload = _MAX_PAYLOAD
-        self._reader, self._writer = reader, writer
+        self._reader = reader
+        self._writer = writer
         self._streams: dict[int, Stream] = {}
         self._next_id = 1
 
@@ -218,14 +225,17 @@ class Connection:
         if self._writer.is_closing():
             raise ConnectionResetError
         number = int.from_bytes(command, "little")
-        checksum = sum(data) if command != b"WRTE" else 0
-        self._writer.write(struct.pack("<6I", number, first, second, len(data), checksum, number ^ 0xFFFFFFFF) + data)
+        checksum = 0 if command == b"WRTE" else sum(data)
+        inverse = number ^ 0xFFFFFFFF
+        header = struct.pack("<6I", number, first, second, len(data), checksum, inverse)
+        self._writer.write(header + data)
 
     async def serve(self) -> None:
         """Answer packets until the connection ends."""
         try:
             while True:
-                number, first, second, length, _, _ = struct.unpack("<6I", await self._reader.readexactly(24))
+                header = await self._reader.readexactly(_HEADER_BYTES)
+                number, first, second, length, _, _ = struct.unpack("<6I", header)
                 data = await self._reader.readexactly(length)
                 self._answer(number.to_bytes(4, "little"), first, second, data)
                 await self._writer.drain()
@@ -259,7 +269,12 @@ class Connection:
             self.daemon.spawn(self._run(stream, data.rstrip(b"\0")))
         elif second in self._streams and command in (b"OKAY", b"WRTE", b"CLSE"):
             stream = self._streams[second]
-            {b"OKAY": stream.acknowledge, b"WRTE": lambda: stream.arrive(data), b"CLSE": stream.hang_up}[command]()
+            if command == b"OKAY":
+                stream.acknowledge()
+            elif command == b"WRTE":
+                stream.arrive(data)
+            else:
+                stream.hang_up()
 
     def _banner(self) -> bytes:
         features = ["stat_v2"] if self.daemon.faults.without_shell_v2 else ["shell_v2", "stat_v2"]

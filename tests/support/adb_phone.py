@@ -10,7 +10,7 @@ import pytest
 
 from ofa_tf.devices.android.phone_device import PhoneDevice
 from ofa_tf.devices.android.phone_settings import PhoneSettings
-from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement, Progress
 from tests.support.adb_daemon import AdbDaemon
 
 # The marks of a module whose tests call adb; see `conftest.py` of the tests of phones.
@@ -44,10 +44,11 @@ def measure(
     device: PhoneDevice,
     *models: Path | bytes,
     settings: BenchmarkSettings = SETTINGS,
+    on_progress: Progress | None = None,
 ) -> list[Measurement]:
     """Measure models, called m0, m1, ..."""
     named = [BenchmarkModel(f"m{index}", content, _INPUT_SHAPE) for index, content in enumerate(models)]
-    return device.measure(named, settings)
+    return device.measure(named, settings, on_progress)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

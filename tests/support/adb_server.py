@@ -23,9 +23,12 @@ class AdbServer:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("ADB_", "ANDROID_"))}
-        own = {"ANDROID_ADB_SERVER_PORT": str(port), "HOME": str(home), "TMPDIR": str(home)}
-        self.environment = {**kept, **own}
+        self.environment = {
+            **_environment_without_adb(),
+            "ANDROID_ADB_SERVER_PORT": str(port),
+            "HOME": str(home),
+            "TMPDIR": str(home),
+        }
 
     def run(
         self,
@@ -59,3 +62,12 @@ class AdbServer:
         traceback: TracebackType | None,
     ) -> None:
         self.run("kill-server")
+
+
+def _environment_without_adb() -> dict[str, str]:
+    """This process's own environment, but for what the user tells adb."""
+    environment = {}
+    for name, value in os.environ.items():
+        if not name.startswith(("ADB_", "ANDROID_")):
+            environment[name] = value
+    return environment

@@ -96,7 +96,8 @@ class Log:
     def line(self, text: str, severity: str = "INFO") -> None:
         """Print a line; errors go to standard error."""
         prefix = "" if self.style == "old" else f"{severity}: "
-        print(prefix + text, file=sys.stderr if severity == "ERROR" else sys.stdout, flush=True)
+        stream = sys.stderr if severity == "ERROR" else sys.stdout
+        print(prefix + text, file=stream, flush=True)
 
     def summary(self, text: str) -> None:
         """Print a line of LiteRT's summary."""
@@ -109,9 +110,12 @@ class Statistics:
     def __init__(self, values: Sequence[int]) -> None:
         self.values = list(values)
         self.count = len(self.values)
-        self.average = sum(self.values) / self.count if self.values else float("nan")
-        variance = sum((value - self.average) ** 2 for value in self.values) / self.count if self.values else 0
-        self.deviation = variance**0.5
+        self.average = float("nan")
+        self.deviation = 0.0
+        if self.values:
+            self.average = sum(self.values) / self.count
+            squares = sum((value - self.average) ** 2 for value in self.values)
+            self.deviation = (squares / self.count) ** 0.5
 
     def percentile(self, percent: int) -> int:
         """The value that the tool takes for a percentile."""
@@ -121,8 +125,10 @@ class Statistics:
         """The line that starts with `count=`."""
         if not self.values:
             return "count=0"
+        if self.count == 1:
+            return f"count=1 curr={self.values[0]}"
         if len(set(self.values)) == 1:
-            return f"count={self.count} curr={self.values[-1]}" + ("(all same)" if self.count > 1 else "")
+            return f"count={self.count} curr={self.values[0]}(all same)"
         text = f"count={self.count} first={self.values[0]} curr={self.values[-1]} min={min(self.values)}"
         text += f" max={max(self.values)} avg={number(self.average)} std={number(self.deviation)}"
         if has_percentiles:
@@ -140,7 +146,8 @@ def parse(
     known: dict[str, str],
 ) -> tuple[dict[str, str], list[str]]:
     """Flags `--name=value` that are known, and all other arguments."""
-    given, unknown = {}, []
+    given = {}
+    unknown = []
     for argument in arguments:
         name, equals, value = argument.removeprefix("--").partition("=")
         if argument.startswith("--") and equals and name in known:
@@ -158,12 +165,24 @@ def load(litert: Any, flags: dict[str, str], log: Log) -> Any:
     """
     if not flags["graph"]:
         raise BenchmarkError("Please specify the name of your TF Lite input file with --graph")
+    interpreter = open_model(litert, flags, log)
+    resize_inputs(interpreter, flags, log)
+    log_delegation(interpreter, log)
+    fill_inputs(interpreter)
+    return interpreter
+
+
+def open_model(litert: Any, flags: dict[str, str], log: Log) -> Any:
+    """An interpreter without tensors.
+
+    Raises:
+        BenchmarkError: If there is no model.
+    """
     num_threads = int(flags["num_threads"])
-    resolver = litert.OpResolverType.AUTO
+    resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     if is_true(flags.get("use_xnnpack", "true")):
         log.line("Created TensorFlow Lite XNNPACK delegate for CPU.")
-    else:
-        resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        resolver = litert.OpResolverType.AUTO
     try:
         interpreter = litert.Interpreter(
             model_path=flags["graph"],
@@ -175,23 +194,36 @@ def load(litert: Any, flags: dict[str, str], log: Log) -> Any:
         raise BenchmarkError(f"Failed to mmap model {flags['graph']}") from error
     log.line(f"Loaded model {flags['graph']}")
     log.line("Initialized TensorFlow Lite runtime.")
-    inputs = interpreter.get_input_details()
-    names = list(filter(None, flags.get("input_layer", "").split(",")))
-    shapes = list(filter(None, flags.get("input_layer_shape", "").split(":")))
+    return interpreter
+
+
+def resize_inputs(interpreter: Any, flags: dict[str, str], log: Log) -> None:
+    """Give the inputs the shapes of the flags, and all tensors their memory.
+
+    Raises:
+        BenchmarkError: If the model does not take them.
+    """
+    names = split(flags.get("input_layer", ""), ",")
+    shapes = split(flags.get("input_layer_shape", ""), ":")
     if len(names) != len(shapes):
         raise BenchmarkError("The number of items in --input_layer_shape must match the number of --input_layer")
+    inputs = interpreter.get_input_details()
     try:
         for index, (name, shape) in enumerate(zip(names, shapes, strict=True)):
-            if inputs[index]["name"] != name:
-                log.line(f"Tensor # {index} is named {inputs[index]['name']} but flags call it {name}", "WARN")
-            interpreter.resize_tensor_input(inputs[index]["index"], [int(size) for size in shape.split(",")])
+            tensor = inputs[index]
+            if tensor["name"] != name:
+                log.line(f"Tensor # {index} is named {tensor['name']} but flags call it {name}", "WARN")
+            sizes = [int(size) for size in shape.split(",")]
+            interpreter.resize_tensor_input(tensor["index"], sizes)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError, IndexError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         raise BenchmarkError("Failed to allocate tensors!") from error
-    log_delegation(interpreter, log)
-    fill_inputs(interpreter)
-    return interpreter
+
+
+def split(text: str, separator: str) -> list[str]:
+    """The parts of a text that are not empty."""
+    return [part for part in text.split(separator) if part]
 
 
 def is_true(value: str) -> bool:
@@ -211,24 +243,38 @@ def fill_inputs(interpreter: Any) -> None:
         interpreter.set_tensor(tensor["index"], values.astype(tensor["dtype"]))
 
 
+def find_delegates(interpreter: Any) -> list[Any]:
+    """The nodes that stand for what a delegate took."""
+    return [node for node in interpreter._get_ops_details() if is_delegate(node)]
+
+
+def is_delegate(node: Any) -> bool:
+    """Whether a node stands for what a delegate took."""
+    return "DELEGATE" in node["op_name"].upper()
+
+
 def log_delegation(interpreter: Any, log: Log) -> None:
     """Tell how many operators the delegate took; found by going back from its outputs to its inputs."""
-    nodes = interpreter._get_ops_details()
-    delegates = [node for node in nodes if "DELEGATE" in node["op_name"].upper()]
-    others = [node for node in nodes if "DELEGATE" not in node["op_name"].upper()]
+    delegates = find_delegates(interpreter)
+    others = [node for node in interpreter._get_ops_details() if not is_delegate(node)]
     if not delegates:
         return
-    makers = {int(output): node["index"] for node in others for output in node["outputs"]}
-    inputs_of = {node["index"]: [int(tensor) for tensor in node["inputs"]] for node in others}
+    makers = {}  # the operator that makes a tensor
+    for node in others:
+        for output in node["outputs"]:
+            makers[int(output)] = node
     replaced: set[int] = set()
     for delegate in delegates:
         ends = {int(tensor) for tensor in delegate["inputs"]}
         waiting = [int(tensor) for tensor in delegate["outputs"]]
         while waiting:
             tensor = waiting.pop()
-            if tensor not in ends and tensor in makers and makers[tensor] not in replaced:
-                replaced.add(makers[tensor])
-                waiting += inputs_of[makers[tensor]]
+            if tensor in ends or tensor not in makers:
+                continue
+            maker = makers[tensor]
+            if maker["index"] not in replaced:
+                replaced.add(maker["index"])
+                waiting += [int(tensor) for tensor in maker["inputs"]]
     text = f"Replacing {len(replaced)} out of {len(others)} node(s) with delegate (TfLiteXNNPackDelegate) node, "
     log.line(f"{text}yielding {len(delegates)} partitions for the whole graph.", "VERBOSE")
 
@@ -241,14 +287,17 @@ def run(
     log: Log,
 ) -> Statistics:
     """Time runs until both the least number and the least time are reached, or the longest time is."""
-    max_secs, delay = float(flags["max_secs"]), float(flags["run_delay"])
+    max_secs = float(flags["max_secs"])
+    delay = float(flags["run_delay"])
     log.line(
         f"Running benchmark for at least {num_runs} iterations and at least {number(min_secs)} seconds "
         f"but terminate if exceeding {number(max_secs)} seconds."
     )
     values: list[int] = []
     begin = now = time.perf_counter()
-    while (len(values) < num_runs or now < begin + min_secs) and now <= begin + max_secs:
+    while now <= begin + max_secs:
+        if len(values) >= num_runs and now >= begin + min_secs:
+            break
         start = time.perf_counter_ns()
         invoke()
         values.append((time.perf_counter_ns() - start) // 1000)
@@ -262,8 +311,31 @@ def run(
 def peak_memory_mb() -> float:
     """The largest resident size so far."""
     # Not `getrusage`, which counts the process that started this one, too.
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
+    facts = {}
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        facts[name] = value
+    kilobytes, _ = facts["VmHWM"].split()
+    return int(kilobytes) / 1024
+
+
+def read_flags(arguments: Sequence[str], log: Log, lacks: Sequence[str]) -> dict[str, str]:
+    """The flags that the tool knows, as they are given or by default."""
+    known = dict(_FLAGS[log.style])
+    for name in lacks:
+        known.pop(name, None)
+    given, unknown = parse(arguments, known)
+    if unknown:
+        log.line(f"Unconsumed cmdline flags: {' '.join(unknown)}", "WARN")
+    log.line("Log parameter values verbosely: [0]")
+    for name, title in _PARAMETERS.items():
+        if name not in given:
+            continue
+        value = given[name]
+        if known[name] in ("true", "false"):
+            value = str(int(is_true(value)))
+        log.line(f"{title}: [{value}]")
+    return {**known, **given}
 
 
 def benchmark(
@@ -276,31 +348,25 @@ def benchmark(
     Raises:
         BenchmarkError: If there is nothing to measure.
     """
-    known = {name: value for name, value in _FLAGS[log.style].items() if name not in lacks}
-    given, unknown = parse(arguments, known)
-    flags = {**known, **given}
-    if unknown:
-        log.line(f"Unconsumed cmdline flags: {' '.join(unknown)}", "WARN")
-    log.line("Log parameter values verbosely: [0]")
-    for name, title in _PARAMETERS.items():
-        if name in given:
-            value = str(int(is_true(given[name]))) if known[name] in ("true", "false") else given[name]
-            log.line(f"{title}: [{value}]")
+    flags = read_flags(arguments, log, lacks)
     if is_true(flags.get("use_gpu", "false")):
         log.line("GPU acceleration is unsupported on this platform.", "WARN")
     from ai_edge_litert import interpreter as litert  # here: what is imported later is measured
 
-    memory_mb, start = peak_memory_mb(), time.perf_counter_ns()
+    memory_mb = peak_memory_mb()
+    start = time.perf_counter_ns()
     interpreter = load(litert, flags, log)
     startup_us = (time.perf_counter_ns() - start) // 1000
     init_mb = peak_memory_mb() - memory_mb
     log.line(f"The input model file size (MB): {number(Path(flags['graph']).stat().st_size / 1e6)}")
     log.line(f"Initialized session in {number(startup_us / 1e3)}ms.")
-    warmup = run(interpreter.invoke, int(flags["warmup_runs"]), float(flags["warmup_min_secs"]), flags, log)
-    regular = run(interpreter.invoke, int(flags["num_runs"]), float(flags["min_secs"]), flags, log)
+    invoke = interpreter.invoke
+    warmup = run(invoke, int(flags["warmup_runs"]), float(flags["warmup_min_secs"]), flags, log)
+    regular = run(invoke, int(flags["num_runs"]), float(flags["min_secs"]), flags, log)
     first_us = warmup.values[0] if warmup.values else 0
     if log.style == "litert":
-        input_bytes = sum(interpreter.get_tensor(each["index"]).nbytes for each in interpreter.get_input_details())
+        tensors = [interpreter.get_tensor(each["index"]) for each in interpreter.get_input_details()]
+        input_bytes = sum(tensor.nbytes for tensor in tensors)
         log_litert_summary(log, startup_us, warmup, regular, input_bytes)
         return
     log.line(
@@ -322,7 +388,7 @@ def benchmark(
 
 def log_profile(interpreter: Any, regular: Statistics) -> None:
     """The operator profile of a model that is a single delegate partition; LiteRT's Python tells no other times."""
-    delegates = [node for node in interpreter._get_ops_details() if "DELEGATE" in node["op_name"].upper()]
+    delegates = find_delegates(interpreter)
     if len(delegates) != 1:
         return
     columns = ("[node type]", "[first]", "[avg ms]", "[%]", "[cdf%]", "[mem KB]", "[times called]", "[Name]")
@@ -360,9 +426,10 @@ def log_litert_summary(
 def main() -> int:
     """Measure the model that the command line names; the exit status."""
     log = Log(os.environ.get("BENCHMARK_STYLE", "new"))
+    lacks = os.environ.get("BENCHMARK_LACKS", "").split(",")
     log.line("STARTING!")
     try:
-        benchmark(sys.argv[1:], log, os.environ.get("BENCHMARK_LACKS", "").split(","))
+        benchmark(sys.argv[1:], log, lacks)
     except BenchmarkError as error:
         log.line(str(error), "ERROR")
         log.line("Benchmarking failed.", "ERROR")

@@ -59,7 +59,6 @@ class Adb:
         program: The `adb` program.
 
     Attributes:
-        serial: See above.
         waited_s: How long the phone was waited for, in all, seconds.
         num_faults: Attempts that failed, in all.
     """

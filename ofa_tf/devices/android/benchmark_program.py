@@ -10,7 +10,7 @@ from pathlib import Path
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android.adb import Adb, ShellResult
 from ofa_tf.devices.android.benchmark_output import BenchmarkOutput, parse_benchmark_output
-from ofa_tf.devices.android.delegates import check_delegate, delegate_flag
+from ofa_tf.devices.android.delegates import Delegate
 from ofa_tf.devices.android.time_limit import TimeLimit
 
 _PARENT_FOLDER = "/data/local/tmp"
@@ -26,7 +26,7 @@ class BenchmarkProgram:
     Args:
         adb: The phone.
         folder: Its folder there, a path that needs no quotes.
-        delegate: Who runs the operators, one of `DELEGATES`.
+        delegate: Who runs the operators.
         cpu_mask: Cores that may run the model, as `taskset` takes them.
     """
 
@@ -34,7 +34,7 @@ class BenchmarkProgram:
         self,
         adb: Adb,
         folder: str,
-        delegate: str,
+        delegate: Delegate,
         cpu_mask: str | None,
     ) -> None:
         self.adb = adb
@@ -59,13 +59,13 @@ class BenchmarkProgram:
             InputError: If the program fails, or another delegate ran the model.
             TimeoutError: If it does not end in time.
         """
-        flags = [f"--graph={model}", delegate_flag(self._delegate), *flags]
+        flags = [f"--graph={model}", self._delegate.flag, *flags]
         result = self._run_script(self._script(flags), limit)
         _check_not_killed(result.status)
 
         text = f"{result.stdout}\n{result.stderr}"
         output = parse_benchmark_output(text, self._needed_flags(flags, text))
-        check_delegate(self._delegate, output)
+        self._delegate.check_that_it_ran(output)
         if result.status != 0:
             raise InputError(f"Expected benchmark_model to succeed. Received: exit status {result.status}.")
         return output
@@ -87,9 +87,8 @@ class BenchmarkProgram:
     def _needed_flags(self, flags: Sequence[str], text: str) -> set[str]:
         """The names of flags without which a latency would be of something else."""
         optional = set(_FLAGS_WITHOUT_EFFECT_ON_LATENCY)
-        if self._delegate == "xnnpack" and "XNNPACK delegate" in text:
-            # LiteRT's tool takes it by itself and does not know the flag.
-            optional.add("use_xnnpack")
+        if self._delegate.is_taken_unasked(text):
+            optional.add(self._delegate.flag_name)
         needed = set()
         for flag in flags:
             name, _, _ = flag.removeprefix("--").partition("=")
@@ -108,7 +107,7 @@ class BenchmarkProgram:
             except TimeoutError:
                 is_silent = self._end_program()
                 if is_repeated or not is_silent:
-                    if left_s < _CALL_S:
+                    if left_s < _CALL_S:  # it was the time of all that was up
                         raise
                     what = "the phone gave no answer, twice" if is_silent else "it was still running"
                     raise InputError(
@@ -129,7 +128,7 @@ class BenchmarkProgram:
 def install_benchmark_program(
     adb: Adb,
     binary: Path,
-    delegate: str,
+    delegate: Delegate,
     cpu_mask: str | None = None,
 ) -> Iterator[BenchmarkProgram]:
     """Put the program into a new folder on a phone, which is removed at the end, with all that runs from it.

@@ -6,7 +6,11 @@ from collections.abc import Iterator, Sequence
 from ofa_tf.devices.android.output_lines import not_understood, parse_number
 
 _TITLE_OF_REGULAR_RUNS = "Profiling Info for Regular Benchmark Runs:"
-_KIND, _MEAN, _NAME = "node type", "avg ms", "name"  # headings of columns
+
+# Headings of columns.
+_KIND = "node type"
+_MEAN = "avg ms"
+_NAME = "name"
 
 
 @dataclasses.dataclass(frozen=True)

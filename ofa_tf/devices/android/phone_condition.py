@@ -26,10 +26,13 @@ def read_condition(adb: Adb) -> dict[str, Any]:
     """
     thermal_status = _thermal_status(adb)
     battery = adb.shell("dumpsys", "battery")
+    celsius = None
     decicelsius = _search_number(r"temperature: (-?\d+)", battery)
+    if decicelsius is not None:
+        celsius = decicelsius / 10
     return {
         "thermal_status": thermal_status,
-        "battery_celsius": None if decicelsius is None else decicelsius / 10,
+        "battery_celsius": celsius,
         "battery_percent": _search_number(r"level: (\d+)", battery),
         "cpu_mhz": _clocks_mhz(adb) or None,
     }

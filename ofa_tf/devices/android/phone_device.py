@@ -13,6 +13,7 @@ from ofa_tf.devices.android.adb import Adb
 from ofa_tf.devices.android.adb_program import PhoneLostError
 from ofa_tf.devices.android.benchmark_program import BenchmarkProgram, install_benchmark_program
 from ofa_tf.devices.android.connected_phones import choose_phone
+from ofa_tf.devices.android.delegates import DELEGATES
 from ofa_tf.devices.android.phone_condition import read_condition
 from ofa_tf.devices.android.phone_runs import PhoneRuns, RunPlan
 from ofa_tf.devices.android.phone_settings import PhoneSettings
@@ -92,15 +93,14 @@ class PhoneDevice:
             before=before,
         )
         binary = self._settings.find_binary(str(facts.abi))
+        delegate = DELEGATES[self._settings.delegate]
         with contextlib.ExitStack() as stack:
-            program = stack.enter_context(
-                install_benchmark_program(adb, binary, self._settings.delegate, self._settings.cpu_mask)
-            )
+            program = stack.enter_context(install_benchmark_program(adb, binary, delegate, self._settings.cpu_mask))
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ofa_tf_"))
             all_runs = _make_runs(models, Path(folder), program, plan)
             _run_until_trusted(all_runs, plan, on_progress)
             with _announced_if_lost(adb.serial):
-                _run_asides(all_runs, settings)
+                _add_extras(all_runs, settings)
         with _announced_if_lost(adb.serial):
             device = dataclasses.replace(device, after=read_condition(adb.without_waiting()))
         return [runs.measurement(device) for runs in all_runs]
@@ -202,8 +202,8 @@ def _run_until_trusted(
             run_turn(chosen)
 
 
-def _run_asides(all_runs: Sequence[PhoneRuns], settings: BenchmarkSettings) -> None:
-    """Measure what would disturb the latencies."""
+def _add_extras(all_runs: Sequence[PhoneRuns], settings: BenchmarkSettings) -> None:
+    """Measure memory and operators, as far as they are wanted; with the latencies, they would disturb them."""
     for runs in all_runs:
         if settings.measure_peak_ram:
             runs.add_memory()

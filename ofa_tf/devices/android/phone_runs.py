@@ -90,14 +90,14 @@ class PhoneRuns:
 
     def add_memory(self) -> None:
         """Measure the memory, in a call of its own: who watches it disturbs the runs."""
-        output = self._run_aside("--report_peak_memory_footprint=true", "memory")
+        output = self._run_extra("--report_peak_memory_footprint=true", "memory")
         if output is not None:
             self._peak_ram_bytes = output.peak_ram_bytes
 
     def add_operators(self) -> None:
         """Measure the operators, in a call of its own: it makes the runs slower."""
         what = "operator profile"
-        output = self._run_aside("--enable_op_profiling=true", what)
+        output = self._run_extra("--enable_op_profiling=true", what)
         if output is None:
             return
         self._operators = output.operators
@@ -138,7 +138,7 @@ class PhoneRuns:
         else:
             self.error = reason
 
-    def _run_aside(self, flag: str, what: str) -> BenchmarkOutput | None:
+    def _run_extra(self, flag: str, what: str) -> BenchmarkOutput | None:
         """Run the model for something else than its latency, which is announced if it fails.
 
         Raises:

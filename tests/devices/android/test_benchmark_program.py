@@ -46,9 +46,7 @@ def test_an_attempt_ends_the_program_that_a_cut_connection_left(
     def count(done: int, total: int) -> None:
         running.append(len(daemon.processes()))
 
-    (measurement,) = phone_device(daemon, binary, wait_s=30).measure(
-        [BenchmarkModel("m", model, (1, 1, 1, 8))], SETTINGS, count
-    )
+    (measurement,) = measure(phone_device(daemon, binary, wait_s=30), model, on_progress=count)
     assert measurement.error is None
     assert running[0] == 0
 

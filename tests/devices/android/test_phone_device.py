@@ -12,7 +12,7 @@ from ofa_tf.devices.android import phone_condition
 from ofa_tf.devices.android.adb import Adb
 from ofa_tf.devices.android.adb_program import PhoneLostError
 from ofa_tf.devices.android.connected_phones import list_phones
-from ofa_tf.devices.device import BenchmarkModel, Progress
+from ofa_tf.devices.device import Progress
 from ofa_tf.latency import table_builder
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.piece_models import make_piece_models
@@ -276,8 +276,7 @@ def test_a_phone_that_is_lost_while_it_repeats_keeps_what_was_measured(
         if done == 2:  # all rounds are done, and all were hot
             daemon.faults.cut_command, daemon.faults.gone_seconds = "graph=", 1000
 
-    models = [BenchmarkModel("m", model, (1, 1, 1, 8))]
-    (measurement,) = phone_device(daemon, binary).measure(models, SETTINGS, lose_the_phone)
+    (measurement,) = measure(phone_device(daemon, binary), model, on_progress=lose_the_phone)
     assert measurement.latency_ms is not None
     assert measurement.doubt == "the phone was hot in 2 of 2 rounds"
     assert "was lost after all had been measured: Expected" in capsys.readouterr().err

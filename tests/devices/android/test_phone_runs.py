@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.devices.android import phone_condition
-from ofa_tf.devices.device import BenchmarkModel
 from tests.support.adb_daemon import AdbDaemon
 from tests.support.adb_phone import SETTINGS, USES_ADB, measure, phone_device
 from tests.support.benchmark_model import install_benchmark_model
@@ -26,7 +25,7 @@ def test_hot_rounds_do_not_count_beside_cool_ones(
     def cool(done: int, total: int) -> None:
         daemon.health.thermal_status = 0
 
-    (measurement,) = phone_device(daemon, binary).measure([BenchmarkModel("m", model, (1, 1, 1, 8))], SETTINGS, cool)
+    (measurement,) = measure(phone_device(daemon, binary), model, on_progress=cool)
     runs_a_round = 5
     rounds = [command for command in daemon.commands if "--graph=" in command]
     assert measurement.num_runs == runs_a_round * (len(rounds) - 1)  # all but the first
@@ -43,8 +42,7 @@ def test_few_cool_rounds_are_doubtful(
     def heat(done: int, total: int) -> None:
         daemon.health.thermal_status = 3
 
-    models = [BenchmarkModel("m", model, (1, 1, 1, 8))]
-    (measurement,) = phone_device(daemon, binary).measure(models, SETTINGS, heat)
+    (measurement,) = measure(phone_device(daemon, binary), model, on_progress=heat)
     assert measurement.doubt == "the phone was hot in 5 of 6 rounds"
 
 
@@ -74,8 +72,7 @@ def test_a_time_limit_keeps_the_rounds_that_were_done(
         daemon.faults.hang_command = "graph="
 
     settings = dataclasses.replace(SETTINGS, time_limit_s=12)
-    models = [BenchmarkModel("m", model, (1, 1, 1, 8))]
-    (measurement,) = phone_device(daemon, binary).measure(models, settings, hang)
+    (measurement,) = measure(phone_device(daemon, binary), model, settings=settings, on_progress=hang)
     assert measurement.latency_ms is not None
     assert measurement.doubt == "the time limit of 12 s was reached in round 2"
 
