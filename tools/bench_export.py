@@ -5,6 +5,7 @@ Example:
 """
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 from absl import flags
@@ -24,43 +25,35 @@ _ROUNDS = flags.DEFINE_integer("rounds", 20, "Turns over all models.", lower_bou
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    archs = {name: _parse(name) for name in _ARCHS.value}
+    archs = {text: _parse(text) for text in _ARCHS.value}
     configure_tensorflow()
     from ofa_tf.base.progress import on_progress, progress_bar
     from ofa_tf.devices.device import BenchmarkSettings
     from ofa_tf.devices.opening import open_device
-    from ofa_tf.workflow.lowering_benchmark import ALL, REFERENCE, RELU6, measure_lowerings
+    from ofa_tf.workflow.lowering_benchmark import format_measurements, measure_lowerings
 
     settings = BenchmarkSettings(num_threads=_NUM_THREADS.value, rounds=_ROUNDS.value, min_time_s=1.0)
     print(f"{_SPACE.value} at {_IMAGE_SIZE.value} px, {_NUM_THREADS.value} thread(s), medians of one run")
-    for name, arch in archs.items():
-        with progress_bar(1, f"converting {name}", "model") as bar:
-            results = measure_lowerings(arch, open_device("host"), settings, on_progress(bar))
-        latencies = {(result.precision, result.way): result.latency_ms for result in results}
-        print(f"\n{name:8s} {'way':34s} {'latency_ms':>10s} {'speed-up':>8s} {'partitions':>10s} {'convert_s':>9s}")
-        for result in results:
-            gain = latencies[result.precision, REFERENCE] / result.latency_ms
-            print(
-                f"{result.precision:8s} {result.way:34s} {result.latency_ms:10.2f} {gain:7.2f}x "
-                f"{result.num_partitions:10d} {result.convert_seconds:9.1f}",
-                flush=True,
-            )
-        print(f"int8 / int8 with ReLU6 in place of hard-swish: {latencies['int8', ALL] / latencies['int8', RELU6]:.2f}")
+    for text, arch in archs.items():
+        with progress_bar(1, f"converting {text}", "model") as bar:
+            measurements = measure_lowerings(arch, open_device("host"), settings, on_progress(bar))
+        print(f"\n{format_measurements(text, measurements)}", flush=True)
 
 
-def _parse(name: str) -> Arch:
+def _parse(text: str) -> Arch:
+    """The arch of a text such as k5e4d3, all of whose blocks and stages are alike."""
     space = get_search_space(_SPACE.value)
-    arch = space.largest(_IMAGE_SIZE.value)
-    try:
-        kernel, expand, depth = (int(digit) for digit in (name[1], name[3], name[5]))
-        arch = dataclasses.replace(
-            arch,
-            kernel_sizes=(kernel,) * len(arch.kernel_sizes),
-            expand_ratios=(expand,) * len(arch.expand_ratios),
-            depths=(depth,) * len(arch.depths),
-        )
-    except (IndexError, ValueError) as error:
-        raise InputError(f"Expected --archs to be like k5e4d3. Received: --archs={name}.") from error
+    found = re.match(r".(\d).(\d).(\d)", text)
+    if found is None:
+        raise InputError(f"Expected --archs to be like k5e4d3. Received: --archs={text}.")
+    kernel_size, expand_ratio, depth = (int(digit) for digit in found.groups())
+    largest = space.largest(_IMAGE_SIZE.value)
+    arch = dataclasses.replace(
+        largest,
+        kernel_sizes=(kernel_size,) * len(largest.kernel_sizes),
+        expand_ratios=(expand_ratio,) * len(largest.expand_ratios),
+        depths=(depth,) * len(largest.depths),
+    )
     space.validate(arch)
     return arch
 

@@ -21,7 +21,7 @@ from ofa_tf.tflite.litert.delegation import inspect_delegation
 from ofa_tf.tflite.lowering.lower import lower
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.lowering.targets import CPU
-from ofa_tf.tflite.quantization.precisions import PRECISIONS, Precision
+from ofa_tf.tflite.quantization.precisions import INT8_PRECISION, PRECISIONS, Precision
 
 REFERENCE = "TFLiteConverter.from_keras_model"
 ALL = "all rewrites"
@@ -188,3 +188,23 @@ def _measure(
         )
         results.append(result)
     return results
+
+
+def format_measurements(name: str, measurements: Sequence[ExportMeasurement]) -> str:
+    """A table of all ways, each beside `REFERENCE` in the same precision.
+
+    Args:
+        name: Of the network, over the first column.
+        measurements: From `measure_lowerings`.
+    """
+    latencies = {(one.precision, one.way): one.latency_ms for one in measurements}
+    lines = [f"{name:8s} {'way':34s} {'latency_ms':>10s} {'speed-up':>8s} {'partitions':>10s} {'convert_s':>9s}"]
+    for one in measurements:
+        speed_up = latencies[one.precision, REFERENCE] / one.latency_ms
+        lines.append(
+            f"{one.precision:8s} {one.way:34s} {one.latency_ms:10.2f} {speed_up:7.2f}x "
+            f"{one.num_partitions:10d} {one.convert_seconds:9.1f}"
+        )
+    ratio = latencies[INT8_PRECISION.name, ALL] / latencies[INT8_PRECISION.name, RELU6]
+    lines.append(f"int8 / int8 with ReLU6 in place of hard-swish: {ratio:.2f}")
+    return "\n".join(lines)

@@ -1,0 +1,10 @@
+"""Quantization: weights and activations as integers or as half-precision numbers, with as little loss as can be.
+
+Read `modes.py` first, which says what there is to choose from, and `precisions.py`,
+which says what latencies are measured in. `ranges.py` measures how large activations
+get, `dead_channels.py` mends what integers cannot hold, and `quantizer.py` makes an
+integer model of a float one. Then what makes a model more accurate:
+`equalization.py`, `bias_correction.py` and `range_clipping.py` from some images (with
+`activation_statistics.py`), and `qat.py` by training (with `fine_tuning.py` and
+`qat_layers.py`). The modes, the precisions and `fine_tuning.py` load no TensorFlow.
+"""

@@ -1,3 +1,7 @@
+import concurrent.futures
+import os
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -129,3 +133,25 @@ def test_a_model_without_a_fixed_input_size_is_refused() -> None:
     inputs = keras.Input((None, None, 3))
     with pytest.raises(InputError, match=r"fixed size. Received: Functional with the input \(None, None, None, 3\)"):
         to_tflite(keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs)))
+
+
+def test_unknown_targets_are_named(subnet: keras.Model) -> None:
+    with pytest.raises(InputError, match=r"Expected `target` to be one of \['cpu'\]. Received: target='npu'"):
+        to_tflite(subnet, target="npu")
+
+
+def test_two_threads_convert_at_once_and_leave_stderr_as_it_was(
+    subnet: keras.Model, images: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    alone = TFLiteModel(to_tflite(subnet, "int8", [images])).predict(images)
+    python_stderr, before = sys.stderr, os.fstat(2)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            exports = [pool.submit(to_tflite, subnet, "int8", [images]) for _ in range(2)]
+            for export in exports:
+                np.testing.assert_array_equal(TFLiteModel(export.result()).predict(images), alone)
+    after = os.fstat(2)
+    assert (after.st_dev, after.st_ino) == (before.st_dev, before.st_ino)
+    assert sys.stderr is python_stderr
+    os.write(2, b"still here")
+    assert capfd.readouterr().err == "still here"

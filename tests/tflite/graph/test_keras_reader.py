@@ -10,6 +10,8 @@ import tensorflow as tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
+from ofa_tf.tflite.lowering.lower import lower
+from tests.support.networks import randomize
 
 layers = keras.layers
 
@@ -84,3 +86,47 @@ def test_sums_of_three_are_refused(kind: type) -> None:
     images = _images()
     with pytest.raises(InputError, match=r"the layer 'x' to take two tensors. Received: 3. Use several layers"):
         read_keras(keras.Model(images, kind(name="x")([images] * 3)))
+
+
+def _functional(*stack: keras.layers.Layer) -> keras.Model:
+    inputs = x = keras.Input((9, 9, 3))
+    for layer in stack:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+def test_activations_given_as_arguments_and_pools_are_read() -> None:
+    model = _functional(
+        layers.Conv2D(4, 3, padding="same", activation="relu"),
+        layers.DepthwiseConv2D(3, padding="valid", activation="hard_swish"),
+        layers.MaxPooling2D(2, padding="same"),
+        layers.AveragePooling2D(3, 2, padding="same"),
+        layers.BatchNormalization(scale=False, center=False),
+        layers.ReLU(6),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(5, activation="hard_sigmoid"),
+    )
+    rng = np.random.default_rng(0)
+    randomize(model)
+    images = rng.standard_normal((2, 9, 9, 3)).astype(np.float32)
+    for integer_activations in (False, True):
+        graph = lower(read_keras(model), integer_activations=integer_activations)
+        expected = np.asarray(model(images))
+        actual = run_graph(graph, tf.constant(images))
+        np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (layers.Conv2D(4, 3, activation="gelu", name="c"), "activation of 'c' to be one of .*Received: gelu"),
+        (layers.Conv2D(3, 3, groups=3, name="c"), "`groups` of the layer 'c' to be 1. Received: 3"),
+        (layers.Conv2D(3, 3, dilation_rate=2, name="c"), r"`dilation_rate` of the layer 'c' to be \(1, 1\)"),
+        (layers.DepthwiseConv2D(3, depth_multiplier=2, name="c"), "`depth_multiplier` of the layer 'c' to be 1"),
+        (layers.ReLU(4, name="r"), "`max_value` of the layer 'r' to be None or 6. Received: 4"),
+        (layers.UpSampling2D(name="u"), "types .*Received: 'u' of type UpSampling2D"),
+    ],
+)
+def test_layers_that_a_graph_does_not_have_are_named(layer: keras.layers.Layer, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_keras(_functional(layer))

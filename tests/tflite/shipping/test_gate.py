@@ -200,19 +200,3 @@ def test_where_nothing_else_helps_the_worst_layers_stay_float(
     assert re.fullmatch(r"\d+ of \d+ layers float", remedy)
     assert shipped["top1"] >= 0.7
     assert load_sidecar(tmp_path / "m.tflite")["remedies"] == [remedy]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"quantization": "int4"}, r"`quantization` to be one of .*Received: quantization='int4'"),
-        ({"lowering": "folding"}, r"`lowering` to be of .*Received: 'folding'"),
-        ({"num_representative_images": 0}, r"`num_representative_images` to be a whole .* at least 1. Received: .*=0"),
-        ({"qat_epochs": 1.5}, r"`qat_epochs` to be a whole number of at least 1. Received: qat_epochs=1.5"),
-        ({"qat_learning_rate": float("nan")}, r"to be in \(0, 1\). Received: qat_learning_rate=nan"),
-        ({"max_accuracy_drop": 1.5}, r"`max_accuracy_drop` to be in \[0, 1\]. Received: max_accuracy_drop=1.5"),
-    ],
-)
-def test_options_are_checked_at_once(changes: dict, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        ExportOptions(**changes)
