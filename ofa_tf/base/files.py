@@ -82,7 +82,12 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def write_json(path: str | Path, kind: str, payload: Mapping[str, Any], version: int = 1) -> None:
+def write_json(
+    path: str | Path,
+    kind: str,
+    payload: Mapping[str, Any],
+    version: int = 1,
+) -> None:
     """Write `payload` as JSON headed by its schema and package versions.
 
     Args:
@@ -174,7 +179,11 @@ def check_output(path: str | Path) -> None:
     )
 
 
-def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict[str, Any]:
+def read_json(
+    path: str | Path,
+    kind: str | None = None,
+    hint: str = "",
+) -> dict[str, Any]:
     """Read a JSON object, checking that it is of the expected kind.
 
     Args:

@@ -59,7 +59,11 @@ def read_split_folders(root: Path) -> dict[str, FilesByClass]:
     return files
 
 
-def hold_out(files: FilesByClass, fraction: float, minimum: int) -> tuple[FilesByClass, FilesByClass]:
+def hold_out(
+    files: FilesByClass,
+    fraction: float,
+    minimum: int,
+) -> tuple[FilesByClass, FilesByClass]:
     """Take `fraction`, at least one, of each class: `(held out, rest)`.
 
     Args:

@@ -51,7 +51,12 @@ class FolderSource(ImageSource):
         InputError: If the folders do not make a data set, or a file is no image.
     """
 
-    def __init__(self, path: str, validation_fraction: float, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        path: str,
+        validation_fraction: float,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+    ) -> None:
         self._root = Path(path).expanduser()
         self._prefix = os.fsencode(self._root) + b"/"
         if not self._root.is_dir():

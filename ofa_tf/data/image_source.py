@@ -66,7 +66,12 @@ class ImageSource(abc.ABC):
 
     splits: tuple[str, ...] = SPLITS
 
-    def __init__(self, name: str, class_names: tuple[str, ...], cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        name: str,
+        class_names: tuple[str, ...],
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+    ) -> None:
         self.name = name
         self.class_names = class_names
         self.cache_bytes = cache_bytes

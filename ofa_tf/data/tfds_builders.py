@@ -26,7 +26,11 @@ _MAX_REASON_LETTERS = 300
 _NAME = re.compile(r"(?P<base>\w+)(/[\w\-.]+)?(:[\d*.]+)?")
 
 
-def prepared_builder(name: str, data_dir: str | None, download: bool) -> tfds.core.DatasetBuilder:
+def prepared_builder(
+    name: str,
+    data_dir: str | None,
+    download: bool,
+) -> tfds.core.DatasetBuilder:
     """The builder of a data set that is prepared, if need be and allowed after downloading it.
 
     Args:

@@ -147,7 +147,11 @@ class TfdsSource(ImageSource):
 
 
 def open_tfds(
-    name: str, data_dir: str | None, download: bool, validation_fraction: float, cache_bytes: int
+    name: str,
+    data_dir: str | None,
+    download: bool,
+    validation_fraction: float,
+    cache_bytes: int,
 ) -> TfdsSource:
     """Open the TFDS data set `name`; see `ofa_tf.data.sources.open_source`."""
     builder = prepared_builder(name, data_dir, download)

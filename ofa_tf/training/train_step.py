@@ -100,7 +100,12 @@ class TrainStep:
         mean_correct = float(np.mean([int(count) for count in counts]))
         return mean_loss, mean_correct / images.shape[0]
 
-    def _make_targets(self, images: tf.Tensor, labels: tf.Tensor, use_teacher: bool) -> tf.Tensor:
+    def _make_targets(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        use_teacher: bool,
+    ) -> tf.Tensor:
         """What the predictions of all subnets of a step are compared with."""
         teacher_logits = None
         if use_teacher:
@@ -115,7 +120,12 @@ class TrainStep:
         )
 
     def _accumulate_gradients(
-        self, images: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor, dropout_seed: tf.Tensor
+        self,
+        images: tf.Tensor,
+        targets: tf.Tensor,
+        labels: tf.Tensor,
+        genes: tf.Tensor,
+        dropout_seed: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Add a subnet's gradients to the sums: its loss and how many images it gets right."""
         self.num_traces += 1

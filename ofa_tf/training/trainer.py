@@ -170,7 +170,12 @@ class Trainer:
             genes.append(draw_subnets(self.space, self.config, run.phase, step))
         return genes
 
-    def _read_epoch(self, run: _PhaseRun, steps: EpochSteps, genes: Sequence[np.ndarray]) -> CheckedBatches:
+    def _read_epoch(
+        self,
+        run: _PhaseRun,
+        steps: EpochSteps,
+        genes: Sequence[np.ndarray],
+    ) -> CheckedBatches:
         """The batches of the steps that are left of an epoch."""
         return train_batches(
             self.source,
@@ -202,7 +207,11 @@ class Trainer:
         return means
 
     def _take_step(
-        self, run: _PhaseRun, images: tf.Tensor, labels: tf.Tensor, genes: np.ndarray
+        self,
+        run: _PhaseRun,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        genes: np.ndarray,
     ) -> tuple[float, float]:
         """Take one step: loss and accuracy."""
         step = run.state.num_steps
