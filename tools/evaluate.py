@@ -42,7 +42,8 @@ def main(argv: Sequence[str]) -> None:
         results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
         print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)
     if _OUTPUT.value:
-        files.write_json(_OUTPUT.value, "evaluation", {"split": _SPLIT.value, "results": results})
+        payload = {"split": _SPLIT.value, "results": results}
+        files.write_json(_OUTPUT.value, "evaluation", payload)
 
 
 if __name__ == "__main__":
