@@ -28,7 +28,8 @@ _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and contin
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    config, phases = config_from_flags(), select_phases(_PHASE.value, _STAGE.value)
+    config = config_from_flags()
+    phases = select_phases(_PHASE.value, _STAGE.value)
     names = ", ".join(phase.name for phase in phases)
     announce(f"{config.space} on {config.dataset}, phases {names}, into {config.workdir}")
     configure_tensorflow(flags.FLAGS.intra_op_threads)

@@ -5,10 +5,15 @@ Example:
 """
 
 import re
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
+
+# The package of this clone, wherever the program is started and whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError

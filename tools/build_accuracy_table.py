@@ -6,9 +6,14 @@ Example:
     python tools/build_accuracy_table.py --workdir=runs/quickstart --num_archs=100
 """
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
+
+# The package of this clone, wherever the program is started and whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow

@@ -7,10 +7,14 @@ A phone with another delegate, other cores or more threads gets a table of its o
 takes with --latency_table.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
+
+# The package of this clone, wherever the program is started and whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow

@@ -4,9 +4,14 @@ Example:
     python tools/evaluate.py --workdir=runs/quickstart --arch=random:3 --split=test
 """
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
+
+# The package of this clone, wherever the program is started and whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line, files
 from ofa_tf.base.progress import announce
@@ -37,7 +42,8 @@ def main(argv: Sequence[str]) -> None:
         results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
         print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)
     if _OUTPUT.value:
-        files.write_json(_OUTPUT.value, "evaluation", {"split": _SPLIT.value, "results": results})
+        payload = {"split": _SPLIT.value, "results": results}
+        files.write_json(_OUTPUT.value, "evaluation", payload)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,13 @@ Example:
     python tools/search.py --workdir=runs/quickstart --device=host --max_latency_ms=0.5 --output=arch.json
 """
 
+import sys
 from collections.abc import Sequence
 
 from absl import flags
+
+# The package of this clone, wherever the program is started and whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line, files
 from ofa_tf.base.tensorflow_setup import configure_tensorflow

@@ -14,6 +14,9 @@ from typing import Any
 
 from absl import flags
 
+# The package of this clone, wherever the program is started and whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import ofa_tf
 from ofa_tf.base.errors import InputError
 
 # A temporary file this old belongs to a program that was killed: no file takes a day to write.
 _MAX_WRITING_SECONDS = 86400
 
-# Decide what a result means, and so are named in every JSON file.
-_PACKAGES = ("ofa_tf", "tensorflow", "keras", "ai-edge-litert", "litert-quantizer")
+# Decide, beside this one, what a result means, and so are named in every JSON file.
+_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "litert-quantizer")
 
 # What reading a damaged zip archive raises; `RuntimeError` stands for an encrypted one.
 _ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError)
@@ -32,7 +33,7 @@ def versions() -> dict[str, str]:
     Returns:
         Package name -> version; "not installed" where there is none.
     """
-    found = {}
+    found = {"ofa_tf": ofa_tf.__version__}
     for package in _PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
@@ -81,7 +82,12 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def write_json(path: str | Path, kind: str, payload: Mapping[str, Any], version: int = 1) -> None:
+def write_json(
+    path: str | Path,
+    kind: str,
+    payload: Mapping[str, Any],
+    version: int = 1,
+) -> None:
     """Write `payload` as JSON headed by its schema and package versions.
 
     Args:
@@ -173,7 +179,11 @@ def check_output(path: str | Path) -> None:
     )
 
 
-def read_json(path: str | Path, kind: str | None = None, hint: str = "") -> dict[str, Any]:
+def read_json(
+    path: str | Path,
+    kind: str | None = None,
+    hint: str = "",
+) -> dict[str, Any]:
     """Read a JSON object, checking that it is of the expected kind.
 
     Args:

@@ -76,7 +76,11 @@ def get_augmentation(name: str) -> Augmentation:
     return AUGMENTATIONS[name]
 
 
-def draw_choices(rng: np.random.Generator, num: int, augmentation: Augmentation) -> np.ndarray:
+def draw_choices(
+    rng: np.random.Generator,
+    num: int,
+    augmentation: Augmentation,
+) -> np.ndarray:
     """Make the random choices for `num` training images.
 
     Returns:

@@ -233,7 +233,12 @@ def _check_workers(batch_size: int, worker: int, num_workers: int) -> None:
         )
 
 
-def _check_steps(source: ImageSource, batch_size: int, image_sizes: Sequence[int], start_step: int) -> None:
+def _check_steps(
+    source: ImageSource,
+    batch_size: int,
+    image_sizes: Sequence[int],
+    start_step: int,
+) -> None:
     steps = steps_per_epoch(source, batch_size)
     if not 1 <= len(image_sizes) <= steps:
         raise InputError(

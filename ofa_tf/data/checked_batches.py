@@ -22,7 +22,12 @@ class CheckedBatches:
             before; gives the error that names the culprit, or `None`.
     """
 
-    def __init__(self, dataset: tf.data.Dataset, num_batches: int, find_error: FindError) -> None:
+    def __init__(
+        self,
+        dataset: tf.data.Dataset,
+        num_batches: int,
+        find_error: FindError,
+    ) -> None:
         options = tf.data.Options()
         options.deterministic = True
         # The caller deals batches out to replicas itself.
@@ -50,7 +55,11 @@ class CheckedBatches:
             yield batch
 
 
-def error_finder(source: ImageSource, records: tf.data.Dataset | None, batch_size: int) -> FindError:
+def error_finder(
+    source: ImageSource,
+    records: tf.data.Dataset | None,
+    batch_size: int,
+) -> FindError:
     """What `CheckedBatches` calls when reading fails.
 
     Args:

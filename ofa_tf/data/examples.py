@@ -27,7 +27,10 @@ class Examples:
 
 
 def plain_examples(
-    source: ImageSource, split: str, indices: np.ndarray, records: Callable[[], tf.data.Dataset]
+    source: ImageSource,
+    split: str,
+    indices: np.ndarray,
+    records: Callable[[], tf.data.Dataset],
 ) -> Examples:
     """The examples `indices` of a split in memory, or else those that `records()` reads."""
     decoded = source.in_memory(split)
@@ -37,7 +40,11 @@ def plain_examples(
 
 
 def shuffled_examples(
-    source: ImageSource, rng: np.random.Generator, positions: np.ndarray, num_used: int, has_gaps: bool
+    source: ImageSource,
+    rng: np.random.Generator,
+    positions: np.ndarray,
+    num_used: int,
+    has_gaps: bool,
 ) -> Examples:
     """Those training examples of a shuffled epoch that stand at `positions`.
 
@@ -66,7 +73,11 @@ def _decoded_examples(source: ImageSource, records: tf.data.Dataset) -> Examples
     return Examples(records.map(decode, num_parallel_calls=tf.data.AUTOTUNE), records)
 
 
-def _select(records: tf.data.Dataset, positions: np.ndarray, num_used: int) -> tf.data.Dataset:
+def _select(
+    records: tf.data.Dataset,
+    positions: np.ndarray,
+    num_used: int,
+) -> tf.data.Dataset:
     """The elements at `positions`, ascending, of the first `num_used`."""
     is_kept = np.zeros(num_used, bool)
     is_kept[positions] = True

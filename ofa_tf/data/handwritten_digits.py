@@ -57,7 +57,10 @@ class HandwrittenDigits(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(
-        self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        indices: np.ndarray,
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         for index in sorted(indices.tolist()):
             yield index, {"image": images[index], "label": int(labels[index])}

@@ -17,6 +17,12 @@ READ_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.error
 # Uncompressed over compressed size of a typical photograph; only decides whether a split is kept in memory.
 _TYPICAL_COMPRESSION = 10
 
+# Of an error of TensorFlow within one of ours.
+_MAX_REASON_LETTERS = 200
+
+# Images that are handed from TensorFlow to Python at a time: one by one would take longer than decoding.
+_NUM_DECODED_TOGETHER = 256
+
 
 @dataclasses.dataclass(frozen=True)
 class DecodedImages:
@@ -37,7 +43,8 @@ class DecodedImages:
     def example(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The image, uint8 `(height, width, 3)`, and label number `index`."""
         shape = self.shapes[index]
-        values = tf.slice(self.values, [self.starts[index]], [tf.reduce_prod(shape)])
+        start = self.starts[index]
+        values = tf.slice(self.values, [start], [tf.reduce_prod(shape)])
         image = tf.ensure_shape(tf.reshape(values, shape), (None, None, 3))
         return image, self.labels[index]
 
@@ -59,7 +66,12 @@ class ImageSource(abc.ABC):
 
     splits: tuple[str, ...] = SPLITS
 
-    def __init__(self, name: str, class_names: tuple[str, ...], cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        name: str,
+        class_names: tuple[str, ...],
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+    ) -> None:
         self.name = name
         self.class_names = class_names
         self.cache_bytes = cache_bytes
@@ -118,10 +130,11 @@ class ImageSource(abc.ABC):
                 message names it.
         """
         check_split(split)
-        if split not in self._decoded:
-            if self.decoded_bytes(split) > self.cache_bytes:
-                return None
-            self._decoded[split] = self._decode_all(split)
+        if split in self._decoded:
+            return self._decoded[split]
+        if self.decoded_bytes(split) > self.cache_bytes:
+            return None
+        self._decoded[split] = self._decode_all(split)
         return self._decoded[split]
 
     def unreadable(self, records: tf.data.Dataset) -> InputError | None:
@@ -129,12 +142,11 @@ class ImageSource(abc.ABC):
         position = -1
         try:
             for position, (record, _) in enumerate(records):
-                try:
-                    self.decode(record)
-                except READ_ERRORS as error:
+                reason = self._decoding_fault(record)
+                if reason is not None:
+                    culprit = self.describe(record.numpy(), position)
                     return InputError(
-                        f"Expected every image of {self.name!r} to be readable. Received: "
-                        f"{self.describe(record.numpy(), position)} ({_reason(error)})"
+                        f"Expected every image of {self.name!r} to be readable. Received: {culprit} ({reason})"
                     )
         except READ_ERRORS as error:
             return InputError(
@@ -143,26 +155,41 @@ class ImageSource(abc.ABC):
             )
         return None
 
+    def _decoding_fault(self, record: tf.Tensor) -> str | None:
+        """Why a record cannot be decoded; `None` if it can."""
+        try:
+            self.decode(record)
+        except READ_ERRORS as error:
+            return _reason(error)
+        return None
+
     def _decode_pair(self, record: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self.decode(record), label
 
     def _decode_all(self, split: str) -> DecodedImages:
+        """Decode a whole split.
+
+        Raises:
+            InputError: If an image cannot be read.
+        """
+
         def flatten(record: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             image = self.decode(record)
             return tf.reshape(image, [-1]), tf.shape(image, tf.int64), label
 
-        # Ragged batches: reading one element at a time into Python would take longer than decoding.
-        batches = self.records(split).map(flatten, num_parallel_calls=tf.data.AUTOTUNE).ragged_batch(256)
+        flat = self.records(split).map(flatten, num_parallel_calls=tf.data.AUTOTUNE)
         values, shapes, labels = [], [], []
         try:
-            for batch_values, batch_shapes, batch_labels in batches:
+            for batch_values, batch_shapes, batch_labels in flat.ragged_batch(_NUM_DECODED_TOGETHER):
                 values.append(batch_values.flat_values.numpy())
                 shapes.append(batch_shapes.numpy())
                 labels.append(batch_labels.numpy())
         except READ_ERRORS as error:
-            raise (self.unreadable(self.records(split)) or error) from error
+            named_error = self.unreadable(self.records(split))
+            raise (named_error or error) from error
         all_shapes = np.concatenate(shapes)
-        starts = np.cumsum(all_shapes.prod(axis=1)) - all_shapes.prod(axis=1)
+        lengths = all_shapes.prod(axis=1)
+        starts = np.cumsum(lengths) - lengths
         # Kept on the host: input pipelines run there.
         with tf.device("CPU:0"):
             return DecodedImages(
@@ -192,14 +219,19 @@ def decode_rgb(content: tf.Tensor) -> tf.Tensor:
     def decode_bmp() -> tf.Tensor:
         # For this format alone TensorFlow does not convert the number of channels.
         image = tf.io.decode_bmp(content, channels=0)
-        return tf.cond(tf.shape(image)[-1] == 1, lambda: tf.repeat(image, 3, axis=-1), lambda: image[..., :3])
+        is_gray = tf.shape(image)[-1] == 1
+        return tf.cond(is_gray, lambda: tf.repeat(image, 3, axis=-1), lambda: image[..., :3])
 
     def decode_other() -> tf.Tensor:
         return tf.io.decode_image(content, channels=3, expand_animations=False)
 
-    image = tf.cond(tf.strings.substr(content, 0, 2) == b"BM", decode_bmp, decode_other)
+    is_bmp = tf.strings.substr(content, 0, 2) == b"BM"
+    image = tf.cond(is_bmp, decode_bmp, decode_other)
     return tf.ensure_shape(image, (None, None, 3))
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    return str(error.message).splitlines()[0].split(" [Op:")[0][:200]
+    """What an error of TensorFlow says, without the names of operations."""
+    first_line = str(error.message).splitlines()[0]
+    without_operation = first_line.partition(" [Op:")[0]
+    return without_operation[:_MAX_REASON_LETTERS]

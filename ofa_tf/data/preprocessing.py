@@ -38,7 +38,12 @@ def normalize(images: Array) -> Array:
     return (tf.cast(images, tf.float32) - mean) / std
 
 
-def cut(image: tf.Tensor, choices: tf.Tensor, size: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
+def cut(
+    image: tf.Tensor,
+    choices: tf.Tensor,
+    size: tf.Tensor,
+    augmentation: Augmentation,
+) -> tf.Tensor:
     """Cut and resize one training image as chosen.
 
     A crop wider or higher than the image is trimmed to it; the reference draws
@@ -61,7 +66,11 @@ def cut(image: tf.Tensor, choices: tf.Tensor, size: tf.Tensor, augmentation: Aug
     return resize_box(image, start, box_sides, size)
 
 
-def finish(images: tf.Tensor, choices: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
+def finish(
+    images: tf.Tensor,
+    choices: tf.Tensor,
+    augmentation: Augmentation,
+) -> tf.Tensor:
     """Flip, colour and normalise a batch of training images as chosen.
 
     Args:
@@ -84,7 +93,11 @@ def finish(images: tf.Tensor, choices: tf.Tensor, augmentation: Augmentation) ->
     return normalize(images)
 
 
-def cut_center(image: tf.Tensor, size: tf.Tensor, crop_fraction: float | None) -> tf.Tensor:
+def cut_center(
+    image: tf.Tensor,
+    size: tf.Tensor,
+    crop_fraction: float | None,
+) -> tf.Tensor:
     """Cut and resize an image for evaluation.
 
     Args:
@@ -104,7 +117,12 @@ def cut_center(image: tf.Tensor, size: tf.Tensor, crop_fraction: float | None) -
     return resize_box(image, start, box_sides, size)
 
 
-def resize_box(image: tf.Tensor, start: tf.Tensor, box_sides: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+def resize_box(
+    image: tf.Tensor,
+    start: tf.Tensor,
+    box_sides: tf.Tensor,
+    size: tf.Tensor,
+) -> tf.Tensor:
     """Resize a part of an image, bilinear, with antialiasing where it shrinks.
 
     Antialiasing as in Pillow, with which the reference resizes. The part may

@@ -44,8 +44,9 @@ def open_source(
             "Expected `validation_fraction` to be more than 0 and less than 1. "
             f"Received: validation_fraction={validation_fraction}."
         )
-    if name == _FOLDER_PREFIX:
-        raise InputError("Expected a path after 'folder:'. Received: none. Pass folder:PATH.")
     if name.startswith(_FOLDER_PREFIX):
-        return FolderSource(name[len(_FOLDER_PREFIX) :], validation_fraction, cache_bytes)
+        path = name.removeprefix(_FOLDER_PREFIX)
+        if not path:
+            raise InputError("Expected a path after 'folder:'. Received: none. Pass folder:PATH.")
+        return FolderSource(path, validation_fraction, cache_bytes)
     return open_tfds(name, data_dir, download, validation_fraction, cache_bytes)

@@ -16,7 +16,11 @@ from ofa_tf.training.config import TrainConfig
 
 
 def train_baseline(
-    config: TrainConfig, source: ImageSource, space: SearchSpace, arch: Arch, num_epochs: int
+    config: TrainConfig,
+    source: ImageSource,
+    space: SearchSpace,
+    arch: Arch,
+    num_epochs: int,
 ) -> keras.Model:
     """Train a plain Keras MobileNetV3-like network with `Model.fit`.
 
@@ -72,7 +76,10 @@ def train_baseline(
 
 
 def _make_optimizer(
-    config: TrainConfig, batch_size: int, num_epoch_steps: int, num_epochs: int
+    config: TrainConfig,
+    batch_size: int,
+    num_epoch_steps: int,
+    num_epochs: int,
 ) -> keras.optimizers.Optimizer:
     """The supernet's optimizer in its first phase, as one would write it in Keras.
 

@@ -52,7 +52,11 @@ def phase_folder(workdir: str | Path, phase: Phase) -> Path:
 
 
 def save_checkpoint(
-    workdir: str | Path, phase: Phase, supernet: Supernet, optimizer: keras.optimizers.Optimizer, state: TrainState
+    workdir: str | Path,
+    phase: Phase,
+    supernet: Supernet,
+    optimizer: keras.optimizers.Optimizer,
+    state: TrainState,
 ) -> Path:
     """Write a checkpoint; the newest two are kept, only this one once finished.
 
@@ -102,7 +106,9 @@ def read_state(checkpoint: Path) -> TrainState:
 
 
 def restore_checkpoint(
-    checkpoint: Path, supernet: Supernet, optimizer: keras.optimizers.Optimizer | None = None
+    checkpoint: Path,
+    supernet: Supernet,
+    optimizer: keras.optimizers.Optimizer | None = None,
 ) -> TrainState:
     """Load weights, and the optimizer's state where one is given, in place.
 

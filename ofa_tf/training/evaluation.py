@@ -112,11 +112,21 @@ class Evaluator:
         num_pixels = self.source.num_examples(split) * image_size**2
         return self._keep_if_small((split, image_size), batches, num_pixels)
 
-    def _forward(self, images: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor) -> tf.Tensor:
+    def _forward(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        genes: tf.Tensor,
+    ) -> tf.Tensor:
         logits = self.supernet(images, genes, training=False)
         return count_correct(labels, logits)
 
-    def _keep_if_small(self, key: tuple, batches: Iterable[Any], num_pixels: int) -> Iterable[Any]:
+    def _keep_if_small(
+        self,
+        key: tuple,
+        batches: Iterable[Any],
+        num_pixels: int,
+    ) -> Iterable[Any]:
         """The batches, in memory if they are few: many subnets are measured on the same ones."""
         if key in self._kept:
             return self._kept[key]

@@ -37,7 +37,11 @@ class TrainResult:
     evaluator: Evaluator | None
 
 
-def train(config: TrainConfig, phases: Sequence[Phase], resume: bool = False) -> TrainResult:
+def train(
+    config: TrainConfig,
+    phases: Sequence[Phase],
+    resume: bool = False,
+) -> TrainResult:
     """Run phases one after the other, each from the checkpoint of the one before.
 
     The network after each phase lies in the workdir, see `load_supernet`.

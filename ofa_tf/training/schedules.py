@@ -60,7 +60,12 @@ class EpochSteps:
         return step + 1 == self.end
 
 
-def warmup_cosine(step: int, peak: float, num_steps: int, num_warmup_steps: int = 0) -> float:
+def warmup_cosine(
+    step: int,
+    peak: float,
+    num_steps: int,
+    num_warmup_steps: int = 0,
+) -> float:
     """Linear rise to `peak`, then half a cosine down to 0.
 
     Args:

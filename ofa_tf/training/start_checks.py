@@ -105,7 +105,11 @@ def _changed_settings(old: TrainConfig, new: TrainConfig) -> list[str]:
     return changes
 
 
-def _changed_phase_settings(old: TrainConfig, new: TrainConfig, phase: Phase) -> list[str]:
+def _changed_phase_settings(
+    old: TrainConfig,
+    new: TrainConfig,
+    phase: Phase,
+) -> list[str]:
     """The settings of one phase that differ, each as its flag with the value before."""
     if phase.name not in old.phases or phase.name not in new.phases:
         return []

@@ -8,7 +8,12 @@ from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES, Phase
 
 
-def draw_subnets(space: SearchSpace, config: TrainConfig, phase: Phase, step: int) -> np.ndarray:
+def draw_subnets(
+    space: SearchSpace,
+    config: TrainConfig,
+    phase: Phase,
+    step: int,
+) -> np.ndarray:
     """Draw the subnets of a step, all of one image size.
 
     A pure function of the seed, the phase and the step.

@@ -43,7 +43,12 @@ class Throughput:
 
 
 def measure_throughput(
-    space_name: str, batch_size: int, image_size: int, num_rounds: int, steps_per_round: int, with_eager: bool = True
+    space_name: str,
+    batch_size: int,
+    image_size: int,
+    num_rounds: int,
+    steps_per_round: int,
+    with_eager: bool = True,
 ) -> Iterator[Throughput]:
     """Measure several ways to train, in turns, so that drift hits all alike.
 
@@ -100,7 +105,12 @@ class _Way:
     steps_per_round: int
 
 
-def _measure(ways: Sequence[_Way], batch_size: int, num_rounds: int, steps_per_round: int) -> Iterator[Throughput]:
+def _measure(
+    ways: Sequence[_Way],
+    batch_size: int,
+    num_rounds: int,
+    steps_per_round: int,
+) -> Iterator[Throughput]:
     """Warm all ways up, then measure them in turns.
 
     Args:
@@ -132,7 +142,12 @@ def _seconds_per_step(run: _Step, steps: Sequence[int]) -> float:
     return (time.perf_counter() - start) / len(steps)
 
 
-def _supernet_step(step: TrainStep, images: tf.Tensor, labels: tf.Tensor, genes: np.ndarray) -> _Step:
+def _supernet_step(
+    step: TrainStep,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    genes: np.ndarray,
+) -> _Step:
     """Steps of the supernet as in training, one subnet each."""
 
     def run(index: int) -> None:
@@ -149,7 +164,12 @@ def _supernet_step(step: TrainStep, images: tf.Tensor, labels: tf.Tensor, genes:
     return run
 
 
-def _plain_step(space: SearchSpace, config: TrainConfig, images: tf.Tensor, labels: tf.Tensor) -> _Step:
+def _plain_step(
+    space: SearchSpace,
+    config: TrainConfig,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+) -> _Step:
     """Steps of the largest subnet as a plain Keras model, in a graph of its own."""
     image_size = images.shape[1]
     is_of_space = image_size in space.image_sizes
@@ -174,7 +194,11 @@ def _plain_step(space: SearchSpace, config: TrainConfig, images: tf.Tensor, labe
 
 
 def _eager_step(
-    space: SearchSpace, config: TrainConfig, images: tf.Tensor, labels: tf.Tensor, genes: np.ndarray
+    space: SearchSpace,
+    config: TrainConfig,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    genes: np.ndarray,
 ) -> _Step:
     """Steps of the supernet without a graph."""
     supernet = build_supernet(space, _NUM_CLASSES, seed=0)

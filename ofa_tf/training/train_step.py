@@ -80,17 +80,19 @@ class TrainStep:
             labels: int32 `(batch,)`.
             genes: Subnets, int32 `(n, num_genes)`.
             learning_rate: Of this step.
-            dropout_seed: Decides what is dropped.
+            dropout_seed: Seed of the run and number of the step, which decide what is dropped.
             use_teacher: Whether to distil the teacher's predictions.
 
         Returns:
             Loss and accuracy, means over the subnets.
         """
         targets = self._make_targets(images, labels, use_teacher)
-        losses, counts = [], []
+        run_seed, step = dropout_seed
+        losses = []
+        counts = []
         for index, row in enumerate(genes):
-            number = dropout_seed[1] * len(genes) + index
-            seed = tf.constant([dropout_seed[0], number], tf.int32)
+            number = step * len(genes) + index  # of the subnet in the whole phase
+            seed = tf.constant([run_seed, number], tf.int32)
             loss, num_correct = self._accumulate(images, targets, labels, row, seed)
             losses.append(loss)
             counts.append(num_correct)
@@ -100,11 +102,17 @@ class TrainStep:
         mean_correct = float(np.mean([int(count) for count in counts]))
         return mean_loss, mean_correct / images.shape[0]
 
-    def _make_targets(self, images: tf.Tensor, labels: tf.Tensor, use_teacher: bool) -> tf.Tensor:
+    def _make_targets(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        use_teacher: bool,
+    ) -> tf.Tensor:
         """What the predictions of all subnets of a step are compared with."""
         teacher_logits = None
         if use_teacher:
-            self.build_teacher()  # outside of the trace: one that makes variables is traced twice
+            # Outside of the trace: one that makes variables is traced twice.
+            self.build_teacher()
             teacher_logits = self._predict(images)
         return make_targets(
             labels,
@@ -115,7 +123,12 @@ class TrainStep:
         )
 
     def _accumulate_gradients(
-        self, images: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor, genes: tf.Tensor, dropout_seed: tf.Tensor
+        self,
+        images: tf.Tensor,
+        targets: tf.Tensor,
+        labels: tf.Tensor,
+        genes: tf.Tensor,
+        dropout_seed: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Add a subnet's gradients to the sums: its loss and how many images it gets right."""
         self.num_traces += 1

@@ -9,7 +9,7 @@ due (`checkpoint_timer`).
 import dataclasses
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,11 @@ class Trainer:
         self.supernet = build_supernet(self.space, source.num_classes, config.dropout_rate, config.seed)
         self.train_step = TrainStep(self.supernet, config)
         self.evaluator = Evaluator(
-            self.supernet, source, config.augmentation, config.num_calibration_images, seed=config.seed
+            self.supernet,
+            source,
+            augmentation=config.augmentation,
+            num_calibration_images=config.num_calibration_images,
+            seed=config.seed,
         )
         self._steps_per_epoch = steps_per_epoch(source, config.batch_size)
         self._has_teacher = False
@@ -152,15 +156,7 @@ class Trainer:
             with display.validating():
                 top1 = self._validate(run.phase)
             display.show_result(means, top1)
-        entry = {
-            "epoch": steps.epoch + 1,
-            "images_per_second": round(images_per_second, 1),
-            "loss": means.loss,
-            "accuracy": means.accuracy,
-        }
-        for name, accuracy in top1.items():
-            entry[f"{name}_top1"] = accuracy
-        self._log(run, entry)
+        self._log(run, _history_entry(steps.epoch, images_per_second, means, top1))
 
     def _draw_epoch(self, run: _PhaseRun, steps: EpochSteps) -> list[np.ndarray]:
         """The subnets of every step of an epoch, also of those that were taken before."""
@@ -170,7 +166,12 @@ class Trainer:
             genes.append(draw_subnets(self.space, self.config, run.phase, step))
         return genes
 
-    def _read_epoch(self, run: _PhaseRun, steps: EpochSteps, genes: Sequence[np.ndarray]) -> CheckedBatches:
+    def _read_epoch(
+        self,
+        run: _PhaseRun,
+        steps: EpochSteps,
+        genes: Sequence[np.ndarray],
+    ) -> CheckedBatches:
         """The batches of the steps that are left of an epoch."""
         return train_batches(
             self.source,
@@ -202,7 +203,11 @@ class Trainer:
         return means
 
     def _take_step(
-        self, run: _PhaseRun, images: tf.Tensor, labels: tf.Tensor, genes: np.ndarray
+        self,
+        run: _PhaseRun,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        genes: np.ndarray,
     ) -> tuple[float, float]:
         """Take one step: loss and accuracy."""
         step = run.state.num_steps
@@ -228,7 +233,8 @@ class Trainer:
         """Add an epoch's results to the history and to TensorBoard's log."""
         run.state.history.append(entry)
         learning_rate = run.schedule.learning_rate(run.state.num_steps - 1)
-        for name, value in {**entry, "learning_rate": learning_rate}.items():
+        logged = {**entry, "learning_rate": learning_rate}
+        for name, value in logged.items():
             tf.summary.scalar(name, value, step=run.state.num_steps)
 
     # --- checkpoints ---------------------------------------------------------
@@ -257,6 +263,24 @@ class Trainer:
                 if not np.isfinite(weights).all():
                     raise _divergence_error(run, math.nan)
             save_checkpoint(self.config.workdir, run.phase, self.supernet, self.train_step.optimizer, run.state)
+
+
+def _history_entry(
+    epoch: int,
+    images_per_second: float,
+    means: EpochMeans,
+    top1: Mapping[str, float],
+) -> dict[str, Any]:
+    """What the history and TensorBoard's log tell of an epoch."""
+    entry = {
+        "epoch": epoch + 1,
+        "images_per_second": round(images_per_second, 1),
+        "loss": means.loss,
+        "accuracy": means.accuracy,
+    }
+    for name, accuracy in top1.items():
+        entry[f"{name}_top1"] = accuracy
+    return entry
 
 
 def _saved_interrupt(run: _PhaseRun) -> KeyboardInterrupt:
