@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
-from ofa_tf.devices import device_flags as device_flags
+from ofa_tf.devices import device_flags
 from ofa_tf.devices.android.benchmark_binary import fetch_benchmark_binary
 from ofa_tf.devices.benchmark_results import KIND, save_benchmark
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.devices import device_flags as device_flags
+from ofa_tf.devices import device_flags
 from ofa_tf.report.summary import format_correlation
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.latency_settings import LatencyTableSettings

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.devices import device_flags as device_flags
+from ofa_tf.devices import device_flags
 from ofa_tf.training import config_flags as training_flags
 from ofa_tf.training.config_flags import config_from_flags, define_flags
 

@@ -8,6 +8,7 @@ Example:
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
