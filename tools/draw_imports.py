@@ -12,10 +12,14 @@ Example:
 import ast
 import dataclasses
 import html
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from absl import flags
+
+# The package of this clone, wherever the program is started and whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError

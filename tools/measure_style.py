@@ -12,12 +12,16 @@ import dataclasses
 import importlib.util
 import io
 import statistics
+import sys
 import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from absl import flags
+
+# The package of this clone, wherever the program is started and whatever else is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError

@@ -62,13 +62,11 @@ def test_a_run_is_measured_from_any_folder(tmp_path: Path) -> None:
     run.mkdir()
     for name in ("train_config.json", "supernet.keras"):
         shutil.copy(FIXTURES / "earlier_state" / name, run / name)
-    # As `python tools/evaluate.py` does, in a Python that knows the space of the run.
-    code = (
-        "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); import tests.support.spaces; "
-        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
+    config = json.loads((run / "train_config.json").read_text())
+    plugins = [str(ROOT / "tests" / "support" / "spaces.py")]
+    (run / "train_config.json").write_text(json.dumps({**config, "plugins": plugins}))
     arguments = ("--workdir=run", "--arch=min", "--split=validation", "--output=top1.json")
-    result = _run("-c", code, ROOT, ROOT / "tools" / "evaluate.py", *arguments, folder=tmp_path)
+    result = _run(ROOT / "tools" / "evaluate.py", *arguments, folder=tmp_path)
     assert result.returncode == 0, result.stderr[-2000:]
     (entry,) = json.loads((tmp_path / "top1.json").read_text())["results"]
     assert f"{entry['name']}: top-1 {entry['top1']:.2%} on validation" in result.stdout
