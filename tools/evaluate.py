@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ofa_tf.base import command_line, files
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
+from ofa_tf.workflow.arch_names import parse_archs
 from ofa_tf.workflow.run import open_run
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
@@ -28,7 +29,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 def main(argv: Sequence[str]) -> None:
     del argv
     run = open_run(_WORKDIR.value)
-    archs = run.parse_archs(_ARCH.value, _SEED.value)
+    archs = parse_archs(run.space, _ARCH.value, _SEED.value)
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")

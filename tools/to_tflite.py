@@ -147,7 +147,7 @@ def _export_subnets(options: ExportOptions) -> None:
             "Expected --dataset and --data_dir with --model only: a run in --workdir has its own data set."
         )
     run = open_run(_WORKDIR.value)
-    archs = plan_exports(run, _ARCH.value, _OUTPUT.value)
+    archs = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
     for text in _ARCH.value:
         _warn_of_other_precision(text, options)
     configure_tensorflow()

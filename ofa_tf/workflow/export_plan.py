@@ -6,18 +6,19 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
-from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.arch_names import parse_archs
 
 
-def plan_exports(run: Run, arch_texts: Sequence[str], output: str) -> dict[str, Arch]:
+def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> dict[str, Arch]:
     """The archs to export, by the paths of their models.
 
     Args:
-        run: The run.
-        arch_texts: What names archs, see `Run.parse_archs`.
+        space: The run's search space.
+        arch_texts: What names archs, see `parse_archs`.
         output: The file to write; of several archs, the folder.
 
     Raises:
@@ -26,7 +27,7 @@ def plan_exports(run: Run, arch_texts: Sequence[str], output: str) -> dict[str, 
     """
     named: list[tuple[str, Arch]] = []
     for text in arch_texts:
-        named += run.parse_archs(text).items()
+        named += parse_archs(space, text).items()
     if len(named) == 1:
         ((_, arch),) = named
         archs = {output: arch}

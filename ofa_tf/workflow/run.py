@@ -16,8 +16,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
@@ -382,42 +380,3 @@ class Run:
 
         _ = self.evaluator  # loads the run: what it lacks, each subnet would
         return export_all(archs, lambda arch, path: self.export(arch, path, options), on_exported)
-
-    # --- archs by name ---------------------------------------------------
-
-    def parse_archs(self, text: str, seed: int = 0) -> dict[str, Arch]:
-        """Archs that `--arch` stands for, by name.
-
-        Args:
-            text: Path of an arch JSON file, `min`, `max` or `random:N`.
-            seed: Decides the random ones.
-
-        Raises:
-            InputError: If it is none of these.
-        """
-        if text == "min":
-            return {"min": self.space.smallest()}
-        if text == "max":
-            return {"max": self.space.largest()}
-        if text.startswith("random:"):
-            drawn = _draw(self.space, text, seed)
-            return {f"random_{index}": arch for index, arch in enumerate(drawn)}
-        if not Path(text).is_file():
-            raise InputError(
-                f"Expected --arch to be an arch JSON file, min, max or random:N. Received: --arch={text}, which is no "
-                "file. Find an arch with tools/search.py."
-            )
-        arch = Arch.load(text)
-        try:
-            self.space.validate(arch)
-        except InputError as error:
-            raise InputError(f"{text}: {error}") from error
-        return {Path(text).stem: arch}
-
-
-def _draw(space: SearchSpace, text: str, seed: int) -> list[Arch]:
-    number = text.removeprefix("random:")
-    if not number.isdigit() or int(number) < 1:
-        raise InputError(f"Expected --arch=random:N with a whole number N of at least 1. Received: --arch={text}.")
-    genes = space.sample_genes(np.random.default_rng(seed), int(number))
-    return space.decode(genes)

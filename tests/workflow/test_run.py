@@ -43,29 +43,11 @@ def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
     assert "accuracy" not in str(error.value)
 
 
-def test_archs_are_named_by_file_ends_or_number(tmp_path: Path) -> None:
-    TrainConfig(str(tmp_path)).save()
-    run = Run(tmp_path)
-    space = run.space
-    space.smallest().save(tmp_path / "mine.json")
-    assert run.parse_archs(str(tmp_path / "mine.json")) == {"mine": space.smallest()}
-    assert run.parse_archs("max") == {"max": space.largest()}
-    drawn = run.parse_archs("random:3", seed=1)
-    assert list(drawn) == ["random_0", "random_1", "random_2"]
-    assert drawn == run.parse_archs("random:3", seed=1) != run.parse_archs("random:3", seed=2)
-    with pytest.raises(
-        InputError, match=r"Expected --arch=random:N with a whole number N of at least 1. Received: --arch=random:x"
-    ):
-        run.parse_archs("random:x")
-    with pytest.raises(InputError, match=r"Expected --arch to be an arch JSON file.*Received: --arch=gone.json"):
-        run.parse_archs("gone.json")
-
-
 def test_looking_at_archs_and_tables_does_not_load_tensorflow(tmp_path: Path) -> None:
     TrainConfig(str(tmp_path)).save()
     program = (
         "import sys; from ofa_tf.workflow.run import Run, open_run; "
-        f"Run({str(tmp_path)!r}).parse_archs('min'); sys.exit('tensorflow' in sys.modules)"
+        f"Run({str(tmp_path)!r}).space.smallest(); sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
