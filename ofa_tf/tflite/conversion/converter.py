@@ -33,6 +33,7 @@ def convert_float_graph(
     dtype = tf.uint8 if takes_uint8 else tf.float32
     signature = [tf.TensorSpec((1, *graph.input_shape), dtype, name=INPUT)]
     function = tf.function(run, input_signature=signature, autograph=False)
+
     with withheld_stderr():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
         if float16_weights:

@@ -36,6 +36,7 @@ def check_representative_images(
         _check_batch(images, image_shape, rule)
         if len(images):
             checked.append(input_format.denormalize(images))
+
     if not checked:
         received = "none" if batches is None else "no image at all"
         raise InputError(

@@ -92,10 +92,12 @@ def prepare_conversion(
         input_type=input_format.input_type,
         target=target,
     )
+
     image_shape = _image_shape(subnet)
     if not options.mode.has_integer_activations:
         graph = _read_and_lower(subnet, options, input_format)
         return Conversion(graph, options.mode, input_format.is_uint8)
+
     if options.mode.needs_fine_tuning and fine_tuning is None:
         raise InputError(
             f"Expected `fine_tuning`, training images with labels, for quantization={quantization!r}. Received: none."
@@ -106,6 +108,7 @@ def prepare_conversion(
         input_format,
         quantization,
     )
+
     graph = _read_and_lower(subnet, options, input_format)
     conversion = Conversion(graph, options.mode, input_format.is_uint8)
     conversion = conversion.with_graph(graph, images)

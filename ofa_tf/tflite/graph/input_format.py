@@ -97,8 +97,10 @@ class InputFormat:
         unit = 255.0 / largest_pixel
         center = np.array([-mean / unit for mean in self.mean], np.float32)
         factor = np.array([unit / std for std in self.std], np.float32)
+
         centered = nodes.add_constant(f"{INPUT}_centered", INPUT, center)
         normalized = nodes.scale(f"{INPUT}_normalized", centered.name, factor)
+
         moved = [_rename_input(node, normalized.name) for node in graph.nodes]
         return Graph(graph.input_shape, (centered, normalized, *moved))
 

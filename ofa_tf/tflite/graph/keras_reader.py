@@ -28,6 +28,7 @@ def read_keras(model: keras.Model) -> Graph:
     model = getattr(model, "_functional", None) or model
     if len(model.outputs) != 1:
         raise InputError(f"Expected the model to have one output. Received: {len(model.outputs)}.")
+
     names = {id(model.inputs[0]): INPUT}  # of the nodes that give Keras' tensors
     nodes: list[Node] = []
     for layer in model.operations:
@@ -42,6 +43,7 @@ def read_keras(model: keras.Model) -> Graph:
             output = new_nodes[-1].name
         names[id(call.outputs[0])] = output
         nodes += new_nodes
+
     _check_output(model, nodes, names[id(model.outputs[0])])
     input_shape = tuple(model.inputs[0].shape[1:])
     return Graph(input_shape, tuple(nodes))

@@ -70,6 +70,7 @@ def _find_delegated(
     producer: dict[int, int] = {}  # index of an operator by that of the tensor it makes
     for index, operator in enumerate(operators):
         producer |= dict.fromkeys(_tensors(operator, "outputs"), index)
+
     delegated: set[int] = set()
     for partition in partitions:
         borders = set(_tensors(partition, "inputs"))

@@ -28,12 +28,14 @@ def add_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
 
     model = unpack_model(content)
     text = json.dumps(facts, ensure_ascii=False)
+
     entries = model.metadata or []
     own_entries = [entry for entry in entries if _name(entry) == ENTRY]
     if not own_entries:
         model.buffers.append(schema.BufferT())
         own_entries = [schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)]
         model.metadata = [*entries, *own_entries]
+
     index = own_entries[0].buffer
     model.buffers[index].data = np.frombuffer(text.encode(), np.uint8)
     return pack_model(model)

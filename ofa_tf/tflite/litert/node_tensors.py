@@ -25,6 +25,7 @@ def tensors_of_nodes(graph: Graph, interpreter: Any) -> dict[str, list[dict[str,
     for tensor in interpreter.get_tensor_details():
         details[int(tensor["index"])] = tensor
     (output,) = interpreter.get_output_details()
+
     tensors: dict[str, list[dict[str, Any]]] = {}
     for operator in interpreter._get_ops_details():
         if operator["op_name"] == "DELEGATE":

@@ -101,6 +101,7 @@ def _split(node: Node, source: str, padding: Borders) -> list[Node]:
     starts = range(0, height, rows_a_strip)
     if len(starts) == 1:
         return _strip(node, node.name, source, padding, range(height))
+
     replaced: list[Node] = []
     total = ""
     for start in starts:
@@ -133,6 +134,7 @@ def _strip(
     (top, bottom), columns = padding
     rows_below = height - rows.stop
     border = (top - rows.start, bottom - rows_below)
+
     before: list[Node] = []
     x = source
     if min(border) < 0:
@@ -143,6 +145,7 @@ def _strip(
         padded = (_positive_part(border), columns)
         before.append(nodes.pad(f"{name}_pad", x, padded))
         x = before[-1].name
+
     weights = {"kernel": node.kernel[rows.start : rows.stop]}
     if rows.start == 0 and "bias" in node.weights:  # The sum of all strips takes the bias once.
         weights["bias"] = node.weights["bias"]

@@ -70,10 +70,12 @@ def _move_over_sum(graph: Graph, scale: Node, total: Node) -> _Changes:
     other = graph.sole_producer(others[0], (*LINEAR, "batch_norm"))
     if other is None:
         return {}
+
     factor = np.asarray(scale.attributes["factor"])
     divided: dict[str, np.ndarray] = {}
     for name, values in other.weights.items():
         divided[name] = (values / factor).astype(np.float32)
+
     return {
         other.name: [other.with_weights(**divided)],
         total.name: _put_behind(_bypass(total, scale), factor),

@@ -31,6 +31,7 @@ def measure_bias_shifts(graph: Graph, images: Images) -> dict[str, np.ndarray]:
     nodes_by_input = _linear_nodes_by_input(graph)
     statistics = {name: _summed_shifts(nodes) for name, nodes in nodes_by_input.items()}
     totals = measure_statistics(graph, images, statistics, np.add)
+
     shifts: dict[str, np.ndarray] = {}
     for name, nodes in nodes_by_input.items():
         sums = totals[name][:-1]
@@ -40,7 +41,10 @@ def measure_bias_shifts(graph: Graph, images: Images) -> dict[str, np.ndarray]:
     return shifts
 
 
-def _split_by_node(channels: np.ndarray, nodes: Sequence[Node]) -> dict[str, np.ndarray]:
+def _split_by_node(
+    channels: np.ndarray,
+    nodes: Sequence[Node],
+) -> dict[str, np.ndarray]:
     """The channels of each node, by its name, from those of all nodes in a row."""
     by_node: dict[str, np.ndarray] = {}
     start = 0

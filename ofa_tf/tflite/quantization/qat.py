@@ -52,6 +52,7 @@ def fine_tune(
     with delayed_interrupts():  # something in tf_keras, while it builds and traces, swallowed a Ctrl-C
         twin = QuantizedTwin(graph, ranges)
     batches = _teach(teacher, input_format, tuning)
+
     num_done = 0
     for loss in twin.train(batches, _learning_rates(tuning)):
         num_done += 1
@@ -97,10 +98,12 @@ class QuantizedTwin:
     def __init__(self, graph: Graph, ranges: Mapping[str, Range]) -> None:
         self._graph = graph
         output_ranges = {name: ranges[name] for name in rounded_outputs(graph)}
+
         images = tf_keras.Input(graph.input_shape)
         round_images = round_output(f"{INPUT}_rounded", ranges[INPUT])
         self._layers = {INPUT: round_images}
         values = {INPUT: round_images(images)}
+
         for node in graph.nodes:
             layer = create_layer(node, output_ranges.get(node.name))
             self._layers[node.name] = layer
@@ -108,6 +111,7 @@ class QuantizedTwin:
             if len(inputs) == 1:  # A layer of one input takes a tensor, not a list of one.
                 (inputs,) = inputs
             values[node.name] = layer(inputs)
+
         outputs = values[graph.nodes[-1].name]
         self.network = tf_keras.Model(images, outputs)
 

@@ -58,6 +58,7 @@ def quantize_model(
             activation_bits,
             rank=len(tensor["shape"]),
         )
+
     float_tensors = [tensors[name]["name"] for name in float_nodes if name in tensors]
     recipe = _integer_recipe(activation_bits, takes_uint8, float_tensors)
     return _quantize(content, recipe, statistics)

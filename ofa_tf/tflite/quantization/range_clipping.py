@@ -32,6 +32,7 @@ def clip_ranges(
         if low < high:
             statistics[name] = _squared_errors(low, high)
     errors = measure_statistics(graph, images, statistics, np.add)
+
     clipped: dict[str, Range] = {}
     for name, (low, high) in ranges.items():
         share = 1.0

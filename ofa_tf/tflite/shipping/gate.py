@@ -118,6 +118,7 @@ def compare(content: bytes, reference: Reference, batches: Batches) -> GateRepor
             f"Expected the images of the reference, with logits of shape {expected.shape}. "
             f"Received: logits of shape {logits.shape}."
         )
+
     has_same_class = logits.argmax(-1) == expected.argmax(-1)
     return GateReport(
         num_images=len(logits),

@@ -47,6 +47,7 @@ def layer_errors(graph: Graph, content: bytes, images: np.ndarray) -> list[Layer
     interpreter.allocate_tensors()
     tensors_by_node = tensors_of_nodes(graph, interpreter)
     tensors = {name: tensors[-1] for name, tensors in tensors_by_node.items()}
+
     squared_errors: dict[str, float] = {}
     squared_sizes: dict[str, float] = {}
     for image in images:
@@ -61,6 +62,7 @@ def layer_errors(graph: Graph, content: bytes, images: np.ndarray) -> list[Layer
             squared_size = float(np.square(float_values).sum())
             squared_errors[name] = squared_errors.get(name, 0.0) + squared_error
             squared_sizes[name] = squared_sizes.get(name, 0.0) + squared_size
+
     errors: dict[str, float] = {}
     for name, squared_error in squared_errors.items():
         squared_size = max(squared_sizes[name], _SMALLEST_SQUARED_SIZE)

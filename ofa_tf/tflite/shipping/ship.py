@@ -62,6 +62,7 @@ def ship(
     """
     export = Export(subnet, arch, options, data, reference)
     passed = _first_that_passes(export, options)
+
     facts = {
         "remedies": list(passed.conversion.remedies),
         "float_layers": list(passed.conversion.float_nodes),
@@ -69,6 +70,7 @@ def ship(
         **_count_costs(arch, export.num_classes),
         "gate": passed.report.facts(),
     }
+
     save_tflite(path, passed.content, {**export.description, **facts})
     return {"path": str(path), "size_bytes": len(passed.content), **facts}
 

@@ -98,6 +98,7 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
         "size_bytes": len(content),
         **facts,
     }
+
     was_there = sidecar.exists()
     # Both files are complete on disk before either gets its name; the sidecar gets its name first.
     try:
