@@ -54,6 +54,11 @@ class Phase:
         """Whether the full network's predictions are distilled."""
         return self.kind != "full"
 
+    @property
+    def sorts_channels(self) -> bool:
+        """Whether channels are sorted before it: a narrower layer keeps the first of them."""
+        return self.kind == "width"
+
     def smallest_indices(self, space: SearchSpace) -> np.ndarray:
         """Lower bounds for `SearchSpace.sample_genes`."""
         return space.smallest_indices(self.kernel_sizes, self.depths, self.expand_ratios)

@@ -120,7 +120,7 @@ class Trainer:
         if resume and own is not None:
             return restore_checkpoint(own, self.supernet, self.train_step.optimizer)
         self._load_previous(phase)
-        if phase.kind == "width":
+        if phase.sorts_channels:
             sort_channels(self.supernet, stage=phase.stage - 1)
         return TrainState(phase.name)
 
