@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.base.correlation import rank_correlation
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.rank_correlation import rank_correlation
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.part_type import PlainPart

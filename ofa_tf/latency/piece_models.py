@@ -12,7 +12,7 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.for_measuring import convert_graph_for_measuring
 from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.graph.keras_reader import read_keras
-from ofa_tf.tflite.lowering.lower import choose_lowerings, lower
+from ofa_tf.tflite.lowering.lowerings import choose_lowerings, lower
 from ofa_tf.tflite.quantization.precisions import Precision, get_precision
 
 

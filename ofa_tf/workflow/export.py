@@ -1,4 +1,4 @@
-"""Exporting networks with the images of their data set; see `ofa_tf.tflite.shipping.ship`."""
+"""Exporting networks with the images of their data set; see `ofa_tf.tflite.shipping.ship_subnet`."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning
 from ofa_tf.tflite.shipping.export_data import ExportData
-from ofa_tf.tflite.shipping.ship import ship
+from ofa_tf.tflite.shipping.ship_subnet import ship
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
 

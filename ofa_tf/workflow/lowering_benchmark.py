@@ -18,7 +18,7 @@ from ofa_tf.tflite.conversion.representative_images import random_images
 from ofa_tf.tflite.graph.graph import Graph, Node
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.litert.delegation import inspect_delegation
-from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.lowerings import lower
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.quantization.precisions import INT8_PRECISION, PRECISIONS, Precision

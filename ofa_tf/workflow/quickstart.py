@@ -25,7 +25,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.shipping.gate import Reference
-from ofa_tf.tflite.shipping.ship import ship
+from ofa_tf.tflite.shipping.ship_subnet import ship
 from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import PHASES

@@ -30,7 +30,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
-from ofa_tf.tflite.lowering.lower import choose_lowerings
+from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.workflow.accuracy import SEARCH_SPLIT, measure_accuracies
@@ -348,7 +348,7 @@ class Run:
 
         Returns:
             Facts about the model: `path`, `size_bytes`, `top1` and others, see
-            `ofa_tf.tflite.shipping.ship.ship`.
+            `ofa_tf.tflite.shipping.ship_subnet.ship`.
 
         Raises:
             InputError: If the model does not pass the gate; nothing is written then.

@@ -14,7 +14,7 @@ from ofa_tf.space.presets import get_search_space
 from ofa_tf.tflite.conversion.converter import convert_float_graph
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.litert.delegation import inspect_delegation
-from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.lowerings import lower
 
 SPACE = get_search_space("mobilenet_v3_tiny")
 

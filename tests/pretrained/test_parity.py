@@ -12,7 +12,7 @@ from ofa_tf.pretrained.importers import import_subnet, import_supernet
 from ofa_tf.pretrained.net_config import arch_from_net_config
 from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.presets import get_search_space
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from tests.support import parity
 

@@ -7,7 +7,7 @@ import pytest
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 
 NUM_CLASSES = 10
 

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ofa_tf.base.correlation import rank_correlation
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.rank_correlation import rank_correlation
 from ofa_tf.search.accuracy_table import AccuracyTable
 
 MIN_ARCHS_FOR_PREDICTOR = 10

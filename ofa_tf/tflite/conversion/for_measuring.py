@@ -3,8 +3,8 @@
 import keras
 
 from ofa_tf.tflite.conversion.conversion import Conversion
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.conversion.representative_images import random_images
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
 from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.input_format import check_input_type
-from ofa_tf.tflite.lowering.lower import choose_lowerings
+from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.lowering.targets import get_target
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning, check_count, check_learning_rate
 from ofa_tf.tflite.quantization.modes import QuantizationMode, get_quantization_mode

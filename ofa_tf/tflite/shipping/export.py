@@ -7,8 +7,8 @@ import numpy as np
 
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.conversion import Conversion
+from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion
 from ofa_tf.tflite.conversion.options import ExportOptions
-from ofa_tf.tflite.conversion.to_tflite import prepare_conversion
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.metadata import add_metadata
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning

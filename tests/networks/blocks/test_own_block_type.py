@@ -36,7 +36,7 @@ from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.costs import estimate_peak_ram_bytes, num_macs, num_params
 from ofa_tf.space.parts import Part
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from tests.support.networks import archs, assert_close, images, randomize
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ofa_tf.tflite.conversion.for_measuring import convert_graph_for_measuring, convert_subnet_for_measuring
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.conversion.representative_images import random_images
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
-from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.lowerings import lower
 from ofa_tf.tflite.quantization.modes import INT8, INT16X8, NOT_QUANTIZED, QuantizationMode
 
 

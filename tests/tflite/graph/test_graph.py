@@ -9,7 +9,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.graph.tensorflow_runner import run_all
-from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.lowerings import lower
 from tests.support.random_subnets import LARGE_KERNELS, random_subnet
 from tests.support.spaces import SMALL
 

@@ -7,15 +7,15 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.conversion.options import ExportOptions
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
 from ofa_tf.tflite.litert.delegation import inspect_delegation
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.metadata import add_metadata
-from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.lowerings import lower
 from ofa_tf.tflite.shipping.sidecar import describe
 from tests.support.networks import assert_close
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
-from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.lowerings import lower
 from tests.support.networks import randomize
 
 layers = keras.layers

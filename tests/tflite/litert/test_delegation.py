@@ -4,7 +4,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.conversion.converter import convert_float_graph
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 from ofa_tf.tflite.litert.delegation import inspect_delegation
 

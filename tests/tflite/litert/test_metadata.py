@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.metadata import add_metadata, read_metadata
 

@@ -9,7 +9,7 @@ from hypothesis import strategies
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
-from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.lowerings import lower
 
 
 @hypothesis.given(

@@ -12,7 +12,7 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
-from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.lowerings import lower
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from tests.support.random_subnets import LARGE_KERNELS, random_subnet
 from tests.support.spaces import BOTTLENECKS, SMALL

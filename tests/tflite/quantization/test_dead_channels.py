@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ofa_tf.tflite.conversion.conversion import Conversion
-from ofa_tf.tflite.conversion.to_tflite import prepare_conversion
+from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
 from ofa_tf.tflite.litert.interpreter import TFLiteModel

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.tflite.conversion.to_tflite import prepare_conversion
+from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion
 from ofa_tf.tflite.graph.graph import Graph, Node
 from ofa_tf.tflite.graph.tensorflow_runner import run_all, run_graph
 from ofa_tf.tflite.quantization.equalization import equalize

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.conversion.conversion import Conversion
-from ofa_tf.tflite.conversion.to_tflite import prepare_conversion, to_tflite
+from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion, to_tflite
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.tensorflow_runner import run_graph
 from ofa_tf.tflite.litert.interpreter import TFLiteModel

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from ofa_tf.tflite.conversion.to_tflite import prepare_conversion
+from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion
 from ofa_tf.tflite.quantization.range_clipping import clip_ranges
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.quantization.modes import get_quantization_mode
 from ofa_tf.tflite.shipping.export_data import ExportData

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.tflite.conversion.converter import convert_float_graph
-from ofa_tf.tflite.conversion.to_tflite import prepare_conversion, to_tflite
+from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion, to_tflite
 from ofa_tf.tflite.graph.graph import Graph, Node
 from ofa_tf.tflite.shipping.layer_errors import layer_errors
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.tflite.conversion.conversion import Conversion
-from ofa_tf.tflite.conversion.to_tflite import prepare_conversion
+from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.layer_errors import LayerError, layer_errors
 from ofa_tf.tflite.shipping.mixed_precision import keep_float

@@ -13,7 +13,7 @@ from ofa_tf.tflite.conversion.representative_images import check_representative_
 from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.keras_reader import read_keras
-from ofa_tf.tflite.lowering.lower import lower
+from ofa_tf.tflite.lowering.lowerings import lower
 from ofa_tf.tflite.lowering.rewrites import fold_batch_norm
 from ofa_tf.tflite.lowering.targets import get_target
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning

@@ -16,7 +16,7 @@ from ofa_tf.tflite.graph.graph import Node
 from ofa_tf.tflite.litert.metadata import read_metadata
 from ofa_tf.tflite.shipping import remedies
 from ofa_tf.tflite.shipping.export_data import ExportData
-from ofa_tf.tflite.shipping.ship import ship
+from ofa_tf.tflite.shipping.ship_subnet import ship
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
 
 RUN = Conversion.run

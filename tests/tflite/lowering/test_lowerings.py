@@ -4,7 +4,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.keras_reader import read_keras
-from ofa_tf.tflite.lowering.lower import choose_lowerings, lower
+from ofa_tf.tflite.lowering.lowerings import choose_lowerings, lower
 from ofa_tf.tflite.lowering.targets import CPU, TARGETS, Target, get_target
 from tests.support.random_subnets import random_subnet
 from tests.support.spaces import SMALL

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from ofa_tf.base.rank_correlation import rank_correlation
+from ofa_tf.base.correlation import rank_correlation
 
 
 def _slow_ranks(values: np.ndarray) -> np.ndarray:

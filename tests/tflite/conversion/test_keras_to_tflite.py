@@ -9,7 +9,7 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.conversion.to_tflite import to_tflite
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.delegation import inspect_delegation
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
