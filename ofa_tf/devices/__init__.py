@@ -1,11 +1,22 @@
 """Running TFLite models somewhere, and saying how long they take.
 
-Read `device` first: what is measured, how, what comes of it, and what every device
-can do. `device_facts` are what a latency was measured on. `opening` leads from the
-id that a user gives to a device of one of the registered kinds (`device_kind`);
-`device_flags` does so for the tools, and `benchmark_results` are the file that they
-write. What the kinds share: `run_statistics` makes a latency of runs,
-`repetition` measures again what is doubtful, `cpu_affinity` chooses cores. Each kind
-has a folder: `host` and `android`. Nothing outside of these two folders asks which
-kind of device it has.
+Read `device.py` first: what is measured, how, what comes of it, and what every device can do. `device_facts.py` are
+what a latency was measured on. `opening.py` leads from the id that a user gives to a device of one of the
+registered kinds (`device_kind.py`); `device_flags.py` does so for the tools, and `benchmark_results.py` are the
+file that they write. What the kinds share: `run_statistics.py` makes a latency of runs, `repetition.py` measures
+again what is doubtful, `cpu_affinity.py` chooses cores. Each kind has a folder: `host` and `android`. Nothing
+outside of these two folders asks which kind of device it has.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["device_flags"],
+    submod_attrs={
+        "benchmark_results": ["KIND", "save_benchmark"],
+        "device": ["BenchmarkModel", "BenchmarkSettings", "Device", "Measurement", "Progress"],
+        "device_facts": ["CONDITION_FACTS", "DECISIVE_FACTS", "DeviceFacts"],
+        "opening": ["list_devices", "open_device"],
+    },
+)

@@ -1,6 +1,18 @@
 """What the subnets of a space cost on a device: latencies of pieces, measured once, make those of every subnet.
 
-Read `pieces` (the different parts of a space, each measured on its own), `piece_models` (as TFLite models),
-`table_builder` with `piece_measurements` (measuring them in batches that are kept), `latency_table` (the result, a
-file) and `latency_model`, which predicts.
+Read `pieces.py` (the different parts of a space, each measured on its own), `piece_models.py` (as TFLite models),
+`table_builder.py` with `piece_measurements.py` (measuring them in batches that are kept), `latency_table.py` (the
+result, a file) and `latency_model.py`, which predicts.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "latency_model": ["LatencyModel", "MIN_ARCHS_FOR_EXPONENT"],
+        "latency_table": ["LatencyTable"],
+        "piece_models": ["make_piece_models"],
+        "table_builder": ["TABLE_SETTINGS", "build_latency_table"],
+    },
+)

@@ -1,6 +1,28 @@
 """The supernet, its subnets, and what is done to their weights.
 
-Read `supernet` (one network for all subnets; `layers/` and `blocks/` are what it is made of), `subnet` (the same
-networks in plain Keras layers) and `extraction` (from one to the other). `calibration` sets the running statistics of
-a subnet, `channel_sorting` puts important channels first, `saving` reads and writes files.
+Read `supernet.py` (one network for all subnets; `layers/` and `blocks/` are what it is made of), `subnet.py` (the
+same networks in plain Keras layers) and `extraction.py` (from one to the other). `calibration.py` sets the running
+statistics of a subnet, `channel_sorting.py` puts important channels first, `saving.py` reads and writes files.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "calibration": ["calibrate_batch_norm"],
+        "channel_sorting": ["sort_channels"],
+        "extraction": ["extract_subnet"],
+        "saving": [
+            "SUPERNET_FILE",
+            "check_archive",
+            "load_subnet",
+            "load_supernet",
+            "read_config",
+            "save_subnet",
+            "save_supernet",
+        ],
+        "subnet": ["add_part", "build_from_parts", "build_subnet"],
+        "supernet": ["Supernet", "build_supernet"],
+    },
+)

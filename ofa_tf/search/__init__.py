@@ -1,9 +1,24 @@
 """From measured subnets to the most accurate one within limits, without training.
 
-Read `accuracy_table` (what was measured), `predictors/` (the accuracy of what was not), `constraint_kinds` and
-`constraints` (what may be limited, and how that is checked), `evolution` (how good archs are found), `final` (why the
-best prediction does not simply win) and `constrained_search`, which puts them together.
+Read `accuracy_table.py` (what was measured), `predictors/` (the accuracy of what was not), `constraint_kinds.py`
+and `constraints.py` (what may be limited, and how that is checked), `evolution.py` (how good archs are found),
+`final.py` (why the best prediction does not simply win) and `constrained_search.py`, which puts them together.
 
 Nothing here knows devices, quantization or networks: latencies come in as a function of genes, accuracies as a
 function of an arch, sizes as bytes per value.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["limit_flags"],
+    submod_attrs={
+        "accuracy_table": ["AccuracyTable", "build_accuracy_table", "sample_archs"],
+        "constrained_search": ["SearchResult", "search_arch"],
+        "constraints": ["Limits", "make_constraints"],
+        "evolution": ["EvolutionSettings"],
+        "final": ["Final"],
+        "limit_flags": ["define_limit_flags", "limits_from_flags"],
+    },
+)

@@ -1,7 +1,22 @@
 """Search spaces and the subnets in them, as plain data. NumPy only.
 
-Read `arch` (one subnet), `blocks/` (what networks are made of), `design` (the numbers that define a space), `genes`
-(archs as vectors of choice indices), `parts` (the parts of a space with their choices) and `search_space`, which
-brings them together. `presets` has the spaces by name; `part_tables` looks numbers up for whole populations, and
-`costs` uses it for MACs, parameters and memory.
+Read `arch.py` (one subnet), `blocks/` (what networks are made of), `design.py` (the numbers that define a space),
+`genes.py` (archs as vectors of choice indices), `parts.py` (the parts of a space with their choices) and
+`search_space.py`, which brings them together. `presets.py` has the spaces by name; `part_tables.py` looks numbers
+up for whole populations, and `costs.py` uses it for MACs, parameters and memory.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["costs"],
+    submod_attrs={
+        "arch": ["Arch"],
+        "costs": ["num_macs", "num_params"],
+        "part_tables": ["PartTables"],
+        "parts": ["Part"],
+        "presets": ["get_search_space", "list_search_spaces", "register_search_space"],
+        "search_space": ["SearchSpace"],
+    },
+)

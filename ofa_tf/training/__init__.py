@@ -1,12 +1,26 @@
 """Progressive shrinking: from a search space and a data set to a trained supernet.
 
-Read `progressive_shrinking.py` first: `train` runs the phases (`phases.py`) that a
-`TrainConfig` (`config.py`, its rules in `rules.py`, its flags in `config_flags.py`)
-describes, after `start_checks.py` has looked at what is there. Then `trainer.py`, the
-loop of one phase, and what it is made of: `subnet_sampling.py` (which subnets a step
-trains), `schedules.py` (steps and learning rates), `train_step.py` with `losses.py` (one
-optimizer step), `evaluation.py` (measured accuracy), `epoch_progress.py` (what the user
-sees), `checkpoint_timer.py` and `checkpoints.py` (when and how it is saved).
-`baseline.py` and `throughput.py` are for comparison: a plain Keras network, and the
-speed of other ways to train.
+Read `progressive_shrinking.py` first: `train` runs the phases (`phases.py`) that a `TrainConfig` (`config.py`, its
+rules in `rules.py`, its flags in `config_flags.py`) describes, after `start_checks.py` has looked at what is there.
+Then `trainer.py`, the loop of one phase, and what it is made of: `subnet_sampling.py` (which subnets a step
+trains), `schedules.py` (steps and learning rates), `train_step.py` with `losses.py` (one optimizer step),
+`evaluation.py` (measured accuracy), `epoch_progress.py` (what the user sees), `checkpoint_timer.py` and
+`checkpoints.py` (when and how it is saved). `baseline.py` and `throughput.py` are for comparison: a plain Keras
+network, and the speed of other ways to train.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["config_flags"],
+    submod_attrs={
+        "baseline": ["train_baseline"],
+        "config": ["PhaseConfig", "TrainConfig"],
+        "config_flags": ["config_from_flags", "define_flags"],
+        "evaluation": ["Evaluator"],
+        "phases": ["PHASES", "next_phase", "select_phases"],
+        "progressive_shrinking": ["train"],
+        "throughput": ["REFERENCES", "Throughput", "measure_throughput"],
+    },
+)

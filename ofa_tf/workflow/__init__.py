@@ -1,6 +1,24 @@
 """The steps after training, one file each, and the run that they belong to.
 
-Read `run` first: a training run with its workdir, and all that is done with it; the tools call it. `accuracy`,
-`latency`, `search` and `export` are the steps; they take plain values and know no workdir. `export_plan` checks what
-an export will write. `quickstart` goes the whole way in one call; `lowering_benchmark` measures what rewrites gain.
+Read `run.py` first: a training run with its workdir, and all that is done with it; the tools call it.
+`accuracy.py`, `latency.py`, `search.py` and `export.py` are the steps; they take plain values and know no workdir.
+`export_plan.py` checks what an export will write. `quickstart.py` goes the whole way in one call;
+`lowering_benchmark.py` measures what rewrites gain.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "arch_names": ["parse_archs"],
+        "export": ["export_model"],
+        "export_plan": ["check_model_output", "find_other_precision", "plan_exports"],
+        "latency": ["held_out_report"],
+        "latency_settings": ["LatencyTableSettings"],
+        "lowering_benchmark": ["format_measurements", "measure_lowerings"],
+        "quickstart": ["QuickstartSettings", "run_quickstart"],
+        "run": ["Run", "open_run"],
+        "search": ["SearchSettings"],
+    },
+)

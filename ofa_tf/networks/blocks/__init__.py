@@ -1,5 +1,16 @@
 """The layers of the part types, one file each: elastic layer, plain Keras twin, weights, sorting, published names.
 
-Read `part_layer` (what each of them does, and the registry), then `mbconv`. `builtin` registers those of the package.
-What a part type is, as data, stands in the file of the same name in `ofa_tf/space/blocks/`.
+Read `part_layer.py` (what each of them does, and the registry), then `mbconv.py`. `builtin.py` registers those of
+the package. What a part type is, as data, stands in the file of the same name in `ofa_tf/space/blocks/`.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["builtin"],
+    submod_attrs={
+        "head": ["ElasticHead"],
+        "part_layer": ["NetworkSettings", "PartLayer", "get_part_layer"],
+    },
+)

@@ -1,8 +1,27 @@
 """TFLite files: reading and changing them, running them with LiteRT, and asking who runs which operator.
 
-Read `interpreter.py` first: `TFLiteModel` is a model file as a function on images.
-`metadata.py` reads and writes the facts inside a file, on top of `flatbuffer.py`.
-`delegation.py` says what the delegate takes and what memory the activations need, and
-`node_tensors.py` which tensor of a model belongs to which node of its graph. LiteRT is
-loaded when a function needs it, not before.
+Read `interpreter.py` first: `TFLiteModel` is a model file as a function on images. `metadata.py` reads and writes
+the facts inside a file, on top of `flatbuffer.py`. `delegation.py` says what the delegate takes and what memory the
+activations need, and `node_tensors.py` which tensor of a model belongs to which node of its graph. LiteRT is loaded
+when a function needs it, not before.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "delegation": ["Delegation", "inspect_delegation"],
+        "flatbuffer": ["pack_model", "unpack_model"],
+        "interpreter": [
+            "TFLiteModel",
+            "create_interpreter",
+            "create_undelegated_interpreter",
+            "dequantize",
+            "describe_model",
+            "quantize",
+        ],
+        "metadata": ["add_metadata", "find_metadata", "read_tflite"],
+        "node_tensors": ["tensors_of_nodes"],
+    },
+)
