@@ -72,13 +72,15 @@ class _SharedRedirection:
             has_failed: Whether what was written since then is to be shown.
         """
         with self._lock:
-            _flush()
+            self._num_blocks -= 1
             if has_failed:
                 earlier = start if self._show_from is None else self._show_from
                 self._show_from = min(start, earlier)
-            self._num_blocks -= 1
-            if self._num_blocks == 0:
-                self._restore()
+            try:
+                _flush()
+            finally:
+                if self._num_blocks == 0:
+                    self._restore()
 
     def _redirect(self) -> None:
         _flush()
