@@ -14,7 +14,7 @@ def configure_tensorflow(intra_op_threads: int = 0) -> None:
     oneDNN's kernels are turned on, which TensorFlow does by itself only on some
     processors. Its graph optimizer is turned off: on the graph of a supernet,
     which has a branch for every choice, it takes as long as tracing and speeds
-    nothing up. Both are measured in BUILD_NOTES.md.
+    nothing up (docs/decisions/006 and 009 have the measurements).
 
     Args:
         intra_op_threads: Threads that share one operation; 0 for as many as there

@@ -1,7 +1,7 @@
 """Rewrites of an inference graph, each exact, into operators that LiteRT's kernels run well.
 
 Which of them pay is up to the target, see `targets.py`. What each gains is measured
-by `tools/bench_export.py`; the figures are in BUILD_NOTES.md.
+by `tools/bench_export.py`; figures are in docs/decisions/017-rewrites.md.
 """
 
 import dataclasses
