@@ -14,15 +14,23 @@ _ADVICE = "Name a Python file, or a module that Python finds (PYTHONPATH)."
 def load_plugins(plugins: Iterable[str]) -> None:
     """Import modules that register something when they are imported.
 
-    Each is imported once in a process, however often it is named.
+    Each is imported once in a process, however often it is named, and not again if
+    the program imported it by itself.
 
     Args:
         plugins: Paths of Python files (ending in `.py`), or names of modules.
 
     Raises:
-        InputError: If there is no such file or module.
+        InputError: If there is no such file or module, or a single string came in
+            place of several.
     """
+    if isinstance(plugins, str):
+        raise InputError(
+            f"Expected `plugins` to be a list of files or modules. Received: {plugins!r}. Put it into a list."
+        )
     for plugin in plugins:
+        if not isinstance(plugin, str) or not plugin:
+            raise InputError(f"Expected each plugin to be a file or module. Received: {plugin!r}. {_ADVICE}")
         if plugin.endswith(".py"):
             _load_file(Path(plugin))
         else:
@@ -39,9 +47,9 @@ def absolute_plugin(plugin: str) -> str:
 def _load_file(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"Expected a plugin at {path}. Received: no such file. {_ADVICE}")
-    name = f"ofa_tf_plugin:{path.resolve()}"
-    if name in sys.modules:
+    if _is_imported(path):
         return
+    name = f"ofa_tf_plugin:{path.resolve()}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise InputError(f"Expected {path} to be a Python file. Received: one that Python does not load. {_ADVICE}")
@@ -52,6 +60,17 @@ def _load_file(path: Path) -> None:
     except BaseException:
         del sys.modules[name]
         raise
+
+
+def _is_imported(path: Path) -> bool:
+    """Whether a file was run in this process: as a plugin, by an import, or as the program itself."""
+    path = path.resolve()
+    for module in list(sys.modules.values()):
+        # Not getattr, which makes modules that load on first use load.
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if file is not None and file.endswith(path.name) and Path(file).resolve() == path:
+            return True
+    return False
 
 
 def _load_module(name: str) -> None:

@@ -27,7 +27,9 @@ class Registry(Generic[_Entry]):
     def register(self, name: str, entry: _Entry) -> _Entry:
         """Make a thing known by a name.
 
-        Registering an equal thing again changes nothing, as when a module is imported twice.
+        Registering an equal thing again changes nothing. A class or function that is
+        defined again in its place, as when a cell of a notebook is run again, takes
+        the place of the one before.
 
         Returns:
             The thing.
@@ -35,7 +37,8 @@ class Registry(Generic[_Entry]):
         Raises:
             InputError: If another thing has the name already.
         """
-        if self._entries.get(name, entry) != entry:
+        known = self._entries.get(name, entry)
+        if known != entry and not _is_redefinition(known, entry):
             raise InputError(
                 f"Expected the name of a {self._kind} to be new. Received: {name!r}, which is taken. Choose another."
             )
@@ -61,3 +64,12 @@ class Registry(Generic[_Entry]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
+
+
+def _is_redefinition(known: object, entry: object) -> bool:
+    """Whether both are classes or functions of the same name in the same module."""
+    for attribute in ("__module__", "__qualname__"):
+        place = getattr(known, attribute, None)
+        if place is None or place != getattr(entry, attribute, None):
+            return False
+    return True

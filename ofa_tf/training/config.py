@@ -138,10 +138,10 @@ class TrainConfig:
     plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        load_plugins(self.plugins)
         # Tools that open the run later may be started in another folder.
         plugins = tuple(absolute_plugin(plugin) for plugin in self.plugins)
         object.__setattr__(self, "plugins", plugins)
-        load_plugins(plugins)
         get_search_space(self.space)
         if not self.workdir:
             raise InputError("Expected `workdir` to be a folder. Received: nothing. Pass --workdir=DIR.")
@@ -160,7 +160,8 @@ class TrainConfig:
         """Read what `save` wrote; `workdir` may have moved since.
 
         Raises:
-            InputError: If there is no such file or it is not a configuration.
+            InputError: If there is no such file, it is not a configuration or a plugin
+            of the run is gone.
         """
         document = files.read_json(Path(workdir) / CONFIG_FILE, "train_config", _how_to_make(workdir))
         document = {**_VALUES_OF_EARLIER_RUNS, **document}
@@ -173,6 +174,7 @@ class TrainConfig:
             )
         fields = {name: document[name] for name in names}
         fields["workdir"] = str(workdir)
+        _load_plugins_of(workdir, fields["plugins"])
         try:
             fields["phases"] = {name: PhaseConfig(**values) for name, values in fields["phases"].items()}
             return cls(**fields)
@@ -181,6 +183,15 @@ class TrainConfig:
                 f"Expected {workdir}/{CONFIG_FILE} to be as it was written. Received: {error}. Undo the change, or "
                 "train in another --workdir."
             ) from error
+
+
+def _load_plugins_of(workdir: str | Path, plugins: list[str]) -> None:
+    try:
+        load_plugins(plugins)
+    except InputError as error:
+        raise InputError(
+            f"{error} It is one of the `plugins` in {workdir}/{CONFIG_FILE}: put it back, or correct its path there."
+        ) from error
 
 
 def _how_to_make(workdir: str | Path) -> str:

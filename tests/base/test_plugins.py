@@ -1,3 +1,4 @@
+import importlib
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,22 @@ def test_a_module_is_imported_by_name(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.syspath_prepend(tmp_path)
     load_plugins(["my_module_of_plugins"])
     assert (tmp_path / "log").exists()
+
+
+def test_a_file_that_the_program_imported_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log"
+    (tmp_path / "my_imported_plugin.py").write_text(f"open({str(log)!r}, 'a').write('x')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("my_imported_plugin")
+    load_plugins([str(tmp_path / "my_imported_plugin.py")])
+    assert log.read_text() == "x"
+
+
+def test_a_single_string_is_refused() -> None:
+    with pytest.raises(InputError, match=r"to be a list of files or modules\. Received: 'mine\.py'"):
+        load_plugins("mine.py")
+    with pytest.raises(InputError, match=r"to be a file or module\. Received: ''"):
+        load_plugins([""])
 
 
 def test_what_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,3 +30,19 @@ def test_a_name_is_not_given_twice() -> None:
     with pytest.raises(InputError, match=r"Expected the name of a number to be new\. Received: 'one'"):
         registry.register("one", 2)
     assert registry["one"] == 1
+
+
+def test_what_is_defined_again_takes_the_place_of_the_one_before() -> None:
+    def define() -> type:
+        class Mine:
+            pass
+
+        return Mine
+
+    registry: Registry[type] = Registry("class")
+    registry.register("mine", define())
+    again = define()
+    registry.register("mine", again)
+    assert registry["mine"] is again
+    with pytest.raises(InputError, match="which is taken"):
+        registry.register("mine", dict)

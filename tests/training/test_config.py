@@ -59,6 +59,15 @@ def test_a_value_out_of_range_is_refused(name: str, value: object, message: str)
         TrainConfig(**{"workdir": "w", "phases": _FULL, name: value})
 
 
+def test_a_plugin_that_is_gone_is_named_with_the_file_that_asks_for_it(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("")
+    TrainConfig(workdir=str(tmp_path / "run"), phases=_FULL, plugins=(str(plugin),)).save()
+    plugin.unlink()
+    with pytest.raises(InputError, match=r"mine\.py\. Received: no such file.*`plugins` in .*run/train_config\.json"):
+        TrainConfig.load(tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
