@@ -1,12 +1,14 @@
 import dataclasses
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from ofa_tf.training.checkpoints import latest_checkpoint, read_state, restore_c
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASES, select_phases
 from ofa_tf.training.progressive_shrinking import TrainResult, train
+from ofa_tf.training.train_step import TrainStep
 from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
 
@@ -162,6 +165,45 @@ def test_a_learning_rate_that_diverges_is_reported(config: TrainConfig) -> None:
         InputError, match=r"Received: loss=\S+ in step \d+ of phase full. Lower --full_learning_rate=1e\+20"
     ):
         train(dataclasses.replace(config, phases={**config.phases, "full": settings}), select_phases("full"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("num_steps", [2, 4])
+def test_a_phase_that_is_stopped_within_or_after_an_epoch_goes_on_to_the_same_weights(
+    finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_steps: int
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.workdir, copy)
+    for phase in PHASES[1:]:
+        shutil.rmtree(copy / "checkpoints" / phase.name)
+    config = dataclasses.replace(finished, workdir=str(copy))
+    take_step = TrainStep.__call__
+    taken = []
+
+    def stop_after_some(*args: Any, **kwargs: Any) -> tuple[float, float]:
+        result = take_step(*args, **kwargs)
+        taken.append(result)
+        if len(taken) == num_steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
+
+    monkeypatch.setattr(TrainStep, "__call__", stop_after_some)
+    with pytest.raises(KeyboardInterrupt, match=f"Phase kernel is saved after {num_steps} steps"):
+        train(config, select_phases("kernel"))
+    train(config, select_phases("kernel"), resume=True)
+
+    states, weights = [], []
+    for workdir in (finished.workdir, copy):
+        checkpoint = latest_checkpoint(workdir, PHASES[1])
+        assert checkpoint is not None
+        states.append(read_state(checkpoint))
+        weights.append(load_supernet(checkpoint).get_weights())
+    assert states[0].num_steps == states[1].num_steps == len(taken)
+    for expected, found in zip(*weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    # Losses may differ: the means of an interrupted epoch are over its rest only.
+    for name in ("epoch", "smallest_top1", "largest_top1"):
+        assert [entry[name] for entry in states[1].history] == [entry[name] for entry in states[0].history]
 
 
 _RUN = textwrap.dedent(
