@@ -15,9 +15,9 @@ import tensorflow as tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.augmentations import draw_choices, get_augmentation
 from ofa_tf.data.checked_batches import CheckedBatches, error_finder
-from ofa_tf.data.examples import MAX_SHUFFLE_SEED, plain_examples, shuffled_examples
+from ofa_tf.data.examples import MAX_SHUFFLE_SEED, Examples, plain_examples, shuffled_examples
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.traced_preprocessing import evaluation_functions, training_functions
+from ofa_tf.data.traced_preprocessing import EvaluationFunctions, evaluation_functions, training_functions
 
 # Independent streams of random numbers of one (seed, epoch).
 _ORDER = 0
@@ -145,13 +145,8 @@ def eval_batches(
 
     examples = plain_examples(source, split, np.arange(num_examples), records)
     functions = evaluation_functions(crop_fraction)
-    dataset = (
-        tf.data.Dataset.zip(examples.pairs, _endlessly(image_size))
-        .map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(batch_size)
-        .map(functions.finish)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    cuts = _cut(examples, functions, image_size, batch_size)
+    dataset = cuts.map(functions.finish).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, batch_size)
     return CheckedBatches(dataset, math.ceil(num_examples / batch_size), find_error)
 
@@ -204,20 +199,17 @@ def calibration_batches(
 
     examples = plain_examples(source, "train", indices, records)
     functions = evaluation_functions(crop_fraction)
-    dataset = (
-        tf.data.Dataset.zip(examples.pairs, _endlessly(image_size))
-        .map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(even_size)
-        .map(functions.finish_images)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    cuts = _cut(examples, functions, image_size, even_size)
+    dataset = cuts.map(functions.finish_images).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, even_size)
     return CheckedBatches(dataset, num_batches, find_error)
 
 
-def _endlessly(image_size: int) -> tf.data.Dataset:
-    """The same image size for every example."""
-    return tf.data.Dataset.from_tensors(np.int32(image_size)).repeat()
+def _cut(examples: Examples, functions: EvaluationFunctions, image_size: int, batch_size: int) -> tf.data.Dataset:
+    """Images cut out at one size, with their labels, in batches."""
+    sizes = tf.data.Dataset.from_tensors(np.int32(image_size)).repeat()
+    pairs = tf.data.Dataset.zip(examples.pairs, sizes)
+    return pairs.map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
 
 
 def _check_positive(name: str, value: int) -> None:
