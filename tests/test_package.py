@@ -1,7 +1,8 @@
 """The faces of the package and of its folders: what an `__init__.py` says and exports."""
 
 import ast
-import importlib
+import importlib.util
+import re
 import subprocess
 import sys
 import types
@@ -92,3 +93,25 @@ def test_the_space_needs_numpy_only() -> None:
         "sys.exit(bool({'tensorflow', 'keras', 'scipy', 'sklearn', 'absl'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == 0
+
+
+def _dotted_names() -> set[str]:
+    """Names such as `ofa_tf.base.files` in code, texts and documents, files such as `ofa_tf.egg-info` left out."""
+    paths = [*PACKAGE.rglob("*.py"), *(ROOT / "tools").glob("*.py"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    names = set()
+    for path in paths:
+        names |= set(re.findall(r"(?<![\w/.])ofa_tf(?:\.\w+)+(?![-\w])", path.read_text(encoding="utf-8")))
+    return names
+
+
+def _is_there(dotted: str) -> bool:
+    module, _, name = dotted.rpartition(".")
+    if importlib.util.find_spec(module) is None:
+        return False
+    return hasattr(importlib.import_module(module), name) or importlib.util.find_spec(dotted) is not None
+
+
+def test_every_dotted_name_in_code_and_documents_is_there() -> None:
+    names = _dotted_names()
+    assert len(names) > 50
+    assert [name for name in sorted(names) if not _is_there(name)] == []

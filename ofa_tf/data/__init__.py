@@ -14,7 +14,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "augmentations": ["AUGMENTATIONS", "get_augmentation"],
+        "augmentations": ["AUGMENTATIONS", "Augmentation", "get_augmentation"],
         "batches": ["calibration_batches", "eval_batches", "steps_per_epoch", "train_batches"],
         "checked_batches": ["CheckedBatches"],
         "image_source": ["ImageSource"],

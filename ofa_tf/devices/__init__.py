@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "benchmark_results": ["KIND", "save_benchmark"],
         "device": ["BenchmarkModel", "BenchmarkSettings", "Device", "Measurement", "Progress"],
         "device_facts": ["CONDITION_FACTS", "DECISIVE_FACTS", "DeviceFacts"],
-        "opening": ["list_devices", "open_device"],
+        "device_kind": ["DeviceKind"],
+        "opening": ["DEVICE_KINDS", "list_devices", "open_device"],
     },
 )

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "accuracy_table": ["AccuracyTable", "build_accuracy_table", "sample_archs"],
         "constrained_search": ["SearchResult", "search_arch"],
+        "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],
         "constraints": ["Limits", "make_constraints"],
         "evolution": ["EvolutionSettings"],
         "final": ["Final"],

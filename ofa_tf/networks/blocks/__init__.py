@@ -11,6 +11,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["builtin"],
     submod_attrs={
         "head": ["ElasticHead"],
-        "part_layer": ["NetworkSettings", "PartLayer", "get_part_layer"],
+        "part_layer": [
+            "NetworkSettings",
+            "PartLayer",
+            "add_plain_norm",
+            "add_plain_pair",
+            "block_arguments",
+            "get_part_layer",
+            "kept_middle_channels",
+            "register_part_layer",
+        ],
     },
 )
