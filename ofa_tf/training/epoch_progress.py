@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Mapping
-from types import TracebackType
 
 from ofa_tf.base.progress import paused, progress_bar
 from ofa_tf.training.schedules import EpochSteps
@@ -65,12 +64,7 @@ class EpochDisplay:
     def __enter__(self) -> "EpochDisplay":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.close()
 
     def step(self) -> contextlib.AbstractContextManager[None]:

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tests.support.adb_shell import Shell
@@ -121,12 +120,7 @@ class AdbDaemon(Phone):
             raise RuntimeError("Expected the daemon to start within 10 s. Received: nothing; see its thread's error.")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join()
         if self._errors and error is None:

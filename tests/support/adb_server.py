@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 from pathlib import Path
-from types import TracebackType
 
 
 class AdbServer:
@@ -55,12 +54,7 @@ class AdbServer:
         self.run("start-server")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.run("kill-server")
 
 

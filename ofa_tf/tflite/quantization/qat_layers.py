@@ -67,13 +67,7 @@ class _KernelQuantizer(_quantizers.LastValueQuantizer):  # type: ignore[name-def
     def __init__(self) -> None:
         super().__init__(num_bits=8, per_axis=True, symmetric=True, narrow_range=True)
 
-    def __call__(
-        self,
-        inputs: tf.Tensor,
-        training: bool,
-        weights: Any,
-        **kwargs: Any,
-    ) -> tf.Tensor:
+    def __call__(self, inputs: tf.Tensor, training: bool, weights: Any, **kwargs: Any) -> tf.Tensor:
         del training
         return super().__call__(inputs, True, weights, **kwargs)
 
@@ -86,13 +80,7 @@ class _DepthwiseKernelQuantizer(_KernelQuantizer):
         channels_last = tf.TensorShape((height, width, multiplier, channels))
         return super().build(channels_last, name, layer)
 
-    def __call__(
-        self,
-        inputs: tf.Tensor,
-        training: bool,
-        weights: Any,
-        **kwargs: Any,
-    ) -> tf.Tensor:
+    def __call__(self, inputs: tf.Tensor, training: bool, weights: Any, **kwargs: Any) -> tf.Tensor:
         channels_last = tf.transpose(inputs, (0, 1, 3, 2))
         rounded = super().__call__(channels_last, training, weights, **kwargs)
         return tf.transpose(rounded, (0, 1, 3, 2))
