@@ -58,11 +58,16 @@ class _SharedRedirection:
             The position in the sink where the block's output begins.
         """
         with self._lock:
-            if self._num_blocks == 0:
-                self._redirect()
+            try:
+                if self._num_blocks == 0:
+                    self._redirect()
+                _flush()
+                start = self._num_bytes_withheld()
+            except BaseException:
+                self._restore_after_last()
+                raise
             self._num_blocks += 1
-            _flush()
-            return self._num_bytes_withheld()
+            return start
 
     def leave(self, start: int, has_failed: bool) -> None:
         """End a block.
@@ -79,8 +84,7 @@ class _SharedRedirection:
             try:
                 _flush()
             finally:
-                if self._num_blocks == 0:
-                    self._restore()
+                self._restore_after_last()
 
     def _redirect(self) -> None:
         _flush()
@@ -91,9 +95,18 @@ class _SharedRedirection:
         self._sink = tempfile.TemporaryFile()  # noqa: SIM115 -- it outlives this block; `_restore` closes it
         os.dup2(self._sink.fileno(), _STDERR)
 
+    def _restore_after_last(self) -> None:
+        """Give stderr back, unless another block is still at work."""
+        if self._num_blocks == 0:
+            self._restore()
+
     def _restore(self) -> None:
-        saved, sink, show_from = self._saved, self._sink, self._show_from
-        self._saved, self._sink, self._show_from = None, None, None
+        saved = self._saved
+        sink = self._sink
+        show_from = self._show_from
+        self._saved = None
+        self._sink = None
+        self._show_from = None
         if saved is None or sink is None:
             return
         os.dup2(saved, _STDERR)
@@ -111,7 +124,8 @@ class _SharedRedirection:
 
 def _flush() -> None:
     """Send what Python still buffers to where stderr leads now."""
-    sys.stderr.flush()
+    if sys.stderr is not None:  # It is where a program was started without one.
+        sys.stderr.flush()
 
 
 def _write_all(content: bytes) -> None:

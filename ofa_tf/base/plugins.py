@@ -32,7 +32,7 @@ def load_plugins(plugins: Iterable[str]) -> None:
         if not isinstance(plugin, str) or not plugin:
             raise InputError(f"Expected each plugin to be a file or module. Received: {plugin!r}. {_ADVICE}")
         if plugin.endswith(".py"):
-            _load_file(Path(plugin))
+            _load_file(Path(plugin).expanduser())
         else:
             _load_module(plugin)
 
@@ -40,7 +40,7 @@ def load_plugins(plugins: Iterable[str]) -> None:
 def absolute_plugin(plugin: str) -> str:
     """A plugin as it is found from any folder: the path of a file in full, the name of a module as it is."""
     if plugin.endswith(".py"):
-        return str(Path(plugin).absolute())
+        return str(Path(plugin).expanduser().absolute())
     return plugin
 
 

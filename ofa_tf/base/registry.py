@@ -68,8 +68,14 @@ class Registry(Generic[_Entry]):
 
 def _is_redefinition(known: object, entry: object) -> bool:
     """Whether both are classes or functions of the same name in the same module."""
-    for attribute in ("__module__", "__qualname__"):
-        place = getattr(known, attribute, None)
-        if place is None or place != getattr(entry, attribute, None):
-            return False
-    return True
+    place = _place_of_definition(known)
+    return place is not None and place == _place_of_definition(entry)
+
+
+def _place_of_definition(entry: object) -> tuple[str, str] | None:
+    """Module and name of a class or function; `None` for all else, and for what is made within a function."""
+    module = getattr(entry, "__module__", None)
+    name = getattr(entry, "__qualname__", None)
+    if module is None or name is None or "<" in name:  # "<lambda>", "function.<locals>.name"
+        return None
+    return module, name

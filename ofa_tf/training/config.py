@@ -6,6 +6,7 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import absolute_plugin, load_plugins
+from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.phases import PHASE_NAMES
 from ofa_tf.training.rules import (
@@ -23,6 +24,7 @@ CONFIG_FILE = "train_config.json"
 
 # Settings that came later, with what runs did before.
 _VALUES_OF_EARLIER_RUNS = {"include_smallest": False, "plugins": []}
+_PHASE_VALUES_OF_EARLIER_RUNS: dict[str, float] = {}  # the same of each phase; there are none yet
 
 
 _PHASE_RULES = {
@@ -143,6 +145,7 @@ class TrainConfig:
         plugins = tuple(absolute_plugin(plugin) for plugin in self.plugins)
         object.__setattr__(self, "plugins", plugins)
         get_search_space(self.space)
+        get_augmentation(self.augmentation)
         if not self.workdir:
             raise InputError("Expected `workdir` to be a folder. Received: nothing. Pass --workdir=DIR.")
         unknown = sorted(set(self.phases) - set(PHASE_NAMES))
@@ -176,7 +179,10 @@ class TrainConfig:
         fields["workdir"] = str(workdir)
         _load_plugins_of(workdir, fields["plugins"])
         try:
-            fields["phases"] = {name: PhaseConfig(**values) for name, values in fields["phases"].items()}
+            phases = {}
+            for name, values in fields["phases"].items():
+                phases[name] = PhaseConfig(**{**_PHASE_VALUES_OF_EARLIER_RUNS, **values})
+            fields["phases"] = phases
             return cls(**fields)
         except (AttributeError, TypeError) as error:
             raise InputError(

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.training.checkpoints import latest_checkpoint, read_state
-from ofa_tf.training.config import CONFIG_FILE, TrainConfig
+from ofa_tf.training.config import CONFIG_FILE, PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASES, Phase, previous_phase
 
 # Where a run reads and writes, which does not change what it computes, and the phases, which are compared one by one.
 _FREE_SETTINGS = ("workdir", "data_dir", "download", "phases", "plugins")
 # The learning rate of a phase may change: it is what a user mends after a run that diverged.
-_FIXED_PHASE_SETTINGS = ("epochs", "num_subnets")
+_FREE_PHASE_SETTINGS = ("learning_rate", "warmup_epochs")
 
 
 def check_start(config: TrainConfig, phases: Sequence[Phase], resume: bool) -> None:
@@ -114,11 +114,11 @@ def _changed_phase_settings(
     if phase.name not in old.phases or phase.name not in new.phases:
         return []
     changes = []
-    for name in _FIXED_PHASE_SETTINGS:
-        before = getattr(old.phases[phase.name], name)
-        now = getattr(new.phases[phase.name], name)
-        if now != before:
-            changes.append(f"--{phase.name}_{name}={now} (was {before})")
+    for field in dataclasses.fields(PhaseConfig):
+        before = getattr(old.phases[phase.name], field.name)
+        now = getattr(new.phases[phase.name], field.name)
+        if field.name not in _FREE_PHASE_SETTINGS and now != before:
+            changes.append(f"--{phase.name}_{field.name}={now} (was {before})")
     return changes
 
 

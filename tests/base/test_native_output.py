@@ -1,12 +1,17 @@
 """What native code writes to stderr is withheld, and stderr is itself again afterwards, whoever overlaps."""
 
 import os
+import shlex
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
+from ofa_tf.base import native_output
 from ofa_tf.base.native_output import withheld_stderr
+from tests.support.repository import ROOT
 
 _PATIENCE_S = 30.0
 
@@ -150,10 +155,24 @@ def test_a_failure_is_forgotten_with_its_blocks(capfd: pytest.CaptureFixture[str
     assert capfd.readouterr().err == ""
 
 
-def test_a_program_without_stderr_has_nothing_to_withhold(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(descriptor: int) -> int:
-        raise OSError(9, "Bad file descriptor")
+def test_a_block_that_cannot_begin_leaves_stderr_to_the_others(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "dup", fail)
     with withheld_stderr():
-        pass
+        with monkeypatch.context() as patches:
+            patches.setattr(native_output, "_flush", fail)
+            with pytest.raises(OSError, match="No space left"), withheld_stderr():
+                pass
+        _write("withheld ")
+    _write("after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_a_program_without_stderr_has_nothing_to_withhold() -> None:
+    program = "from ofa_tf.base.native_output import withheld_stderr\nwith withheld_stderr():\n    print('ran')"
+    command = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(program)} 2>&-"
+    finished = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (finished.returncode, finished.stdout) == (0, "ran\n")

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from ofa_tf.base.errors import InputError
@@ -33,16 +35,17 @@ def test_a_name_is_not_given_twice() -> None:
 
 
 def test_what_is_defined_again_takes_the_place_of_the_one_before() -> None:
-    def define() -> type:
-        class Mine:
-            pass
-
-        return Mine
-
     registry: Registry[type] = Registry("class")
-    registry.register("mine", define())
-    again = define()
+    registry.register("mine", type("Mine", (), {}))
+    again = type("Mine", (), {})
     registry.register("mine", again)
     assert registry["mine"] is again
     with pytest.raises(InputError, match="which is taken"):
         registry.register("mine", dict)
+
+
+def test_functions_without_a_name_of_their_own_are_different_ones() -> None:
+    registry: Registry[Callable[[], int]] = Registry("function")
+    registry.register("mine", lambda: 1)
+    with pytest.raises(InputError, match="which is taken"):
+        registry.register("mine", lambda: 2)

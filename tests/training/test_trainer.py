@@ -12,14 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.image_source import ImageSource
 from ofa_tf.networks.saving import load_supernet
-from ofa_tf.networks.supernet import build_supernet
+from ofa_tf.networks.supernet import Supernet, build_supernet
+from ofa_tf.training import trainer
 from ofa_tf.training.checkpoints import latest_checkpoint, read_state, restore_checkpoint
 from ofa_tf.training.config import PhaseConfig, TrainConfig
-from ofa_tf.training.phases import PHASES, select_phases
+from ofa_tf.training.phases import PHASES, previous_phase, select_phases
 from ofa_tf.training.progressive_shrinking import TrainResult, train
+from ofa_tf.training.schedules import warmup_cosine
 from ofa_tf.training.train_step import TrainStep
 from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
@@ -120,6 +124,61 @@ def test_weights_of_another_network_leave_a_supernet_as_it_was(finished: TrainCo
         restore_checkpoint(checkpoint, other)
     for old, new in zip(before, other.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_a_phase_begins_sorted_with_the_full_network_as_teacher_and_without_momentum(
+    finished: TrainConfig, source: ImageSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sorted_stages: list[int] = []
+    monkeypatch.setattr(trainer, "sort_channels", lambda supernet, stage: sorted_stages.append(stage))
+    training = trainer.Trainer(finished, source)
+    optimizer = training.train_step.optimizer
+    stages_by_phase = {}
+    for phase in PHASES:
+        for variable in optimizer.variables:
+            variable.assign(tf.ones(variable.shape, variable.dtype))
+        sorted_stages.clear()
+        training._begin(phase, resume=False)
+        stages_by_phase[phase.name] = list(sorted_stages)
+        assert all(np.all(np.asarray(variable) == 0) for variable in optimizer.variables)
+        previous = previous_phase(phase)
+        if previous is not None:
+            checkpoint = latest_checkpoint(finished.workdir, previous)
+            assert checkpoint is not None
+            _assert_equal_weights(training.supernet, load_supernet(checkpoint))
+    assert stages_by_phase == {"full": [], "kernel": [], "depth_1": [], "depth_2": [], "width_1": [0], "width_2": [1]}
+    full = latest_checkpoint(finished.workdir, PHASES[0])
+    assert full is not None
+    _assert_equal_weights(training.train_step.teacher, load_supernet(full))
+
+
+def _assert_equal_weights(network: Supernet, expected: Supernet) -> None:
+    for found, wanted in zip(network.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_every_step_has_the_learning_rate_of_the_schedule_and_a_seed_of_its_own(
+    config: TrainConfig, source: ImageSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def record(step: TrainStep, *batch: Any, learning_rate: float, dropout_seed: tuple, use_teacher: bool) -> tuple:
+        given.append((learning_rate, dropout_seed, use_teacher))
+        return 1.0, 0.5
+
+    monkeypatch.setattr(TrainStep, "__call__", record)
+    monkeypatch.setattr(trainer.Trainer, "_validate", lambda *_: {})
+    settings = PhaseConfig(epochs=2, learning_rate=0.4, warmup_epochs=1)
+    config = dataclasses.replace(config, phases={"full": settings})
+    training = trainer.Trainer(config, source)
+    training.run_phase(PHASES[0], resume=False)
+
+    num_steps = 2 * (source.num_examples("train") // config.batch_size)
+    expected = []
+    for step in range(num_steps):
+        rate = warmup_cosine(step, 0.4, num_steps, num_steps // 2)
+        expected.append((rate, (config.seed, step), False))
+    assert given == expected
 
 
 @pytest.mark.long

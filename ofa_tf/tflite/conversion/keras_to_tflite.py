@@ -1,4 +1,4 @@
-"""Keras subnet to TFLite: conversion and quantization. `shipping/ship.py` measures and writes the result."""
+"""Keras subnet to TFLite: conversion and quantization. `shipping/ship_subnet.py` measures and writes the result."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

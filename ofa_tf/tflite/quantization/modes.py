@@ -13,6 +13,9 @@ from ofa_tf.base.registry import Registry
 _BITS_A_BYTE = 8
 _FLOAT32_BITS = 32
 
+# Bits of weights and activations that there is a way to make, see `conversion/conversion.py`.
+_BITS = ((32, None), (16, None), (8, None), (8, 8), (8, 16))
+
 _ADVICE_FOR_LOSSY = (
     "Try --quantization=qat, more or better representative images, --quantization=float16, "
     "or allow more with --max_accuracy_drop."
@@ -38,6 +41,10 @@ class QuantizationMode:
         may_be_mended: Whether remedies are tried where it loses too much accuracy,
             see `shipping/remedies.py`.
         advice: What a user can do about a model that does not pass the gate.
+
+    Raises:
+        InputError: If no model can be made of that number of bits, or fine-tuning or
+            remedies, which are for int8, are asked for with another.
     """
 
     name: str
@@ -48,6 +55,20 @@ class QuantizationMode:
     largest_difference: float = 0.5
     may_be_mended: bool = False
     advice: str = _ADVICE_FOR_LOSSY
+
+    def __post_init__(self) -> None:
+        bits = (self.weight_bits, self.activation_bits)
+        if bits not in _BITS:
+            raise InputError(
+                f"Expected bits of weights and activations to be among {_BITS}. Received: {bits}. "
+                "Others need a way to make them in ofa_tf/tflite/conversion/conversion.py."
+            )
+        is_for_int8 = self.needs_fine_tuning or self.may_be_mended
+        if is_for_int8 and self.activation_bits != _BITS_A_BYTE:
+            raise InputError(
+                "Expected `needs_fine_tuning` and `may_be_mended` with activation_bits=8 only. "
+                f"Received: activation_bits={self.activation_bits}. Leave them false."
+            )
 
     @property
     def has_integer_activations(self) -> bool:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from ofa_tf.tflite.quantization.modes import (
     NOT_QUANTIZED,
     QAT,
     QUANTIZATION_MODES,
+    QuantizationMode,
     get_quantization_mode,
     modes_with_setting,
 )
@@ -58,6 +60,20 @@ def test_one_mode_is_exact_one_is_mended_and_one_is_trained() -> None:
     assert [mode for mode in modes if mode.is_exact] == [NOT_QUANTIZED]
     assert [mode for mode in modes if mode.may_be_mended] == [INT8]
     assert [mode for mode in modes if mode.needs_fine_tuning] == [QAT]
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ({"weight_bits": 4}, r"Received: \(4, None\)"),
+        ({"weight_bits": 16, "activation_bits": 16}, r"Received: \(16, 16\)"),
+        ({"weight_bits": 8, "activation_bits": 16, "needs_fine_tuning": True}, "Received: activation_bits=16"),
+        ({"weight_bits": 8, "may_be_mended": True}, "Received: activation_bits=None"),
+    ],
+)
+def test_a_mode_that_there_is_no_way_to_make_is_refused(properties: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        QuantizationMode(name="mine", **properties)
 
 
 @pytest.mark.parametrize("name", ["int4", None, ["int8"]])
