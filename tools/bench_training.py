@@ -45,8 +45,8 @@ def main(argv: Sequence[str]) -> None:
     for batch_size, image_size in shapes:
         results = measure_throughput(
             _SPACE.value,
-            batch_size,
-            image_size,
+            batch_size=batch_size,
+            image_size=image_size,
             num_rounds=_ROUNDS.value,
             steps_per_round=_STEPS.value,
             with_eager=_EAGER.value,

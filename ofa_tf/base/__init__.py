@@ -3,8 +3,9 @@
 Read `errors.py` first: its one exception is what a user's mistake becomes everywhere. Then `command_line.py` (how
 every program runs and ends), `files.py` (files that are complete or absent) and `registry.py` (things that are
 known by a name). The others are looked up when needed: `progress.py` (what a program says while it works),
-`interrupts.py` (Ctrl-C where it must not strike), `native_output.py` (what C++ code writes to the terminal) and
-`tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here loads TensorFlow by being imported.
+`interrupts.py` (Ctrl-C where it must not strike), `native_output.py` (what C++ code writes to the terminal),
+`plugins.py` (files of a user's own), `correlation.py` (of ranks) and `tensorflow_setup.py` (how the programs set
+TensorFlow up). Nothing here loads TensorFlow by being imported.
 """
 
 import lazy_loader

@@ -44,6 +44,7 @@ class Throughput:
 
 def measure_throughput(
     space_name: str,
+    *,
     batch_size: int,
     image_size: int,
     num_rounds: int,

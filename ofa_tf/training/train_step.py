@@ -69,6 +69,7 @@ class TrainStep:
         images: tf.Tensor,
         labels: tf.Tensor,
         genes: np.ndarray,
+        *,
         learning_rate: float,
         dropout_seed: tuple[int, int],
         use_teacher: bool,

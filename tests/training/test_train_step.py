@@ -56,7 +56,7 @@ def test_a_step_is_one_nesterov_update_with_the_summed_gradients_of_its_subnets(
     step.reset_optimizer()
     expected = _reference_update(step.supernet, step._config, images, labels, genes, step.teacher)
 
-    loss, accuracy = step(images, labels, genes, _RATE, (0, 0), use_teacher=True)
+    loss, accuracy = step(images, labels, genes, learning_rate=_RATE, dropout_seed=(0, 0), use_teacher=True)
 
     for variable, value in zip(step.supernet.trainable_variables, expected, strict=True):
         np.testing.assert_allclose(variable.numpy(), value, rtol=2e-4, atol=2e-5, err_msg=variable.path)
@@ -70,14 +70,21 @@ def test_one_trace_serves_all_phases_subnets_and_image_sizes(step: TrainStep) ->
         for image_size in MICRO.image_sizes:
             images, labels = _batch(image_size)
             genes = MICRO.sample_genes(rng, 2, phase.smallest_indices(MICRO))
-            step(images, labels, genes, 0.01, (0, 0), use_teacher=phase.has_teacher)
+            step(images, labels, genes, learning_rate=0.01, dropout_seed=(0, 0), use_teacher=phase.has_teacher)
     assert step.num_traces == 3  # gradients, update, teacher
 
 
 def test_the_teacher_is_not_changed_by_a_step(step: TrainStep) -> None:
     before = step.teacher.get_weights()
     images, labels = _batch(16)
-    step(images, labels, MICRO.sample_genes(np.random.default_rng(1), 2), _RATE, (0, 0), use_teacher=True)
+    step(
+        images,
+        labels,
+        MICRO.sample_genes(np.random.default_rng(1), 2),
+        learning_rate=_RATE,
+        dropout_seed=(0, 0),
+        use_teacher=True,
+    )
     for old, new in zip(before, step.teacher.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -86,7 +93,9 @@ def test_a_step_leaves_the_running_statistics_to_calibration(step: TrainStep) ->
     before = [variable.numpy() for variable in step.supernet.non_trainable_variables if "moving" in variable.path]
     assert before
     images, labels = _batch(16)
-    step(images, labels, MICRO.encode(MICRO.largest())[None], _RATE, (0, 0), use_teacher=False)
+    step(
+        images, labels, MICRO.encode(MICRO.largest())[None], learning_rate=_RATE, dropout_seed=(0, 0), use_teacher=False
+    )
     after = [variable.numpy() for variable in step.supernet.non_trainable_variables if "moving" in variable.path]
     for old, new in zip(before, after, strict=True):
         np.testing.assert_array_equal(old, new)
@@ -98,7 +107,7 @@ def test_blocks_that_are_skipped_get_no_gradient(step: TrainStep) -> None:
     skipped = step.supernet.blocks[1]  # the second block of a stage of which one is used
     before = skipped.project_bn.gamma.numpy()
     step.reset_optimizer()
-    step(images, labels, genes, _RATE, (0, 0), use_teacher=False)
+    step(images, labels, genes, learning_rate=_RATE, dropout_seed=(0, 0), use_teacher=False)
     np.testing.assert_array_equal(skipped.project_bn.gamma.numpy(), before)
 
 
@@ -107,6 +116,9 @@ def test_what_is_dropped_depends_on_the_seed_alone() -> None:
     step = TrainStep(build_supernet(MICRO, 3, dropout_rate=0.5, seed=1), dataclasses.replace(config))
     images, labels = _batch(16)
     genes = MICRO.sample_genes(np.random.default_rng(1), 1)
-    losses = [step(images, labels, genes, 0.0, (0, number), use_teacher=False)[0] for number in (1, 2, 1)]
+    losses = [
+        step(images, labels, genes, learning_rate=0.0, dropout_seed=(0, number), use_teacher=False)[0]
+        for number in (1, 2, 1)
+    ]
     assert losses[0] == pytest.approx(losses[2], rel=1e-6)
     assert losses[0] != pytest.approx(losses[1], rel=1e-4)

@@ -103,7 +103,7 @@ def _attempts(export: Export, options: ExportOptions) -> Iterator[Conversion]:
     yield conversion
     if not options.mode.may_be_mended:
         return
-    announce("int8 loses too much accuracy; trying what helps")
+    announce(f"{options.quantization} loses too much accuracy; trying what helps")
     conversion = export.apply_remedies(conversion)
     if conversion.remedies:
         yield conversion
