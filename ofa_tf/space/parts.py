@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.space.blocks.axis import Axis
 from ofa_tf.space.blocks.head import Head
 from ofa_tf.space.blocks.mbconv import MBConv
@@ -32,6 +33,8 @@ class Part:
         genes: Which genes decide it, as indices of a gene vector.
         options: What it is with the choices made: object array of `PlainPart`,
             one axis for each of `genes`.
+        axis_names: What each axis chooses: the field of `Arch` that holds a block's choice, such as
+            `"expand_ratios"`, or the width or other property that is elastic, such as `"in_channels"`.
         stage: Index of the stage of a block; `None` for other parts.
         position: Place of a block in its stage, from 0.
     """
@@ -39,6 +42,7 @@ class Part:
     name: str
     genes: tuple[int, ...]
     options: np.ndarray
+    axis_names: tuple[str, ...] = ()
     stage: int | None = None
     position: int = 0
 
@@ -62,10 +66,11 @@ class Part:
         """
         combinations = itertools.product(*(axis.values for axis in axes.values()))
         options = [make(**dict(zip(axes, values, strict=True))) for values in combinations]
-        elastic = [axis for axis in axes.values() if axis.gene is not None]
-        shape = tuple(len(axis.values) for axis in elastic)
-        genes = tuple(axis.gene for axis in elastic if axis.gene is not None)
-        return cls(name, genes, _object_array(options).reshape(shape), stage, position)
+        elastic = {field: axis for field, axis in axes.items() if axis.gene is not None}
+        shape = tuple(len(axis.values) for axis in elastic.values())
+        genes = tuple(axis.gene for axis in elastic.values() if axis.gene is not None)
+        grid = _object_array(options).reshape(shape)
+        return cls(name, genes, grid, axis_names=tuple(elastic), stage=stage, position=position)
 
     @property
     def largest(self) -> Any:
@@ -82,6 +87,30 @@ class Part:
         """A field of every option, as an array of the shape of `options`."""
         flat = [getattr(option, field) for option in self.options.flat]
         return np.array(flat).reshape(self.options.shape)
+
+    def values_along(self, axis_name: str, field: str) -> np.ndarray:
+        """A field of the options along one axis, with the largest of every other choice.
+
+        Args:
+            axis_name: One of `axis_names`.
+            field: Name of the field.
+
+        Returns:
+            Array with an entry for each choice of the axis.
+
+        Raises:
+            InputError: If the part has no such axis.
+        """
+        if axis_name not in self.axis_names:
+            raise InputError(
+                f"Expected `axis_name` to be one of {list(self.axis_names)}, the choices of {self.name}. "
+                f"Received: axis_name={axis_name!r}. Name it in the `choice_fields` of the block type."
+            )
+        values = self.values(field)
+        axis = self.axis_names.index(axis_name)
+        num_choices = values.shape[axis]
+        other_axes_flat = np.moveaxis(values, axis, -1).reshape(-1, num_choices)
+        return other_axes_flat[-1]
 
 
 def make_parts(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, ...]:

@@ -228,13 +228,14 @@ def kept_middle_channels(part: Part, stage: int) -> list[int]:
     the others.
 
     Args:
-        part: A block whose last gene chooses among expand ratios.
+        part: A block with elastic expand ratios.
         stage: Width stage about to begin, from 0.
+
+    Raises:
+        InputError: If the block has no elastic expand ratios.
     """
-    middle_channels = part.values("middle_channels")
-    num_ratios = middle_channels.shape[-1]
-    of_largest = middle_channels.reshape(-1, num_ratios)[-1]
-    largest_first = of_largest[::-1]
+    by_ratio = part.values_along("expand_ratios", "middle_channels")
+    largest_first = by_ratio[::-1]
     return [int(channels) for channels in largest_first[: stage + 1]]
 
 
