@@ -265,8 +265,9 @@ class SearchSpace(NetworkDesign):
         """Lower bounds that keep only the largest choices of some kinds of genes.
 
         Args:
-            kernel_sizes: How many of the largest kernel sizes to keep; `None`
-                keeps all. The others alike.
+            kernel_sizes: How many of the largest kernel sizes, and of any further
+                choice that a block type has, to keep; `None` keeps all. The others
+                alike.
             depths: How many of the largest depths, the stem's included, to keep.
             expand_ratios: How many of the largest expand ratios and width
                 multipliers to keep.
@@ -274,8 +275,9 @@ class SearchSpace(NetworkDesign):
         Returns:
             int32 array of shape `(num_genes,)`: the smallest index allowed.
         """
-        num_kept = {
-            "kernel_sizes": kernel_sizes,
+        # The block type's own choices become elastic together with its kernel sizes, so that they are distilled, too.
+        num_kept = dict.fromkeys(self.block_class.choice_fields, kernel_sizes)
+        num_kept |= {
             "depths": depths,
             "stem_depth": depths,
             "expand_ratios": expand_ratios,
@@ -379,9 +381,23 @@ class SearchSpace(NetworkDesign):
 
     @classmethod
     def from_dict(cls, values: dict) -> "SearchSpace":
-        """Rebuild a space from `to_dict`'s data."""
-        stages = tuple(Stage(**stage) for stage in values["stages"])
-        return cls(**{**values, "stages": stages})
+        """Rebuild a space from `to_dict`'s data.
+
+        Args:
+            values: Field name -> value, tuples as lists.
+
+        Raises:
+            InputError: If a field is unknown, missing or not of its type, or the
+                space is impossible.
+        """
+        try:
+            stages = tuple(Stage(**stage) for stage in values["stages"])
+            return cls(**{**values, "stages": stages})
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"Expected the fields of a search space, as `to_dict` gives them. Received: others ({error}). "
+                "The file is of another version, or of something else."
+            ) from error
 
 
 def _check_choices(name: str, values: Sequence[float], choices: Sequence[Sequence[float]]) -> None:

@@ -365,9 +365,11 @@ def test_what_is_no_arch_is_refused(wrong: object) -> None:
         ("kernel_sizes", (5, 3), "`kernel_sizes` to be positive, distinct and ascending. Received: (5, 3)."),
         ("kernel_sizes", (3, 4), "`kernel_sizes` to be odd. Received: kernel_sizes=(3, 4)."),
         ("expand_ratios", (3, 3), "`expand_ratios` to be positive, distinct and ascending. Received: (3, 3)."),
+        ("activation", "gelu", "`activation` to be one of ['hard_sigmoid', 'hard_swish', "),
+        ("activation", "gelu", "'relu6']. Received: activation='gelu'."),
     ],
 )
-def test_stage_with_impossible_choices_is_refused(field: str, value: tuple, message: str) -> None:
+def test_stage_with_impossible_choices_is_refused(field: str, value: object, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         dataclasses.replace(SPACE.stages[0], **{field: value})
 
@@ -379,9 +381,10 @@ def test_stage_with_impossible_choices_is_refused(field: str, value: tuple, mess
         ("image_sizes", (28, 24), "Received: (28, 24)."),
         ("image_sizes", (0, 24), "Received: (0, 24)."),
         ("stages", (), "Expected at least one stage. Received: stages=()."),
+        ("activation", "gelu", "'relu6']. Received: activation='gelu'."),
     ],
 )
-def test_space_without_choices_is_refused(field: str, value: tuple, message: str) -> None:
+def test_impossible_space_is_refused(field: str, value: object, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         dataclasses.replace(SPACE, **{field: value})
 
@@ -398,7 +401,11 @@ def test_space_without_choices_is_refused(field: str, value: tuple, message: str
             "blocks of fixed width only. Received: bottleneck blocks.",
         ),
         (SPACE, {"width_multipliers": (0.5, 1.0)}, "has_deep_stem=False, mbconv blocks."),
-        (SPACE, {"stages": (*SPACE.stages, *BOTTLENECKS.stages)}, "of one block type. Received: several."),
+        (
+            SPACE,
+            {"stages": (*SPACE.stages, *BOTTLENECKS.stages)},
+            "of one block type. Received: ['bottleneck', 'mbconv'].",
+        ),
     ],
 )
 def test_space_whose_parts_do_not_go_together_is_refused(space: SearchSpace, changes: dict, message: str) -> None:
@@ -414,6 +421,20 @@ def test_space_survives_json(space: SearchSpace) -> None:
     assert hash(again) == hash(space)
     assert [part.name for part in again.parts] == [part.name for part in space.parts]
     assert again != dataclasses.replace(space, head_width=8)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stages": None}, "Received: others ('NoneType' object is not iterable)."),
+        ({"stages": [{"width": 8}]}, "missing 2 required positional arguments: 'stride' and 'activation')."),
+        ({"colour": "red"}, "got an unexpected keyword argument 'colour')."),
+    ],
+)
+def test_a_document_of_something_else_is_no_space(change: dict, message: str) -> None:
+    document = {**SPACE.to_dict(), **change}
+    with pytest.raises(InputError, match=r"^Expected the fields of a search space.*" + re.escape(message)):
+        SearchSpace.from_dict(document)
 
 
 def test_stage_accepts_lists() -> None:

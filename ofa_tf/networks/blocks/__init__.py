@@ -11,6 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["builtin"],
     submod_attrs={
         "head": ["ElasticHead"],
-        "part_layer": ["NetworkSettings", "PartLayer", "get_part_layer"],
+        "part_layer": ["NetworkSettings", "PartLayer", "get_part_layer", "register_part_layer"],
     },
 )
