@@ -100,13 +100,15 @@ class NetworkDesign:
         is_possible = self.block_class.has_elastic_width or not has_multipliers
         if self.has_deep_stem != has_multipliers or not is_possible:
             raise InputError(
-                "Expected `width_multipliers` exactly where there are bottlenecks and `has_deep_stem`. Received: "
-                f"width_multipliers={self.width_multipliers}, has_deep_stem={self.has_deep_stem}, "
-                f"{self.block_type} blocks."
+                "Expected `width_multipliers` together with `has_deep_stem`, and with blocks of elastic width only. "
+                f"Received: width_multipliers={self.width_multipliers}, has_deep_stem={self.has_deep_stem}, "
+                f"{self.block_type} blocks. Give both or neither; a block type whose widths may be elastic says so by "
+                "`has_elastic_width`, such as 'bottleneck'."
             )
         if self.first_width and self.block_class.has_elastic_width:
             raise InputError(
-                f"Expected `first_width` with blocks of fixed width only. Received: {self.block_type} blocks."
+                f"Expected `first_width` with blocks of fixed width only. Received: first_width={self.first_width}, "
+                f"{self.block_type} blocks. Leave it out: the stem leads straight into the first stage."
             )
 
     @property

@@ -52,6 +52,7 @@ class Part:
         name: str,
         make: Callable[..., PlainPart],
         axes: Mapping[str, Axis],
+        *,
         stage: int | None = None,
         position: int = 0,
     ) -> "Part":
@@ -130,7 +131,8 @@ def make_parts(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, ...]:
         out_widths = _stage_widths(design, layout, stage_index)
         for position in range(stage.depths[-1]):
             choices = _block_choices(stage, layout, num_blocks)
-            parts.append(_make_block(stage, stage_index, position, widths, out_widths, choices))
+            block = _make_block(stage, stage_index, position, in_widths=widths, out_widths=out_widths, choices=choices)
+            parts.append(block)
             widths = out_widths
             num_blocks += 1
     parts.append(_make_head(design, widths))
@@ -146,9 +148,9 @@ def _make_stem(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, Axis]:
             stride=design.stem_stride,
             activation=design.activation,
             width_multipliers=design.width_multipliers,
-            middle_width_gene=layout.width_gene("stem_middle"),
-            width_gene=layout.width_gene("stem"),
-            depth_gene=layout.stem_depth,
+            middle_width_gene=layout.stem_middle_width_gene,
+            width_gene=layout.stem_width_gene,
+            depth_gene=layout.stem_depth_gene,
         )
     )
     return Part.from_axes("stem", stem_type, axes), axes["out_channels"]
@@ -175,7 +177,7 @@ def _stage_widths(design: NetworkDesign, layout: GeneLayout, stage_index: int) -
     width = design.stages[stage_index].width
     if not design.width_multipliers:
         return Axis.fixed(width)
-    return Axis(multiply_width(width, design.width_multipliers), layout.width_gene(stage_index))
+    return Axis(multiply_width(width, design.width_multipliers), layout.stage_width_gene(stage_index))
 
 
 def _block_choices(stage: Stage, layout: GeneLayout, block_index: int) -> dict[str, Axis]:
@@ -185,7 +187,7 @@ def _block_choices(stage: Stage, layout: GeneLayout, block_index: int) -> dict[s
 
 
 def _make_block(
-    stage: Stage, stage_index: int, position: int, in_widths: Axis, out_widths: Axis, choices: Mapping[str, Axis]
+    stage: Stage, stage_index: int, position: int, *, in_widths: Axis, out_widths: Axis, choices: Mapping[str, Axis]
 ) -> Part:
     block_type = get_block_type(stage.block_type)
 
@@ -198,9 +200,9 @@ def _make_block(
     name = f"stage{stage_index + 1}_block{position + 1}"
     if position == 0:
         axes = {"in_channels": in_widths, "out_channels": out_widths, **choices}
-        return Part.from_axes(name, make_first, axes, stage_index, position)
+        return Part.from_axes(name, make_first, axes, stage=stage_index, position=position)
     axes = {"channels": out_widths, **choices}
-    return Part.from_axes(name, make_other, axes, stage_index, position)
+    return Part.from_axes(name, make_other, axes, stage=stage_index, position=position)
 
 
 def _make_head(design: NetworkDesign, in_widths: Axis) -> Part:
