@@ -101,4 +101,4 @@ def build_piece(piece: Piece, space: SearchSpace, num_classes: int) -> keras.Mod
     inputs = keras.Input((None, None, piece.in_channels), name="images")
     if piece.part is None:
         return keras.Model(inputs, keras.layers.ReLU()(inputs))
-    return keras.Model(inputs, add_part(inputs, "part", piece.part, space, num_classes))
+    return keras.Model(inputs, add_part(inputs, "part", piece.part, space, num_classes=num_classes))

@@ -42,7 +42,7 @@ def calibrate_batch_norm(supernet: Supernet, batches: Iterable[Any], arch: Arch)
             )
         # After k images, a batch of b gets the weight b / (k + b): the running statistics become plain averages.
         momentum = num_seen / (num_seen + len(images))
-        supernet.estimate_statistics(tf.cast(images, tf.float32), genes, tf.constant(momentum, tf.float32))
+        supernet.statistics_estimator(tf.cast(images, tf.float32), genes, tf.constant(momentum, tf.float32))
         num_seen += len(images)
     if not num_seen:
         raise InputError("Expected `batches` to hold at least one image. Received: no batch.")

@@ -13,6 +13,10 @@ def extract_subnet(supernet: Supernet, arch: Arch) -> keras.Model:
     Weights are sliced and kernels transformed; running statistics are copied as
     they are, so calibrate them for `arch` first (`calibrate_batch_norm`).
 
+    Args:
+        supernet: Where the weights come from; it stays as it is.
+        arch: The subnet; its image size becomes the model's input size.
+
     Returns:
         Functional model of fixed input size whose outputs equal those of
         `supernet(images, arch)`.

@@ -22,6 +22,10 @@ _MAX_REASON_LENGTH = 100  # of what Keras says of a file, in an error message
 def save_supernet(supernet: Supernet, workdir: str | Path) -> Path:
     """Write `supernet.keras` into `workdir`, completely or not at all.
 
+    Args:
+        supernet: What to write: settings, weights and running statistics.
+        workdir: The folder; made if there is none.
+
     Returns:
         The file's path.
 
@@ -44,7 +48,7 @@ def load_supernet(workdir: str | Path) -> Supernet:
         InputError: If there is none, or the file is damaged.
     """
     path = Path(workdir)
-    if path.suffix != ".keras":
+    if path.is_dir() or path.suffix != ".keras":
         path = path / SUPERNET_FILE
     if not path.is_file():
         raise InputError(
@@ -71,11 +75,14 @@ def _load_model(path: Path, what: str) -> keras.Model:
     """Read a model of Keras.
 
     Raises:
-        InputError: If it is a sound archive, but not of a model that this program knows.
+        InputError: If it is a sound archive, but not of a model that this program knows, or
+            of one whose block type is not registered.
     """
     try:
         with delayed_interrupts():
             return keras.saving.load_model(path, compile=False)
+    except InputError as error:  # a supernet whose space is refused, such as one of a block type that is not known
+        raise InputError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:_MAX_REASON_LENGTH]
         raise InputError(f"Expected {path} to hold {what}. Received: another archive ({reason}).") from error
@@ -83,6 +90,11 @@ def _load_model(path: Path, what: str) -> keras.Model:
 
 def save_subnet(subnet: keras.Model, arch: Arch, path: str | Path) -> None:
     """Write a plain subnet as a `.keras` file, and beside it what arch it is, as `.arch.json`.
+
+    Args:
+        subnet: From `extract_subnet` or `build_subnet`.
+        arch: The arch that it is.
+        path: The model's file. Both files appear, or neither.
 
     Raises:
         InputError: If `path` does not end in `.keras`.

@@ -44,6 +44,16 @@ def build_from_parts(
 ) -> keras.Model:
     """Build a network from its parts, for any image size; `build_subnet` otherwise.
 
+    Args:
+        space: Search space of the parts.
+        parts: The parts with their choices made, by name, from the stem to the head.
+        image_size: Input height and width, pixels.
+        num_classes: Number of classes.
+        dropout_rate: Dropout before the classifier.
+
+    Returns:
+        As of `build_subnet`.
+
     Raises:
         InputError: If `num_classes` is below 1.
     """
@@ -52,18 +62,19 @@ def build_from_parts(
     images = keras.Input((image_size, image_size, 3), name="images")
     x = images
     for name, part in parts.items():
-        x = add_part(x, name, part, space, num_classes, dropout_rate)
+        x = add_part(x, name, part, space, num_classes=num_classes, dropout_rate=dropout_rate)
     return keras.Model(images, x, name="subnet")
 
 
 def add_part(
-    x: Tensor, name: str, part: PlainPart, space: SearchSpace, num_classes: int, dropout_rate: float = 0.0
+    x: Tensor, name: str, part: PlainPart, space: SearchSpace, *, num_classes: int, dropout_rate: float = 0.0
 ) -> Tensor:
     """Add one part of a network: a stem, a block or the head.
 
     Args:
         x: Output of the part before.
-        name: The part's name; its layers' names begin with it.
+        name: The part's name; its layers' names begin with what `PartLayer.plain_prefix`
+            makes of it.
         part: What to add.
         space: Search space, which knows the constants of batch normalization.
         num_classes: Number of classes of the head.
@@ -75,4 +86,5 @@ def add_part(
         batch_norm_momentum=space.batch_norm_momentum,
         dropout_rate=dropout_rate,
     )
-    return get_part_layer(part).add_plain(x, name, part, settings)
+    layer_class = get_part_layer(part)
+    return layer_class.add_plain(x, layer_class.plain_prefix(name), part, settings)

@@ -141,11 +141,6 @@ class Supernet(keras.Model):
         return [layer for part, layer in zip(self.space.parts, self.parts, strict=True) if part.stage is not None]
 
     @property
-    def stem(self) -> PartLayer:
-        """The layer of the stem."""
-        return self.parts[0]
-
-    @property
     def head(self) -> ElasticHead:
         """The layer of the head."""
         return self.parts[-1]
@@ -171,7 +166,7 @@ class Supernet(keras.Model):
         return weights
 
     @functools.cached_property
-    def estimate_statistics(self) -> Callable[[Any, Any, Any], None]:
+    def statistics_estimator(self) -> Callable[[Any, Any, Any], None]:
         """A traced function of images, genes and momentum: updates the running statistics of a subnet.
 
         It is traced once, however many subnets and image sizes it is called for; see
@@ -197,11 +192,19 @@ class Supernet(keras.Model):
         raise _not_for_supernets("fit", "Train with train_main.py, or ofa_tf.train(config, phases) in Python.")
 
     def evaluate(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not for a supernet, whose subnets are evaluated one by one; see `fit`."""
+        """Not for a supernet, whose subnets are evaluated one by one.
+
+        Raises:
+            InputError: Always, as `fit` does.
+        """
         raise _not_for_supernets("evaluate", "Measure a subnet: ofa_tf.open_run(workdir).evaluate(arch).")
 
     def predict(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not for a supernet, whose subnets predict; see `fit`."""
+        """Not for a supernet, whose subnets predict.
+
+        Raises:
+            InputError: Always, as `fit` does.
+        """
         raise _not_for_supernets("predict", "Call a subnet: supernet(images, arch, training=False).")
 
     def _run_part(self, x: tf.Tensor, part: Part, layer: PartLayer, genes: Any, statistics: dict[str, Any]) -> Any:

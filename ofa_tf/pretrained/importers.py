@@ -52,7 +52,7 @@ def import_supernet(space: SearchSpace, tensors: Mapping[str, np.ndarray]) -> Su
 
     Raises:
         InputError: If a weight is missing, left over, of the wrong shape or not
-            finite.
+            finite, or there are no published weights of such a space.
     """
     supernet = build_supernet(space, count_classes(tensors))
     largest = {part.name: part.largest for part in space.parts}
@@ -92,11 +92,12 @@ def assign_state_dict(
 
     Raises:
         InputError: If a weight is missing, given twice, left over, of the wrong
-            shape or not finite; the message names them.
+            shape or not finite, which the message names; or if weights of such a
+            space were not published.
     """
     given = _by_plain_name(tensors)
     variables = [variable for variable in model.variables if "seed_generator" not in variable.path]
-    layer_names = _torch_layer_names(parts)
+    layer_names = _torch_layer_names(space, parts)
     wanted = {_torch_name(variable, layer_names): variable for variable in variables}
     _check_names_and_shapes(given, wanted, space)
     with np.errstate(over="ignore"):  # a float64 may be too large for a float32: it becomes infinite
@@ -170,15 +171,26 @@ def _by_plain_name(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return given
 
 
-def _torch_layer_names(parts: Mapping[str, PlainPart]) -> dict[str, str]:
-    """By the name of each plain layer, what the names of its weights in a state_dict begin with."""
+def _torch_layer_names(space: SearchSpace, parts: Mapping[str, PlainPart]) -> dict[str, str]:
+    """By the name of each plain layer, what the names of its weights in a state_dict begin with.
+
+    Raises:
+        InputError: If the PyTorch implementation has no parts of such a type.
+    """
     _, *block_names, _ = parts  # between the stem and the head
     names = {}
     for part_name, part in parts.items():
         layer_class = get_part_layer(part)
         prefix = layer_class.plain_prefix(part_name)
         beginning = f"blocks.{block_names.index(part_name)}." if part_name in block_names else ""
-        for inner_name, published_name in layer_class.published_names(part).items():
+        published_names = layer_class.published_names(part)
+        if not published_names:
+            raise InputError(
+                f"Expected a search space with published weights. Received: {space.name}, whose {part_name} is of part "
+                f"type {part.type_name!r}, which has none. If there are some, let `published_names` of "
+                f"{layer_class.__name__} name them."
+            )
+        for inner_name, published_name in published_names.items():
             names[f"{prefix}{inner_name}"] = beginning + published_name
     return names
 

@@ -20,21 +20,14 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.search_space import SearchSpace
 
-Values = Mapping[str, Any]  # names of fields of parts -> values
+Values = Mapping[str, Any]  # names of fields, constants or properties of part types -> values
 
-# What a description may say, and parts do not, as all of the kind are like that.
-_IMPLIED_VALUES = {
-    "kernel_size": 3,
-    "activation": "relu",
-    "groups": 1,
-    "downsample": "avgpool_conv",
-    "has_depthwise": True,
-}
+_UNKNOWN = object()  # equal to no value
 
 
 @dataclasses.dataclass(frozen=True)
 class DescribedNetwork:
-    """What is known of each part of a network, under the names of the fields of parts.
+    """What is known of each part of a network, under the names of fields, constants and properties of part types.
 
     Args:
         stem: Of the stem.
@@ -137,7 +130,5 @@ def _is_described(space: SearchSpace, arch: Arch, network: DescribedNetwork) -> 
 
 
 def _fits(part: PlainPart, wanted: Values) -> bool:
-    """Whether a part has all the wanted values."""
-    has_squeeze = bool(getattr(part, "squeeze_channels", 0))
-    values = {**_IMPLIED_VALUES, **vars(part), "has_squeeze": has_squeeze}
-    return all(name in values and values[name] == value for name, value in wanted.items())
+    """Whether a part has all the wanted values; one that its type says nothing about is not among them."""
+    return all(getattr(part, name, _UNKNOWN) == value for name, value in wanted.items())

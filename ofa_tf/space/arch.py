@@ -10,20 +10,15 @@ from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-
-_SEQUENCES: dict[str, type] = {
-    "depths": int,
-    "kernel_sizes": int,
-    "expand_ratios": float,
-    "width_multipliers": float,
-}
+from ofa_tf.space.blocks.annotated_tuples import tuple_fields
 
 
 @dataclasses.dataclass(frozen=True)
 class Arch:
     """The choices that single out one subnet of a search space.
 
-    An `Arch` is plain, hashable data. It checks its own form (types, signs);
+    An `Arch` is plain, hashable data. Each field that is a tuple holds a list of
+    choices; which these are follows from the annotations, as in `Stage`. It checks its own form (types, signs);
     whether its values are among the choices of a space is checked by
     `SearchSpace.validate`.
 
@@ -53,7 +48,7 @@ class Arch:
         if not isinstance(self.space, str) or not self.space:
             raise InputError(f"Expected `space` to be the name of a search space. Received: space={self.space!r}.")
         object.__setattr__(self, "image_size", _number("image_size", self.image_size, int, minimum=1))
-        for name, kind in _SEQUENCES.items():
+        for name, kind in tuple_fields(type(self)).items():
             values = getattr(self, name)
             if isinstance(values, str) or not hasattr(values, "__iter__"):
                 raise InputError(f"Expected `{name}` to be a list of numbers. Received: {name}={values!r}.")

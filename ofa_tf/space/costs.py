@@ -27,6 +27,12 @@ def num_macs(space: SearchSpace, archs: Archs, num_classes: int) -> Any:
         space: Search space of the archs.
         archs: `Arch`, sequence of them, or genes `(n, num_genes)`.
         num_classes: Number of classes.
+
+    Returns:
+        int for one arch, int64 array `(n,)` for several.
+
+    Raises:
+        InputError: If an arch is not of the space, or genes are out of range.
     """
     return _combine(space, archs, _macs_tables(space, num_classes), np.add)
 
@@ -34,13 +40,31 @@ def num_macs(space: SearchSpace, archs: Archs, num_classes: int) -> Any:
 def num_params(space: SearchSpace, archs: Archs, num_classes: int) -> Any:
     """Trainable parameters: weights, biases and BN scales and offsets (no BN statistics).
 
-    Args as for `num_macs`.
+    Args:
+        space: Search space of the archs.
+        archs: `Arch`, sequence of them, or genes `(n, num_genes)`.
+        num_classes: Number of classes.
+
+    Returns:
+        int for one arch, int64 array `(n,)` for several.
+
+    Raises:
+        InputError: If an arch is not of the space, or genes are out of range.
     """
     return _combine(space, archs, _params_tables(space, num_classes), np.add)
 
 
 def count_parts(parts: Iterable[PlainPart], image_size: int, num_classes: int) -> dict[str, int]:
-    """`num_macs` and `num_params` of a network from its parts, for any image size."""
+    """`num_macs` and `num_params` of a network from its parts, for any image size.
+
+    Args:
+        parts: The parts with their choices made, from the stem to the head.
+        image_size: Input height and width, pixels.
+        num_classes: Number of classes.
+
+    Returns:
+        By the two names, the numbers.
+    """
     total_macs = total_params = 0
     size = image_size
     for part in parts:
@@ -58,6 +82,12 @@ def estimate_size_bytes(space: SearchSpace, archs: Archs, num_classes: int, byte
         archs: `Arch`, sequence of them, or genes `(n, num_genes)`.
         num_classes: Number of classes.
         bytes_per_weight: 4 for float32, 2 for float16, 1 for int8.
+
+    Returns:
+        int for one arch, int64 array `(n,)` for several.
+
+    Raises:
+        InputError: If an arch is not of the space, or genes are out of range.
     """
     size_bytes = num_params(space, archs, num_classes) * bytes_per_weight
     if isinstance(size_bytes, np.ndarray):
@@ -75,6 +105,12 @@ def estimate_peak_ram_bytes(space: SearchSpace, archs: Archs, bytes_per_value: i
         space: Search space of the archs.
         archs: `Arch`, sequence of them, or genes `(n, num_genes)`.
         bytes_per_value: 4 for float32, 1 for int8.
+
+    Returns:
+        int for one arch, int64 array `(n,)` for several.
+
+    Raises:
+        InputError: If an arch is not of the space, or genes are out of range.
     """
     return _combine(space, archs, _memory_tables(space), np.maximum) * bytes_per_value
 
@@ -108,7 +144,7 @@ def _memory_tables(space: SearchSpace) -> PartTables:
 
 def _combine(space: SearchSpace, archs: Archs, tables: PartTables, join: np.ufunc) -> Any:
     """The number of one arch as an int, those of several as an array."""
-    genes = archs if isinstance(archs, np.ndarray) else space.encode(archs)
+    genes = space.as_genes(archs)
     totals = tables.combine(np.atleast_2d(genes), join)
     if genes.ndim == 1:
         return int(totals[0])

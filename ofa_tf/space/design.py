@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.blocks import builtin  # noqa: F401 -- registers the part types that stages name
+from ofa_tf.space.blocks.activation_names import check_activation
 from ofa_tf.space.blocks.part_type import Block
 from ofa_tf.space.blocks.registry import get_block_type
 from ofa_tf.space.blocks.stage import Stage
@@ -38,8 +39,9 @@ class NetworkDesign:
 
     Raises:
         InputError: If there is no stage, the stages are of several block types or
-            of an unknown one, the image sizes or the multipliers are not ascending,
-            or a stem or first block is asked for that does not go with the blocks.
+            of an unknown one, or lack a choice that it has, the image sizes or the
+            multipliers are not ascending, the activation is unknown, or a stem or
+            first block is asked for that does not go with the blocks.
     """
 
     name: str
@@ -57,6 +59,7 @@ class NetworkDesign:
     batch_norm_momentum: float = 0.9
 
     def __post_init__(self) -> None:
+        check_activation(self.activation)
         image_sizes = tuple(int(size) for size in self.image_sizes)
         if not image_sizes or not _is_positive_and_ascending(image_sizes):
             raise InputError(f"Expected `image_sizes` to be positive, distinct and ascending. Received: {image_sizes}.")
@@ -69,6 +72,7 @@ class NetworkDesign:
         object.__setattr__(self, "width_multipliers", multipliers)
         object.__setattr__(self, "stages", tuple(self.stages))
         self._check_stages()
+        self._check_choices_of_blocks()
         self._check_elastic_widths()
 
     def _check_stages(self) -> None:
@@ -78,20 +82,33 @@ class NetworkDesign:
         for name in sorted(names):
             get_block_type(name)
         if len(names) > 1:
-            raise InputError("Expected the stages to be of one block type. Received: several.")
+            raise InputError(
+                f"Expected the stages to be of one block type. Received: {sorted(names)}. Make a space of each."
+            )
+
+    def _check_choices_of_blocks(self) -> None:
+        for number, stage in enumerate(self.stages, start=1):
+            for field in self.block_class.choice_fields:
+                if not getattr(stage, field):
+                    raise InputError(
+                        f"Expected `{field}` to have a choice in each stage of {self.block_type} blocks. "
+                        f"Received: {field}=() in stage {number}. A single choice is one that is not elastic."
+                    )
 
     def _check_elastic_widths(self) -> None:
         has_multipliers = bool(self.width_multipliers)
         is_possible = self.block_class.has_elastic_width or not has_multipliers
         if self.has_deep_stem != has_multipliers or not is_possible:
             raise InputError(
-                "Expected `width_multipliers` exactly where there are bottlenecks and `has_deep_stem`. Received: "
-                f"width_multipliers={self.width_multipliers}, has_deep_stem={self.has_deep_stem}, "
-                f"{self.block_type} blocks."
+                "Expected `width_multipliers` together with `has_deep_stem`, and with blocks of elastic width only. "
+                f"Received: width_multipliers={self.width_multipliers}, has_deep_stem={self.has_deep_stem}, "
+                f"{self.block_type} blocks. Give both or neither; a block type whose widths may be elastic says so by "
+                "`has_elastic_width`, such as 'bottleneck'."
             )
         if self.first_width and self.block_class.has_elastic_width:
             raise InputError(
-                f"Expected `first_width` with blocks of fixed width only. Received: {self.block_type} blocks."
+                f"Expected `first_width` with blocks of fixed width only. Received: first_width={self.first_width}, "
+                f"{self.block_type} blocks. Leave it out: the stem leads straight into the first stage."
             )
 
     @property

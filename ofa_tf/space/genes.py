@@ -60,27 +60,44 @@ class GeneLayout:
         return self._slices.get(field, slice(self.num_genes, self.num_genes))
 
     def block_gene(self, field: str, block_index: int) -> int:
-        """The gene that decides a choice of an elastic block, which are counted over all stages."""
-        return self.of_field(field).start + block_index
-
-    def width_gene(self, place: int | str) -> int:
-        """The gene that multiplies a width.
+        """The gene that decides a choice of an elastic block.
 
         Args:
-            place: `"stem_middle"`, `"stem"` (its output) or the index of a stage.
+            field: The field of `Arch` that holds the choice, elastic in the space.
+            block_index: Number of the block, from 0, counted over all stages at full depth.
         """
-        before_stages = {"stem_middle": 0, "stem": 1}
-        offset = before_stages[place] if isinstance(place, str) else len(before_stages) + place
-        return self.of_field("width_multipliers").start + offset
+        return self.of_field(field).start + block_index
 
     @property
-    def stem_depth(self) -> int:
-        """The gene of the stem's depth, in spaces that have it."""
-        return self.of_field("stem_depth").start
+    def stem_middle_width_gene(self) -> int | None:
+        """The gene that multiplies the width of the stem's middle; `None` where widths are fixed."""
+        return self._entry_gene("width_multipliers", 0)
+
+    @property
+    def stem_width_gene(self) -> int | None:
+        """The gene that multiplies the stem's output width; `None` where widths are fixed."""
+        return self._entry_gene("width_multipliers", 1)
+
+    def stage_width_gene(self, stage_index: int) -> int | None:
+        """The gene that multiplies the output width of a stage, counted from 0; `None` where widths are fixed."""
+        num_before_stages = 2  # the stem's middle and its output
+        return self._entry_gene("width_multipliers", num_before_stages + stage_index)
+
+    @property
+    def stem_depth_gene(self) -> int | None:
+        """The gene of the stem's depth; `None` in spaces without an optional convolution there."""
+        return self._entry_gene("stem_depth", 0)
+
+    def _entry_gene(self, field: str, entry: int) -> int | None:
+        if field not in self._slices:
+            return None
+        return self._slices[field].start + entry
 
     def encode(self, arch: Arch) -> np.ndarray:
         """Genes of an arch all of whose values are among the choices: int32, shape `(num_genes,)`."""
-        values = [value for field in self.fields for value in arch.entries(field)]
+        values: list[float] = []
+        for field in self.fields:
+            values += arch.entries(field)
         indices = [choices.index(value) for choices, value in zip(self.choices, values, strict=True)]
         return np.array(indices, np.int32)
 
@@ -108,9 +125,9 @@ class GeneLayout:
             )
         if genes.dtype.kind not in "iu":
             raise InputError(f"Expected genes to be whole numbers. Received: an array of dtype {genes.dtype}.")
-        wrong = np.argwhere((genes < 0) | (genes >= self.counts))
-        if len(wrong):
-            first = tuple(wrong[0])
+        is_wrong = (genes < 0) | (genes >= self.counts)
+        if is_wrong.any():
+            first = tuple(np.argwhere(is_wrong)[0])
             gene = int(first[-1])
             raise InputError(f"Expected gene {gene} to be from 0 to {self.counts[gene] - 1}. Received: {genes[first]}.")
         return genes

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.search_space import SearchSpace
 
@@ -22,6 +23,9 @@ class PartTables:
         dtype: Of the numbers.
         is_covered: Tells for which image sizes there are numbers; all by default. The
             others hold NaN, so `dtype` must be a floating one then.
+
+    Raises:
+        InputError: If an image size is not covered and `dtype` is not a floating one.
     """
 
     def __init__(
@@ -29,14 +33,22 @@ class PartTables:
         space: SearchSpace,
         number: PartNumber,
         dtype: type = np.int64,
-        is_covered: Callable[[int], bool] = lambda image_size: True,
+        is_covered: Callable[[int], bool] | None = None,
     ) -> None:
         self._space = space
         self._dtype = dtype
         self._tables: list[np.ndarray] = []
-        input_sizes = {size: space.input_sizes(size) for size in space.image_sizes if is_covered(size)}
+        covered = [size for size in space.image_sizes if is_covered is None or is_covered(size)]
+        input_sizes = {size: space.input_sizes(size) for size in covered}
+        is_complete = len(covered) == len(space.image_sizes)
+        if not is_complete and not np.issubdtype(dtype, np.floating):
+            raise InputError(
+                "Expected `dtype` to be a floating type, which has a NaN, where image sizes are not covered. "
+                f"Received: dtype={dtype.__name__}, numbers for {covered} of {list(space.image_sizes)} px. "
+                "Take np.float64, or cover all."
+            )
+        missing = 0 if is_complete else np.nan
         for part in space.parts:
-            missing = np.nan if np.issubdtype(dtype, np.floating) else 0
             table = np.full((len(space.image_sizes), *part.options.shape), missing, dtype)
             for row, image_size in enumerate(space.image_sizes):
                 if image_size not in input_sizes:

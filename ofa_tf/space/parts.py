@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.space.blocks.axis import Axis
 from ofa_tf.space.blocks.head import Head
 from ofa_tf.space.blocks.mbconv import MBConv
@@ -32,6 +33,8 @@ class Part:
         genes: Which genes decide it, as indices of a gene vector.
         options: What it is with the choices made: object array of `PlainPart`,
             one axis for each of `genes`.
+        axis_names: What each axis chooses: the field of `Arch` that holds a block's choice, such as
+            `"expand_ratios"`, or the width or other property that is elastic, such as `"in_channels"`.
         stage: Index of the stage of a block; `None` for other parts.
         position: Place of a block in its stage, from 0.
     """
@@ -39,6 +42,7 @@ class Part:
     name: str
     genes: tuple[int, ...]
     options: np.ndarray
+    axis_names: tuple[str, ...] = ()
     stage: int | None = None
     position: int = 0
 
@@ -48,6 +52,7 @@ class Part:
         name: str,
         make: Callable[..., PlainPart],
         axes: Mapping[str, Axis],
+        *,
         stage: int | None = None,
         position: int = 0,
     ) -> "Part":
@@ -62,10 +67,11 @@ class Part:
         """
         combinations = itertools.product(*(axis.values for axis in axes.values()))
         options = [make(**dict(zip(axes, values, strict=True))) for values in combinations]
-        elastic = [axis for axis in axes.values() if axis.gene is not None]
-        shape = tuple(len(axis.values) for axis in elastic)
-        genes = tuple(axis.gene for axis in elastic if axis.gene is not None)
-        return cls(name, genes, _object_array(options).reshape(shape), stage, position)
+        elastic = {field: axis for field, axis in axes.items() if axis.gene is not None}
+        shape = tuple(len(axis.values) for axis in elastic.values())
+        genes = tuple(axis.gene for axis in elastic.values() if axis.gene is not None)
+        grid = _object_array(options).reshape(shape)
+        return cls(name, genes, grid, axis_names=tuple(elastic), stage=stage, position=position)
 
     @property
     def largest(self) -> Any:
@@ -82,6 +88,30 @@ class Part:
         """A field of every option, as an array of the shape of `options`."""
         flat = [getattr(option, field) for option in self.options.flat]
         return np.array(flat).reshape(self.options.shape)
+
+    def values_along(self, axis_name: str, field: str) -> np.ndarray:
+        """A field of the options along one axis, with the largest of every other choice.
+
+        Args:
+            axis_name: One of `axis_names`.
+            field: Name of the field.
+
+        Returns:
+            Array with an entry for each choice of the axis.
+
+        Raises:
+            InputError: If the part has no such axis.
+        """
+        if axis_name not in self.axis_names:
+            raise InputError(
+                f"Expected `axis_name` to be one of {list(self.axis_names)}, the choices of {self.name}. "
+                f"Received: axis_name={axis_name!r}. Name it in the `choice_fields` of the block type."
+            )
+        values = self.values(field)
+        axis = self.axis_names.index(axis_name)
+        num_choices = values.shape[axis]
+        other_axes_flat = np.moveaxis(values, axis, -1).reshape(-1, num_choices)
+        return other_axes_flat[-1]
 
 
 def make_parts(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, ...]:
@@ -101,7 +131,8 @@ def make_parts(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, ...]:
         out_widths = _stage_widths(design, layout, stage_index)
         for position in range(stage.depths[-1]):
             choices = _block_choices(stage, layout, num_blocks)
-            parts.append(_make_block(stage, stage_index, position, widths, out_widths, choices))
+            block = _make_block(stage, stage_index, position, in_widths=widths, out_widths=out_widths, choices=choices)
+            parts.append(block)
             widths = out_widths
             num_blocks += 1
     parts.append(_make_head(design, widths))
@@ -117,9 +148,9 @@ def _make_stem(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, Axis]:
             stride=design.stem_stride,
             activation=design.activation,
             width_multipliers=design.width_multipliers,
-            middle_width_gene=layout.width_gene("stem_middle"),
-            width_gene=layout.width_gene("stem"),
-            depth_gene=layout.stem_depth,
+            middle_width_gene=layout.stem_middle_width_gene,
+            width_gene=layout.stem_width_gene,
+            depth_gene=layout.stem_depth_gene,
         )
     )
     return Part.from_axes("stem", stem_type, axes), axes["out_channels"]
@@ -146,7 +177,7 @@ def _stage_widths(design: NetworkDesign, layout: GeneLayout, stage_index: int) -
     width = design.stages[stage_index].width
     if not design.width_multipliers:
         return Axis.fixed(width)
-    return Axis(multiply_width(width, design.width_multipliers), layout.width_gene(stage_index))
+    return Axis(multiply_width(width, design.width_multipliers), layout.stage_width_gene(stage_index))
 
 
 def _block_choices(stage: Stage, layout: GeneLayout, block_index: int) -> dict[str, Axis]:
@@ -156,7 +187,7 @@ def _block_choices(stage: Stage, layout: GeneLayout, block_index: int) -> dict[s
 
 
 def _make_block(
-    stage: Stage, stage_index: int, position: int, in_widths: Axis, out_widths: Axis, choices: Mapping[str, Axis]
+    stage: Stage, stage_index: int, position: int, *, in_widths: Axis, out_widths: Axis, choices: Mapping[str, Axis]
 ) -> Part:
     block_type = get_block_type(stage.block_type)
 
@@ -169,9 +200,9 @@ def _make_block(
     name = f"stage{stage_index + 1}_block{position + 1}"
     if position == 0:
         axes = {"in_channels": in_widths, "out_channels": out_widths, **choices}
-        return Part.from_axes(name, make_first, axes, stage_index, position)
+        return Part.from_axes(name, make_first, axes, stage=stage_index, position=position)
     axes = {"channels": out_widths, **choices}
-    return Part.from_axes(name, make_other, axes, stage_index, position)
+    return Part.from_axes(name, make_other, axes, stage=stage_index, position=position)
 
 
 def _make_head(design: NetworkDesign, in_widths: Axis) -> Part:

@@ -5,7 +5,10 @@ from ofa_tf.space.blocks.rounding import make_divisible
 from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.search_space import SearchSpace
 
-SEARCH_SPACES: Registry[SearchSpace] = Registry("search space")
+SEARCH_SPACES: Registry[SearchSpace] = Registry(
+    "search space",
+    hint="One of your own needs --plugins=FILE that registers it; in Python, ofa_tf.load_plugins([FILE]).",
+)
 
 
 def register_search_space(space: SearchSpace) -> SearchSpace:

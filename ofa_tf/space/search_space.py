@@ -24,6 +24,8 @@ from ofa_tf.space.parts import Part, make_parts
 _MAX_SHOWN_CHOICES = 6  # in an error message; longer lists are shortened
 
 
+# A subclass of the design, not a holder of one: the fields of a space are the keys of its JSON in the file of every
+# supernet, in the order in which the design declares them.
 @dataclasses.dataclass(frozen=True)
 class SearchSpace(NetworkDesign):
     """A family of networks that share one set of weights; for the arguments see `NetworkDesign`.
@@ -96,7 +98,11 @@ class SearchSpace(NetworkDesign):
             "depths": [stage.depths for stage in self.stages],
         }
         for field in self.block_class.choice_fields:
-            groups[field] = [getattr(stage, field) for stage in self.stages for _ in range(stage.depths[-1])]
+            of_blocks: list[Sequence[float]] = []
+            for stage in self.stages:
+                largest_depth = stage.depths[-1]
+                of_blocks += [getattr(stage, field)] * largest_depth
+            groups[field] = of_blocks
         if self.width_multipliers:
             groups["width_multipliers"] = [self.width_multipliers] * (2 + len(self.stages))
         if self.has_deep_stem:
@@ -127,26 +133,6 @@ class SearchSpace(NetworkDesign):
     def depth_genes(self) -> slice:
         """Where the depths, one per stage, lie in a gene vector."""
         return self.layout.of_field("depths")
-
-    @property
-    def kernel_genes(self) -> slice:
-        """Where the kernel sizes, one per block if these are elastic, lie in a gene vector."""
-        return self.layout.of_field("kernel_sizes")
-
-    @property
-    def expand_genes(self) -> slice:
-        """Where the expand ratios, one per block, lie in a gene vector."""
-        return self.layout.of_field("expand_ratios")
-
-    @property
-    def width_genes(self) -> slice:
-        """Where the width multipliers, if any, lie: the stem's middle, its output, each stage's output."""
-        return self.layout.of_field("width_multipliers")
-
-    @property
-    def stem_depth_gene(self) -> int:
-        """Index of the stem's depth among the genes of a space with a deep stem."""
-        return self.layout.stem_depth
 
     @property
     def block_genes(self) -> tuple[slice, ...]:
@@ -265,8 +251,9 @@ class SearchSpace(NetworkDesign):
         """Lower bounds that keep only the largest choices of some kinds of genes.
 
         Args:
-            kernel_sizes: How many of the largest kernel sizes to keep; `None`
-                keeps all. The others alike.
+            kernel_sizes: How many of the largest kernel sizes, and of any further
+                choice that a block type has, to keep; `None` keeps all. The others
+                alike.
             depths: How many of the largest depths, the stem's included, to keep.
             expand_ratios: How many of the largest expand ratios and width
                 multipliers to keep.
@@ -274,8 +261,9 @@ class SearchSpace(NetworkDesign):
         Returns:
             int32 array of shape `(num_genes,)`: the smallest index allowed.
         """
-        num_kept = {
-            "kernel_sizes": kernel_sizes,
+        # The block type's own choices become elastic together with its kernel sizes, so that they are distilled, too.
+        num_kept = dict.fromkeys(self.block_class.choice_fields, kernel_sizes)
+        num_kept |= {
             "depths": depths,
             "stem_depth": depths,
             "expand_ratios": expand_ratios,
@@ -300,7 +288,12 @@ class SearchSpace(NetworkDesign):
         return rng.integers(low, self.gene_counts, size=(num, self.num_genes), dtype=np.int32)
 
     def sample(self, rng: np.random.Generator, lower: np.ndarray | None = None) -> Arch:
-        """Draw one arch, each choice independently and evenly."""
+        """Draw one arch, each choice independently and evenly.
+
+        Args:
+            rng: Source of randomness.
+            lower: Smallest index allowed of each gene, see `smallest_indices`.
+        """
         return self.decode_one(self.sample_genes(rng, 1, lower)[0])
 
     def mutate(
@@ -310,7 +303,16 @@ class SearchSpace(NetworkDesign):
         probability: float = 0.1,
         image_size_probability: float = 0.5,
     ) -> np.ndarray:
-        """Redraw each gene with some probability; `genes` is `(n, num_genes)`.
+        """Redraw each gene with some probability.
+
+        Args:
+            rng: Source of randomness.
+            genes: int, shape `(n, num_genes)`; left as they are.
+            probability: Of each gene but the image size, to be redrawn.
+            image_size_probability: Of the image size, to be redrawn.
+
+        Returns:
+            New genes of the same shape.
 
         Reference: Once-for-All, section 3.4 and its released search code
         (10% per gene, 50% for the image size).
@@ -322,7 +324,16 @@ class SearchSpace(NetworkDesign):
         return np.where(is_redrawn, redrawn, genes)
 
     def crossover(self, rng: np.random.Generator, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Take each gene from one of two parents; arrays of `(n, num_genes)`."""
+        """Take each gene from one of two parents, from either with the same probability.
+
+        Args:
+            rng: Source of randomness.
+            first: int, shape `(n, num_genes)`.
+            second: The other parents, of the same shape.
+
+        Returns:
+            New genes of the same shape.
+        """
         is_of_first = rng.random(first.shape) < 0.5
         return np.where(is_of_first, first, second)
 
@@ -379,9 +390,23 @@ class SearchSpace(NetworkDesign):
 
     @classmethod
     def from_dict(cls, values: dict) -> "SearchSpace":
-        """Rebuild a space from `to_dict`'s data."""
-        stages = tuple(Stage(**stage) for stage in values["stages"])
-        return cls(**{**values, "stages": stages})
+        """Rebuild a space from `to_dict`'s data.
+
+        Args:
+            values: Field name -> value, tuples as lists.
+
+        Raises:
+            InputError: If a field is unknown, missing or not of its type, or the
+                space is impossible.
+        """
+        try:
+            stages = tuple(Stage(**stage) for stage in values["stages"])
+            return cls(**{**values, "stages": stages})
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"Expected the fields of a search space, as `to_dict` gives them. Received: others ({error}). "
+                "The file is of another version, or of something else."
+            ) from error
 
 
 def _check_choices(name: str, values: Sequence[float], choices: Sequence[Sequence[float]]) -> None:

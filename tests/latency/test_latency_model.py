@@ -39,7 +39,7 @@ def test_prediction_is_a_power_of_the_sum_over_the_parts(name: str, formula_devi
 
 def test_entries_of_skipped_blocks_do_not_matter(space: SearchSpace, table: LatencyTable) -> None:
     genes = np.zeros((2, space.num_genes), np.int32)
-    genes[1, space.kernel_genes.start + 3] = 2  # the fourth block of a stage of depth 2
+    genes[1, space.layout.of_field("kernel_sizes").start + 3] = 2  # the fourth block of a stage of depth 2
     first, second = LatencyModel(space, table).predict(genes)
     assert first == second
 

@@ -88,7 +88,11 @@ def test_the_largest_width_is_sampled_first_and_all_later() -> None:
     for keep, fewest in ((1, 1), (None, 0)):
         lower = BOTTLENECKS.smallest_indices(depths=keep, expand_ratios=keep)
         genes = BOTTLENECKS.sample_genes(np.random.default_rng(0), 200, lower)
-        assert genes[:, BOTTLENECKS.width_genes].min() == genes[:, BOTTLENECKS.stem_depth_gene].min() == fewest
+        assert (
+            genes[:, BOTTLENECKS.layout.of_field("width_multipliers")].min()
+            == genes[:, BOTTLENECKS.layout.stem_depth_gene].min()
+            == fewest
+        )
 
 
 @pytest.mark.long

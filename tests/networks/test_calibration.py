@@ -56,7 +56,7 @@ def test_calibration_forgets_what_was_before(supernet: Supernet) -> None:
     first = statistics(supernet, ARCH)
 
     calibrate_batch_norm(supernet, [batch + 1 for batch in BATCHES], supernet.space.largest(24))
-    supernet.stem.bn.moving_mean.assign(np.full(8, np.nan))
+    supernet.parts[0].bn.moving_mean.assign(np.full(8, np.nan))
     calibrate_batch_norm(supernet, iter(BATCHES), ARCH)
 
     for name, values in statistics(supernet, ARCH).items():
@@ -97,7 +97,7 @@ def test_one_trace_serves_many_calls_subnets_and_image_sizes(supernet: Supernet)
         for name, values in statistics(supernet, arch).items():
             for one, other in zip(values, expected[name], strict=True):
                 assert_close(one, other, 1e-4)
-    assert supernet.estimate_statistics.experimental_get_tracing_count() == 1
+    assert supernet.statistics_estimator.experimental_get_tracing_count() == 1
 
 
 def some_then_wrong() -> Iterator[np.ndarray]:

@@ -99,7 +99,12 @@ def test_largest_network_computes_the_same(supernet: Supernet, stage: int) -> No
 
 def test_stage_1_leaves_the_next_narrower_network_its_channels_and_stage_0_does_not(supernet: Supernet) -> None:
     narrower = np.zeros(supernet.space.num_genes, np.int32)
-    narrower[supernet.space.expand_genes] = (1, 0, 1, 1)  # the second block would get other squeezed channels, too
+    narrower[supernet.space.layout.of_field("expand_ratios")] = (
+        1,
+        0,
+        1,
+        1,
+    )  # the second block would get other squeezed channels, too
     before = outputs(supernet, less=narrower)
 
     sort_channels(supernet, stage=1)
@@ -112,7 +117,7 @@ def test_stage_1_leaves_the_next_narrower_network_its_channels_and_stage_0_does_
 def test_depth_and_kernel_size_stay_independent_of_the_order(supernet: Supernet) -> None:
     smaller = np.zeros(supernet.space.num_genes, np.int32)
     smaller[supernet.space.depth_genes] = (1, 0)
-    smaller[supernet.space.kernel_genes] = (2, 1, 0, 1)
+    smaller[supernet.space.layout.of_field("kernel_sizes")] = (2, 1, 0, 1)
     before = outputs(supernet, less=smaller)
 
     sort_channels(supernet)

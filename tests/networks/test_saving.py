@@ -21,7 +21,12 @@ from ofa_tf.networks.saving import (
     save_subnet,
     save_supernet,
 )
-from ofa_tf.networks.supernet import Supernet
+from ofa_tf.networks.supernet import Supernet, build_supernet
+from ofa_tf.space.blocks import registry
+from ofa_tf.space.blocks.builtin import BUILTIN_PART_TYPES
+from ofa_tf.space.blocks.stage import Stage
+from ofa_tf.space.search_space import SearchSpace
+from tests.support.fused_mbconv import FusedMBConv
 from tests.support.networks import assert_close, images
 from tests.support.repository import ROOT
 
@@ -218,6 +223,28 @@ def test_file_of_something_else_is_refused(tmp_path: Path, write, received: str)
     write(path)
     with pytest.raises(InputError, match=f"^{re.escape(f'Expected {path} to hold a supernet. Received: {received}')}"):
         load_supernet(tmp_path)
+
+
+def test_a_supernet_of_a_block_type_that_is_not_registered_needs_its_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(8, 1, "relu", depths=(1,), expand_ratios=(2,), block_type=FusedMBConv.type_name)
+    space = SearchSpace(name="fused", image_sizes=(16,), stem_width=8, stages=(stage,))
+    path = save_supernet(build_supernet(space, 2), tmp_path)
+    assert load_supernet(tmp_path).space == space
+
+    builtin: registry.Registry = registry.Registry("part type")
+    for part_type in BUILTIN_PART_TYPES:
+        builtin.register(part_type.type_name, part_type)
+    monkeypatch.setattr(registry, "PART_TYPES", builtin)
+    message = f"{path}: Expected `block_type` to be one of ['mbconv', 'bottleneck']. Received: block_type='test_fused"
+    with pytest.raises(InputError, match=rf"^{re.escape(message)}.*ofa_tf\.load_plugins.*ofa_tf\.open_run"):
+        load_supernet(tmp_path)
+
+
+def test_a_workdir_may_be_called_like_a_file(saved: Path, shared_supernet: Supernet, tmp_path: Path) -> None:
+    shutil.copytree(saved, tmp_path / "run.keras")
+    assert load_supernet(tmp_path / "run.keras").space == shared_supernet.space
 
 
 def test_moved_workdir_still_loads(saved: Path, shared_supernet: Supernet, tmp_path: Path) -> None:

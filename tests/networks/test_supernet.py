@@ -178,7 +178,7 @@ def test_a_supernet_in_mixed_precision_computes_and_trains_like_one_in_float32(
     logits, gradient = logits_and_gradient(mixed, tf.constant(genes))
     expected_logits, expected_gradient = logits_and_gradient(shared_supernet, tf.constant(genes))
 
-    assert {layer.compute_dtype for layer in (mixed.stem.conv, *mixed.blocks, mixed.head.head_conv)} == {"bfloat16"}
+    assert {layer.compute_dtype for layer in (mixed.parts[0].conv, *mixed.blocks, mixed.head.head_conv)} == {"bfloat16"}
     assert {weight.dtype for weight in mixed.trainable_weights} == {"float32"}
     assert logits.dtype == tf.float32
     assert_close(logits, expected_logits, 0.1)

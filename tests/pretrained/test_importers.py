@@ -13,8 +13,11 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.pretrained.importers import import_subnet, import_supernet, plain_name
 from ofa_tf.pretrained.net_config import arch_from_net_config
 from ofa_tf.pretrained.state_dict import read_state_dict
+from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.presets import get_search_space
+from ofa_tf.space.search_space import SearchSpace
 from tests.support import parity
+from tests.support.fused_mbconv import FusedMBConv
 from tests.support.networks import images
 from tests.support.spaces import BOTTLENECKS, SMALL
 
@@ -90,6 +93,16 @@ def test_weights_that_do_not_fit_are_named(tensors: Tensors, change: Callable, m
 def test_weights_of_another_space_are_refused(tensors: Tensors) -> None:
     with pytest.raises(InputError, match=r"\d+ missing: .*; \d+ of another shape: .*Check that they"):
         import_supernet(get_search_space("mobilenet_v3_tiny"), tensors)
+
+
+def test_a_block_type_without_published_weights_is_refused(tensors: Tensors) -> None:
+    stage = Stage(8, 1, "relu", depths=(1,), expand_ratios=(2,), block_type=FusedMBConv.type_name)
+    space = SearchSpace(name="fused", image_sizes=(16,), stem_width=8, stages=(stage,))
+    message = "space with published weights. Received: fused, whose stage1_block1 is of part type 'test_fused_mbconv'"
+    with pytest.raises(InputError, match=message):
+        import_supernet(space, tensors)
+    with pytest.raises(InputError, match=message):
+        import_subnet(space, space.largest(), 16, tensors)
 
 
 @pytest.mark.parametrize("stem_depth", [0, 1])

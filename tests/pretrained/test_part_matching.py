@@ -50,6 +50,26 @@ def test_a_network_with_one_other_part_is_not_of_the_space(name: str) -> None:
     assert find_arch(space, dataclasses.replace(network, head={**network.head, "feature_width": 7})) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "other"),
+    [
+        ("mobilenet_v3_w1.0", {"has_depthwise": True, "has_squeeze": False}, {"has_depthwise": False}),
+        ("mobilenet_v3_w1.0", {"has_expand": True}, {"has_squeeze": True}),
+        ("mobilenet_v3_w1.0", {"has_residual": True}, {"groups": 1}),  # of bottlenecks only
+        ("resnet50d", {"kernel_size": 3, "groups": 1}, {"groups": 32}),
+        ("resnet50d", {"activation": "relu", "downsample": "avgpool_conv"}, {"activation": "hard_swish"}),
+        ("resnet50d", {"stride": 1}, {"has_depthwise": True}),  # of inverted bottlenecks only
+    ],
+)
+def test_what_all_blocks_of_a_type_have_in_common_may_be_said(
+    name: str, said: dict[str, Any], other: dict[str, Any]
+) -> None:
+    space = get_search_space(name)
+    network = _describe(space, space.largest())
+    assert find_arch(space, _change(network, 2, **said)) is not None
+    assert find_arch(space, _change(network, 2, **other)) is None
+
+
 @pytest.mark.parametrize("name", _SPACES)
 def test_a_network_with_too_many_or_too_few_blocks_is_not_of_the_space(name: str) -> None:
     space = get_search_space(name)

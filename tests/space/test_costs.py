@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import estimate_peak_ram_bytes, estimate_size_bytes, num_macs, num_params
@@ -89,6 +90,17 @@ def test_many_archs_at_once_equal_one_by_one(count) -> None:
     assert len(set(one_by_one)) > 5
 
 
+@pytest.mark.parametrize("wrong", [-1, 9])
+def test_genes_that_stand_for_nothing_have_no_costs(wrong: int) -> None:
+    genes = TINY.encode([TINY.smallest(), TINY.largest()])
+    genes[1, 7] = wrong
+    for count in (num_macs, num_params, estimate_size_bytes):
+        with pytest.raises(InputError, match=rf"Expected gene 7 to be from 0 to 2\. Received: {wrong}\."):
+            count(TINY, genes, 10)
+    with pytest.raises(InputError, match=r"Expected genes of shape .*Received: shape \(3,\)"):
+        estimate_peak_ram_bytes(TINY, genes[0, :3])
+
+
 def test_size_is_that_of_the_weights() -> None:
     arch = TINY.largest()
     parameters = num_params(TINY, arch, 10)
@@ -139,7 +151,12 @@ def test_peak_ram_is_the_largest_sum_of_live_values(name: str) -> None:
 def test_every_cost_rises_with_every_choice() -> None:
     smallest = TINY.smallest_indices()
     rows = [smallest]
-    for gene in (TINY.image_size_gene, TINY.depth_genes, TINY.kernel_genes, TINY.expand_genes):
+    for gene in (
+        TINY.image_size_gene,
+        TINY.depth_genes,
+        TINY.layout.of_field("kernel_sizes"),
+        TINY.layout.of_field("expand_ratios"),
+    ):
         rows.append(rows[-1].copy())
         rows[-1][gene] += 1
     population = np.stack(rows)

@@ -70,7 +70,9 @@ def test_names_are_listed_and_found() -> None:
 
 
 def test_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"one of \['mobilenet_v3_w1\.0', .*\]\. Received: 'mobilenet_v9'"):
+    with pytest.raises(
+        InputError, match=r"one of \['mobilenet_v3_w1\.0', .*\]\. Received: 'mobilenet_v9'\. .*--plugins=FILE"
+    ):
         get_search_space("mobilenet_v9")
 
 

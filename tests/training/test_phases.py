@@ -13,7 +13,11 @@ def test_phases_shrink_one_dimension_after_the_other() -> None:
     sampled = {}
     for phase in PHASES:
         lower = phase.smallest_indices(space)
-        first_genes = (space.depth_genes.start, space.kernel_genes.start, space.expand_genes.start)
+        first_genes = (
+            space.depth_genes.start,
+            space.layout.of_field("kernel_sizes").start,
+            space.layout.of_field("expand_ratios").start,
+        )
         sampled[phase.name] = [space.gene_choices[gene][lower[gene] :] for gene in first_genes]
     assert sampled == {
         "full": [(4,), (7,), (6,)],

@@ -16,7 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "PartLayer",
             "add_plain_norm",
             "add_plain_pair",
-            "block_arguments",
             "get_part_layer",
             "kept_middle_channels",
             "register_part_layer",

@@ -10,8 +10,8 @@ from ofa_tf.networks.blocks.part_layer import (
     NetworkSettings,
     PartLayer,
     add_plain_pair,
-    block_arguments,
     kept_middle_channels,
+    layer_arguments,
     register_part_layer,
 )
 from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels, permute_normalization
@@ -136,30 +136,30 @@ class ElasticBottleneck(PartLayer[Bottleneck]):
             largest.out_channels,
             strides=largest.stride,
             has_downsample=largest.has_downsample,
-            **block_arguments(part, settings),
+            **layer_arguments(part, settings),
         )
 
     @classmethod
-    def add_plain(cls, x: Tensor, name: str, part: Bottleneck, settings: NetworkSettings) -> Tensor:
+    def add_plain(cls, x: Tensor, prefix: str, option: Bottleneck, settings: NetworkSettings) -> Tensor:
         def add(x: Tensor, conv: str, bn: str, filters: int, **options: Any) -> Tensor:
-            return add_plain_pair(x, (f"{name}_{conv}", f"{name}_{bn}"), settings, filters, **options)
+            return add_plain_pair(x, (f"{prefix}{conv}", f"{prefix}{bn}"), settings, filters, **options)
 
         shortcut = x
-        x = add(x, "conv1", "bn1", part.middle_channels, activation="relu")
-        x = add(x, "conv2", "bn2", part.middle_channels, kernel_size=3, strides=part.stride, activation="relu")
-        x = add(x, "conv3", "bn3", part.out_channels)
-        if part.has_downsample:
-            if part.stride > 1:  # "same": a last row or column is averaged over what there is of it
-                pool = keras.layers.AveragePooling2D(part.stride, padding="same", name=f"{name}_downsample_pool")
+        x = add(x, "conv1", "bn1", option.middle_channels, activation="relu")
+        x = add(x, "conv2", "bn2", option.middle_channels, kernel_size=3, strides=option.stride, activation="relu")
+        x = add(x, "conv3", "bn3", option.out_channels)
+        if option.has_downsample:
+            if option.stride > 1:  # "same": a last row or column is averaged over what there is of it
+                pool = keras.layers.AveragePooling2D(option.stride, padding="same", name=f"{prefix}downsample_pool")
                 shortcut = pool(shortcut)
-            shortcut = add(shortcut, "downsample_conv", "downsample_bn", part.out_channels)
-        x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
-        return add_activation(x, f"{name}_relu", "relu")
+            shortcut = add(shortcut, "downsample_conv", "downsample_bn", option.out_channels)
+        x = keras.layers.Add(name=f"{prefix}add")([shortcut, x])
+        return add_activation(x, f"{prefix}relu", "relu")
 
-    def static_weights(self, part: Bottleneck) -> dict[str, list[np.ndarray]]:
-        middle, out = part.middle_channels, part.out_channels
+    def static_weights(self, option: Bottleneck) -> dict[str, list[np.ndarray]]:
+        middle, out = option.middle_channels, option.out_channels
         weights = {
-            "conv1": self.conv1.static_weights(part.in_channels, middle),
+            "conv1": self.conv1.static_weights(option.in_channels, middle),
             "bn1": self.bn1.static_weights(middle),
             "conv2": self.conv2.static_weights(middle, middle),
             "bn2": self.bn2.static_weights(middle),
@@ -167,7 +167,7 @@ class ElasticBottleneck(PartLayer[Bottleneck]):
             "bn3": self.bn3.static_weights(out),
         }
         if self.has_downsample:
-            weights["downsample_conv"] = self.downsample_conv.static_weights(part.in_channels, out)
+            weights["downsample_conv"] = self.downsample_conv.static_weights(option.in_channels, out)
             weights["downsample_bn"] = self.downsample_bn.static_weights(out)
         return weights
 
@@ -184,8 +184,8 @@ class ElasticBottleneck(PartLayer[Bottleneck]):
         permute_channels(self.conv2.kernel, order, axis=-2)
 
     @classmethod
-    def published_names(cls, part: Bottleneck) -> dict[str, str]:
-        del part
+    def published_names(cls, option: Bottleneck) -> dict[str, str]:
+        del option
         return {
             "conv1": "conv1.conv",
             "bn1": "conv1.bn",

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ofa_tf.networks.blocks.part_layer import (
     NetworkSettings,
-    PartLayer,
+    StemLayer,
     add_plain_pair,
     layer_arguments,
     register_part_layer,
@@ -20,7 +20,7 @@ from ofa_tf.space.parts import Part
 
 @register_part_layer(DeepStem)
 @keras.saving.register_keras_serializable(package="ofa_tf")
-class ElasticDeepStem(PartLayer[DeepStem]):
+class ElasticDeepStem(StemLayer[DeepStem]):
     """The stem of ResNet-D: three 3x3 convolutions, the second of which may be skipped, and a max pooling.
 
     The first convolution and the pooling have a stride of 2.
@@ -107,24 +107,27 @@ class ElasticDeepStem(PartLayer[DeepStem]):
         return cls(stem.middle_channels, stem.out_channels, **layer_arguments(part, settings))
 
     @classmethod
-    def add_plain(cls, x: Tensor, name: str, part: DeepStem, settings: NetworkSettings) -> Tensor:
+    def add_plain(cls, x: Tensor, prefix: str, option: DeepStem, settings: NetworkSettings) -> Tensor:
         def add(x: Tensor, index: int, filters: int, strides: int = 1) -> Tensor:
-            names = (f"{name}_conv{index}", f"{name}_bn{index}")
+            names = (f"{prefix}conv{index}", f"{prefix}bn{index}")
             return add_plain_pair(x, names, settings, filters, kernel_size=3, strides=strides, activation="relu")
 
-        x = add(x, 1, part.middle_channels, strides=2)
-        if part.depth:
-            inner = add(x, 2, part.middle_channels)
-            x = keras.layers.Add(name=f"{name}_add")([x, inner])
-        x = add(x, 3, part.out_channels)
+        x = add(x, 1, option.middle_channels, strides=2)
+        if option.depth:
+            inner = add(x, 2, option.middle_channels)
+            x = keras.layers.Add(name=f"{prefix}add")([x, inner])
+        x = add(x, 3, option.out_channels)
         # After a ReLU, zeros around the image are as good as the minus infinity of a max pooling's own padding.
-        x = keras.layers.ZeroPadding2D(1, name=f"{name}_pool_pad")(x)
-        return keras.layers.MaxPooling2D(3, 2, name=f"{name}_pool")(x)
+        x = keras.layers.ZeroPadding2D(1, name=f"{prefix}pool_pad")(x)
+        return keras.layers.MaxPooling2D(3, 2, name=f"{prefix}pool")(x)
 
-    def static_weights(self, part: DeepStem) -> dict[str, list[np.ndarray]]:
-        middle, out = part.middle_channels, part.out_channels
-        weights = {"conv1": self.conv1.static_weights(part.in_channels, middle), "bn1": self.bn1.static_weights(middle)}
-        if part.depth:
+    def static_weights(self, option: DeepStem) -> dict[str, list[np.ndarray]]:
+        middle, out = option.middle_channels, option.out_channels
+        weights = {
+            "conv1": self.conv1.static_weights(option.in_channels, middle),
+            "bn1": self.bn1.static_weights(middle),
+        }
+        if option.depth:
             weights["conv2"] = self.conv2.static_weights(middle, middle)
             weights["bn2"] = self.bn2.static_weights(middle)
         weights["conv3"] = self.conv3.static_weights(middle, out)
@@ -132,13 +135,10 @@ class ElasticDeepStem(PartLayer[DeepStem]):
         return weights
 
     @classmethod
-    def published_names(cls, part: DeepStem) -> dict[str, str]:
+    def published_names(cls, option: DeepStem) -> dict[str, str]:
         names = {"conv1": "input_stem.0.conv", "bn1": "input_stem.0.bn"}
-        if part.depth:
+        if option.depth:
             names |= {"conv2": "input_stem.1.conv", "bn2": "input_stem.1.conv.bn"}
         # Without the optional second convolution, the third one is number 1.
-        last = 1 + part.depth
+        last = 1 + option.depth
         return names | {"conv3": f"input_stem.{last}.conv", "bn3": f"input_stem.{last}.bn"}
-
-    def _initializer(self, name: str) -> keras.initializers.Initializer:
-        return super()._initializer(f"{self.name}_{name}")

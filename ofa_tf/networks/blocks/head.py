@@ -53,6 +53,7 @@ class ElasticHead(PartLayer[Head]):
     def __init__(
         self,
         num_classes: int,
+        *,
         feature_width: int = 0,
         head_width: int = 0,
         activation: str = "hard_swish",
@@ -134,33 +135,33 @@ class ElasticHead(PartLayer[Head]):
         )
 
     @classmethod
-    def add_plain(cls, x: Tensor, name: str, part: Head, settings: NetworkSettings) -> Tensor:
-        if part.feature_width:
-            names = ("feature_conv", "feature_bn")
-            x = add_plain_pair(x, names, settings, part.feature_width, activation=part.activation)
-        x = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
-        if part.head_width:
-            x = add_convolution(x, "head_conv", part.head_width)
-            x = add_activation(x, f"head_{part.activation}", part.activation)
-        x = keras.layers.Flatten(name="flatten")(x)
+    def add_plain(cls, x: Tensor, prefix: str, option: Head, settings: NetworkSettings) -> Tensor:
+        if option.feature_width:
+            names = (f"{prefix}feature_conv", f"{prefix}feature_bn")
+            x = add_plain_pair(x, names, settings, option.feature_width, activation=option.activation)
+        x = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{prefix}pool")(x)
+        if option.head_width:
+            x = add_convolution(x, f"{prefix}head_conv", option.head_width)
+            x = add_activation(x, f"{prefix}head_{option.activation}", option.activation)
+        x = keras.layers.Flatten(name=f"{prefix}flatten")(x)
         if settings.dropout_rate:
-            x = keras.layers.Dropout(settings.dropout_rate, name="dropout")(x)
+            x = keras.layers.Dropout(settings.dropout_rate, name=f"{prefix}dropout")(x)
         classifier = keras.layers.Dense(
             settings.num_classes,
             kernel_initializer=classifier_initializer(),
-            name="classifier",
+            name=f"{prefix}classifier",
             dtype="float32",
         )
         return classifier(x)
 
-    def static_weights(self, part: Head) -> dict[str, list[np.ndarray]]:
+    def static_weights(self, option: Head) -> dict[str, list[np.ndarray]]:
         weights = {}
         if self.feature_width:
-            weights["feature_conv"] = self.feature_conv.static_weights(part.in_channels)
+            weights["feature_conv"] = self.feature_conv.static_weights(option.in_channels)
             weights["feature_bn"] = self.feature_bn.static_weights(self.feature_width)
         if self.head_width:
-            weights["head_conv"] = self.head_conv.static_weights(part.pooled_width)
-        weights["classifier"] = self.classifier.static_weights(part.last_width)
+            weights["head_conv"] = self.head_conv.static_weights(option.pooled_width)
+        weights["classifier"] = self.classifier.static_weights(option.last_width)
         return weights
 
     @classmethod
@@ -170,9 +171,9 @@ class ElasticHead(PartLayer[Head]):
         return ""
 
     @classmethod
-    def published_names(cls, part: Head) -> dict[str, str]:
+    def published_names(cls, option: Head) -> dict[str, str]:
         # The last convolution before the classifier is called the same, whether there is one or two.
-        feature = "final_expand_layer" if part.head_width else "feature_mix_layer"
+        feature = "final_expand_layer" if option.head_width else "feature_mix_layer"
         return {
             "feature_conv": f"{feature}.conv",
             "feature_bn": f"{feature}.bn",

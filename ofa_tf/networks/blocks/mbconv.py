@@ -12,8 +12,8 @@ from ofa_tf.networks.blocks.part_layer import (
     PartLayer,
     add_plain_norm,
     add_plain_pair,
-    block_arguments,
     kept_middle_channels,
+    layer_arguments,
     register_part_layer,
 )
 from ofa_tf.networks.layers.activations import get_activation
@@ -72,6 +72,7 @@ class ElasticMBConv(PartLayer[MBConv]):
         self,
         out_channels: int,
         middle_channels: int | None,
+        *,
         kernel_sizes: Sequence[int] = (3, 5, 7),
         strides: int = 1,
         activation: str = "relu",
@@ -168,43 +169,44 @@ class ElasticMBConv(PartLayer[MBConv]):
     def from_part(cls, part: Part, settings: NetworkSettings) -> "ElasticMBConv":
         largest: MBConv = part.largest
         kernel_sizes = {int(size) for size in part.values("kernel_size").flat}
+        middle_channels = largest.middle_channels if largest.has_expand else None
         return cls(
             largest.out_channels,
-            largest.middle_channels if largest.has_expand else None,
+            middle_channels,
             kernel_sizes=sorted(kernel_sizes),
             strides=largest.stride,
             activation=largest.activation,
             squeeze_channels=largest.squeeze_channels,
             has_residual=largest.has_residual,
-            **block_arguments(part, settings),
+            **layer_arguments(part, settings),
         )
 
     @classmethod
-    def add_plain(cls, x: Tensor, name: str, part: MBConv, settings: NetworkSettings) -> Tensor:
+    def add_plain(cls, x: Tensor, prefix: str, option: MBConv, settings: NetworkSettings) -> Tensor:
         inputs = x
-        if part.has_expand:
-            names = (f"{name}_expand_conv", f"{name}_expand_bn")
-            x = add_plain_pair(x, names, settings, part.middle_channels, activation=part.activation)
-        x = add_depthwise_convolution(x, f"{name}_depthwise_conv", part.kernel_size, part.stride)
-        x = add_plain_norm(x, f"{name}_depthwise_bn", settings, part.activation)
-        if part.squeeze_channels:
-            x = _add_plain_squeeze_excite(x, f"{name}_se", part)
-        names = (f"{name}_project_conv", f"{name}_project_bn")
-        x = add_plain_pair(x, names, settings, part.out_channels)
-        if part.has_residual:
-            return keras.layers.Add(name=f"{name}_add")([inputs, x])
+        if option.has_expand:
+            names = (f"{prefix}expand_conv", f"{prefix}expand_bn")
+            x = add_plain_pair(x, names, settings, option.middle_channels, activation=option.activation)
+        x = add_depthwise_convolution(x, f"{prefix}depthwise_conv", option.kernel_size, option.stride)
+        x = add_plain_norm(x, f"{prefix}depthwise_bn", settings, option.activation)
+        if option.squeeze_channels:
+            x = _add_plain_squeeze_excite(x, f"{prefix}se", option)
+        names = (f"{prefix}project_conv", f"{prefix}project_bn")
+        x = add_plain_pair(x, names, settings, option.out_channels)
+        if option.has_residual:
+            return keras.layers.Add(name=f"{prefix}add")([inputs, x])
         return x
 
-    def static_weights(self, part: MBConv) -> dict[str, list[np.ndarray]]:
-        middle = part.middle_channels
+    def static_weights(self, option: MBConv) -> dict[str, list[np.ndarray]]:
+        middle = option.middle_channels
         weights = {}
         if self.middle_channels is not None:
-            weights["expand_conv"] = self.expand_conv.static_weights(part.in_channels, middle)
+            weights["expand_conv"] = self.expand_conv.static_weights(option.in_channels, middle)
             weights["expand_bn"] = self.expand_bn.static_weights(middle)
-        weights["depthwise_conv"] = self.depthwise_conv.static_weights(middle, part.kernel_size)
+        weights["depthwise_conv"] = self.depthwise_conv.static_weights(middle, option.kernel_size)
         weights["depthwise_bn"] = self.depthwise_bn.static_weights(middle)
         if self.squeeze_channels:
-            inner = self.squeeze_excite.static_weights(middle, part.squeeze_channels)
+            inner = self.squeeze_excite.static_weights(middle, option.squeeze_channels)
             weights["se_reduce"] = inner["reduce"]
             weights["se_expand"] = inner["expand"]
         weights["project_conv"] = self.project_conv.static_weights(middle)
@@ -222,8 +224,8 @@ class ElasticMBConv(PartLayer[MBConv]):
             self.squeeze_excite.reorder(order)
 
     @classmethod
-    def published_names(cls, part: MBConv) -> dict[str, str]:
-        del part
+    def published_names(cls, option: MBConv) -> dict[str, str]:
+        del option
         return {
             "expand_conv": "conv.inverted_bottleneck.conv",
             "expand_bn": "conv.inverted_bottleneck.bn",

@@ -18,7 +18,7 @@ from ofa_tf.networks.layers.elastic_batch_normalization import ElasticBatchNorma
 from ofa_tf.networks.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.networks.layers.initializers import convolution_initializer, fork
 from ofa_tf.networks.layers.plain import Tensor, add_convolution, add_normalization
-from ofa_tf.space.blocks.part_type import PlainPart
+from ofa_tf.space.blocks.part_type import Block, PlainPart
 from ofa_tf.space.parts import Part
 
 
@@ -87,23 +87,33 @@ class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
     @classmethod
     @abc.abstractmethod
     def from_part(cls, part: Part, settings: NetworkSettings) -> "PartLayer":
-        """The layer of a part of a search space, with room for all its choices."""
+        """The layer of a part of a search space, with room for all its choices.
+
+        Args:
+            part: The part. What its options have in common, and the largest of what they do
+                not, become the layer's own arguments.
+            settings: What the network's parts have in common; `layer_arguments` makes
+                arguments of it.
+        """
 
     @classmethod
     @abc.abstractmethod
-    def add_plain(cls, x: Tensor, name: str, part: _PlainPart, settings: NetworkSettings) -> Tensor:
+    def add_plain(cls, x: Tensor, prefix: str, option: _PlainPart, settings: NetworkSettings) -> Tensor:
         """Add the plain Keras layers of a part with its choices made to a functional model.
 
         Args:
             x: Output of the part before.
-            name: The part's name; the layers' names begin with `plain_prefix(name)`.
-            part: What to add.
+            prefix: What the layers' names begin with, `plain_prefix` of the part's name.
+            option: What to add: one of a part's options.
             settings: What the network's parts have in common.
         """
 
     @abc.abstractmethod
-    def static_weights(self, part: _PlainPart) -> dict[str, list[np.ndarray]]:
+    def static_weights(self, option: _PlainPart) -> dict[str, list[np.ndarray]]:
         """Weights of the plain layers of a part, sliced and transformed.
+
+        Args:
+            option: The part with its choices made.
 
         Returns:
             By the layer's name without its prefix, arrays as `set_weights` takes them.
@@ -119,25 +129,29 @@ class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
 
         Args:
             part: The part that this is the layer of.
-            stage: Width stage about to begin, from 0, see `sort_channels`.
+            stage: Width stage about to begin, from 0, see
+                `ofa_tf.networks.channel_sorting`.
         """
 
     @classmethod
-    def published_names(cls, part: _PlainPart) -> dict[str, str]:
+    def published_names(cls, option: _PlainPart) -> dict[str, str]:
         """What the PyTorch implementation calls the weights of a part.
+
+        Args:
+            option: The part with its choices made.
 
         Returns:
             By the plain layer's name without its prefix, the beginning of the
             published name; of blocks, what follows `blocks.N.`. Empty for part types
             that the PyTorch implementation does not have.
         """
-        del part
+        del option
         return {}
 
     # --- for part types to build on ---------------------------------------
 
     def _convolution_and_norm(
-        self, names: tuple[str, str], input_shape: tuple, filters: int, kernel_size: int = 1, strides: int = 1
+        self, names: tuple[str, str], input_shape: tuple, filters: int, *, kernel_size: int = 1, strides: int = 1
     ) -> tuple[ElasticConv2D, ElasticBatchNormalization]:
         """A convolution and the batch normalization behind it, both built.
 
@@ -173,22 +187,35 @@ class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
         return fork(self.kernel_initializer, name)
 
 
+class StemLayer(PartLayer[_PlainPart]):
+    """The layer of a stem, whose inner layers draw their initial weights by their whole names, `stem_conv`.
+
+    Those of blocks and heads draw them by their names within the part. Both are kept as they
+    are, so that a seed gives the weights that it always gave.
+    """
+
+    def _initializer(self, name: str) -> keras.initializers.Initializer:
+        return super()._initializer(f"{self.name}_{name}")
+
+
 def layer_arguments(part: Part, settings: NetworkSettings) -> dict[str, Any]:
-    """The keyword arguments that every `PartLayer` takes."""
+    """The keyword arguments that every `PartLayer` takes.
+
+    Args:
+        part: The part that the layer is of.
+        settings: What the network's parts have in common.
+    """
+    initializer = convolution_initializer(settings.seed)
+    if isinstance(part.largest, Block):
+        # The layers in all blocks have the same names: without its own, each block would draw equal weights.
+        initializer = fork(initializer, part.name)
     return {
         "name": part.name,
         "epsilon": settings.batch_norm_epsilon,
         "momentum": settings.batch_norm_momentum,
-        "kernel_initializer": convolution_initializer(settings.seed),
+        "kernel_initializer": initializer,
         "dtype": settings.dtype,
     }
-
-
-def block_arguments(part: Part, settings: NetworkSettings) -> dict[str, Any]:
-    """The same for blocks, each of which draws initial weights of its own."""
-    arguments = layer_arguments(part, settings)
-    arguments["kernel_initializer"] = fork(arguments["kernel_initializer"], part.name)
-    return arguments
 
 
 def add_plain_pair(
@@ -196,6 +223,7 @@ def add_plain_pair(
     names: tuple[str, str],
     settings: NetworkSettings,
     filters: int,
+    *,
     kernel_size: int = 1,
     strides: int = 1,
     activation: str = "linear",
@@ -212,7 +240,7 @@ def add_plain_pair(
         activation: Name of the activation; `"linear"` adds none.
     """
     conv_name, norm_name = names
-    x = add_convolution(x, conv_name, filters, kernel_size, strides)
+    x = add_convolution(x, conv_name, filters, kernel_size=kernel_size, strides=strides)
     return add_plain_norm(x, norm_name, settings, activation)
 
 
@@ -228,18 +256,20 @@ def kept_middle_channels(part: Part, stage: int) -> list[int]:
     the others.
 
     Args:
-        part: A block whose last gene chooses among expand ratios.
+        part: A block with elastic expand ratios.
         stage: Width stage about to begin, from 0.
+
+    Raises:
+        InputError: If the block has no elastic expand ratios.
     """
-    middle_channels = part.values("middle_channels")
-    num_ratios = middle_channels.shape[-1]
-    of_largest = middle_channels.reshape(-1, num_ratios)[-1]
-    largest_first = of_largest[::-1]
+    by_ratio = part.values_along("expand_ratios", "middle_channels")
+    largest_first = by_ratio[::-1]
     return [int(channels) for channels in largest_first[: stage + 1]]
 
 
 PART_LAYERS: Registry[type[PartLayer]] = Registry(
-    "part type with layers", hint="Register them with ofa_tf.networks.blocks.register_part_layer first."
+    "part type with layers",
+    hint="Register them with ofa_tf.networks.blocks.register_part_layer, in the file that registers the type.",
 )
 
 _Layer = TypeVar("_Layer", bound=PartLayer)

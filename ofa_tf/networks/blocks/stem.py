@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ofa_tf.networks.blocks.part_layer import (
     NetworkSettings,
-    PartLayer,
+    StemLayer,
     add_plain_pair,
     layer_arguments,
     register_part_layer,
@@ -21,7 +21,7 @@ from ofa_tf.space.parts import Part
 
 @register_part_layer(Stem)
 @keras.saving.register_keras_serializable(package="ofa_tf")
-class ConvStem(PartLayer[Stem]):
+class ConvStem(StemLayer[Stem]):
     """3x3 convolution, batch normalization, activation; nothing of it is elastic.
 
     Args:
@@ -66,22 +66,21 @@ class ConvStem(PartLayer[Stem]):
     @classmethod
     def from_part(cls, part: Part, settings: NetworkSettings) -> "ConvStem":
         stem: Stem = part.largest
-        return cls(stem.out_channels, stem.stride, stem.activation, **layer_arguments(part, settings))
-
-    @classmethod
-    def add_plain(cls, x: Tensor, name: str, part: Stem, settings: NetworkSettings) -> Tensor:
-        names = (f"{name}_conv", f"{name}_bn")
-        return add_plain_pair(
-            x, names, settings, part.out_channels, kernel_size=3, strides=part.stride, activation=part.activation
+        return cls(
+            stem.out_channels, strides=stem.stride, activation=stem.activation, **layer_arguments(part, settings)
         )
 
-    def static_weights(self, part: Stem) -> dict[str, list[np.ndarray]]:
-        return {"conv": self.conv.static_weights(part.in_channels), "bn": self.bn.static_weights(part.out_channels)}
+    @classmethod
+    def add_plain(cls, x: Tensor, prefix: str, option: Stem, settings: NetworkSettings) -> Tensor:
+        names = (f"{prefix}conv", f"{prefix}bn")
+        return add_plain_pair(
+            x, names, settings, option.out_channels, kernel_size=3, strides=option.stride, activation=option.activation
+        )
+
+    def static_weights(self, option: Stem) -> dict[str, list[np.ndarray]]:
+        return {"conv": self.conv.static_weights(option.in_channels), "bn": self.bn.static_weights(option.out_channels)}
 
     @classmethod
-    def published_names(cls, part: Stem) -> dict[str, str]:
-        del part
+    def published_names(cls, option: Stem) -> dict[str, str]:
+        del option
         return {"conv": "first_conv.conv", "bn": "first_conv.bn"}
-
-    def _initializer(self, name: str) -> keras.initializers.Initializer:
-        return super()._initializer(f"{self.name}_{name}")

@@ -5,8 +5,9 @@ from typing import Any
 
 import keras
 
-from ofa_tf.base.errors import InputError
+from ofa_tf.space.blocks.activation_names import check_activation
 
+# By each of `ACTIVATION_NAMES`.
 _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "relu": keras.ops.relu,
     "relu6": keras.ops.relu6,
@@ -26,6 +27,5 @@ def get_activation(name: str) -> Callable[[Any], Any]:
 
     Reference: MobileNetV3, Howard et al., ICCV 2019, section 5.2.
     """
-    if name not in _ACTIVATIONS:
-        raise InputError(f"Expected `activation` to be one of {sorted(_ACTIVATIONS)}. Received: activation={name!r}.")
+    check_activation(name)
     return _ACTIVATIONS[name]

@@ -70,22 +70,28 @@ class ElasticBatchNormalization(keras.layers.Layer):
         self, inputs: tf.Tensor, training: bool = False, momentum: Any = None, update_statistics: bool = True
     ) -> tf.Tensor:
         channels = num_channels(inputs)
-        empty = tf.zeros((0,))
+        if training:  # the operator then computes the statistics itself
+            given_mean = given_variance = tf.zeros((0,))
+        else:
+            given_mean = first_channels(self.moving_mean, channels)
+            given_variance = first_channels(self.moving_variance, channels)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=first_channels(self.gamma, channels),
             offset=first_channels(self.beta, channels),
-            mean=empty if training else first_channels(self.moving_mean, channels),
-            variance=empty if training else first_channels(self.moving_variance, channels),
+            mean=given_mean,
+            variance=given_variance,
             epsilon=self.epsilon,
             is_training=training,
         )
+        if momentum is None:
+            momentum = self.momentum
         if training and update_statistics:
             # The operator estimates the population's variance; the running one is the sample's, as in Keras.
             num_channels_64 = tf.cast(tf.maximum(channels, 1), tf.int64)
             count = tf.cast(tf.size(inputs, tf.int64) // num_channels_64, tf.float32)
             sample_variance = variance * (count - 1) / count
-            momentum = tf.cast(self.momentum if momentum is None else momentum, tf.float32)
+            momentum = tf.cast(momentum, tf.float32)
             _update(self.moving_mean, mean, momentum)
             _update(self.moving_variance, sample_variance, momentum)
         return outputs

@@ -14,7 +14,7 @@ Tensor = Any  # a symbolic tensor of Keras
 
 
 def add_convolution(
-    x: Tensor, name: str, filters: int, kernel_size: int = 1, strides: int = 1, use_bias: bool = False
+    x: Tensor, name: str, filters: int, *, kernel_size: int = 1, strides: int = 1, use_bias: bool = False
 ) -> Tensor:
     """A convolution, padded by half its kernel."""
     x, padding = _pad(x, kernel_size, strides, name)

@@ -30,6 +30,11 @@ class Bottleneck(Block):
     type_name: ClassVar[str] = "bottleneck"
     choice_fields: ClassVar[tuple[str, ...]] = ("expand_ratios",)
     has_elastic_width: ClassVar[bool] = True
+    # What all of the kind have in common, by the names under which descriptions of networks give it.
+    kernel_size: ClassVar[int] = 3
+    groups: ClassVar[int] = 1
+    activation: ClassVar[str] = "relu"
+    downsample: ClassVar[str] = "avgpool_conv"
 
     in_channels: int
     middle_channels: int

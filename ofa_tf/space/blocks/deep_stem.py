@@ -27,6 +27,9 @@ class DeepStem(StemPart):
     """
 
     type_name: ClassVar[str] = "deep_stem"
+    # What all of the kind have in common, by the names under which descriptions of networks give it.
+    kernel_size: ClassVar[int] = 3
+    activation: ClassVar[str] = "relu"
 
     middle_channels: int
     out_channels: int

@@ -33,6 +33,8 @@ class MBConv(Block):
     """
 
     type_name: ClassVar[str] = "mbconv"
+    # What all of the kind have in common, by the names under which descriptions of networks give it.
+    has_depthwise: ClassVar[bool] = True
 
     in_channels: int
     middle_channels: int
@@ -61,6 +63,11 @@ class MBConv(Block):
             squeeze_channels=squeezed,
             has_residual=stride == 1 and in_channels == out_channels,
         )
+
+    @property
+    def has_squeeze(self) -> bool:
+        """Whether the block has squeeze-and-excite."""
+        return self.squeeze_channels > 0
 
     @property
     def strides(self) -> tuple[int, ...]:

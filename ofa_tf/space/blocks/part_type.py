@@ -76,7 +76,12 @@ class PlainPart(abc.ABC):
 
     @property
     def depthwise_kernel_size(self) -> int:
-        """The largest kernel that a conversion cuts to the size of a smaller image; 1 if there is none."""
+        """The largest kernel that a conversion cuts to the size of a smaller image; 1 if there is none.
+
+        This is a detail of conversion, and yet said here: a latency piece is one model for all
+        image sizes but those so small that a shipped model would have a smaller kernel. Only
+        the part type knows whether it has such a kernel.
+        """
         return 1
 
 
@@ -89,18 +94,19 @@ class StemDesign:
         stride: Of a plain stem's convolution.
         activation: Name of the activation.
         width_multipliers: Choices that multiply its widths; empty: these are fixed.
-        middle_width_gene: The gene that multiplies the width in its middle.
-        width_gene: The gene that multiplies its output width.
-        depth_gene: The gene of its depth.
+        middle_width_gene: The gene that multiplies the width in its middle; `None`:
+            there is none, as widths are fixed.
+        width_gene: The gene that multiplies its output width; `None` as before.
+        depth_gene: The gene of its depth; `None`: the space has none.
     """
 
     width: int
     stride: int
     activation: str
     width_multipliers: tuple[float, ...]
-    middle_width_gene: int
-    width_gene: int
-    depth_gene: int
+    middle_width_gene: int | None
+    width_gene: int | None
+    depth_gene: int | None
 
 
 class StemPart(PlainPart):

@@ -6,9 +6,13 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.registry import Registry
 from ofa_tf.space.blocks.part_type import Block, PlainPart, StemPart
 
-PART_TYPES: Registry[type[PlainPart]] = Registry(
-    "part type", hint="Register it with ofa_tf.space.blocks.register_part_type first."
+_HINT = (
+    "One of your own is registered by its file: --plugins=FILE for a new run, ofa_tf.load_plugins([FILE]) in Python; "
+    "ofa_tf.open_run(workdir) loads those that a run was trained with. "
+    "See ofa_tf.space.blocks.register_part_type."
 )
+
+PART_TYPES: Registry[type[PlainPart]] = Registry("part type", hint=_HINT)
 
 _Part = TypeVar("_Part", bound=PlainPart)
 
@@ -51,8 +55,5 @@ def _get(argument: str, name: str, kind: Any) -> Any:
         if issubclass(part_type, kind):
             known[known_name] = part_type
     if name not in known:
-        raise InputError(
-            f"Expected `{argument}` to be one of {list(known)}. Received: {argument}={name!r}. "
-            "Register another with ofa_tf.space.blocks.register_part_type first."
-        )
+        raise InputError(f"Expected `{argument}` to be one of {list(known)}. Received: {argument}={name!r}. {_HINT}")
     return known[name]

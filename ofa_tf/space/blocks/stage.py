@@ -3,16 +3,21 @@
 import dataclasses
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.space.blocks.activation_names import check_activation
+from ofa_tf.space.blocks.annotated_tuples import tuple_fields
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """A run of blocks of equal output width; the first one may have a stride.
 
+    Each field that is a tuple holds choices, in ascending order. One that is empty by
+    default belongs to some block types only, and may stay empty for the others.
+
     Args:
         width: Output channels.
         stride: Stride of the first block.
-        activation: `"relu"`, `"relu6"` or `"hard_swish"`.
+        activation: Such as `"relu"`, `"relu6"` or `"hard_swish"`.
         use_squeeze_excite: Whether the blocks have squeeze-and-excite.
         depths: Choices for the number of blocks, ascending.
         kernel_sizes: Choices for the depthwise kernel size, ascending; of no
@@ -23,8 +28,9 @@ class Stage:
             (inverted bottleneck) or `"bottleneck"`.
 
     Raises:
-        InputError: If choices are not positive and ascending, or a kernel size is
-            even. Whether the block type is known is checked by `SearchSpace`.
+        InputError: If choices are missing, or not positive and ascending, a kernel size
+            is even or the activation unknown. Whether the block type is known, and has the choices that it
+            needs, is checked by `SearchSpace`.
     """
 
     width: int
@@ -37,10 +43,14 @@ class Stage:
     block_type: str = "mbconv"
 
     def __post_init__(self) -> None:
-        for name in ("depths", "kernel_sizes", "expand_ratios"):
+        check_activation(self.activation)
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in tuple_fields(type(self)):
             values = tuple(getattr(self, name))
+            is_missing = not values and defaults[name] != ()
             is_ascending = list(values) == sorted(set(values))
-            if not values or not is_ascending or values[0] <= 0:
+            is_positive = all(value > 0 for value in values)
+            if is_missing or not is_ascending or not is_positive:
                 raise InputError(f"Expected `{name}` to be positive, distinct and ascending. Received: {values}.")
             object.__setattr__(self, name, values)
         if any(size % 2 == 0 for size in self.kernel_sizes):

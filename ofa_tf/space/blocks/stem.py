@@ -22,6 +22,8 @@ class Stem(StemPart):
     """
 
     type_name: ClassVar[str] = "stem"
+    # What all of the kind have in common, by the names under which descriptions of networks give it.
+    kernel_size: ClassVar[int] = 3
 
     out_channels: int
     stride: int

@@ -1,9 +1,10 @@
 """A block type of one's own, two classes and their registration, goes the whole way without a change to the package."""
 
+import copy
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 import hypothesis
 import keras
@@ -14,142 +15,20 @@ import tensorflow as tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.piece_models import make_piece_models
 from ofa_tf.latency.pieces import distinct_pieces
-from ofa_tf.networks.blocks.part_layer import (
-    NetworkSettings,
-    PartLayer,
-    add_plain_pair,
-    block_arguments,
-    kept_middle_channels,
-    register_part_layer,
-)
 from ofa_tf.networks.calibration import calibrate_batch_norm
 from ofa_tf.networks.channel_sorting import sort_channels
 from ofa_tf.networks.extraction import extract_subnet
-from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels, permute_normalization
 from ofa_tf.networks.saving import load_supernet, save_supernet
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.blocks.part_type import Block, LinearOperator
-from ofa_tf.space.blocks.registry import register_part_type
-from ofa_tf.space.blocks.rounding import make_divisible, out_size
+from ofa_tf.space.blocks import registry
 from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.costs import estimate_peak_ram_bytes, num_macs, num_params
-from ofa_tf.space.parts import Part
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from tests.support.fused_mbconv import ElasticFusedMBConv, FusedMBConv
 from tests.support.networks import archs, assert_close, images, randomize
-
-
-@register_part_type
-@dataclasses.dataclass(frozen=True)
-class FusedMBConv(Block):
-    """A 3x3 convolution that expands, and a 1x1 convolution that projects (EfficientNetV2)."""
-
-    type_name: ClassVar[str] = "test_fused_mbconv"
-    choice_fields: ClassVar[tuple[str, ...]] = ("expand_ratios",)
-
-    in_channels: int
-    middle_channels: int
-    out_channels: int
-    stride: int
-    activation: str
-
-    @classmethod
-    def from_choices(
-        cls, stage: Stage, position: int, in_channels: int, out_channels: int, choices: Mapping[str, float]
-    ) -> "FusedMBConv":
-        middle = make_divisible(in_channels * choices["expand_ratios"])
-        return cls(in_channels, middle, out_channels, stage.stride_of(position), stage.activation)
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        return (self.stride,)
-
-    @property
-    def has_residual(self) -> bool:
-        return self.stride == 1 and self.in_channels == self.out_channels
-
-    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
-        pixels = out_size(input_size, self.stride) ** 2
-        return [
-            LinearOperator(pixels, 9 * self.in_channels * self.middle_channels, 2 * self.middle_channels),
-            LinearOperator(pixels, self.middle_channels * self.out_channels, 2 * self.out_channels),
-        ]
-
-    def peak_activations(self, input_size: int) -> int:
-        pixels = out_size(input_size, self.stride) ** 2
-        inputs, middle = input_size**2 * self.in_channels, pixels * self.middle_channels
-        kept = inputs if self.has_residual else 0
-        return max(inputs + middle, kept + middle + pixels * self.out_channels)
-
-    @property
-    def latency_key(self) -> str:
-        return f"fused_s{self.stride}_in{self.in_channels}_mid{self.middle_channels}_out{self.out_channels}"
-
-
-@register_part_layer(FusedMBConv)
-@keras.saving.register_keras_serializable(package="tests")
-class ElasticFusedMBConv(PartLayer[FusedMBConv]):
-    elastic_arguments: ClassVar[tuple[str, ...]] = ("middle_channels",)
-
-    def __init__(self, block: FusedMBConv, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.block = block
-
-    def build(self, input_shape: tuple) -> None:
-        block, inner = self.block, (*input_shape[:-1], self.block.middle_channels)
-        self.expand_conv, self.expand_bn = self._convolution_and_norm(
-            ("expand_conv", "expand_bn"), input_shape, block.middle_channels, kernel_size=3, strides=block.stride
-        )
-        self.project_conv, self.project_bn = self._convolution_and_norm(
-            ("project_conv", "project_bn"), inner, block.out_channels
-        )
-
-    def call(
-        self,
-        inputs: tf.Tensor,
-        middle_channels: Any = None,
-        training: bool = False,
-        momentum: Any = None,
-        update_statistics: bool = True,
-    ) -> tf.Tensor:
-        statistics = {"training": training, "momentum": momentum, "update_statistics": update_statistics}
-        x = self.expand_bn(self.expand_conv(inputs, filters=middle_channels), **statistics)
-        x = self.project_bn(self.project_conv(keras.ops.relu(x)), **statistics)
-        return inputs + x if self.block.has_residual else x
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (*self.expand_conv.compute_output_shape(input_shape)[:-1], self.block.out_channels)
-
-    @classmethod
-    def from_part(cls, part: Part, settings: NetworkSettings) -> "ElasticFusedMBConv":
-        return cls(part.largest, **block_arguments(part, settings))
-
-    @classmethod
-    def add_plain(cls, x: Any, name: str, part: FusedMBConv, settings: NetworkSettings) -> Any:
-        inputs = x
-        names = (f"{name}_expand_conv", f"{name}_expand_bn")
-        x = add_plain_pair(
-            x, names, settings, part.middle_channels, kernel_size=3, strides=part.stride, activation=part.activation
-        )
-        x = add_plain_pair(x, (f"{name}_project_conv", f"{name}_project_bn"), settings, part.out_channels)
-        return keras.layers.Add(name=f"{name}_add")([inputs, x]) if part.has_residual else x
-
-    def static_weights(self, part: FusedMBConv) -> dict[str, list[np.ndarray]]:
-        return {
-            "expand_conv": self.expand_conv.static_weights(part.in_channels, part.middle_channels),
-            "expand_bn": self.expand_bn.static_weights(part.middle_channels),
-            "project_conv": self.project_conv.static_weights(part.middle_channels),
-            "project_bn": self.project_bn.static_weights(part.out_channels),
-        }
-
-    def sort_channels(self, part: Part, stage: int) -> None:
-        order = order_by_importance(self.project_conv.kernel, kept_middle_channels(part, stage))
-        permute_channels(self.expand_conv.kernel, order)
-        permute_normalization(self.expand_bn, order)
-        permute_channels(self.project_conv.kernel, order, axis=-2)
-
 
 SPACE = SearchSpace(
     name="fused",
@@ -157,7 +36,7 @@ SPACE = SearchSpace(
     stem_width=8,
     stages=(
         Stage(8, 1, "relu", depths=(1, 2), expand_ratios=(2, 4), block_type="test_fused_mbconv"),
-        Stage(16, 2, "relu", depths=(1, 2), expand_ratios=(2, 4), block_type="test_fused_mbconv"),
+        Stage(16, 2, "hard_swish", depths=(1, 2), expand_ratios=(2, 4), block_type="test_fused_mbconv"),
     ),
     feature_width=32,
     head_width=24,
@@ -219,7 +98,7 @@ def test_its_channels_are_sorted_and_the_largest_network_computes_the_same() -> 
         assert (np.diff(importance) <= 1e-6).all()
 
 
-def test_its_statistics_are_calibrated_and_it_is_saved(supernet: Supernet, tmp_path: Any) -> None:
+def test_its_statistics_are_calibrated_and_it_is_saved(supernet: Supernet, tmp_path: Path) -> None:
     arch, batch = SPACE.smallest(16), images(num=32, size=16)
     calibrate_batch_norm(supernet, [batch], arch)
     # With statistics of the very batch, inference computes what training does.
@@ -233,9 +112,32 @@ def test_each_of_its_networks_has_pieces_of_its_own() -> None:
     keys = {option.latency_key for block in SPACE.blocks for option in block.options.flat}
     assert len(keys) == 6  # both blocks of the first stage are alike
     assert keys <= set(pieces)
-    piece, sizes = pieces["fused_s2_in8_mid32_out16"]
+    piece, sizes = pieces["fused_s2_in8_mid32_out16_hard_swish"]
     model = make_piece_models(SPACE, 5).convert(piece, sizes[0])
     assert model[4:8] == b"TFL3"
+
+
+def test_blocks_that_differ_in_their_activation_have_pieces_of_their_own() -> None:
+    first = SPACE.stages[0]
+    space = dataclasses.replace(SPACE, stages=(first, dataclasses.replace(first, activation="hard_swish")))
+    keys = {piece.key for piece, _ in distinct_pieces(space, space.image_sizes)}
+    assert {"fused_s1_in8_mid32_out8_relu", "fused_s1_in8_mid32_out8_hard_swish"} <= keys
+
+
+def test_its_layer_is_made_again_from_its_config(supernet: Supernet) -> None:
+    for layer in supernet.blocks:
+        again = ElasticFusedMBConv.from_config(layer.get_config())
+        assert again.get_config() == layer.get_config()
+        batch = np.random.default_rng(0).standard_normal((2, 9, 9, layer.expand_conv.kernel.shape[-2]), np.float32)
+        again.build(batch.shape)
+        again.set_weights(layer.get_weights())
+        np.testing.assert_array_equal(again(batch), layer(batch))
+
+
+def test_each_block_draws_initial_weights_of_its_own() -> None:
+    first, second = build_supernet(SPACE, 5, seed=0).blocks[:2]  # of equal shapes
+    assert first.expand_conv.kernel.shape == second.expand_conv.kernel.shape
+    assert not np.array_equal(first.expand_conv.kernel, second.expand_conv.kernel)
 
 
 def test_a_subnet_of_it_becomes_a_tflite_model(supernet: Supernet) -> None:
@@ -259,8 +161,9 @@ class CarelessBlock(FusedMBConv):
 
 
 @pytest.fixture
-def careless_space(monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchSpace]:
-    register_part_type(CarelessBlock)
+def careless_space(monkeypatch: pytest.MonkeyPatch) -> SearchSpace:
+    monkeypatch.setattr(registry, "PART_TYPES", copy.deepcopy(registry.PART_TYPES))
+    registry.register_part_type(CarelessBlock)
     stages = tuple(dataclasses.replace(stage, block_type="test_careless") for stage in SPACE.stages)
     return dataclasses.replace(SPACE, stages=stages)
 

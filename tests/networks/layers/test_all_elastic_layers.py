@@ -160,7 +160,8 @@ def test_shape_is_known_before_the_call(kind: type, options: dict) -> None:
 
 def test_fresh_weights_follow_a_seed_and_differ_between_the_convolutions_of_a_block() -> None:
     def build(seed: int) -> list[np.ndarray]:
-        layer = ElasticMBConv(8, 8, (3,), squeeze_channels=8, kernel_initializer=convolution_initializer(seed))
+        initializer = convolution_initializer(seed)
+        layer = ElasticMBConv(8, 8, kernel_sizes=(3,), squeeze_channels=8, kernel_initializer=initializer)
         layer.build((None, None, None, 8))
         return [weight.numpy() for weight in layer.weights if weight.path.endswith("kernel")]
 

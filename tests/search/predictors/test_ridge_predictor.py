@@ -13,8 +13,8 @@ _SPACE = get_search_space("mobilenet_v3_tiny")
 
 def _true_accuracy(genes: np.ndarray) -> np.ndarray:
     active = _SPACE.active_blocks(genes)
-    kernels = genes[:, _SPACE.kernel_genes] * active
-    expands = genes[:, _SPACE.expand_genes] * active
+    kernels = genes[:, _SPACE.layout.of_field("kernel_sizes")] * active
+    expands = genes[:, _SPACE.layout.of_field("expand_ratios")] * active
     return 0.8 + 0.004 * active.sum(1) + 0.001 * kernels.sum(1) + 0.002 * expands.sum(1) + 0.01 * genes[:, 0]
 
 
