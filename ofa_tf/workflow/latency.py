@@ -94,6 +94,12 @@ def _held_out(table: LatencyTable) -> dict[str, Any]:
 def check_table_path(path: Path, space: SearchSpace, device: Device, settings: LatencyTableSettings) -> None:
     """Check, before all is measured, that a table can be written to a path and replaces none of another kind.
 
+    Args:
+        path: Where the table would lie.
+        space: Search space of the table.
+        device: Where it would be measured; it is reached if there is a table already.
+        settings: How it would be measured.
+
     Raises:
         InputError: If it cannot, or does.
     """
@@ -176,8 +182,8 @@ def _measure_networks(
     )
     with progress_bar(1, f"networks on {device.id}", "step") as bar:
         measurements = device.measure(models, network_settings, on_progress(bar))
-    _announce_faults("did not run and are left out", failures(measurements), len(models))
-    _announce_faults("have doubtful latencies", doubts(measurements), len(models))
+    _announce_faults("did not run and are left out", _failures(measurements), len(models))
+    _announce_faults("have doubtful latencies", _doubts(measurements), len(models))
     return measurements
 
 
@@ -186,12 +192,12 @@ def _announce_faults(what: str, faults: Sequence[str], num_models: int) -> None:
         announce(f"{len(faults)} of {num_models} networks {what}, such as {faults[0]}")
 
 
-def failures(measurements: Sequence[Measurement]) -> list[str]:
+def _failures(measurements: Sequence[Measurement]) -> list[str]:
     """Which models did not run, and why."""
     return [f"{row.model}: {row.error}" for row in measurements if row.error]
 
 
-def doubts(measurements: Sequence[Measurement]) -> list[str]:
+def _doubts(measurements: Sequence[Measurement]) -> list[str]:
     """Which models have latencies that are not to be trusted, and why."""
     return [f"{row.model}: {row.doubt}" for row in measurements if row.doubt]
 
@@ -245,8 +251,8 @@ def _calibrate(
             "measured_ms": held_out_ms,
             "report": model.evaluate(held_out, held_out_ms),
         },
-        "doubts": doubts(measurements),
-        "failed": failures(measurements),
+        "doubts": _doubts(measurements),
+        "failed": _failures(measurements),
     }
     return dataclasses.replace(model.table, calibration=calibration)
 
