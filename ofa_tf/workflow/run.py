@@ -299,10 +299,10 @@ class Run:
         return search_within(
             limits,
             self.supernet.num_classes,
-            self.accuracy_table(),
-            model,
-            lambda arch: self.evaluate(arch, SEARCH_SPLIT),
-            settings,
+            accuracies=self.accuracy_table(),
+            latency_model=model,
+            measure=lambda arch: self.evaluate(arch, SEARCH_SPLIT),
+            settings=settings,
         )
 
     def check_tables(

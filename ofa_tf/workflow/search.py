@@ -10,7 +10,7 @@ from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult, search_arch
 from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.final import Final
+from ofa_tf.search.finalists import FinalistSettings
 from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
@@ -36,6 +36,7 @@ class SearchSettings:
 def search_within(
     limits: Limits,
     num_classes: int,
+    *,
     accuracies: AccuracyTable,
     latency_model: LatencyModel | None,
     measure: Callable[[Arch], float],
@@ -48,8 +49,11 @@ def search_within(
         num_classes: Number of classes.
         accuracies: Measured subnets, from which others are predicted.
         latency_model: Of the device whose latency is limited; `None` if none is.
-        measure: Gives the top-1 accuracy of a subnet, for the final.
+        measure: Gives the top-1 accuracy of a subnet, for the finalists.
         settings: How to search.
+
+    Returns:
+        The arch, with its accuracies and what it costs.
 
     Raises:
         InputError: If latency is limited without a model, or not even the smallest
@@ -70,17 +74,18 @@ def search_within(
         bytes_per_weight=precision.bytes_per_weight,
         bytes_per_value=precision.bytes_per_value,
     )
-    final = None
+    finalists = None
     if settings.num_finalists:
-        final = Final(measure, settings.num_finalists, accuracies)
+        finalists = FinalistSettings(measure, settings.num_finalists, accuracies)
+    predictor = fit_predictor(accuracies)
     with progress_bar(1, "search", "generation") as bar:
         found = search_arch(
             space,
-            fit_predictor(accuracies),
+            predictor,
             constraints,
             seed=settings.seed,
             settings=settings.evolution,
-            final=final,
+            finalists=finalists,
             on_progress=on_progress(bar),
         )
     return dataclasses.replace(found, device=device, precision=settings.precision)
