@@ -15,13 +15,16 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line
+from ofa_tf.base import command_line, plugin_flags
+from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.summary import format_correlation
 from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR
 from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.workflow.run import open_run
 
+define_plugins_flag()
+flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ARCHS_FOR_PREDICTOR)
 _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
@@ -29,6 +32,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    load_plugins_from_flags()
     run = open_run(_WORKDIR.value)
     configure_tensorflow()
     table = run.build_accuracy_table(_NUM_ARCHS.value, _SEED.value)

@@ -2,21 +2,23 @@
 
 Read `errors.py` first: its one exception is what a user's mistake becomes everywhere. Then `command_line.py` (how
 every program runs and ends), `files.py` (files that are complete or absent) and `registry.py` (things that are
-known by a name). The others are looked up when needed: `progress.py` (what a program says while it works),
-`interrupts.py` (Ctrl-C where it must not strike), `native_output.py` (what C++ code writes to the terminal) and
-`tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here loads TensorFlow by being imported.
+known by a name), to which `plugins.py` and `plugin_flags.py` add what is a user's own. The others are looked up when
+needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C where it must not strike),
+`native_output.py` (what C++ code writes to the terminal) and `tensorflow_setup.py` (how the programs set TensorFlow
+up). Nothing here loads TensorFlow by being imported.
 """
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["command_line", "files"],
+    submodules=["command_line", "files", "plugin_flags"],
     submod_attrs={
         "correlation": ["rank_correlation"],
         "errors": ["InputError"],
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "native_output": ["withheld_stderr"],
+        "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
         "plugins": ["absolute_plugin", "load_plugins"],
         "progress": ["announce", "on_progress", "paused", "progress_bar"],
         "registry": ["Registry"],

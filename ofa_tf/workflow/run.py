@@ -317,10 +317,12 @@ class Run:
             latency_table: The table; by default that at `latency_table_path`.
 
         Raises:
-            InputError: If there is no training run or no such device; else names
-                each table that is missing and the command that builds it.
+            InputError: If there is no training run, no such precision or no such
+                device; else names each table that is missing and the command that
+                builds it.
         """
         self.check()
+        get_precision(precision)
         commands = {self.accuracy_table_path: "build_accuracy_table.py"}
         if limits.latency_ms is not None:
             open_device(device_id)  # raises if there can be none of that id
