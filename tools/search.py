@@ -21,6 +21,7 @@ from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.search import limit_flags
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
+from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, PREDICTORS
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.run import open_run
 from ofa_tf.workflow.search import SearchSettings
@@ -40,6 +41,7 @@ _POPULATION = flags.DEFINE_integer("population_size", 100, "Size of its populati
 _FINALISTS = flags.DEFINE_integer(
     "num_finalists", 5, "Best archs that are measured; 0: trust predictions.", lower_bound=0
 )
+_PREDICTOR = flags.DEFINE_string("predictor", DEFAULT_PREDICTOR, f"What predicts accuracies: {', '.join(PREDICTORS)}.")
 _SEED = flags.DEFINE_integer("seed", 0, "Decides every random choice.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", required=True)
 
@@ -58,6 +60,7 @@ def main(argv: Sequence[str]) -> None:
         evolution=EvolutionSettings(_POPULATION.value, _GENERATIONS.value),
         num_finalists=_FINALISTS.value,
         seed=_SEED.value,
+        predictor=_PREDICTOR.value,
     )
     configure_tensorflow()
     found = run.search(limits, _DEVICE.value, settings, latency_table)

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "native_output": ["withheld_stderr"],
         "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
-        "plugins": ["absolute_plugin", "load_plugins"],
+        "plugins": ["PLUGIN_HINT", "absolute_plugin", "load_plugins"],
         "progress": ["announce", "on_progress", "paused", "progress_bar"],
         "registry": ["Registry"],
         "tensorflow_setup": ["configure_tensorflow"],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext, Measure
 from ofa_tf.space.search_space import SearchSpace
 
@@ -30,7 +31,9 @@ class Limits:
     def __init__(self, **limits: float | None) -> None:
         for name in limits:
             if name not in CONSTRAINT_KINDS:
-                raise InputError(f"Expected limits to be among {list(CONSTRAINT_KINDS)}. Received: {name}.")
+                raise InputError(
+                    f"Expected limits to be among {list(CONSTRAINT_KINDS)}. Received: {name}. {PLUGIN_HINT}"
+                )
 
         self.by_name: dict[str, float] = {}
         for name in CONSTRAINT_KINDS:

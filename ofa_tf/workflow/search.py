@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.search.accuracy_table import AccuracyTable
@@ -11,7 +12,7 @@ from ofa_tf.search.constrained_search import SearchResult, search_arch
 from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import FinalistSettings
-from ofa_tf.search.predictors.predictor_registry import fit_predictor
+from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, fit_predictor, get_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
 
@@ -25,12 +26,25 @@ class SearchSettings:
         evolution: Size and length of the evolution.
         num_finalists: Best archs that are measured; 0: predictions are trusted.
         seed: Decides every random choice.
+        predictor: Name of what predicts accuracies, one of `PREDICTORS`.
+
+    Raises:
+        InputError: If a number is negative, or there is no such precision or predictor.
     """
 
     precision: str = "float32"
     evolution: EvolutionSettings = dataclasses.field(default_factory=EvolutionSettings)
     num_finalists: int = 5
     seed: int = 0
+    predictor: str = DEFAULT_PREDICTOR
+
+    def __post_init__(self) -> None:
+        get_precision(self.precision)
+        get_predictor(self.predictor)
+        for name in ("num_finalists", "seed"):
+            number = getattr(self, name)
+            if number < 0:
+                raise InputError(f"Expected `{name}` to be at least 0. Received: {name}={number}.")
 
 
 def search_within(
@@ -77,7 +91,7 @@ def search_within(
     finalists = None
     if settings.num_finalists:
         finalists = FinalistSettings(measure, settings.num_finalists, accuracies)
-    predictor = fit_predictor(accuracies)
+    predictor = fit_predictor(accuracies, settings.predictor)
     with progress_bar(1, "search", "generation") as bar:
         found = search_arch(
             space,

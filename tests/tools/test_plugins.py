@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.devices.benchmark_results import load_benchmark
-from tests.support import own_kinds
-from tests.support.repository import FIXTURES
+from ofa_tf.space.arch import Arch
+from tests.support.repository import FIXTURES, ROOT
+from tests.support.spaces import MICRO
 
 pytestmark = pytest.mark.slow
 
 Run = Callable[..., subprocess.CompletedProcess]
 
-_PLUGINS = f"--plugins={own_kinds.__file__}"
+_PLUGINS = f"--plugins={ROOT / 'tests' / 'support' / 'own_kinds.py'}"
 
 
 @pytest.fixture
@@ -25,9 +26,9 @@ def workdir(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FIXTURES / "earlier_state", tmp_path / "run"))
 
 
-def test_a_search_knows_limits_and_precisions_of_a_plugin(run: Run, workdir: Path, tmp_path: Path) -> None:
+def test_a_search_knows_a_predictor_limits_and_a_precision_of_a_plugin(run: Run, workdir: Path, tmp_path: Path) -> None:
     output = tmp_path / "arch.json"
-    settings = ("--precision=own", "--num_generations=2", "--num_finalists=0")
+    settings = ("--precision=own", "--predictor=own", "--num_generations=2", "--num_finalists=0")
     limits = ("--limits=num_blocks=3", "--max_macs=1e9")
     result = run("tools/search.py", _PLUGINS, f"--workdir={workdir}", f"--output={output}", *settings, *limits)
     assert result.returncode == 0, result.stderr[-2000:]
@@ -35,6 +36,7 @@ def test_a_search_knows_limits_and_precisions_of_a_plugin(run: Run, workdir: Pat
     assert notes["precision"] == "own"
     assert notes["limits"] == {"macs": 1e9, "num_blocks": 3}
     assert notes["costs"]["num_blocks"] <= 3
+    assert Arch.load(output) == MICRO.smallest()
 
 
 def test_a_benchmark_knows_devices_of_a_plugin(run: Run, tmp_path: Path) -> None:
@@ -61,7 +63,7 @@ def test_a_benchmark_knows_devices_of_a_plugin(run: Run, tmp_path: Path) -> None
             ["--quantization=own", "--arch=no_arch", "--output=m.tflite"],
             "Received: --arch=no_arch",
         ),
-        ("tools/build_accuracy_table.py", [], "Expected a trained supernet"),
+        ("tools/build_accuracy_table.py", ["--predictor=own"], "Expected a trained supernet"),
     ],
 )
 def test_a_tool_gets_past_the_names_of_a_plugin(
@@ -83,6 +85,12 @@ def test_a_tool_gets_past_the_names_of_a_plugin(
             ["--limits=macs=2", "--max_macs=1", "--output=a"],
             "another one of macs in --limits=macs=2",
         ),
+        (
+            "tools/search.py",
+            ["--max_macs=1", "--predictor=oracle", "--output=a"],
+            "'oracle'. If it is your own, pass",
+        ),
+        ("tools/build_accuracy_table.py", ["--predictor=oracle"], "'oracle'. If it is your own, pass"),
         ("tools/build_latency_table.py", ["--precision=int3"], "Received: precision='int3'."),
         ("tools/to_tflite.py", ["--quantization=int3", "--arch=min", "--output=m.tflite"], "quantization='int3'."),
     ],
