@@ -97,4 +97,4 @@ def test_a_space_that_changed_since_the_training_is_refused(tmp_path: Path) -> N
     save_supernet(build_supernet(changed, 3, seed=0), tmp_path)
     TrainConfig(str(tmp_path), space=MICRO.name).save()
     with pytest.raises(InputError, match=r"of the search space 'micro' as it is now.*Undo the change to the space"):
-        _ = Run(tmp_path).supernet
+        Run(tmp_path).load_supernet()
