@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "lowering_benchmark": ["format_measurements", "measure_lowerings"],
         "quickstart": ["QuickstartSettings", "run_quickstart"],
         "run": ["Run", "open_run"],
+        "run_folder": ["RunFolder"],
         "search": ["SearchSettings"],
     },
 )

@@ -278,6 +278,8 @@ def summary(quickstart: Path) -> dict:
 def test_the_summary_has_three_found_subnets_the_largest_and_the_plain_net(summary: dict) -> None:
     assert [row["name"] for row in summary["rows"]] == ["found_1", "found_2", "found_3", "largest", "plain_keras"]
     assert summary["schema"] == "ofa_tf/summary/1"
+    assert summary["accuracy_predictor"]["num_archs"] == 10
+    assert summary["latency_model"]["num_archs"] == 2
     assert {"train", "accuracy_table", "latency_table", "search", "export", "benchmark"} <= set(summary["seconds"])
 
 
