@@ -10,7 +10,7 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, on_progress, progress_bar
-from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
+from ofa_tf.devices.device import BenchmarkModel, Device, Measurement
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.piece_models import make_piece_models
@@ -21,10 +21,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.for_measuring import convert_subnet_for_measuring
 from ofa_tf.tflite.quantization.precisions import get_precision
-from ofa_tf.workflow.latency_settings import LatencyTableSettings
-
-# Whole networks take milliseconds: they are run until spells of a busy machine even out.
-_NETWORK_SETTINGS = BenchmarkSettings(rounds=20, min_time_s=6.0, measure_peak_ram=False)
+from ofa_tf.workflow.latency_settings import NETWORK_SETTINGS, LatencyTableSettings
 
 
 def measure_latency_table(
@@ -178,7 +175,7 @@ def _measure_networks(
             models.append(BenchmarkModel(f"network {index}", convert_subnet_for_measuring(subnet, mode)))
             bar.update()
     network_settings = dataclasses.replace(
-        _NETWORK_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
+        NETWORK_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
     )
     with progress_bar(1, f"networks on {device.id}", "step") as bar:
         measurements = device.measure(models, network_settings, on_progress(bar))
