@@ -64,8 +64,22 @@ class _ModelKind:
 
 
 _MODEL_KINDS = (
-    _ModelKind("float", "none", "size_bytes", "float_top1", "tflite_float", "latency_ms"),
-    _ModelKind("int8", "int8", "int8_size_bytes", "int8_top1", "tflite_int8", "int8_latency_ms"),
+    _ModelKind(
+        name="float",
+        quantization="none",
+        size_key="size_bytes",
+        top1_key="float_top1",
+        path_key="tflite_float",
+        latency_key="latency_ms",
+    ),
+    _ModelKind(
+        name="int8",
+        quantization="int8",
+        size_key="int8_size_bytes",
+        top1_key="int8_top1",
+        path_key="tflite_int8",
+        latency_key="int8_latency_ms",
+    ),
 )
 
 
