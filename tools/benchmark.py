@@ -21,8 +21,9 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files
+from ofa_tf.base import command_line, files, plugin_flags
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.devices import device_flags
 from ofa_tf.devices.android.benchmark_binary import fetch_benchmark_binary
@@ -30,6 +31,8 @@ from ofa_tf.devices.benchmark_results import KIND, save_benchmark
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.devices.opening import list_devices
 
+define_plugins_flag()
+flags.adopt_module_key_flags(plugin_flags)
 flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.")
 _DEVICE = flags.DEFINE_list("device", ["host"], f"{device_flags.DEVICE_HELP} Several are separated by commas.")
@@ -50,6 +53,7 @@ _MAX_OPERATORS_PRINTED = 10  # the file holds all
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    load_plugins_from_flags()
     if _LIST_DEVICES.value:
         _print_devices()
     elif _FETCH.value is not None:

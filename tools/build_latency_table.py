@@ -16,7 +16,8 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line
+from ofa_tf.base import command_line, plugin_flags
+from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices import device_flags
 from ofa_tf.report.summary import format_correlation
@@ -24,10 +25,12 @@ from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run import open_run
 
+define_plugins_flag()
+flags.adopt_module_key_flags(plugin_flags)
 flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", device_flags.DEVICE_HELP)
-_PRECISION = flags.DEFINE_enum("precision", "float32", list(PRECISIONS), "Precision of the models.")
+_PRECISION = flags.DEFINE_string("precision", "float32", f"Precision of the models: {', '.join(PRECISIONS)}.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.")
 _NUM_NETWORKS = flags.DEFINE_integer("num_networks", 8, "Whole networks measured to calibrate the latency model.")
 _NUM_HELD_OUT = flags.DEFINE_integer("num_held_out", 50, "Random whole networks measured to check it.")
@@ -41,6 +44,7 @@ _OUTPUT = flags.DEFINE_string(
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    load_plugins_from_flags()
     run = open_run(_WORKDIR.value)
     device = device_flags.device_from_flags(_DEVICE.value)
     settings = LatencyTableSettings(
@@ -50,9 +54,7 @@ def main(argv: Sequence[str]) -> None:
         num_held_out=_NUM_HELD_OUT.value,
         time_limit_s=_TIME_LIMIT.value,
     )
-    path = run.latency_table_path(device.id, settings.precision)
-    if _OUTPUT.value:
-        path = Path(_OUTPUT.value)
+    path = run.latency_table_path(device, settings.precision, _OUTPUT.value or None)
     configure_tensorflow()
     from ofa_tf.workflow.latency import held_out_report
 

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> None:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
     configure_tensorflow()
-    _ = run.evaluator  # loads the supernet and the data set
+    run.load()
     subnets = "1 subnet" if len(archs) == 1 else f"{len(archs)} subnets"
     announce(f"measuring {subnets} (the first one takes longer)")
     results = []

@@ -15,25 +15,26 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files
+from ofa_tf.base import command_line, files, plugin_flags
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.plugins import load_plugins
+from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.pretrained.state_dict import read_state_dict
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
 
+define_plugins_flag()
+flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
 _SPACE = flags.DEFINE_string("space", None, "Search space of the weights.", required=True)
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "File of PyTorch, or .npz of the same names.", required=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "New folder for the supernet.", required=True)
 _DATASET = flags.DEFINE_string("dataset", "imagenet2012", "Data set of the weights' classes, for the other tools.")
-_PLUGINS = flags.DEFINE_list("plugins", [], "Python files or modules that register the search space.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where tensorflow-datasets keeps prepared data sets.")
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    load_plugins(_PLUGINS.value)
+    plugins = load_plugins_from_flags()
     space = get_search_space(_SPACE.value)
     workdir = Path(_WORKDIR.value)
     if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
         data_dir=_DATA_DIR.value,
         augmentation="imagenet",
         num_calibration_images=2000,
-        plugins=tuple(_PLUGINS.value),
+        plugins=plugins,
     )
     tensors = read_state_dict(_CHECKPOINT.value)
     configure_tensorflow()

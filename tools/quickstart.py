@@ -38,6 +38,7 @@ def main(argv: Sequence[str]) -> None:
     configure_tensorflow(flags.FLAGS.intra_op_threads)
     from ofa_tf.report.summary import format_table, list_missed_budgets
     from ofa_tf.workflow.quickstart import QuickstartSettings, run_quickstart
+    from ofa_tf.workflow.run_folder import RunFolder
 
     device = device_flags.device_from_flags(_DEVICE.value)
     settings = QuickstartSettings(
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
         print("measured above the budget that they were found for:", ", ".join(missed))
     print("seconds:", ", ".join(f"{step} {value:.0f}" for step, value in summary["seconds"].items()))
     print(f"peak memory of this process: {summary['peak_ram_bytes'] / 1e9:.1f} GB")
-    print(f"written to {config.workdir}/summary.json")
+    print(f"written to {RunFolder(config.workdir).summary_path}")
 
 
 if __name__ == "__main__":

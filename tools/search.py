@@ -15,37 +15,44 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files
+from ofa_tf.base import command_line, files, plugin_flags
+from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.search import limit_flags
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
+from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, PREDICTORS
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.run import open_run
 from ofa_tf.workflow.search import SearchSettings
 
 define_limit_flags()
+define_plugins_flag()
 flags.adopt_module_key_flags(limit_flags)  # --helpshort shows them
+flags.adopt_module_key_flags(plugin_flags)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
 _LATENCY_TABLE = flags.DEFINE_string(
     "latency_table", None, "Latency table of the device; by default the one in the folder of the run."
 )
-_PRECISION = flags.DEFINE_enum("precision", "float32", list(PRECISIONS), "Precision of the shipped model.")
+_PRECISION = flags.DEFINE_string("precision", "float32", f"Precision of the shipped model: {', '.join(PRECISIONS)}.")
 _GENERATIONS = flags.DEFINE_integer("num_generations", 500, "Generations of the evolution.")
 _POPULATION = flags.DEFINE_integer("population_size", 100, "Size of its population.")
 _FINALISTS = flags.DEFINE_integer(
     "num_finalists", 5, "Best archs that are measured; 0: trust predictions.", lower_bound=0
 )
+_PREDICTOR = flags.DEFINE_string("predictor", DEFAULT_PREDICTOR, f"What predicts accuracies: {', '.join(PREDICTORS)}.")
 _SEED = flags.DEFINE_integer("seed", 0, "Decides every random choice.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", required=True)
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    load_plugins_from_flags()
     limits = limits_from_flags()
     run = open_run(_WORKDIR.value)
-    run.check_tables(limits, _DEVICE.value, _PRECISION.value, _LATENCY_TABLE.value)
+    latency_table = _LATENCY_TABLE.value or None
+    run.check_tables(limits, _DEVICE.value, _PRECISION.value, latency_table)
     files.check_output(_OUTPUT.value)
     files.check_replaceable(_OUTPUT.value, "arch")
     settings = SearchSettings(
@@ -53,9 +60,10 @@ def main(argv: Sequence[str]) -> None:
         evolution=EvolutionSettings(_POPULATION.value, _GENERATIONS.value),
         num_finalists=_FINALISTS.value,
         seed=_SEED.value,
+        predictor=_PREDICTOR.value,
     )
     configure_tensorflow()
-    found = run.search(limits, _DEVICE.value, settings, _LATENCY_TABLE.value)
+    found = run.search(limits, _DEVICE.value, settings, latency_table)
     found.arch.save(_OUTPUT.value, found.notes())
     measured = ""
     if found.measured_top1 is not None:

@@ -17,19 +17,27 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line
+from ofa_tf.base import command_line, plugin_flags
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import INPUT_TYPES
 from ofa_tf.tflite.litert.interpreter import describe_model
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
-from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES, modes_with_setting
+from ofa_tf.tflite.quantization.modes import (
+    QUANTIZATION_MODES,
+    QuantizationMode,
+    get_quantization_mode,
+    modes_with_setting,
+)
 from ofa_tf.tflite.shipping.sidecar import sidecar_path
 from ofa_tf.workflow.export_plan import check_model_output, find_other_precision, plan_exports
 from ofa_tf.workflow.run import open_run
 
+define_plugins_flag()
+flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
 _ARCH = flags.DEFINE_list("arch", None, "Arch JSON files, max, min or random:N; --output of several is a folder.")
 _MODEL = flags.DEFINE_string("model", None, "A .keras file of a subnet, instead of --workdir and --arch.")
@@ -37,11 +45,11 @@ _DATASET = flags.DEFINE_string(
     "dataset", None, "With --model: data set for the int8 ranges and the accuracy, as for train_main.py."
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "With --dataset: where tensorflow-datasets keeps prepared data sets.")
-_QUANTIZATION = flags.DEFINE_enum(
+_QUANTIZATION = flags.DEFINE_string(
     "quantization",
     "none",
-    list(QUANTIZATION_MODES),
-    "float16 and dynamic: of the weights; int8 and int16x8: of activations, too; qat: int8 after fine-tuning for it.",
+    f"One of {', '.join(QUANTIZATION_MODES)}. float16 and dynamic: of the weights; int8 and int16x8: of activations, "
+    "too; qat: int8 after fine-tuning for it.",
 )
 _NUM_IMAGES = flags.DEFINE_integer(
     "num_representative_images",
@@ -80,6 +88,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite;
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    load_plugins_from_flags()
     if _DESCRIBE.value is not None:
         print(json.dumps(describe_model(_DESCRIBE.value), indent=1, ensure_ascii=False))
         return
@@ -93,8 +102,9 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _options() -> ExportOptions:
+    mode = get_quantization_mode(_QUANTIZATION.value)
     for flag in (_QAT_EPOCHS, _QAT_LEARNING_RATE, _NUM_IMAGES, _MAX_ACCURACY_DROP):
-        _check_is_heeded(flag)
+        _check_is_heeded(flag, mode)
     return ExportOptions(
         quantization=_QUANTIZATION.value,
         lowering=tuple(_LOWERING.value),
@@ -106,13 +116,13 @@ def _options() -> ExportOptions:
     )
 
 
-def _check_is_heeded(flag: flags.FlagHolder) -> None:
+def _check_is_heeded(flag: flags.FlagHolder, mode: QuantizationMode) -> None:
     """Check that a flag that only some quantizations heed is given with one of those."""
     modes = modes_with_setting(flag.name)
-    if flag.present and _QUANTIZATION.value not in modes:
+    if flag.present and mode.name not in modes:
         raise InputError(
             f"Expected --{flag.name} with --quantization={' or '.join(modes)} only. "
-            f"Received: --quantization={_QUANTIZATION.value}."
+            f"Received: --quantization={mode.name}."
         )
 
 

@@ -12,13 +12,14 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["command_line", "files"],
+    submodules=["command_line", "files", "plugin_flags"],
     submod_attrs={
         "correlation": ["rank_correlation"],
         "errors": ["InputError"],
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "native_output": ["withheld_stderr"],
-        "plugins": ["absolute_plugin", "load_plugins"],
+        "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
+        "plugins": ["PLUGIN_HINT", "absolute_plugin", "load_plugins"],
         "progress": ["announce", "on_progress", "paused", "progress_bar"],
         "registry": ["Registry"],
         "tensorflow_setup": ["configure_tensorflow"],

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from ofa_tf.base.errors import InputError
 
+# What an error about a name that is not known adds, where plugins can make such names known.
+PLUGIN_HINT = "If it is your own, pass --plugins=FILE with the file that registers it."
+
 _ADVICE = "Name a Python file, or a module that Python finds (PYTHONPATH)."
 
 

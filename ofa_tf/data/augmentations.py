@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
 
 NUM_CHOICES = 7
@@ -46,7 +47,7 @@ class Augmentation:
     eval_crop_fraction: float | None = None
 
 
-AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation")
+AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", PLUGIN_HINT)
 AUGMENTATIONS.register("none", Augmentation())
 AUGMENTATIONS.register("crop", Augmentation(areas=(0.75, 1.0), aspects=(0.9, 1.1)))
 # Once-for-All's released recipe (ColorJitter(brightness=32/255, saturation=0.5)).
@@ -71,7 +72,8 @@ def get_augmentation(name: str) -> Augmentation:
     """
     if name not in AUGMENTATIONS:
         raise InputError(
-            f"Expected `augmentation` to be one of {', '.join(AUGMENTATIONS)}. Received: augmentation={name!r}."
+            f"Expected `augmentation` to be one of {', '.join(AUGMENTATIONS)}. Received: augmentation={name!r}. "
+            f"{PLUGIN_HINT}"
         )
     return AUGMENTATIONS[name]
 

@@ -8,6 +8,7 @@ how such devices are opened and listed, and one more line below.
 from typing import Any
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
 from ofa_tf.devices.android.phone_device import PHONE_ID
 from ofa_tf.devices.android.phone_kind import PHONE_KIND
@@ -16,7 +17,7 @@ from ofa_tf.devices.device_kind import DeviceKind, ListedDevice
 from ofa_tf.devices.host.host_facts import HOST_ID
 from ofa_tf.devices.host.host_kind import HOST_KIND
 
-DEVICE_KINDS: Registry[DeviceKind] = Registry("device kind")
+DEVICE_KINDS: Registry[DeviceKind] = Registry("device kind", PLUGIN_HINT)
 DEVICE_KINDS.register(HOST_ID, HOST_KIND)
 DEVICE_KINDS.register(PHONE_ID, PHONE_KIND)
 
@@ -83,7 +84,9 @@ def _parse(device_id: str) -> tuple[DeviceKind, str | None]:
     name, colon, rest = device_id.partition(":")
     address = rest if colon else None
     if name not in DEVICE_KINDS or not DEVICE_KINDS[name].takes(address):
-        raise InputError(f"Expected the device to be {_enumerate(list(_forms()))}. Received: {device_id!r}.")
+        raise InputError(
+            f"Expected the device to be {_enumerate(list(_forms()))}. Received: {device_id!r}. {PLUGIN_HINT}"
+        )
     return DEVICE_KINDS[name], address
 
 

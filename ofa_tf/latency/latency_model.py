@@ -59,8 +59,12 @@ class LatencyModel:
             )
         self.space = space
         self.table = table
-        self.scale = float(fitted["scale"] if scale is None else scale)
-        self.exponent = float(fitted["exponent"] if exponent is None else exponent)
+        if scale is None:
+            scale = fitted["scale"]
+        if exponent is None:
+            exponent = fitted["exponent"]
+        self.scale = float(scale)
+        self.exponent = float(exponent)
         self._tables = PartTables(space, _piece_latency(table), np.float64, is_covered=table.covers)
 
     def predict(self, archs: Arch | Sequence[Arch] | np.ndarray) -> Any:
@@ -116,6 +120,10 @@ class LatencyModel:
 
     def evaluate(self, archs: Sequence[Arch], measured_ms: Sequence[float]) -> dict[str, Any]:
         """How well predictions agree with measurements, best of archs not calibrated on.
+
+        Args:
+            archs: The networks.
+            measured_ms: Their measured latencies, milliseconds.
 
         Returns:
             `num_archs`, `mape` (mean absolute relative error), `bias` (mean

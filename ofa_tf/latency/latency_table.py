@@ -24,7 +24,7 @@ class LatencyTable:
     Args:
         space: The search space.
         num_classes: Number of classes of the head.
-        precision: `"float32"` or `"int8"`.
+        precision: Name of the `Precision` of the pieces, such as `"int8"`.
         device: Facts about device, runtime and settings, see `Measurement.device`.
         settings: The settings of the measurement, as data.
         image_sizes: The measured image sizes, ascending, pixels.
@@ -57,6 +57,13 @@ class LatencyTable:
 
         Between two measured sizes latency is taken as linear in the number of
         pixels, as the work is.
+
+        Args:
+            key: Key of the piece.
+            input_size: Height and width of its input, pixels.
+
+        Returns:
+            The latency less the overhead, milliseconds.
 
         Raises:
             InputError: If the piece is not in the table or the size is outside
@@ -135,9 +142,11 @@ class LatencyTable:
             raise InputError(f"Expected {path} to be a complete latency table. Received: {error!r}. {_HINT}") from error
         table = cls(**values)
         if space is not None and table.space != space:
+            found = repr(table.space.name)
+            if table.space.name == space.name:
+                found += " as it was earlier"
             raise InputError(
-                f"Expected {path} to be a latency table of the search space {space.name!r}. "
-                f"Received: one of {table.space.name!r}{' as it was earlier' * (space.name == table.space.name)}. "
+                f"Expected {path} to be a latency table of the search space {space.name!r}. Received: one of {found}. "
                 f"{_HINT}"
             )
         return table

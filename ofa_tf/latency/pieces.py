@@ -34,7 +34,14 @@ class Piece:
 
 
 def distinct_pieces(space: SearchSpace, image_sizes: tuple[int, ...]) -> list[tuple[Piece, list[int]]]:
-    """Every piece once, with the input sizes it occurs at for `image_sizes`.
+    """Every piece once, with the input sizes it occurs at.
+
+    Args:
+        space: The search space.
+        image_sizes: Heights and widths of images, pixels.
+
+    Returns:
+        Each piece with the heights and widths of its input, pixels, ascending.
 
     Raises:
         InputError: If two different parts have the same key: their part type names

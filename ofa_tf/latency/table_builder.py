@@ -153,10 +153,7 @@ class _TableBuilder:
                 known_before = [label for label in labels if label in self._known.latencies_ms]
                 anchors = known_before[:_NUM_ANCHORS]
                 progress = _share_of(on_progress, end - len(batch), end, len(labels))
-                try:
-                    self._measure(batch, anchors, progress)
-                except InputError as error:
-                    raise type(error)(f"{error}{self.advice()}") from error
+                self._measure_or_advise(batch, anchors, progress)
                 if self._path is not None:
                     self._known.save(self._path, circumstances)
             if on_progress is not None:
@@ -182,6 +179,7 @@ class _TableBuilder:
     def _measure_or_advise(
         self, batch: Sequence[Label], anchors: Sequence[Label], on_progress: Progress | None
     ) -> None:
+        """Measure some pieces; an error also says what is kept."""
         try:
             self._measure(batch, anchors, on_progress)
         except InputError as error:

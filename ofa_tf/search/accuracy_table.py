@@ -73,6 +73,11 @@ class AccuracyTable:
 def sample_archs(space: SearchSpace, num_archs: int, seed: int) -> list[Arch]:
     """Archs worth measuring: the largest and smallest at the ends of the image sizes, then random ones.
 
+    Args:
+        space: Search space.
+        num_archs: Number of archs.
+        seed: Decides the random ones.
+
     Raises:
         InputError: If `num_archs` is below 1.
     """
@@ -98,6 +103,7 @@ def build_accuracy_table(
     space: SearchSpace,
     archs: Iterable[Arch],
     measure: Callable[[Arch], float],
+    *,
     split: str,
     network: str,
     known: AccuracyTable | None = None,
@@ -113,6 +119,9 @@ def build_accuracy_table(
         network: What identifies the supernet.
         known: A table to continue; one of another network or split is ignored.
         on_measured: Called with the table so far after each arch.
+
+    Returns:
+        The table of all archs of `known` that count, then of the others.
     """
     top1_by_genes: dict[tuple[int, ...], float] = {}
     if known is not None and (known.network, known.split) == (network, split):

@@ -1,4 +1,4 @@
-"""From constraints to one arch: evolution on predictions, then a measured final."""
+"""From constraints to one arch: evolution on predictions, then the best are measured."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings, evolve
-from ofa_tf.search.final import Final, hold_final
+from ofa_tf.search.finalists import FinalistSettings, measure_finalists
 from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -21,7 +21,7 @@ class SearchResult:
     Args:
         arch: The subnet, in canonical form.
         predicted_top1: What the accuracy predictor said, at most 1.
-        measured_top1: Measured in the final; `None` if there was none.
+        measured_top1: Its measured accuracy; `None` if no finalists were measured.
         costs: What the constraints limit: name -> the arch's value.
         limits: Name -> the limit.
         device: Id of the device whose latency was limited; `None` for no limit.
@@ -55,7 +55,7 @@ def search_arch(
     *,
     seed: int = 0,
     settings: EvolutionSettings | None = None,
-    final: Final | None = None,
+    finalists: FinalistSettings | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SearchResult:
     """Find the most accurate arch within constraints.
@@ -66,9 +66,12 @@ def search_arch(
         constraints: Upper limits.
         seed: Decides every random choice.
         settings: Size and length of the evolution.
-        final: How the winner is decided by measuring; without one, the best
+        finalists: Who is measured at the end, and how; without it, the best
             prediction wins.
         on_progress: Called with generations done and their number.
+
+    Returns:
+        The arch, with its accuracies and what it costs.
 
     Raises:
         InputError: If not even the smallest subnet meets the constraints.
@@ -76,14 +79,14 @@ def search_arch(
     Reference: Once-for-All, section 3.4.
     """
     rng = np.random.default_rng(seed)
-    ranked, predictions = evolve(space, predictor.predict, constraints, rng, settings, on_progress)
+    ranked, predictions = evolve(space, predictor.predict, constraints, rng, settings=settings, on_progress=on_progress)
 
-    if final is None:
+    if finalists is None:
         genes = ranked[0]
         predicted_top1 = float(predictions[0])
         measured_top1 = None
     else:
-        winner = hold_final(space, ranked, constraints, final)
+        winner = measure_finalists(space, ranked, constraints, finalists)
         genes = winner.genes
         predicted_top1 = float(predictor.predict(genes[np.newaxis])[0])
         measured_top1 = winner.top1

@@ -1,7 +1,7 @@
 """What a search can limit, in one table.
 
 Another kind of limit is one more entry at the end of this file: `Limits` takes its name, and tools/search.py gets
-a flag `--max_NAME` for it.
+a flag `--max_NAME` for it. (That of a plugin is given as `--limits=NAME=VALUE`.)
 """
 
 import dataclasses
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
 from ofa_tf.space import costs
 from ofa_tf.space.search_space import SearchSpace
@@ -53,7 +54,7 @@ class ConstraintKind:
     needs: str = ""
 
 
-CONSTRAINT_KINDS: Registry[ConstraintKind] = Registry("limit")
+CONSTRAINT_KINDS: Registry[ConstraintKind] = Registry("limit", PLUGIN_HINT)
 
 
 def _latency_ms(context: CostContext) -> Measure | None:

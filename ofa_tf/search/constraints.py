@@ -7,54 +7,69 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext, Measure
 from ofa_tf.space.search_space import SearchSpace
 
 _WHOLE_NUMBERS_FROM = 100  # Smaller values are rounded to thousandths, in messages.
 
 
+@dataclasses.dataclass(frozen=True, init=False, repr=False)
 class Limits:
     """Upper limits of a search: `Limits(latency_ms=20, size_bytes=4e6)`.
 
-    Args:
-        **limits: By the names of `CONSTRAINT_KINDS`; `None` for no limit.
+    Each is an attribute of its name, `None` where nothing is limited: `limits.size_bytes`.
 
-    Attributes:
-        by_name: The limits that were given, in the order of `CONSTRAINT_KINDS`.
+    Args:
+        **limits: By the names of `CONSTRAINT_KINDS`; `None` for no limit. These are
+            `latency_ms` (predicted, milliseconds), `macs` (multiply-accumulates),
+            `size_bytes` (of the weights), `peak_ram_bytes` (of the activations), and
+            what else is registered.
 
     Raises:
         InputError: If there is no limit at all, one is not positive, or there is
             no such kind of limit.
     """
 
+    _items: tuple[tuple[str, float], ...]
+
     def __init__(self, **limits: float | None) -> None:
         for name in limits:
             if name not in CONSTRAINT_KINDS:
-                raise InputError(f"Expected limits to be among {list(CONSTRAINT_KINDS)}. Received: {name}.")
+                raise InputError(
+                    f"Expected limits to be among {list(CONSTRAINT_KINDS)}. Received: {name}. {PLUGIN_HINT}"
+                )
 
-        self.by_name: dict[str, float] = {}
+        items = []
         for name in CONSTRAINT_KINDS:
             limit = limits.get(name)
             if limit is not None:
-                self.by_name[name] = limit
+                items.append((name, limit))
+        object.__setattr__(self, "_items", tuple(items))
         self._check()
 
     def _check(self) -> None:
-        if not self.by_name:
+        if not self._items:
             raise InputError(
                 "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag."
             )
-        for name, limit in self.by_name.items():
+        for name, limit in self._items:
             if not limit > 0:
                 raise InputError(f"Expected --max_{name} to be above 0. Received: --max_{name}={limit:g}.")
 
     @property
-    def latency_ms(self) -> float | None:
-        """The limit of the predicted latency, milliseconds; `None` if a search needs no latency table."""
-        return self.by_name.get("latency_ms")
+    def by_name(self) -> dict[str, float]:
+        """The limits that were given, in the order of `CONSTRAINT_KINDS`."""
+        return dict(self._items)
+
+    def __getattr__(self, name: str) -> float | None:
+        """The limit of a name; called for what is no other attribute."""
+        if name not in CONSTRAINT_KINDS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.by_name.get(name)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={limit:g}" for name, limit in self.by_name.items())
+        shown = ", ".join(f"{name}={limit:g}" for name, limit in self._items)
         return f"Limits({shown})"
 
 

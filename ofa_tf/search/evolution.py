@@ -226,6 +226,7 @@ def evolve(
     score: Callable[[np.ndarray], np.ndarray],
     constraints: Sequence[Constraint],
     rng: np.random.Generator,
+    *,
     settings: EvolutionSettings | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:

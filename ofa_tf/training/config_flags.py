@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from ofa_tf.base.plugin_flags import PLUGINS_HELP
 from ofa_tf.data.augmentations import AUGMENTATIONS
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
 from ofa_tf.training.rules import SettingError
@@ -25,7 +26,7 @@ _HELP = {
     "include_smallest": "Let the first of several subnets of a step be the smallest one.",
     "num_calibration_images": "Training images for BN calibration.",
     "seed": "Decides every random choice.",
-    "plugins": "Python files or modules with search spaces, block types, ... of your own, separated by commas.",
+    "plugins": PLUGINS_HELP,
 }
 _THREADS_HELP = "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images."
 _PHASE_HELP = {

@@ -17,7 +17,7 @@ _SECONDS_BETWEEN_WRITES = 15.0
 def measure_accuracies(
     space: SearchSpace,
     measure: Callable[[Arch], float],
-    network: str,
+    identify_network: Callable[[], str],
     path: Path,
     *,
     num_archs: int,
@@ -29,16 +29,23 @@ def measure_accuracies(
         space: Search space.
         measure: Gives the top-1 accuracy of a subnet on the validation images, in
             [0, 1].
-        network: What identifies the supernet.
+        identify_network: Gives what identifies the supernet. Called after the checks
+            that need no supernet, as loading one takes long.
         path: The table's file; written every few seconds and at the end.
         num_archs: Number of subnets.
         seed: Decides which.
+
+    Returns:
+        The table, as it was written.
 
     Raises:
         InputError: If `num_archs` is below 1 or there is a damaged table.
     """
     archs = sample_archs(space, num_archs, seed)
-    known = AccuracyTable.load(path, space) if path.exists() else None
+    known = None
+    if path.exists():
+        known = AccuracyTable.load(path, space)
+    network = identify_network()
     last_write = time.monotonic()
     with progress_bar(len(archs), "accuracy table", "subnet") as bar:
 

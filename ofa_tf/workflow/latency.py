@@ -10,7 +10,7 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, on_progress, progress_bar
-from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
+from ofa_tf.devices.device import BenchmarkModel, Device, Measurement
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.piece_models import make_piece_models
@@ -21,10 +21,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.for_measuring import convert_subnet_for_measuring
 from ofa_tf.tflite.quantization.precisions import get_precision
-from ofa_tf.workflow.latency_settings import LatencyTableSettings
-
-# Whole networks take milliseconds: they are run until spells of a busy machine even out.
-_NETWORK_SETTINGS = BenchmarkSettings(rounds=20, min_time_s=6.0, measure_peak_ram=False)
+from ofa_tf.workflow.latency_settings import NETWORK_SETTINGS, LatencyTableSettings
 
 
 def measure_latency_table(
@@ -93,6 +90,12 @@ def _held_out(table: LatencyTable) -> dict[str, Any]:
 
 def check_table_path(path: Path, space: SearchSpace, device: Device, settings: LatencyTableSettings) -> None:
     """Check, before all is measured, that a table can be written to a path and replaces none of another kind.
+
+    Args:
+        path: Where the table would lie.
+        space: Search space of the table.
+        device: Where it would be measured; it is reached if there is a table already.
+        settings: How it would be measured.
 
     Raises:
         InputError: If it cannot, or does.
@@ -172,12 +175,12 @@ def _measure_networks(
             models.append(BenchmarkModel(f"network {index}", convert_subnet_for_measuring(subnet, mode)))
             bar.update()
     network_settings = dataclasses.replace(
-        _NETWORK_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
+        NETWORK_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
     )
     with progress_bar(1, f"networks on {device.id}", "step") as bar:
         measurements = device.measure(models, network_settings, on_progress(bar))
-    _announce_faults("did not run and are left out", failures(measurements), len(models))
-    _announce_faults("have doubtful latencies", doubts(measurements), len(models))
+    _announce_faults("did not run and are left out", _failures(measurements), len(models))
+    _announce_faults("have doubtful latencies", _doubts(measurements), len(models))
     return measurements
 
 
@@ -186,12 +189,12 @@ def _announce_faults(what: str, faults: Sequence[str], num_models: int) -> None:
         announce(f"{len(faults)} of {num_models} networks {what}, such as {faults[0]}")
 
 
-def failures(measurements: Sequence[Measurement]) -> list[str]:
+def _failures(measurements: Sequence[Measurement]) -> list[str]:
     """Which models did not run, and why."""
     return [f"{row.model}: {row.error}" for row in measurements if row.error]
 
 
-def doubts(measurements: Sequence[Measurement]) -> list[str]:
+def _doubts(measurements: Sequence[Measurement]) -> list[str]:
     """Which models have latencies that are not to be trusted, and why."""
     return [f"{row.model}: {row.doubt}" for row in measurements if row.doubt]
 
@@ -245,8 +248,8 @@ def _calibrate(
             "measured_ms": held_out_ms,
             "report": model.evaluate(held_out, held_out_ms),
         },
-        "doubts": doubts(measurements),
-        "failed": failures(measurements),
+        "doubts": _doubts(measurements),
+        "failed": _failures(measurements),
     }
     return dataclasses.replace(model.table, calibration=calibration)
 

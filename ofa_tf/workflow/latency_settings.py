@@ -3,8 +3,19 @@
 import dataclasses
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.devices.device import BenchmarkSettings
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.tflite.quantization.precisions import get_precision
+
+_SMALLEST = {
+    "num_networks": MIN_ARCHS_FOR_EXPONENT,
+    "num_held_out": 1,
+    "num_threads": 1,
+    "seed": 0,
+}
+
+# Whole networks take milliseconds: they are run until spells of a busy machine even out.
+NETWORK_SETTINGS = BenchmarkSettings(rounds=20, min_time_s=6.0, measure_peak_ram=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,14 +23,14 @@ class LatencyTableSettings:
     """How a latency table is measured.
 
     Args:
-        precision: `"float32"` or `"int8"`.
+        precision: Name of the `Precision` of the models.
         num_threads: Threads of the interpreter.
         num_networks: Whole networks that calibrate the model: the smallest, the
             largest and evenly drawn random ones.
         num_held_out: Evenly drawn random networks that check it.
         seed: Decides which networks.
         time_limit_s: Limit for each batch of pieces, and again for the networks,
-            seconds.
+            seconds; above what measuring takes at least.
 
     Raises:
         InputError: If a number is too small or there is no such precision.
@@ -34,7 +45,13 @@ class LatencyTableSettings:
 
     def __post_init__(self) -> None:
         get_precision(self.precision)
-        for name, minimum in (("num_networks", MIN_ARCHS_FOR_EXPONENT), ("num_held_out", 1)):
+        for name, minimum in _SMALLEST.items():
             number = getattr(self, name)
             if number < minimum:
                 raise InputError(f"Expected `{name}` to be at least {minimum}. Received: {name}={number}.")
+        shortest_s = NETWORK_SETTINGS.min_time_s
+        if not self.time_limit_s > shortest_s:
+            raise InputError(
+                f"Expected `time_limit_s` to be above {shortest_s:g} seconds, which the networks are measured for at "
+                f"least. Received: time_limit_s={self.time_limit_s:g}."
+            )

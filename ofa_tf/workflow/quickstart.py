@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR
+from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.shipping.gate import Reference
@@ -34,13 +36,50 @@ from ofa_tf.workflow.export import data_of_run
 from ofa_tf.workflow.latency import held_out_report
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.run_folder import model_name
 from ofa_tf.workflow.search import SearchSettings
 
 _BENCHMARK_SETTINGS = BenchmarkSettings(rounds=30, min_time_s=5.0)
-# The models of each network: the quantization, and the keys of its facts in a row of the summary.
-_MODELS = (
-    ("none", "float", {"size_bytes": "size_bytes", "latency_ms": "latency_ms"}),
-    ("int8", "int8", {"size_bytes": "int8_size_bytes", "latency_ms": "int8_latency_ms"}),
+
+
+@dataclasses.dataclass(frozen=True)
+class _ModelKind:
+    """A way to convert each network, and the keys of the model's facts in a row of the summary.
+
+    Args:
+        name: What models of the kind are called.
+        quantization: How they are quantized.
+        size_key: Key of the file's size, bytes.
+        top1_key: Key of the accuracy.
+        path_key: Key of the file.
+        latency_key: Key of the measured latency, milliseconds.
+    """
+
+    name: str
+    quantization: str
+    size_key: str
+    top1_key: str
+    path_key: str
+    latency_key: str
+
+
+_MODEL_KINDS = (
+    _ModelKind(
+        name="float",
+        quantization="none",
+        size_key="size_bytes",
+        top1_key="float_top1",
+        path_key="tflite_float",
+        latency_key="latency_ms",
+    ),
+    _ModelKind(
+        name="int8",
+        quantization="int8",
+        size_key="int8_size_bytes",
+        top1_key="int8_top1",
+        path_key="tflite_int8",
+        latency_key="int8_latency_ms",
+    ),
 )
 
 
@@ -104,8 +143,13 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
         settings: Sizes of the other steps.
 
     Returns:
-        The summary, as written to `summary.json`: `rows`, `seconds` of each
-        step, and reports on the predictors.
+        The summary, as written to the run's `summary_path`: `rows`, `seconds` of
+        each step, and reports on the predictors: `accuracy_predictor` and
+        `latency_model`.
+
+    Raises:
+        InputError: If the device cannot measure, a budget is below the smallest
+            subnet, or a model is not good enough to be shipped or does not run.
     """
     settings = settings or QuickstartSettings()
     seconds: dict[str, float] = {}
@@ -114,26 +158,27 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
         trained = train(config, PHASES, resume=True)
     run = Run(config.workdir, trained.evaluator)
     with _timed(seconds, "accuracy_table"):
-        run.build_accuracy_table(settings.num_archs, config.seed)
+        accuracies = run.build_accuracy_table(settings.num_archs, config.seed)
     with _timed(seconds, "latency_table"):
         table = run.build_latency_table(device, _latency_settings(settings, config.seed))
     with _timed(seconds, "search"):
-        candidates = _find_candidates(run, device.id, settings)
+        candidates = _find_candidates(run, device, settings)
     with _timed(seconds, "plain_keras_net"):
         plain = _Candidate("plain_keras", _plain_arch(run.space))
         plain_model = _train_plain(run, plain.arch)
     with _timed(seconds, "export"):
-        rows = _export_all(run, device.id, candidates, (plain, plain_model), settings)
+        rows = _export_all(run, device, candidates, (plain, plain_model), settings)
     with _timed(seconds, "benchmark"):
-        _measure_rows(run.path, device, rows)
+        _measure_rows(run, device, rows)
     summary = {
         "rows": rows,
         "seconds": seconds,
         "peak_ram_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "accuracy_predictor": dict(fit_predictor(accuracies).report),
         "latency_model": held_out_report(table),
         "device": device.describe().to_dict(),
     }
-    files.write_json(run.path / "summary.json", "summary", summary)
+    files.write_json(run.summary_path, "summary", summary)
     return summary
 
 
@@ -141,7 +186,7 @@ def _latency_settings(settings: QuickstartSettings, seed: int) -> LatencyTableSe
     return LatencyTableSettings(num_networks=settings.num_networks, num_held_out=settings.num_networks // 2, seed=seed)
 
 
-def _find_candidates(run: Run, device_id: str, settings: QuickstartSettings) -> list[_Candidate]:
+def _find_candidates(run: Run, device: Device, settings: QuickstartSettings) -> list[_Candidate]:
     """The subnets found for the budgets, and the largest one."""
     search_settings = SearchSettings(
         evolution=EvolutionSettings(num_generations=settings.num_generations),
@@ -149,24 +194,38 @@ def _find_candidates(run: Run, device_id: str, settings: QuickstartSettings) -> 
         seed=run.config.seed,
     )
     candidates = []
-    for number, budget_ms in enumerate(_budgets_ms(run, device_id, settings.budget_fractions), start=1):
-        found = run.search(Limits(latency_ms=budget_ms), device_id, search_settings)
+    for number, budget_ms in enumerate(_budgets_ms(run, device, settings.budget_fractions), start=1):
+        found = run.search(Limits(latency_ms=budget_ms), device, search_settings)
         name = f"found_{number}"
-        found.arch.save(run.path / "archs" / f"{name}.json", found.notes())
+        found.arch.save(run.arch_path(name), found.notes())
         candidates.append(_Candidate(name, found.arch, budget_ms))
     candidates.append(_Candidate("largest", run.space.largest()))
     return candidates
 
 
-def _budgets_ms(run: Run, device_id: str, fractions: tuple[float, ...]) -> list[float]:
-    """Latencies between those of the smallest and the largest subnet, rounded up to microseconds."""
-    model = run.latency_model(device_id)
+def _budgets_ms(run: Run, device: Device, fractions: Sequence[float]) -> list[float]:
+    model = run.latency_model(device)
     smallest_ms = float(model.predict(run.space.smallest()))
     largest_ms = float(model.predict(run.space.largest()))
+    return spread_budgets_ms(smallest_ms, largest_ms, fractions)
+
+
+def spread_budgets_ms(smallest_ms: float, largest_ms: float, fractions: Sequence[float]) -> list[float]:
+    """Latency budgets between those of the smallest and the largest subnet.
+
+    Args:
+        smallest_ms: Latency of the smallest subnet, milliseconds.
+        largest_ms: That of the largest one.
+        fractions: Where the budgets lie between them, on a logarithmic scale.
+
+    Returns:
+        The budgets, rounded up to microseconds, milliseconds.
+    """
     budgets_ms = []
     for fraction in fractions:
-        budget_ms = smallest_ms * (largest_ms / smallest_ms) ** fraction
-        budgets_ms.append(float(np.ceil(1000 * budget_ms) / 1000))
+        # Multiplied from left to right: another order rounds otherwise, and a budget may differ by a microsecond.
+        budget_us = 1000 * smallest_ms * (largest_ms / smallest_ms) ** fraction
+        budgets_ms.append(float(np.ceil(budget_us) / 1000))
     return budgets_ms
 
 
@@ -187,7 +246,7 @@ def _train_plain(run: Run, arch: Arch) -> keras.Model:
 
 def _export_all(
     run: Run,
-    device_id: str,
+    device: Device,
     candidates: list[_Candidate],
     plain: tuple[_Candidate, keras.Model],
     settings: QuickstartSettings,
@@ -201,13 +260,13 @@ def _export_all(
     rows = []
     with progress_bar(len(networks), "export", "network") as bar:
         for candidate, model in networks:
-            rows.append(_export(run, device_id, candidate, model, settings.max_accuracy_drop))
+            rows.append(_export(run, device, candidate, model, settings.max_accuracy_drop))
             bar.update()
     return rows
 
 
 def _export(
-    run: Run, device_id: str, candidate: _Candidate, network: keras.Model, max_accuracy_drop: float
+    run: Run, device: Device, candidate: _Candidate, network: keras.Model, max_accuracy_drop: float
 ) -> dict[str, Any]:
     """Export a network in float and int8; the facts about both are a row of the summary."""
     arch = candidate.arch
@@ -219,28 +278,28 @@ def _export(
         "arch": arch.to_dict(),
         "image_size": arch.image_size,
         "budget_ms": candidate.budget_ms,
-        "predicted_latency_ms": run.latency_model(device_id).predict(arch),
+        "predicted_latency_ms": run.latency_model(device).predict(arch),
+        "num_macs": int(num_macs(run.space, arch, run.supernet.num_classes)),
+        "num_params": int(num_params(run.space, arch, run.supernet.num_classes)),
     }
-    for quantization, kind, keys in _MODELS:
-        path = run.path / "models" / f"{candidate.name}_{kind}.tflite"
-        options_of_kind = dataclasses.replace(options, quantization=quantization)
-        shipped = ship(network, arch, path, options_of_kind, data, reference)
-        row["num_macs"] = shipped["num_macs"]
-        row["num_params"] = shipped["num_params"]
-        row[keys["size_bytes"]] = shipped["size_bytes"]
-        row[f"{kind}_top1"] = shipped["top1"]
-        row[f"tflite_{kind}"] = shipped["path"]
+    for kind in _MODEL_KINDS:
+        path = run.model_path(candidate.name, kind.name)
+        options_of_kind = dataclasses.replace(options, quantization=kind.quantization)
+        shipped = ship(network, arch, path, options_of_kind, data=data, reference=reference)
+        row[kind.size_key] = shipped["size_bytes"]
+        row[kind.top1_key] = shipped["top1"]
+        row[kind.path_key] = shipped["path"]
     return row
 
 
-def _measure_rows(workdir: Path, device: Device, rows: list[dict[str, Any]]) -> None:
+def _measure_rows(run: Run, device: Device, rows: list[dict[str, Any]]) -> None:
     """Measure the models of all rows in turns, and add their latencies to the rows."""
     places = []
     models = []
     for row in rows:
-        for _, kind, keys in _MODELS:
-            places.append((row, keys["latency_ms"]))
-            models.append(BenchmarkModel(f"{row['name']}_{kind}", Path(row[f"tflite_{kind}"])))
+        for kind in _MODEL_KINDS:
+            places.append((row, kind.latency_key))
+            models.append(BenchmarkModel(model_name(row["name"], kind.name), Path(row[kind.path_key])))
     with progress_bar(1, f"benchmark on {device.id}", "step") as bar:
         measurements = device.measure(models, _BENCHMARK_SETTINGS, on_progress(bar))
     failed = [f"{measurement.model}: {measurement.error}" for measurement in measurements if measurement.error]
@@ -248,7 +307,7 @@ def _measure_rows(workdir: Path, device: Device, rows: list[dict[str, Any]]) -> 
         raise InputError(f"Expected all models to run on {device.id}. Received: {'; '.join(failed)}.")
     for (row, key), measurement in zip(places, measurements, strict=True):
         row[key] = measurement.latency_ms
-    save_benchmark(workdir / "benchmark.json", measurements, _BENCHMARK_SETTINGS)
+    save_benchmark(run.benchmark_path, measurements, _BENCHMARK_SETTINGS)
 
 
 @contextlib.contextmanager

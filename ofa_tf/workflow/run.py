@@ -6,8 +6,8 @@
     found = run.search(ofa_tf.Limits(latency_ms=0.5))
     run.export(found.arch, "found.tflite", ofa_tf.ExportOptions(quantization="int8"))
 
-Only the run knows what lies where in the workdir; the functions of the other modules of
-this folder take plain values.
+Only the run knows what lies where in the workdir (`run_folder.py`); the functions of the
+other modules of this folder take plain values.
 """
 
 import functools
@@ -20,7 +20,6 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.device import Device
-from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.search.accuracy_table import AccuracyTable
@@ -30,12 +29,13 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
-from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.workflow.accuracy import SEARCH_SPLIT, measure_accuracies
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
+from ofa_tf.workflow.run_folder import RunFolder, device_id
 from ofa_tf.workflow.search import SearchSettings, search_within
+from ofa_tf.workflow.table_checks import check_latency_table, check_present, opened
 
 # Modules that load TensorFlow are imported where they are needed: mistakes that have nothing to do with it, and looks
 # at archs and tables, need not wait for it.
@@ -59,7 +59,7 @@ def open_run(workdir: str | Path) -> "Run":
     return run
 
 
-class Run:
+class Run(RunFolder):
     """What a finished training run left, loaded when first needed.
 
     Args:
@@ -73,7 +73,7 @@ class Run:
     """
 
     def __init__(self, path: str | Path, evaluator: "Evaluator | None" = None) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         if evaluator is not None:
             self.evaluator = evaluator
             self.supernet = evaluator.supernet
@@ -82,8 +82,33 @@ class Run:
     # --- what the training left ------------------------------------------
 
     def check(self) -> None:
-        """Check, without loading TensorFlow, that there is a training run."""
-        _ = self.config
+        """Check, without loading TensorFlow, that there is a training run.
+
+        Raises:
+            InputError: If there is none, or its configuration is damaged.
+        """
+        TrainConfig.load(self.path)
+
+    def load(self) -> "Evaluator":
+        """Load the supernet and the data set now, rather than when they are first needed.
+
+        That checks that both are there and whole, and of as many classes.
+
+        Returns:
+            What measures subnets.
+
+        Raises:
+            InputError: If one is missing or damaged, or they do not fit each other.
+        """
+        return self.evaluator
+
+    def load_supernet(self) -> "Supernet":
+        """Load the supernet now, rather than when it is first needed.
+
+        Raises:
+            InputError: See `supernet`.
+        """
+        return self.supernet
 
     @functools.cached_property
     def config(self) -> TrainConfig:
@@ -97,7 +122,11 @@ class Run:
 
     @functools.cached_property
     def supernet(self) -> "Supernet":
-        """The supernet of the last finished phase."""
+        """The supernet of the last finished phase.
+
+        Raises:
+            InputError: If there is none, or it is of another search space than the run.
+        """
         from ofa_tf.networks.saving import load_supernet
 
         announce(f"loading the supernet in {self.path}")
@@ -112,7 +141,11 @@ class Run:
 
     @functools.cached_property
     def source(self) -> "ImageSource":
-        """The data set the supernet was trained on."""
+        """The data set the supernet was trained on.
+
+        Raises:
+            InputError: If it is not there, or has another number of classes.
+        """
         from ofa_tf.data.sources import open_source
 
         config = self.config
@@ -142,16 +175,11 @@ class Run:
         """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
         from ofa_tf.networks.saving import SUPERNET_FILE
 
-        _ = self.supernet  # loading it checks that the file is there and whole
+        self.load_supernet()  # raises if the file is missing or damaged
         content = (self.path / SUPERNET_FILE).read_bytes()
         return hashlib.sha256(content).hexdigest()
 
     # --- accuracies ------------------------------------------------------
-
-    @property
-    def accuracy_table_path(self) -> Path:
-        """Where the accuracy table lies."""
-        return self.path / "accuracy_table.json"
 
     def evaluate(self, arch: Arch, split: str = "test") -> float:
         """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it.
@@ -171,15 +199,26 @@ class Run:
         Args:
             num_archs: Number of subnets.
             seed: Decides which.
+
+        Returns:
+            The table, as it is kept in the run.
+
+        Raises:
+            InputError: If `num_archs` is below 1, the table begun before is damaged,
+                or the run lacks its supernet or its data set.
         """
         return measure_accuracies(
             self.space,
-            lambda arch: self.evaluate(arch, SEARCH_SPLIT),
-            self.network_id,
+            self._search_top1,
+            lambda: self.network_id,
             self.accuracy_table_path,
             num_archs=num_archs,
             seed=seed,
         )
+
+    def _search_top1(self, arch: Arch) -> float:
+        """Top-1 accuracy of a subnet on the images that tables and searches look at."""
+        return self.evaluate(arch, SEARCH_SPLIT)
 
     def accuracy_table(self) -> AccuracyTable:
         """The accuracy table.
@@ -196,10 +235,6 @@ class Run:
         return table
 
     # --- latencies -------------------------------------------------------
-
-    def latency_table_path(self, device_id: str, precision: str = "float32") -> Path:
-        """Where the latency table of a device lies."""
-        return self.path / "latency_tables" / f"{files.safe_name(device_id)}_{precision}.json"
 
     def build_latency_table(
         self,
@@ -225,9 +260,8 @@ class Run:
         from ofa_tf.workflow import latency
 
         settings = settings or LatencyTableSettings()
-        if isinstance(device, str):
-            device = open_device(device)
-        path = self.latency_table_path(device.id, settings.precision) if path is None else Path(path)
+        device = opened(device)
+        path = self.latency_table_path(device, settings.precision, path)
         latency.check_table_path(path, self.space, device, settings)
         unfinished_path = path.with_suffix(".part.json")
         num_classes = self.supernet.num_classes
@@ -238,44 +272,34 @@ class Run:
         return table
 
     def latency_model(
-        self, device_id: str = "host", precision: str = "float32", latency_table: str | Path | None = None
+        self, device: Device | str = "host", precision: str = "float32", latency_table: str | Path | None = None
     ) -> LatencyModel:
-        """The latency model of a device, from its table; by default that at `latency_table_path`.
+        """The latency model of a device, from its table.
+
+        Args:
+            device: The device, or its id.
+            precision: Name of the `Precision` of the models whose latency is predicted.
+            latency_table: The device's table; by default that at `latency_table_path`.
+
+        Returns:
+            The model, calibrated if the table is; it predicts milliseconds.
 
         Raises:
             InputError: If there is no table, it is of another device or precision,
                 its pieces were exported in another way, or it was measured on
                 another computer or with another runtime.
         """
-        path = self._find_latency_table(device_id, precision, latency_table)
+        path = self.latency_table_path(device, precision, latency_table)
         table = LatencyTable.load(path, self.space)
-        found = (table.device.get("device"), table.precision)
-        if found != (device_id, precision):
-            raise InputError(
-                f"Expected {path} to be a latency table of {device_id}, {precision}. "
-                f"Received: one of {', '.join(map(str, found))}. "
-                "Name another device or precision, or build that table with tools/build_latency_table.py."
-            )
-        table.check_device(open_device(device_id).known_facts().to_dict())
-        lowering = choose_lowerings(integer_activations=get_precision(precision).has_integer_activations)
-        if table.lowering != lowering:
-            raise InputError(
-                f"Expected a latency table of pieces exported with the rewrites {list(lowering)}. "
-                f"Received: one with {list(table.lowering)}. Build it again with tools/build_latency_table.py."
-            )
+        check_latency_table(table, path, device, precision)
         return LatencyModel(self.space, table)
-
-    def _find_latency_table(self, device_id: str, precision: str, latency_table: str | Path | None) -> Path:
-        if latency_table is None:
-            return self.latency_table_path(device_id, precision)
-        return Path(latency_table)
 
     # --- search ----------------------------------------------------------
 
     def search(
         self,
         limits: Limits,
-        device_id: str = "host",
+        device: Device | str = "host",
         settings: SearchSettings | None = None,
         latency_table: str | Path | None = None,
     ) -> SearchResult:
@@ -283,58 +307,58 @@ class Run:
 
         Args:
             limits: What the arch must keep within.
-            device_id: Device of the latency limit.
+            device: Device of the latency limit, or its id.
             settings: How to search.
-            latency_table: The device's table; by default `latency_table_path`.
+            latency_table: The device's table; by default that at `latency_table_path`.
+
+        Returns:
+            The arch, with its accuracies and what it costs.
 
         Raises:
             InputError: If a table is missing, that of the host is of another computer
                 or runtime, or not even the smallest subnet is within the limits.
         """
         settings = settings or SearchSettings()
-        self.check_tables(limits, device_id, settings.precision, latency_table)
+        self.check_tables(limits, device, settings.precision, latency_table)
         model = None
         if limits.latency_ms is not None:
-            model = self.latency_model(device_id, settings.precision, latency_table)
+            model = self.latency_model(device, settings.precision, latency_table)
         return search_within(
             limits,
             self.supernet.num_classes,
-            self.accuracy_table(),
-            model,
-            lambda arch: self.evaluate(arch, SEARCH_SPLIT),
-            settings,
+            accuracies=self.accuracy_table(),
+            latency_model=model,
+            measure=self._search_top1,
+            settings=settings,
         )
 
     def check_tables(
-        self, limits: Limits, device_id: str, precision: str = "float32", latency_table: str | Path | None = None
+        self, limits: Limits, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None
     ) -> None:
         """Check, without loading TensorFlow, that the tables that a search needs are there.
 
         Args:
             limits: Of the search: a latency table is needed if latency is limited.
-            device_id: Device of the latency table.
-            precision: Precision of its models.
+            device: Device of the latency table, or its id.
+            precision: Name of the `Precision` of its models.
             latency_table: The table; by default that at `latency_table_path`.
 
         Raises:
-            InputError: If there is no training run or no such device; else names
-                each table that is missing and the command that builds it.
+            InputError: If there is no training run, no such precision or no such
+                device; else names each table that is missing and the command that
+                builds it.
         """
         self.check()
+        get_precision(precision)
         commands = {self.accuracy_table_path: "build_accuracy_table.py"}
         if limits.latency_ms is not None:
-            open_device(device_id)  # raises if there can be none of that id
-            path = self._find_latency_table(device_id, precision, latency_table)
-            command = f"build_latency_table.py --device={device_id} --precision={precision}"
+            opened(device)  # raises if there can be none of that id
+            path = self.latency_table_path(device, precision, latency_table)
+            command = f"build_latency_table.py --device={device_id(device)} --precision={precision}"
             if latency_table is not None:
                 command += f" --output={latency_table}"
             commands[path] = command
-        missing = [path for path in commands if not path.is_file()]
-        if missing:
-            builds = " and ".join(f"python tools/{commands[path]} --workdir={self.path}" for path in missing)
-            raise InputError(
-                f"Expected tables at {' and '.join(map(str, missing))}. Received: no such files. Build with: {builds}."
-            )
+        check_present(commands, self.path)
 
     # --- export ----------------------------------------------------------
 
@@ -378,5 +402,5 @@ class Run:
         """
         from ofa_tf.workflow.export import export_all
 
-        _ = self.evaluator  # loads the run: what it lacks, each subnet would
+        self.load()  # what the run lacks, each subnet would
         return export_all(archs, lambda arch, path: self.export(arch, path, options), on_exported)

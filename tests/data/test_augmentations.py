@@ -33,7 +33,7 @@ def test_digit_crops_are_never_flipped_nor_coloured():
 
 
 def test_unknown_augmentation_lists_the_known_ones():
-    with pytest.raises(InputError, match=r"one of none, crop, imagenet. Received: augmentation='randaugment'"):
+    with pytest.raises(InputError, match=r"one of none, crop, imagenet. Received: augmentation='randaugment'. If it"):
         get_augmentation("randaugment")
 
 

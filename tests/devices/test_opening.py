@@ -117,7 +117,7 @@ def test_a_registered_kind_is_opened_and_used() -> None:
 def test_a_registered_kind_is_named_among_those_that_there_are() -> None:
     assert opening.describe_forms() == "host, adb (the only phone), adb:SERIAL or board:PORT (a board on a port)"
     with pytest.raises(
-        InputError, match=r"Expected the device to be host, adb, adb:SERIAL or board:PORT. Received: 'board'"
+        InputError, match=r"Expected the device to be host, adb, adb:SERIAL or board:PORT. Received: 'board'. If it is"
     ):
         open_device("board")
 

@@ -23,7 +23,7 @@ class _Meter:
 
 def test_a_table_holds_what_was_measured_and_survives_the_file(tmp_path: Path) -> None:
     archs = sample_archs(MICRO, 8, seed=0)
-    table = build_accuracy_table(MICRO, archs, _Meter(), "validation", "net")
+    table = build_accuracy_table(MICRO, archs, _Meter(), split="validation", network="net")
     table.save(tmp_path / "table.json")
     loaded = AccuracyTable.load(tmp_path / "table.json", MICRO)
     assert MICRO.decode(loaded.genes) == archs
@@ -33,12 +33,12 @@ def test_a_table_holds_what_was_measured_and_survives_the_file(tmp_path: Path) -
 
 def test_known_archs_are_not_measured_again_unless_the_network_changed() -> None:
     archs = sample_archs(MICRO, 8, seed=0)
-    known = build_accuracy_table(MICRO, archs[:5], _Meter(), "validation", "net")
+    known = build_accuracy_table(MICRO, archs[:5], _Meter(), split="validation", network="net")
     meter = _Meter()
-    build_accuracy_table(MICRO, archs, meter, "validation", "net", known)
+    build_accuracy_table(MICRO, archs, meter, split="validation", network="net", known=known)
     assert meter.measured == archs[5:]
     other = _Meter()
-    build_accuracy_table(MICRO, archs, other, "validation", "other net", known)
+    build_accuracy_table(MICRO, archs, other, split="validation", network="other net", known=known)
     assert other.measured == archs
 
 
@@ -58,10 +58,9 @@ def test_each_measurement_is_reported_with_the_table_so_far() -> None:
         MICRO,
         sample_archs(MICRO, 3, 0),
         _Meter(),
-        "validation",
-        "net",
-        None,
-        lambda table: sizes.append(len(table.top1)),
+        split="validation",
+        network="net",
+        on_measured=lambda table: sizes.append(len(table.top1)),
     )
     assert sizes == [1, 2, 3]
 
@@ -72,7 +71,7 @@ def test_a_missing_or_foreign_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"schema": "ofa_tf/accuracy_table/1"}')
     with pytest.raises(InputError, match=r"Received: KeyError\('entries'\). Build it again with"):
         AccuracyTable.load(tmp_path / "bad.json", MICRO)
-    table = build_accuracy_table(MICRO, sample_archs(MICRO, 2, 0), _Meter(), "validation", "net")
+    table = build_accuracy_table(MICRO, sample_archs(MICRO, 2, 0), _Meter(), split="validation", network="net")
     table.save(tmp_path / "micro.json")
     with pytest.raises(InputError, match="Received: one of 'micro'"):
         AccuracyTable.load(tmp_path / "micro.json", get_search_space("mobilenet_v3_tiny"))

@@ -6,7 +6,7 @@ from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import search_arch
 from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.final import Final
+from ofa_tf.search.finalists import FinalistSettings
 from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
@@ -23,18 +23,20 @@ def predictor() -> AccuracyPredictor:
     return fit_predictor(AccuracyTable(MICRO, genes, top1, "validation", "net"))
 
 
-def test_the_winner_of_the_measured_final_is_returned_with_its_costs(predictor: AccuracyPredictor) -> None:
-    finals: list[Arch] = []
+def test_the_finalist_that_is_measured_best_is_returned_with_its_costs(predictor: AccuracyPredictor) -> None:
+    measured_archs: list[Arch] = []
 
     def measure(arch: Arch) -> float:
-        finals.append(arch)
-        return 0.1 * len(finals)
+        measured_archs.append(arch)
+        return 0.1 * len(measured_archs)
 
     limit = float(np.median(num_macs(MICRO, MICRO.sample_genes(np.random.default_rng(1), 99), 10)))
     constraints = make_constraints(MICRO, 10, Limits(macs=limit))
-    found = search_arch(MICRO, predictor, constraints, settings=_FAST, final=Final(measure, num_finalists=3))
-    assert len(set(finals)) == 3
-    assert (found.arch, found.measured_top1) == (finals[-1], pytest.approx(0.3))
+    found = search_arch(
+        MICRO, predictor, constraints, settings=_FAST, finalists=FinalistSettings(measure, num_finalists=3)
+    )
+    assert len(set(measured_archs)) == 3
+    assert (found.arch, found.measured_top1) == (measured_archs[-1], pytest.approx(0.3))
     assert found.costs == {"macs": num_macs(MICRO, found.arch, 10)}
     assert found.costs["macs"] <= found.limits["macs"] == limit
     assert found.arch == MICRO.canonical(found.arch)
@@ -52,8 +54,8 @@ def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_li
     top1[best], top1[too_large] = 0.9, 0.99
     known = AccuracyTable(MICRO, genes, top1, "validation", "net")
     for measured, is_known in ((0.89, True), (0.9, False)):
-        final = Final(lambda arch: measured, 3, known)  # noqa: B023
-        found = search_arch(MICRO, predictor, constraints, settings=_FAST, final=final)
+        finalists = FinalistSettings(lambda arch: measured, 3, known)  # noqa: B023
+        found = search_arch(MICRO, predictor, constraints, settings=_FAST, finalists=finalists)
         assert (found.arch == MICRO.canonical(MICRO.decode_one(genes[best]))) == is_known
         assert found.measured_top1 == max(measured, 0.9)
         assert found.costs["macs"] == num_macs(MICRO, found.arch, 10) <= limit
@@ -62,12 +64,12 @@ def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_li
         )
 
 
-def test_a_final_of_nobody_is_refused() -> None:
+def test_a_search_without_finalists_to_measure_is_refused() -> None:
     with pytest.raises(InputError, match=r"Expected `num_finalists` to be at least 1. Received: num_finalists=0"):
-        Final(lambda arch: 0.5, num_finalists=0)
+        FinalistSettings(lambda arch: 0.5, num_finalists=0)
 
 
-def test_without_a_final_the_best_prediction_wins(predictor: AccuracyPredictor) -> None:
+def test_without_finalists_the_best_prediction_wins(predictor: AccuracyPredictor) -> None:
     found = search_arch(MICRO, predictor, make_constraints(MICRO, 10, Limits(macs=1e12)), settings=_FAST)
     assert found.arch == MICRO.canonical(MICRO.largest())
     assert found.measured_top1 is None
@@ -99,5 +101,7 @@ def test_an_arch_that_was_measured_before_never_wins_outside_the_limits(predicto
     constraints = make_constraints(MICRO, 10, Limits(macs=float(num_macs(MICRO, MICRO.smallest(), 10))))
     genes = MICRO.encode([MICRO.largest()])
     known = AccuracyTable(MICRO, genes, np.array([0.99]), "validation", "net")
-    found = search_arch(MICRO, predictor, constraints, settings=_FAST, final=Final(lambda arch: 0.1, 3, known))
+    found = search_arch(
+        MICRO, predictor, constraints, settings=_FAST, finalists=FinalistSettings(lambda arch: 0.1, 3, known)
+    )
     assert found.measured_top1 == 0.1

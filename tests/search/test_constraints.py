@@ -1,4 +1,6 @@
 import copy
+import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -39,8 +41,24 @@ def _num_blocks(genes: np.ndarray) -> np.ndarray:
     return MICRO.active_blocks(genes).sum(axis=1)
 
 
+def test_limits_are_values() -> None:
+    limits = Limits(macs=1e6, latency_ms=2)
+    assert (limits.latency_ms, limits.macs, limits.size_bytes) == (2, 1e6, None)
+    assert limits == Limits(latency_ms=2, macs=1e6, size_bytes=None) != Limits(latency_ms=3, macs=1e6)
+    assert len({limits, Limits(latency_ms=2, macs=1e6)}) == 1
+    assert pickle.loads(pickle.dumps(limits)) == copy.deepcopy(limits) == limits
+    assert repr(limits) == "Limits(latency_ms=2, macs=1e+06)"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        limits.macs = 2e6
+    limits.by_name["macs"] = 2e6
+    assert limits.macs == 1e6
+    with pytest.raises(AttributeError, match="'Limits' object has no attribute 'flops'"):
+        _ = limits.flops
+
+
 def test_a_limit_of_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(InputError, match=r"among \['latency_ms', 'macs', .*\]. Received: flops"):
+    message = r"among \['latency_ms', 'macs', .*\]. Received: flops. If it is your own, pass"
+    with pytest.raises(InputError, match=message):
         Limits(flops=1e6)
 
 

@@ -34,14 +34,14 @@ def test_evolution_finds_the_optimum_that_trying_all_archs_finds() -> None:
     constraint = _macs(float(np.median(macs)))
     feasible = everything[is_feasible([constraint], everything)]
     best = _score(feasible).max()
-    _, scores = evolve(MICRO, _score, [constraint], np.random.default_rng(0), _FAST)
+    _, scores = evolve(MICRO, _score, [constraint], np.random.default_rng(0), settings=_FAST)
     assert scores[0] == pytest.approx(best)
 
 
 @pytest.mark.parametrize("quantile", [0.0, 0.01, 0.5, 1.0])
 def test_all_found_archs_meet_the_constraints_are_different_and_sorted(quantile: float) -> None:
     limit = float(np.quantile(num_macs(MICRO, _all_genes(), 10), quantile))
-    genes, scores = evolve(MICRO, _score, [_macs(limit)], np.random.default_rng(1), _FAST)
+    genes, scores = evolve(MICRO, _score, [_macs(limit)], np.random.default_rng(1), settings=_FAST)
     assert (num_macs(MICRO, genes, 10) <= limit).all()
     assert len(np.unique(genes, axis=0)) == len(genes)
     np.testing.assert_array_equal(genes, MICRO.canonical_genes(genes))
@@ -52,7 +52,7 @@ def test_a_tight_budget_in_the_full_space_is_still_searched() -> None:
     space = get_search_space("mobilenet_v3_w1.0")
     smallest = int(num_macs(space, space.smallest(), 1000))
     constraint = Constraint("macs", 1.05 * smallest, lambda genes: num_macs(space, genes, 1000))
-    genes, _ = evolve(space, lambda g: g.sum(axis=1), [constraint], np.random.default_rng(0), _FAST)
+    genes, _ = evolve(space, lambda g: g.sum(axis=1), [constraint], np.random.default_rng(0), settings=_FAST)
     assert len(genes) > 1
 
 
@@ -60,7 +60,7 @@ def test_a_budget_below_the_smallest_subnet_says_the_smallest_possible() -> None
     smallest = int(num_macs(MICRO, MICRO.smallest(), 10))
     message = rf"Expected --max_macs to be at least {smallest}, .* smallest subnet of micro. Received: --max_macs=5\."
     with pytest.raises(InputError, match=message):
-        evolve(MICRO, _score, [_macs(5)], np.random.default_rng(0), _FAST)
+        evolve(MICRO, _score, [_macs(5)], np.random.default_rng(0), settings=_FAST)
 
 
 @pytest.mark.parametrize("factor", [1.234567e-6, 1.234567e-3, 12.34567])
@@ -69,16 +69,16 @@ def test_the_smallest_possible_budget_that_the_error_names_is_accepted(factor: f
     with pytest.raises(
         InputError, match=r"Expected --max_latency_ms to be at least ([\d.]+), that of.*=0.01\."
     ) as caught:
-        evolve(MICRO, _score, [constraint], np.random.default_rng(0), _FAST)
+        evolve(MICRO, _score, [constraint], np.random.default_rng(0), settings=_FAST)
     limit = float(str(caught.value).split("at least ")[1].split(",")[0])
     accepted = Constraint("latency_ms", limit, constraint.measure)
-    genes, _ = evolve(MICRO, _score, [accepted], np.random.default_rng(0), _FAST)
+    genes, _ = evolve(MICRO, _score, [accepted], np.random.default_rng(0), settings=_FAST)
     assert len(genes) >= 1
 
 
 def test_a_nan_budget_is_refused() -> None:
     with pytest.raises(InputError, match="Received: --max_macs=nan"):
-        evolve(MICRO, _score, [_macs(float("nan"))], np.random.default_rng(0), _FAST)
+        evolve(MICRO, _score, [_macs(float("nan"))], np.random.default_rng(0), settings=_FAST)
 
 
 def test_survival_keeps_the_best_archs_once_each() -> None:
@@ -98,14 +98,21 @@ def test_a_first_population_begins_with_the_smallest_subnet_and_draws_the_others
 
 
 def test_the_same_seed_finds_the_same_archs() -> None:
-    first, second = (evolve(MICRO, _score, [_macs(1e9)], np.random.default_rng(4), _FAST)[0] for _ in range(2))
+    first, second = (evolve(MICRO, _score, [_macs(1e9)], np.random.default_rng(4), settings=_FAST)[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
 def test_progress_is_reported_each_generation() -> None:
     seen: list[tuple[int, int]] = []
     settings = EvolutionSettings(population_size=10, num_generations=3)
-    evolve(MICRO, _score, [], np.random.default_rng(0), settings, lambda done, total: seen.append((done, total)))
+    evolve(
+        MICRO,
+        _score,
+        [],
+        np.random.default_rng(0),
+        settings=settings,
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 

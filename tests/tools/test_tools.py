@@ -126,7 +126,7 @@ def test_a_search_without_the_device_s_latency_table_says_how_to_build_it(
     run: Run, quickstart: Path, tmp_path: Path
 ) -> None:
     options = (f"--workdir={quickstart}", "--precision=int8", "--max_latency_ms=9", f"--output={tmp_path / 'a.json'}")
-    line = _error_line(run("tools/search.py", *options))
+    line = _error_line(run("tools/search.py", *options, "--latency_table="))
     assert "latency_tables/host_int8.json. Received: no such files" in line
     assert "python tools/build_latency_table.py --device=host --precision=int8 --workdir=" in line
 
@@ -278,6 +278,8 @@ def summary(quickstart: Path) -> dict:
 def test_the_summary_has_three_found_subnets_the_largest_and_the_plain_net(summary: dict) -> None:
     assert [row["name"] for row in summary["rows"]] == ["found_1", "found_2", "found_3", "largest", "plain_keras"]
     assert summary["schema"] == "ofa_tf/summary/1"
+    assert summary["accuracy_predictor"]["num_archs"] == 10
+    assert summary["latency_model"]["num_archs"] == 2
     assert {"train", "accuracy_table", "latency_table", "search", "export", "benchmark"} <= set(summary["seconds"])
 
 

@@ -86,7 +86,8 @@ def test_tables_are_read_and_predict_the_same() -> None:
     assert LatencyModel(MICRO, table).predict(expected["arch"]) == pytest.approx(expected["predicted_latency_ms"])
     accuracies = AccuracyTable.load(EARLIER / "accuracy_table.json", MICRO)
     assert len(accuracies.top1) == 12
-    assert fit_predictor(accuracies).report["num_archs"] == 12
+    predicted_top1 = fit_predictor(accuracies).predict(accuracies.genes)
+    assert predicted_top1 == pytest.approx(expected["predicted_top1"], rel=1e-9)
 
 
 def test_the_accuracy_table_is_of_the_supernet_beside_it() -> None:

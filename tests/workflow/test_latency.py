@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Measurement
 from ofa_tf.devices.host.host_device import HostDevice
 from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.table_builder import TABLE_SETTINGS
 from ofa_tf.workflow.latency import check_networks, check_table_path, only_measured
-from ofa_tf.workflow.latency_settings import LatencyTableSettings
+from ofa_tf.workflow.latency_settings import NETWORK_SETTINGS, LatencyTableSettings
 from tests.support.spaces import MICRO, SMALL
 
 
@@ -39,6 +41,30 @@ def test_a_latency_table_that_was_measured_in_another_way_is_not_replaced(
     check_table_path(path, **given)
     with pytest.raises(InputError, match=message):
         check_table_path(path, **{**given, **changes})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_threads": 0}, "Expected `num_threads` to be at least 1. Received: num_threads=0"),
+        ({"num_networks": 3}, "Expected `num_networks` to be at least 4. Received: num_networks=3"),
+        ({"num_held_out": 0}, "Expected `num_held_out` to be at least 1. Received: num_held_out=0"),
+        ({"seed": -1}, "Expected `seed` to be at least 0. Received: seed=-1"),
+        ({"time_limit_s": -1.0}, "Expected `time_limit_s` to be above 6 seconds, .* Received: time_limit_s=-1"),
+        ({"time_limit_s": float("nan")}, "Received: time_limit_s=nan"),
+        ({"precision": "int3"}, "Received: precision='int3'"),
+    ],
+)
+def test_settings_with_which_nothing_could_be_measured_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        LatencyTableSettings(**settings)
+
+
+def test_settings_whose_time_is_just_enough_are_measured_with() -> None:
+    settings = LatencyTableSettings(time_limit_s=6.5)
+    for measured_with in (TABLE_SETTINGS, NETWORK_SETTINGS):
+        with_limit = dataclasses.replace(measured_with, time_limit_s=settings.time_limit_s)
+        assert with_limit.time_limit_s == 6.5
 
 
 @pytest.mark.parametrize(

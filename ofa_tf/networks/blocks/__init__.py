@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "add_plain_pair",
             "get_part_layer",
             "kept_middle_channels",
+            "layer_arguments",
             "register_part_layer",
         ],
     },

@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "accuracy_predictor": ["AccuracyPredictor", "MIN_ARCHS_FOR_PREDICTOR"],
-        "predictor_registry": ["PREDICTORS", "fit_predictor"],
+        "predictor_registry": ["DEFAULT_PREDICTOR", "PREDICTORS", "fit_predictor", "get_predictor"],
     },
 )

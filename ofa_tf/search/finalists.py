@@ -1,4 +1,4 @@
-"""`Final`: the best predictions of a search are measured, and the best measurement wins.
+"""`measure_finalists`: the best predictions of a search are measured, and the best measurement wins.
 
 A search picks the archs whose predictions are highest, so it picks those whose predictions are too high. That is why
 its winner is decided by measuring.
@@ -17,14 +17,14 @@ from ofa_tf.space.search_space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)
-class Final:
-    """Who takes part, and how accuracies are measured.
+class FinalistSettings:
+    """Who is a finalist, and how accuracies are measured.
 
     Args:
         measure: Arch -> measured top-1 accuracy.
         num_finalists: How many of the best predicted archs are measured.
         known: Archs measured before, on the same split; the best of those within
-            the constraints takes part with the accuracy that it has there.
+            the constraints is one more finalist, with the accuracy that it has there.
 
     Raises:
         InputError: If nothing is to be measured.
@@ -43,7 +43,7 @@ class Final:
 
 @dataclasses.dataclass(frozen=True)
 class Finalist:
-    """An arch that takes part.
+    """An arch whose measured accuracy decides.
 
     Args:
         genes: Canonical, `(num_genes,)`.
@@ -54,11 +54,11 @@ class Finalist:
     top1: float
 
 
-def hold_final(
+def measure_finalists(
     space: SearchSpace,
     ranked: np.ndarray,
     constraints: Sequence[Constraint],
-    final: Final,
+    settings: FinalistSettings,
 ) -> Finalist:
     """Measure the finalists and find the winner.
 
@@ -67,25 +67,25 @@ def hold_final(
         ranked: Canonical genes within the constraints, best prediction first,
             `(n, num_genes)`.
         constraints: What archs measured before must meet.
-        final: Who takes part.
+        settings: Who is a finalist.
 
     Returns:
         The finalist with the highest accuracy; among equals, the one with the
         best prediction, and one measured before comes last.
     """
-    finalists = _measure_best_predicted(space, ranked, final)
-    if final.known is not None:
-        best_known = _find_best_known(space, final.known, constraints)
+    finalists = _measure_best_predicted(space, ranked, settings)
+    if settings.known is not None:
+        best_known = _find_best_known(space, settings.known, constraints)
         if best_known is not None:
             finalists.append(best_known)
     return max(finalists, key=lambda finalist: finalist.top1)
 
 
-def _measure_best_predicted(space: SearchSpace, ranked: np.ndarray, final: Final) -> list[Finalist]:
+def _measure_best_predicted(space: SearchSpace, ranked: np.ndarray, settings: FinalistSettings) -> list[Finalist]:
     finalists = []
-    for genes in ranked[: final.num_finalists]:
+    for genes in ranked[: settings.num_finalists]:
         arch = space.decode_one(genes)
-        finalists.append(Finalist(genes, final.measure(arch)))
+        finalists.append(Finalist(genes, settings.measure(arch)))
     return finalists
 
 

@@ -1,0 +1,71 @@
+"""`RunFolder`: what lies where in the workdir of a run."""
+
+from pathlib import Path
+
+from ofa_tf.base import files
+from ofa_tf.devices.device import Device
+
+
+class RunFolder:
+    """The files that the steps after training leave; which they are is said here and nowhere else.
+
+    Args:
+        path: The run's `--workdir`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def accuracy_table_path(self) -> Path:
+        """Where the accuracy table lies."""
+        return self.path / "accuracy_table.json"
+
+    def latency_table_path(
+        self, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None
+    ) -> Path:
+        """Where the latency table of a device lies.
+
+        Args:
+            device: The device, or its id.
+            precision: Name of the `Precision` of its models.
+            latency_table: The file, if the user named another one than the run's own.
+        """
+        if latency_table is not None:
+            return Path(latency_table)
+        return self.path / "latency_tables" / f"{files.safe_name(device_id(device))}_{precision}.json"
+
+    def arch_path(self, name: str) -> Path:
+        """Where an arch that was found lies."""
+        return self.path / "archs" / f"{name}.json"
+
+    def model_path(self, name: str, kind: str) -> Path:
+        """Where a shipped model lies.
+
+        Args:
+            name: What network it is, such as `"found_1"`.
+            kind: How it was converted, such as `"int8"`.
+        """
+        return self.path / "models" / f"{model_name(name, kind)}.tflite"
+
+    @property
+    def benchmark_path(self) -> Path:
+        """Where the measurements of the shipped models lie."""
+        return self.path / "benchmark.json"
+
+    @property
+    def summary_path(self) -> Path:
+        """Where the summary of a quickstart lies."""
+        return self.path / "summary.json"
+
+
+def device_id(device: Device | str) -> str:
+    """The id of a device that is given itself or by its id."""
+    if isinstance(device, str):
+        return device
+    return device.id
+
+
+def model_name(name: str, kind: str) -> str:
+    """What a model of a network is called, in its file's name and in measurements."""
+    return f"{name}_{kind}"

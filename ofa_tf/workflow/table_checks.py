@@ -1,0 +1,70 @@
+"""Whether the tables of a run are what a search needs. Loads neither TensorFlow nor Keras."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.devices.device import Device
+from ofa_tf.devices.opening import open_device
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.tflite.lowering.lowerings import choose_lowerings
+from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.workflow.run_folder import device_id
+
+
+def opened(device: Device | str) -> Device:
+    """A device that is given itself or by its id.
+
+    Raises:
+        InputError: If there can be none of that id.
+    """
+    if isinstance(device, str):
+        return open_device(device)
+    return device
+
+
+def check_latency_table(table: LatencyTable, path: Path, device: Device | str, precision: str) -> None:
+    """Check that a latency table is of a device as it is now, and of models as they are exported now.
+
+    Args:
+        table: The table.
+        path: Where it lies, for messages.
+        device: The device, or its id.
+        precision: Name of the `Precision` that the table must be of.
+
+    Raises:
+        InputError: If it is of another device or precision, was measured on another
+            computer or with another runtime, or its pieces were exported in another way.
+    """
+    found = (table.device.get("device"), table.precision)
+    if found != (device_id(device), precision):
+        raise InputError(
+            f"Expected {path} to be a latency table of {device_id(device)}, {precision}. "
+            f"Received: one of {', '.join(map(str, found))}. "
+            "Name another device or precision, or build that table with tools/build_latency_table.py."
+        )
+    table.check_device(opened(device).known_facts().to_dict())
+    lowering = choose_lowerings(integer_activations=get_precision(precision).has_integer_activations)
+    if table.lowering != lowering:
+        raise InputError(
+            f"Expected a latency table of pieces exported with the rewrites {list(lowering)}. "
+            f"Received: one with {list(table.lowering)}. Build it again with tools/build_latency_table.py."
+        )
+
+
+def check_present(commands: Mapping[Path, str], workdir: Path) -> None:
+    """Check that tables are there.
+
+    Args:
+        commands: Tables -> which tool builds them, with its flags but for `--workdir`.
+        workdir: The run's `--workdir`.
+
+    Raises:
+        InputError: If some are not; it names them and the commands that build them.
+    """
+    missing = [path for path in commands if not path.is_file()]
+    if missing:
+        builds = " and ".join(f"python tools/{commands[path]} --workdir={workdir}" for path in missing)
+        raise InputError(
+            f"Expected tables at {' and '.join(map(str, missing))}. Received: no such files. Build with: {builds}."
+        )

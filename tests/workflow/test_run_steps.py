@@ -1,0 +1,102 @@
+"""What is done with a finished run, one step after the other, on one that an earlier version trained."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.search.constraints import Limits
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.space.costs import num_macs
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.workflow.latency import held_out_report
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
+from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.search import SearchSettings
+from tests.support.formula_device import FormulaDevice
+from tests.support.repository import FIXTURES
+from tests.support.spaces import MICRO
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(shutil.copytree(FIXTURES / "earlier_state", tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def measured_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with the latency table of a device."""
+    run = Run(shutil.copytree(FIXTURES / "earlier_state", tmp_path_factory.mktemp("measured") / "run"))
+    run.build_latency_table(FormulaDevice(), LatencyTableSettings(num_networks=4, num_held_out=2))
+    return run
+
+
+def test_a_latency_table_is_measured_calibrated_and_plotted(measured_run: Run) -> None:
+    path = measured_run.path / "latency_tables" / "formula_float32.json"
+    table = LatencyTable.load(path, MICRO)
+    assert table.overhead_ms == 0.25
+    stem_size = MICRO.image_sizes[0]
+    assert table.latency_ms("stem", stem_size) == pytest.approx(FormulaDevice.piece_ms("stem", stem_size))
+    assert table.calibration is not None
+    assert len(table.calibration["archs"]) == 4
+    assert held_out_report(table)["num_archs"] == 2
+    plot = path.with_suffix(".svg").read_text()
+    assert "micro on formula, float32: 2 random networks" in plot
+    assert not path.with_suffix(".part.json").exists()
+
+
+def test_a_search_keeps_to_the_latencies_that_a_device_s_table_predicts(measured_run: Run) -> None:
+    device = FormulaDevice()
+    model = measured_run.latency_model(device)
+    table = LatencyTable.load(measured_run.latency_table_path(device), MICRO)
+    assert model.predict(MICRO.largest()) == LatencyModel(MICRO, table).predict(MICRO.largest())
+    limit_ms = (model.predict(MICRO.smallest()) + model.predict(MICRO.largest())) / 2
+    settings = SearchSettings(evolution=EvolutionSettings(20, 10), num_finalists=1)
+    found = measured_run.search(Limits(latency_ms=limit_ms), device, settings)
+    assert found.device == "formula"
+    assert found.costs == {"latency_ms": model.predict(found.arch)}
+    assert found.costs["latency_ms"] <= limit_ms
+    assert found.measured_top1 is not None
+    known_top1 = measured_run.accuracy_table().top1
+    assert found.measured_top1 >= known_top1[model.predict(measured_run.accuracy_table().genes) <= limit_ms].max()
+
+
+def test_a_subnet_is_measured_and_shipped(run: Run) -> None:
+    arch = MICRO.smallest()
+    path = run.model_path("smallest", "float")
+    facts = run.export(arch, path, ExportOptions(max_accuracy_drop=1.0))
+    assert facts["path"] == str(run.path / "models" / "smallest_float.tflite")
+    assert facts["top1"] == pytest.approx(run.evaluate(arch))
+    assert facts["num_macs"] == num_macs(MICRO, arch, TFLiteModel(path).num_classes)
+
+
+def test_an_accuracy_table_is_checked_before_the_supernet_is_loaded(run: Run) -> None:
+    (run.path / "supernet.keras").unlink()
+    with pytest.raises(InputError, match=r"Received: num_archs=0"):
+        run.build_accuracy_table(0)
+    run.accuracy_table_path.write_text('{"schema": "ofa_tf/accuracy_table/1"}')
+    with pytest.raises(InputError, match=r"to be a complete accuracy table of micro"):
+        run.build_accuracy_table(20)
+
+
+def test_loading_a_run_checks_that_its_supernet_and_its_data_set_fit(run: Run) -> None:
+    assert run.load() is run.evaluator
+    (run.path / "supernet.keras").unlink()
+    with pytest.raises(InputError, match=r"Expected a trained supernet at .*supernet.keras"):
+        Run(run.path).load()
+
+
+def test_the_files_of_a_run_have_the_names_that_they_always_had(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert run.accuracy_table_path == tmp_path / "accuracy_table.json"
+    assert run.latency_table_path("adb:1.2.3.4:5", "int8").parent == tmp_path / "latency_tables"
+    assert run.latency_table_path(FormulaDevice()) == tmp_path / "latency_tables" / "formula_float32.json"
+    assert run.latency_table_path("host", latency_table="mine.json") == Path("mine.json")
+    assert run.arch_path("found_1") == tmp_path / "archs" / "found_1.json"
+    assert run.model_path("found_1", "int8") == tmp_path / "models" / "found_1_int8.tflite"
+    assert run.benchmark_path == tmp_path / "benchmark.json"
+    assert run.summary_path == tmp_path / "summary.json"

@@ -1,0 +1,54 @@
+import copy
+
+import numpy as np
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.constraints import Limits
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.predictors import predictor_registry
+from ofa_tf.space.arch import Arch
+from ofa_tf.workflow.search import SearchSettings, search_within
+from tests.support.own_predictor import OwnPredictor
+from tests.support.spaces import MICRO
+
+_FAST = EvolutionSettings(population_size=20, num_generations=20)
+
+
+def _search(settings: SearchSettings) -> Arch:
+    """What is found from accuracies by which the largest network is the best one."""
+    genes = MICRO.sample_genes(np.random.default_rng(0), 60)
+    top1 = 0.5 + 0.01 * MICRO.canonical_genes(genes).sum(axis=1)
+    accuracies = AccuracyTable(MICRO, genes, top1, "validation", "net")
+    found = search_within(
+        Limits(macs=1e12),
+        10,
+        accuracies=accuracies,
+        latency_model=None,
+        measure=lambda arch: 0.5,
+        settings=settings,
+    )
+    return found.arch
+
+
+def test_a_search_uses_the_predictor_that_its_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor_registry, "PREDICTORS", copy.deepcopy(predictor_registry.PREDICTORS))
+    predictor_registry.PREDICTORS.register("contrary", OwnPredictor)
+    trusting = {"evolution": _FAST, "num_finalists": 0}
+    assert _search(SearchSettings(**trusting)) == MICRO.canonical(MICRO.largest())
+    assert _search(SearchSettings(**trusting, predictor="contrary")) == MICRO.smallest()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"precision": "int3"}, r"Expected `precision` to be one of .* Received: precision='int3'"),
+        ({"predictor": "oracle"}, r"Expected a predictor of accuracies, .* Received: 'oracle'"),
+        ({"num_finalists": -1}, r"Expected `num_finalists` to be at least 0. Received: num_finalists=-1"),
+        ({"seed": -1}, r"Expected `seed` to be at least 0. Received: seed=-1"),
+    ],
+)
+def test_a_search_that_would_fail_later_is_refused(settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SearchSettings(**settings)
