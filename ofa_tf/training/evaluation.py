@@ -42,6 +42,7 @@ class Evaluator:
         self,
         supernet: Supernet,
         source: ImageSource,
+        *,
         augmentation: str = "none",
         num_calibration_images: int = 2000,
         batch_size: int = _BATCH_SIZE,

@@ -167,7 +167,11 @@ class Run(RunFolder):
 
         config = self.config
         return Evaluator(
-            self.supernet, self.source, config.augmentation, config.num_calibration_images, seed=config.seed
+            self.supernet,
+            self.source,
+            augmentation=config.augmentation,
+            num_calibration_images=config.num_calibration_images,
+            seed=config.seed,
         )
 
     @functools.cached_property

@@ -37,6 +37,7 @@ def ship(
     path: str | Path,
     options: ExportOptions,
     data: ExportData,
+    *,
     reference: Reference | None = None,
 ) -> dict[str, Any]:
     """Convert a subnet, compare the result with it, and write it if it is good.
