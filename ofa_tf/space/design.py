@@ -89,10 +89,11 @@ class NetworkDesign:
     def _check_choices_of_blocks(self) -> None:
         for number, stage in enumerate(self.stages, start=1):
             for field in self.block_class.choice_fields:
-                if not getattr(stage, field):
+                choices = getattr(stage, field, ())
+                if not choices:
                     raise InputError(
                         f"Expected `{field}` to have a choice in each stage of {self.block_type} blocks. "
-                        f"Received: {field}=() in stage {number}. A single choice is one that is not elastic."
+                        f"Received: {field}=() in stage {number}. Give one choice where it is not elastic."
                     )
 
     def _check_elastic_widths(self) -> None:

@@ -19,8 +19,13 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.design import NetworkDesign
 
 Choices = Sequence[float]  # ascending
+
+
+# The stem's middle and its output are multiplied, too, before the stages.
+_NUM_WIDTHS_BEFORE_STAGES = 2
 
 
 class GeneLayout:
@@ -80,8 +85,7 @@ class GeneLayout:
 
     def stage_width_gene(self, stage_index: int) -> int | None:
         """The gene that multiplies the output width of a stage, counted from 0; `None` where widths are fixed."""
-        num_before_stages = 2  # the stem's middle and its output
-        return self._entry_gene("width_multipliers", num_before_stages + stage_index)
+        return self._entry_gene("width_multipliers", _NUM_WIDTHS_BEFORE_STAGES + stage_index)
 
     @property
     def stem_depth_gene(self) -> int | None:
@@ -131,3 +135,27 @@ class GeneLayout:
             gene = int(first[-1])
             raise InputError(f"Expected gene {gene} to be from 0 to {self.counts[gene] - 1}. Received: {genes[first]}.")
         return genes
+
+
+def make_layout(design: NetworkDesign) -> GeneLayout:
+    """The genes of a search space: a group for each field of `Arch` that is elastic in it.
+
+    Args:
+        design: What the networks are made of.
+    """
+    groups: dict[str, Sequence[Choices]] = {
+        "image_size": [design.image_sizes],
+        "depths": [stage.depths for stage in design.stages],
+    }
+    for field in design.block_class.choice_fields:
+        of_blocks: list[Choices] = []
+        for stage in design.stages:
+            largest_depth = stage.depths[-1]
+            of_blocks += [getattr(stage, field)] * largest_depth
+        groups[field] = of_blocks
+    if design.width_multipliers:
+        num_widths = _NUM_WIDTHS_BEFORE_STAGES + len(design.stages)
+        groups["width_multipliers"] = [design.width_multipliers] * num_widths
+    if design.has_deep_stem:
+        groups["stem_depth"] = [(0, 1)]
+    return GeneLayout(groups)

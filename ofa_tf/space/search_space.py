@@ -17,11 +17,10 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.blocks.rounding import out_size
 from ofa_tf.space.blocks.stage import Stage
+from ofa_tf.space.choice_check import check_choices
 from ofa_tf.space.design import NetworkDesign
-from ofa_tf.space.genes import GeneLayout
+from ofa_tf.space.genes import GeneLayout, make_layout
 from ofa_tf.space.parts import Part, make_parts
-
-_MAX_SHOWN_CHOICES = 6  # in an error message; longer lists are shortened
 
 
 # A subclass of the design, not a holder of one: the fields of a space are the keys of its JSON in the file of every
@@ -93,21 +92,7 @@ class SearchSpace(NetworkDesign):
     @functools.cached_property
     def layout(self) -> GeneLayout:
         """Which gene decides what."""
-        groups: dict[str, Sequence[Sequence[float]]] = {
-            "image_size": [self.image_sizes],
-            "depths": [stage.depths for stage in self.stages],
-        }
-        for field in self.block_class.choice_fields:
-            of_blocks: list[Sequence[float]] = []
-            for stage in self.stages:
-                largest_depth = stage.depths[-1]
-                of_blocks += [getattr(stage, field)] * largest_depth
-            groups[field] = of_blocks
-        if self.width_multipliers:
-            groups["width_multipliers"] = [self.width_multipliers] * (2 + len(self.stages))
-        if self.has_deep_stem:
-            groups["stem_depth"] = [(0, 1)]
-        return GeneLayout(groups)
+        return make_layout(self)
 
     @property
     def gene_choices(self) -> tuple[tuple[float, ...], ...]:
@@ -380,7 +365,7 @@ class SearchSpace(NetworkDesign):
                 f"Expected `stem_depth` to be {rule} in {self.name}. Received: stem_depth={arch.stem_depth}."
             )
         for field in arch.choice_fields():
-            _check_choices(field, arch.entries(field), self.gene_choices[self.layout.of_field(field)])
+            check_choices(field, arch.entries(field), self.gene_choices[self.layout.of_field(field)])
 
     # --- files -----------------------------------------------------------
 
@@ -407,24 +392,3 @@ class SearchSpace(NetworkDesign):
                 f"Expected the fields of a search space, as `to_dict` gives them. Received: others ({error}). "
                 "The file is of another version, or of something else."
             ) from error
-
-
-def _check_choices(name: str, values: Sequence[float], choices: Sequence[Sequence[float]]) -> None:
-    if len(values) != len(choices):
-        raise InputError(
-            f"Expected `{name}` to have {len(choices)} entries. Received: {len(values)} ({name}={values})."
-        )
-    for index, (value, allowed) in enumerate(zip(values, choices, strict=True)):
-        if value not in allowed:
-            shown = _shorten(allowed)
-            raise InputError(f"Expected `{name}[{index}]` to be one of {shown}. Received: {name}[{index}]={value}.")
-
-
-def _shorten(choices: Sequence[float]) -> str:
-    if len(choices) <= _MAX_SHOWN_CHOICES:
-        return str(list(choices))
-    step = choices[1] - choices[0]
-    is_even = math.isclose(step * (len(choices) - 1), choices[-1] - choices[0])
-    if is_even:
-        return f"{choices[0]}, {choices[1]}, ..., {choices[-1]}"
-    return str(list(choices))

@@ -88,11 +88,9 @@ def test_the_largest_width_is_sampled_first_and_all_later() -> None:
     for keep, fewest in ((1, 1), (None, 0)):
         lower = BOTTLENECKS.smallest_indices(depths=keep, expand_ratios=keep)
         genes = BOTTLENECKS.sample_genes(np.random.default_rng(0), 200, lower)
-        assert (
-            genes[:, BOTTLENECKS.layout.of_field("width_multipliers")].min()
-            == genes[:, BOTTLENECKS.layout.stem_depth_gene].min()
-            == fewest
-        )
+        widths = genes[:, BOTTLENECKS.layout.of_field("width_multipliers")]
+        stem_depths = genes[:, BOTTLENECKS.layout.stem_depth_gene]
+        assert widths.min() == stem_depths.min() == fewest
 
 
 @pytest.mark.long
