@@ -154,15 +154,7 @@ def _measure_on(
 
 
 def _print_measurement(measurement: Measurement) -> None:
-    if measurement.error:
-        print(f"{measurement.model}: not measured: {measurement.error}")
-        return
-    doubt = f" DOUBTFUL: {measurement.doubt}" if measurement.doubt else ""
-    print(
-        f"{measurement.model}: {measurement.latency_ms:.3f} ms (median of {measurement.num_runs} runs; "
-        f"confidence interval {measurement.latency_low_ms:.3f}-{measurement.latency_high_ms:.3f}; "
-        f"5% {measurement.latency_p5_ms:.3f}, 95% {measurement.latency_p95_ms:.3f}){doubt}"
-    )
+    print(f"{measurement.model}: {measurement.describe()}")
     _print_operators(measurement.operators or [])
 
 

@@ -143,6 +143,22 @@ class Measurement:
     doubt: str | None = None
     error: str | None = None
 
+    def describe(self) -> str:
+        """The latency in words, with what is known of its spread, or why there is none."""
+        if self.latency_ms is None:
+            return f"not measured: {self.error}"
+        words = f"{self.latency_ms:.3f} ms"
+        has_spread = None not in (self.latency_low_ms, self.latency_high_ms, self.latency_p5_ms, self.latency_p95_ms)
+        if has_spread:  # A device of a user's own need not know it.
+            words += (
+                f" (median of {self.num_runs} runs; "
+                f"confidence interval {self.latency_low_ms:.3f}-{self.latency_high_ms:.3f}; "
+                f"5% {self.latency_p5_ms:.3f}, 95% {self.latency_p95_ms:.3f})"
+            )
+        if self.doubt:
+            words += f" DOUBTFUL: {self.doubt}"
+        return words
+
     @classmethod
     def failed(
         cls,

@@ -60,3 +60,18 @@ def test_other_files_are_no_measurements(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text("{}")
     with pytest.raises(InputError, match=r"b\.json to hold measurements. Received: KeyError\('measurements'\)"):
         load_benchmark(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize(
+    ("measurement", "words"),
+    [
+        (Measurement("m", 1.5), "1.500 ms"),
+        (Measurement("m", None, error="it is gone"), "not measured: it is gone"),
+        (
+            Measurement("m", 1.5, 1.25, 1.75, 1.0, 2.0, num_runs=30, doubt="hot"),
+            "1.500 ms (median of 30 runs; confidence interval 1.250-1.750; 5% 1.000, 95% 2.000) DOUBTFUL: hot",
+        ),
+    ],
+)
+def test_a_measurement_says_what_it_knows(measurement: Measurement, words: str) -> None:
+    assert measurement.describe() == words
