@@ -13,6 +13,7 @@ from typing import NoReturn
 from absl import app, flags, logging
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.tensorflow_setup import set_environment
 
 _STATUS_ERROR = 1
 _STATUS_INTERRUPTED = 130  # as shells report a program that SIGINT ended
@@ -35,6 +36,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
             flags) or an operating-system error such as a full disk, 130 when
             interrupted.
     """
+    set_environment()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _raise_keyboard_interrupt)
     app.run(functools.partial(_run_guarded, main), flags_parser=_parse_flags)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.tensorflow_setup import quiet_tensorflow
 
 # What an error about a name that is not known adds, where plugins can make such names known.
 PLUGIN_HINT = "If it is your own, pass --plugins=FILE with the file that registers it."
@@ -18,7 +19,8 @@ def load_plugins(plugins: Iterable[str]) -> None:
     """Import modules that register something when they are imported.
 
     Each is imported once in a process, however often it is named, and not again if
-    the program imported it by itself.
+    the program imported it by itself. What they write to stderr is shown only if they
+    fail: TensorFlow, which many of them import, writes there.
 
     Args:
         plugins: Paths of Python files (ending in `.py`), or names of modules.
@@ -59,7 +61,8 @@ def _load_file(path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with quiet_tensorflow():
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
@@ -78,7 +81,8 @@ def _is_imported(path: Path) -> bool:
 
 def _load_module(name: str) -> None:
     try:
-        importlib.import_module(name)
+        with quiet_tensorflow():
+            importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
             raise  # something that the plugin itself imports

@@ -7,6 +7,28 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.base.progress import announce
 
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# Whoever sets a level wants to see what TensorFlow says.
+_IS_QUIET = _LOG_LEVEL not in os.environ
+
+
+def set_environment() -> None:
+    """Set what TensorFlow reads when it is imported, which a plugin may do before `configure_tensorflow` is called.
+
+    What the user has set stays as it is.
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault(_LOG_LEVEL, "2")
+
+
+def quiet_tensorflow() -> contextlib.AbstractContextManager[None]:
+    """Withhold what TensorFlow writes to stderr while it is imported, unless the user has set a level.
+
+    That is a dozen lines on oneDNN and on CUDA drivers that are not there, whatever
+    the level.
+    """
+    return withheld_stderr() if _IS_QUIET else contextlib.nullcontext()
+
 
 def configure_tensorflow(intra_op_threads: int = 0) -> None:
     """Set TensorFlow up for training supernets on a CPU. Call before it is imported.
@@ -30,13 +52,8 @@ def configure_tensorflow(intra_op_threads: int = 0) -> None:
             f"Expected `intra_op_threads` to be at least 0. Received: intra_op_threads={intra_op_threads}."
         )
     announce("loading TensorFlow")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # Whoever sets a level wants to see what TensorFlow says.
-    is_quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Else a dozen lines on oneDNN and on CUDA drivers that are not there, whatever the level.
-    quieter = withheld_stderr() if is_quiet else contextlib.nullcontext()
-    with quieter:
+    set_environment()
+    with quiet_tensorflow():
         import tensorflow as tf
 
         tf.config.list_physical_devices()

@@ -207,7 +207,7 @@ class Device(Protocol):
 
     @property
     def id(self) -> str:
-        """How a user names the device, such as `"host"`."""
+        """How a user names the device, such as `"host"`; the fact `device` is the same."""
 
     @property
     def facts_that_tell_tables_apart(self) -> tuple[str, ...]:

@@ -102,6 +102,7 @@ def check_table_path(path: Path, space: SearchSpace, device: Device, settings: L
     """
     files.check_output(path)
     files.check_replaceable(path, "latency_table")
+    _check_id(device)
     if path.suffix != ".json":
         raise InputError(f"Expected --output to end in .json; the plot gets the suffix .svg. Received: {path}.")
     if not path.exists() or path.stat().st_size == 0:
@@ -123,6 +124,16 @@ def check_table_path(path: Path, space: SearchSpace, device: Device, settings: L
                 f"Expected the latency table {path} to have been measured with {name}={now.get(name)!r}, as it would "
                 f"be replaced. Received: one with {found.get(name)!r}. Name another file with --output."
             )
+
+
+def _check_id(device: Device) -> None:
+    """Check that a device describes itself by its id, by which its table is found later."""
+    described = device.known_facts().device
+    if described != device.id:
+        raise InputError(
+            f"Expected the device {device.id} to give this id as its fact `device`. Received: {described!r}. "
+            "Mend its known_facts() and describe()."
+        )
 
 
 def _measure_pieces(

@@ -102,3 +102,12 @@ def test_a_name_that_no_plugin_registers_is_refused(
     assert result.returncode == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert message in line
+
+
+def test_a_plugin_that_loads_tensorflow_does_not_make_it_talk(run: Run, tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("import tensorflow\n")
+    result = run("train_main.py", f"--plugins={plugin}", "--space=nope", f"--workdir={tmp_path / 'run'}")
+    assert result.returncode == 1
+    assert "Received: 'nope'" in result.stderr
+    assert "oneDNN" not in result.stderr

@@ -7,11 +7,13 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Measurement
+from ofa_tf.devices.device_facts import DeviceFacts
 from ofa_tf.devices.host.host_device import HostDevice
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.table_builder import TABLE_SETTINGS
 from ofa_tf.workflow.latency import check_networks, check_table_path, only_measured
 from ofa_tf.workflow.latency_settings import NETWORK_SETTINGS, LatencyTableSettings
+from tests.support.formula_device import FormulaDevice
 from tests.support.spaces import MICRO, SMALL
 
 
@@ -123,3 +125,11 @@ def test_a_model_is_neither_calibrated_nor_checked_on_few_networks(failing: list
     ]
     with contextlib.nullcontext() if message is None else pytest.raises(InputError, match=message):
         check_networks(rows, 6)
+
+
+def test_a_device_that_gives_another_id_than_its_own_is_refused(tmp_path: Path) -> None:
+    device = FormulaDevice()
+    device.id = "board"
+    device.describe = lambda: DeviceFacts(device="formula", abi="paper")  # type: ignore[method-assign]
+    with pytest.raises(InputError, match=r"Expected the device board to give this id.* Received: 'formula'"):
+        check_table_path(tmp_path / "t.json", MICRO, device, LatencyTableSettings())
