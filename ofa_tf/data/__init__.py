@@ -1,12 +1,12 @@
 """Data sets, and batches of their images for training, evaluation and calibration.
 
-Read `sources.py` first: from a name to an `ImageSource` (`image_source.py`), labelled images in three splits. There
-are two kinds: `image_folder.py`, whose layouts are read by `folder_layout.py`, and `tfds_source.py`, whose data
-sets are found and prepared by `tfds_builders.py`; `handwritten_digits.py` is one of those. Then `batches.py`: the
-three functions that make batches. They choose examples (`examples.py`), augment them as an entry of
-`augmentations.py` says, cut and normalise them (`preprocessing.py`, traced in `traced_preprocessing.py`), and name
-the file that cannot be read (`checked_batches.py`). Every batch is a pure function of the seed, the epoch and the
-step.
+Read `sources.py` first: from a name to an `ImageSource` (`image_source.py`), labelled images in three splits. There are
+two kinds, told apart by the name (`dataset_names.py`): `image_folder.py`, whose layouts are read by `folder_layout.py`,
+and `tfds_source.py`, whose data sets are found and prepared by `tfds_builders.py`; `handwritten_digits.py` is one of
+those. Then `batches.py`: the three functions that make batches. They choose examples (`examples.py`), augment them as
+an entry of `augmentations.py` says, cut and normalise them (`preprocessing.py`, traced in `traced_preprocessing.py`),
+and name the file that cannot be read (`checked_batches.py`). Every batch is a pure function of the seed, the epoch and
+the step.
 """
 
 import lazy_loader
@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "augmentations": ["AUGMENTATIONS", "Augmentation", "get_augmentation"],
         "batches": ["calibration_batches", "eval_batches", "steps_per_epoch", "train_batches"],
         "checked_batches": ["CheckedBatches"],
+        "dataset_names": ["absolute_dataset"],
         "image_source": ["ImageSource"],
         "preprocessing": ["IMAGE_MEAN", "IMAGE_STD"],
         "sources": ["open_source"],

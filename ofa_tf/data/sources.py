@@ -1,11 +1,10 @@
 """`open_source`: from a data set's name, as given on a command line, to its images."""
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.dataset_names import FOLDER_PREFIX
 from ofa_tf.data.image_folder import FolderSource
 from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, ImageSource
 from ofa_tf.data.tfds_source import open_tfds
-
-_FOLDER_PREFIX = "folder:"
 
 
 def open_source(
@@ -44,8 +43,8 @@ def open_source(
             "Expected `validation_fraction` to be more than 0 and less than 1. "
             f"Received: validation_fraction={validation_fraction}."
         )
-    if name.startswith(_FOLDER_PREFIX):
-        path = name.removeprefix(_FOLDER_PREFIX)
+    if name.startswith(FOLDER_PREFIX):
+        path = name.removeprefix(FOLDER_PREFIX)
         if not path:
             raise InputError("Expected a path after 'folder:'. Received: none. Pass folder:PATH.")
         return FolderSource(path, validation_fraction, cache_bytes)

@@ -7,6 +7,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import absolute_plugin, load_plugins
 from ofa_tf.data.augmentations import get_augmentation
+from ofa_tf.data.dataset_names import absolute_dataset
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.phases import PHASE_NAMES
 from ofa_tf.training.rules import (
@@ -144,6 +145,7 @@ class TrainConfig:
         # Tools that open the run later may be started in another folder.
         plugins = tuple(absolute_plugin(plugin) for plugin in self.plugins)
         object.__setattr__(self, "plugins", plugins)
+        object.__setattr__(self, "dataset", absolute_dataset(self.dataset))
         get_search_space(self.space)
         get_augmentation(self.augmentation)
         if not self.workdir:

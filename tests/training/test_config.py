@@ -59,6 +59,17 @@ def test_a_value_out_of_range_is_refused(name: str, value: object, message: str)
         TrainConfig(**{"workdir": "w", "phases": _FULL, name: value})
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("folder:photos", "folder:{}/photos"), ("folder:/photos", "folder:/photos"), ("digits", "digits")],
+)
+def test_a_folder_of_images_is_found_from_any_folder(
+    given: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert TrainConfig(workdir="w", phases=_FULL, dataset=given).dataset == kept.format(tmp_path)
+
+
 def test_a_plugin_that_is_gone_is_named_with_the_file_that_asks_for_it(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text("")
