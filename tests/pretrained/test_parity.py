@@ -53,7 +53,7 @@ class Case:
         return parity.images(1000 + index, 2, self.archs[index].image_size)
 
     def calibrate(self, index: int) -> None:
-        """What `BatchNormCalibrator` does (tested elsewhere), without tracing a graph for all archs."""
+        """What `calibrate_batch_norm` does (tested elsewhere), without tracing a graph for all archs."""
         arch = self.archs[index]
         for batch in (0, 1):
             images = parity.images(3000 + 10 * index + batch, 8, arch.image_size)
