@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from ofa_tf.networks.channel_sorting import sort_channels
-from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.saving import load_supernet, save_supernet
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.search.constraints import Limits
@@ -24,7 +23,7 @@ from ofa_tf.training.progressive_shrinking import train
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings
 from tests.support.images import write_class_folders
-from tests.support.networks import archs, assert_close, images, randomize
+from tests.support.networks import archs, assert_close, check_subnet, images, randomize
 from tests.support.spaces import BOTTLENECKS
 
 
@@ -39,12 +38,7 @@ def supernet() -> Supernet:
 def test_subnets_compute_what_the_supernet_computes_and_cost_what_the_formulas_say(
     supernet: Supernet, arch: Arch
 ) -> None:
-    batch = images(num=2, size=arch.image_size)
-    subnet = extract_subnet(supernet, arch)
-    assert_close(subnet(batch), supernet(batch, arch))
-    trainable = sum(int(np.prod(weight.shape)) for weight in subnet.trainable_weights)
-    assert num_params(BOTTLENECKS, arch, 5) == trainable
-    assert num_macs(BOTTLENECKS, arch, 5) > 0
+    check_subnet(supernet, arch)
 
 
 def test_one_graph_serves_all_subnets(supernet: Supernet) -> None:

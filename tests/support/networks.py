@@ -6,8 +6,11 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 
+from ofa_tf.networks.extraction import extract_subnet
+from ofa_tf.networks.supernet import Supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.stage import Stage
+from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.search_space import SearchSpace
 
 
@@ -79,3 +82,23 @@ def assert_close(actual: Any, expected: Any, tolerance: float = 1e-5) -> None:
     np.testing.assert_allclose(
         np.asarray(actual, np.float64), expected, rtol=0, atol=tolerance * np.abs(expected).max()
     )
+
+
+def check_subnet(supernet: Supernet, arch: Arch) -> None:
+    """Check that a subnet computes what the supernet computes, and costs what the formulas say of its space."""
+    batch = images(num=2, size=arch.image_size)
+    subnet = extract_subnet(supernet, arch)
+    assert_close(subnet(batch), supernet(batch, arch))
+
+    trainable = sum(int(np.prod(weight.shape)) for weight in subnet.trainable_weights)
+    macs = sum(_num_macs(layer) for layer in subnet.layers)
+    assert num_params(supernet.space, arch, supernet.num_classes) == trainable
+    assert num_macs(supernet.space, arch, supernet.num_classes) == macs
+
+
+def _num_macs(layer: keras.layers.Layer) -> int:
+    """MACs of a convolution or dense layer: each entry of its kernel is used once at each position."""
+    if not hasattr(layer, "kernel"):
+        return 0
+    num_positions = int(np.prod(layer.output.shape[1:-1]))
+    return num_positions * int(np.prod(layer.kernel.shape))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import hypothesis
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,12 +22,12 @@ from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks import registry
 from ofa_tf.space.blocks.stage import Stage
-from ofa_tf.space.costs import estimate_peak_ram_bytes, num_macs, num_params
+from ofa_tf.space.costs import estimate_peak_ram_bytes
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from tests.support.fused_mbconv import ElasticFusedMBConv, FusedMBConv
-from tests.support.networks import archs, assert_close, images, randomize
+from tests.support.networks import archs, assert_close, check_subnet, images, randomize
 
 SPACE = SearchSpace(
     name="fused",
@@ -63,19 +62,8 @@ def test_its_choices_are_genes_and_survive_json() -> None:
 def test_subnets_compute_what_the_supernet_computes_and_cost_what_the_formulas_say(
     supernet: Supernet, arch: Arch
 ) -> None:
-    batch = images(num=2, size=arch.image_size)
-    subnet = extract_subnet(supernet, arch)
-    assert_close(subnet(batch), supernet(batch, arch))
-    assert num_params(SPACE, arch, 5) == sum(int(np.prod(weight.shape)) for weight in subnet.trainable_weights)
-    assert num_macs(SPACE, arch, 5) == sum(_macs(layer) for layer in subnet.layers)
+    check_subnet(supernet, arch)
     assert estimate_peak_ram_bytes(SPACE, arch) > 0
-
-
-def _macs(layer: keras.layers.Layer) -> int:
-    if not hasattr(layer, "kernel"):
-        return 0
-    pixels = int(np.prod(layer.output.shape[1:-1]))
-    return pixels * int(np.prod(layer.kernel.shape))
 
 
 def test_one_traced_graph_serves_all_its_subnets(supernet: Supernet) -> None:
