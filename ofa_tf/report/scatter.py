@@ -41,6 +41,7 @@ class _Area:
 def scatter_svg(
     measured: Sequence[float] | np.ndarray,
     predicted: Sequence[float] | np.ndarray,
+    *,
     title: str,
     measured_label: str,
     predicted_label: str,

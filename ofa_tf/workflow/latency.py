@@ -70,7 +70,13 @@ def plot_held_out(table: LatencyTable) -> str:
     archs = [Arch.from_dict(arch) for arch in held_out["archs"]]
     predicted_ms = LatencyModel(table.space, table).predict(archs)
     title = f"{table.space.name} on {table.device['device']}, {table.precision}: {len(archs)} random networks"
-    return scatter_svg(held_out["measured_ms"], predicted_ms, title, "measured latency, ms", "predicted latency, ms")
+    return scatter_svg(
+        held_out["measured_ms"],
+        predicted_ms,
+        title=title,
+        measured_label="measured latency, ms",
+        predicted_label="predicted latency, ms",
+    )
 
 
 def _held_out(table: LatencyTable) -> dict[str, Any]:

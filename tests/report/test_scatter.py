@@ -10,7 +10,8 @@ NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 
 def _plot(measured: list[float], predicted: list[float]) -> ElementTree.Element:
-    return ElementTree.fromstring(scatter_svg(measured, predicted, "a < b", "measured, ms", "predicted, ms"))
+    labels = {"measured_label": "measured, ms", "predicted_label": "predicted, ms"}
+    return ElementTree.fromstring(scatter_svg(measured, predicted, title="a < b", **labels))
 
 
 def _places(plot: ElementTree.Element) -> np.ndarray:
