@@ -56,7 +56,7 @@ def test_a_flagfile_and_a_workdir_are_the_user_s_own(tmp_path: Path) -> None:
     assert "Expected a file at mine/train_config.json. Received: no such file." in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_is_measured_from_any_folder(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
