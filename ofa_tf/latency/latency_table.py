@@ -112,10 +112,16 @@ class LatencyTable:
 
     def save(self, path: str | Path) -> None:
         """Write the table as JSON, atomically."""
-        payload = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        payload: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            payload[field.name] = getattr(self, field.name)
         payload["space"] = self.space.to_dict()
-        payload |= {name: list(payload[name]) for name in _TUPLES}
-        payload["entries"] = {key: {str(size): ms for size, ms in row.items()} for key, row in self.entries.items()}
+        for name in _TUPLES:
+            payload[name] = list(payload[name])
+        entries = {}
+        for key, latencies_ms in self.entries.items():
+            entries[key] = {str(size): latency_ms for size, latency_ms in latencies_ms.items()}
+        payload["entries"] = entries
         files.write_json(path, _KIND, payload)
 
     @classmethod

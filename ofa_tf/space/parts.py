@@ -65,13 +65,22 @@ class Part:
             stage: See `Part`.
             position: See `Part`.
         """
-        combinations = itertools.product(*(axis.values for axis in axes.values()))
-        options = [make(**dict(zip(axes, values, strict=True))) for values in combinations]
-        elastic = {field: axis for field, axis in axes.items() if axis.gene is not None}
-        shape = tuple(len(axis.values) for axis in elastic.values())
-        genes = tuple(axis.gene for axis in elastic.values() if axis.gene is not None)
+        options = []
+        for values in itertools.product(*(axis.values for axis in axes.values())):
+            properties = dict(zip(axes, values, strict=True))
+            options.append(make(**properties))
+
+        # The grid has an axis for each property that a gene decides; all others have one value.
+        genes = []
+        shape = []
+        elastic_names = []
+        for field, axis in axes.items():
+            if axis.gene is not None:
+                genes.append(axis.gene)
+                shape.append(len(axis.values))
+                elastic_names.append(field)
         grid = _object_array(options).reshape(shape)
-        return cls(name, genes, grid, axis_names=tuple(elastic), stage=stage, position=position)
+        return cls(name, tuple(genes), grid, axis_names=tuple(elastic_names), stage=stage, position=position)
 
     @property
     def largest(self) -> Any:
