@@ -60,6 +60,10 @@ class NetworkDesign:
 
     def __post_init__(self) -> None:
         check_activation(self.activation)
+        if isinstance(self.image_sizes, int):
+            raise InputError(
+                f"Expected `image_sizes` to be a list of sizes. Received: {self.image_sizes}. Put it into brackets."
+            )
         image_sizes = tuple(int(size) for size in self.image_sizes)
         if not image_sizes or not _is_positive_and_ascending(image_sizes):
             raise InputError(f"Expected `image_sizes` to be positive, distinct and ascending. Received: {image_sizes}.")

@@ -51,7 +51,7 @@ def _in_folder(
     return archs
 
 
-def check_model_output(path: str) -> None:
+def check_model_output(path: str | Path) -> None:
     """Check that a model and its sidecar can be written, now rather than after the work.
 
     Raises:

@@ -32,6 +32,7 @@ from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.workflow.accuracy import SEARCH_SPLIT, measure_accuracies
+from ofa_tf.workflow.export_plan import check_model_output
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run_folder import RunFolder, device_id
 from ofa_tf.workflow.search import SearchSettings, search_within
@@ -78,6 +79,9 @@ class Run(RunFolder):
             self.evaluator = evaluator
             self.supernet = evaluator.supernet
             self.source = evaluator.source
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
 
     # --- what the training left ------------------------------------------
 
@@ -195,6 +199,7 @@ class Run(RunFolder):
         Raises:
             InputError: If `arch` is not of the run's space or there is no such split.
         """
+        self.space.validate(arch)  # before the supernet is loaded, which takes long
         return self.evaluator.top1(arch, split)
 
     def build_accuracy_table(self, num_archs: int = 100, seed: int = 0) -> AccuracyTable:
@@ -379,8 +384,12 @@ class Run(RunFolder):
             `ofa_tf.tflite.shipping.ship_subnet.ship`.
 
         Raises:
-            InputError: If the model does not pass the gate; nothing is written then.
+            InputError: If `arch` is not of the run's space, `path` cannot be written, or the
+                model does not pass the gate; nothing is written then.
         """
+        self.space.validate(arch)  # before the supernet is loaded, which takes long
+        check_model_output(path)
+
         from ofa_tf.workflow.export import export_subnet
 
         return export_subnet(self.evaluator, self.config, arch, path, options or ExportOptions())

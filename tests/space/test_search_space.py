@@ -339,6 +339,7 @@ def test_what_is_no_arch_is_refused(wrong: object) -> None:
         ("image_sizes", (), "`image_sizes` to be positive, distinct and ascending. Received: ()."),
         ("image_sizes", (28, 24), "Received: (28, 24)."),
         ("image_sizes", (0, 24), "Received: (0, 24)."),
+        ("image_sizes", 24, "Expected `image_sizes` to be a list of sizes. Received: 24. Put it into brackets."),
         ("stages", (), "Expected at least one stage. Received: stages=()."),
         ("activation", "gelu", "'relu6']. Received: activation='gelu'."),
     ],

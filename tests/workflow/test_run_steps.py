@@ -1,5 +1,6 @@
 """What is done with a finished run, one step after the other, on one that an earlier version trained."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -72,6 +73,21 @@ def test_a_subnet_is_measured_and_shipped(run: Run) -> None:
     assert facts["path"] == str(run.path / "models" / "smallest_float.tflite")
     assert facts["top1"] == pytest.approx(run.evaluate(arch))
     assert facts["num_macs"] == num_macs(MICRO, arch, TFLiteModel(path).num_classes)
+
+
+def test_what_cannot_be_measured_or_shipped_is_told_before_the_supernet_is_loaded(run: Run, tmp_path: Path) -> None:
+    (run.path / "supernet.keras").unlink()
+    other_arch = dataclasses.replace(MICRO.smallest(), space="another")
+    with pytest.raises(InputError, match=r"Expected an arch of the search space 'micro'. Received: one of 'another'"):
+        run.evaluate(other_arch)
+    with pytest.raises(InputError, match=r"Received: one of 'another'"):
+        run.export(other_arch, tmp_path / "model.tflite")
+    with pytest.raises(InputError, match=r"to end in .tflite. Received: .*model.onnx"):
+        run.export(MICRO.smallest(), tmp_path / "model.onnx")
+
+
+def test_a_run_shows_its_folder(tmp_path: Path) -> None:
+    assert repr(Run(tmp_path)) == f"Run('{tmp_path}')"
 
 
 def test_an_accuracy_table_is_checked_before_the_supernet_is_loaded(run: Run) -> None:

@@ -6,6 +6,7 @@ Loads neither TensorFlow nor Keras.
 import dataclasses
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 
@@ -55,7 +56,7 @@ CPU = Target(
     integer_lowerings=("fold_batch_norm", "hard_sigmoid", "hard_swish", "split_depthwise"),
 )
 
-TARGETS: Registry[Target] = Registry("target")
+TARGETS: Registry[Target] = Registry("target", PLUGIN_HINT)
 TARGETS.register(CPU.name, CPU)
 
 
@@ -66,5 +67,7 @@ def get_target(name: str) -> Target:
         InputError: If there is none.
     """
     if not isinstance(name, str) or name not in TARGETS:
-        raise InputError(f"Expected `target` to be one of {list(TARGETS)}. Received: target={name!r}.")
+        raise InputError(
+            f"Expected `target` to be one of {list(TARGETS)}. Received: target={name!r}. {PLUGIN_HINT}"
+        )
     return TARGETS[name]

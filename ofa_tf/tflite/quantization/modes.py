@@ -8,6 +8,7 @@ are checked before either is loaded.
 import dataclasses
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
 
 _BITS_A_BYTE = 8
@@ -132,7 +133,7 @@ QAT = QuantizationMode(
     advice="Train longer (--qat_epochs), or otherwise (--qat_learning_rate), or allow more with --max_accuracy_drop.",
 )
 
-QUANTIZATION_MODES: Registry[QuantizationMode] = Registry("quantization mode")
+QUANTIZATION_MODES: Registry[QuantizationMode] = Registry("quantization mode", PLUGIN_HINT)
 for _mode in (NOT_QUANTIZED, FLOAT16, DYNAMIC, INT8, INT16X8, QAT):
     QUANTIZATION_MODES.register(_mode.name, _mode)
 
@@ -145,7 +146,8 @@ def get_quantization_mode(name: str) -> QuantizationMode:
     """
     if not isinstance(name, str) or name not in QUANTIZATION_MODES:
         raise InputError(
-            f"Expected `quantization` to be one of {list(QUANTIZATION_MODES)}. Received: quantization={name!r}."
+            f"Expected `quantization` to be one of {list(QUANTIZATION_MODES)}. Received: quantization={name!r}. "
+            f"{PLUGIN_HINT}"
         )
     return QUANTIZATION_MODES[name]
 

@@ -6,6 +6,7 @@ Loads neither TensorFlow nor Keras.
 import dataclasses
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
 from ofa_tf.tflite.quantization.modes import INT8, NOT_QUANTIZED, QAT, QuantizationMode
 
@@ -47,7 +48,7 @@ class Precision:
 FLOAT32_PRECISION = Precision("float32", NOT_QUANTIZED)
 INT8_PRECISION = Precision("int8", INT8, like_modes=(QAT,))
 
-PRECISIONS: Registry[Precision] = Registry("precision")
+PRECISIONS: Registry[Precision] = Registry("precision", PLUGIN_HINT)
 for _precision in (FLOAT32_PRECISION, INT8_PRECISION):
     PRECISIONS.register(_precision.name, _precision)
 
@@ -59,5 +60,7 @@ def get_precision(name: str) -> Precision:
         InputError: If there is none.
     """
     if not isinstance(name, str) or name not in PRECISIONS:
-        raise InputError(f"Expected `precision` to be one of {list(PRECISIONS)}. Received: precision={name!r}.")
+        raise InputError(
+            f"Expected `precision` to be one of {list(PRECISIONS)}. Received: precision={name!r}. {PLUGIN_HINT}"
+        )
     return PRECISIONS[name]
