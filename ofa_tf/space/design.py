@@ -60,7 +60,7 @@ class NetworkDesign:
 
     def __post_init__(self) -> None:
         check_activation(self.activation)
-        if isinstance(self.image_sizes, int):
+        if not hasattr(self.image_sizes, "__iter__"):
             raise InputError(
                 f"Expected `image_sizes` to be a list of sizes. Received: {self.image_sizes}. Put it into brackets."
             )

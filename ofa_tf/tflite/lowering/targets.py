@@ -67,7 +67,5 @@ def get_target(name: str) -> Target:
         InputError: If there is none.
     """
     if not isinstance(name, str) or name not in TARGETS:
-        raise InputError(
-            f"Expected `target` to be one of {list(TARGETS)}. Received: target={name!r}. {PLUGIN_HINT}"
-        )
+        raise InputError(f"Expected `target` to be one of {list(TARGETS)}. Received: target={name!r}. {PLUGIN_HINT}")
     return TARGETS[name]
