@@ -13,14 +13,19 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files
+from ofa_tf.base import command_line, files, plugin_flags
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
+from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.arch_names import parse_archs
 from ofa_tf.workflow.run import open_run
 
+define_plugins_flag()
+flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_ARCH = flags.DEFINE_string("arch", "max", "An arch JSON file, max, min or random:N.")
+_ARCH = flags.DEFINE_list("arch", ["max"], "Arch JSON files, max, min or random:N, separated by commas.")
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Images to measure on.")
 _SEED = flags.DEFINE_integer("seed", 0, "Decides the random archs.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
@@ -28,8 +33,13 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    load_plugins_from_flags()
     run = open_run(_WORKDIR.value)
-    archs = parse_archs(run.space, _ARCH.value, _SEED.value)
+    archs: dict[str, Arch] = {}
+    for text in _ARCH.value:
+        archs |= parse_archs(run.space, text, _SEED.value)
+    if not archs:
+        raise InputError("Expected --arch to name an arch. Received: none. Pass --arch=max or another.")
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")

@@ -158,7 +158,7 @@ def _is_of_kind(schema: Any, kind: str) -> bool:
 
 
 def check_output(path: str | Path) -> None:
-    """Check, before hours of work, that a file can be written: nothing is.
+    """Check, before hours of work, that a file can be written: nothing is that stays.
 
     Raises:
         InputError: If the path is a folder, or the folder that it would lie in
@@ -170,10 +170,13 @@ def check_output(path: str | Path) -> None:
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         fault = "a file"
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        fault = "which cannot"
     else:
-        return
+        try:
+            # Rights tell not all: the superuser has them everywhere, and some file systems take no files.
+            with tempfile.TemporaryFile(dir=folder):
+                return
+        except OSError as error:
+            fault = f"which cannot ({error.strerror})"
     raise InputError(
         f"Expected {path} to be in a folder that can be written. Received: {folder}, {fault}. Choose another."
     )

@@ -10,7 +10,9 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.tensorflow_setup import quiet_tensorflow
 
 # What an error about a name that is not known adds, where plugins can make such names known.
-PLUGIN_HINT = "If it is your own, pass --plugins=FILE with the file that registers it."
+PLUGIN_HINT = (
+    "If it is your own, load the file that registers it: --plugins=FILE; in Python, ofa_tf.load_plugins([FILE])."
+)
 
 _ADVICE = "Name a Python file, or a module that Python finds (PYTHONPATH)."
 

@@ -1,6 +1,6 @@
 """How users name data sets, and what of such a name holds in any folder."""
 
-from pathlib import Path
+import os
 
 FOLDER_PREFIX = "folder:"
 
@@ -10,4 +10,4 @@ def absolute_dataset(name: str) -> str:
     path = name.removeprefix(FOLDER_PREFIX)
     if path in (name, ""):
         return name
-    return f"{FOLDER_PREFIX}{Path(path).expanduser().absolute()}"
+    return f"{FOLDER_PREFIX}{os.path.abspath(os.path.expanduser(path))}"

@@ -49,7 +49,7 @@ def prepared_builder(
     if not download:
         raise InputError(
             f"Expected the data set {name!r} to be prepared in {builder.data_path}. Received: no data set there. "
-            f"Pass the right data_dir, or download and prepare it once: add --download to train_main.py or run "
+            f"Pass the right --data_dir, or download and prepare it once: add --download to train_main.py or run "
             f"{_prepare_command(name, data_dir)}{_manual_hint(builder)}"
         )
     _prepare(name, builder)

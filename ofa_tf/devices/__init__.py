@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["device_flags"],
     submod_attrs={
         "benchmark_results": ["KIND", "save_benchmark"],
-        "device": ["BenchmarkModel", "BenchmarkSettings", "Device", "Measurement", "Progress"],
+        "device": ["BenchmarkModel", "BenchmarkSettings", "Device", "Measurement", "Progress", "check_facts"],
         "device_facts": ["CONDITION_FACTS", "DECISIVE_FACTS", "DeviceFacts"],
         "device_kind": ["DeviceKind"],
         "opening": ["DEVICE_KINDS", "list_devices", "open_device"],

@@ -237,8 +237,24 @@ class Device(Protocol):
     ) -> list[Measurement]:
         """Measure models; one `Measurement` each, in order.
 
-        A model that fails is recorded with its reason and the others go on.
+        A model that fails is recorded with its reason and the others go on. Each measurement
+        has the facts of `describe`, and what was measured with, as its `device`:
+        `dataclasses.replace(self.describe(), num_threads=...).to_dict()`.
 
         Raises:
             InputError: If the device cannot measure at all.
         """
+
+
+def check_facts(device: Device, measurements: Sequence[Measurement]) -> None:
+    """Check that measurements say on which device they were made, without which no table of them is of use.
+
+    Raises:
+        InputError: If one does not.
+    """
+    for measurement in measurements:
+        if not measurement.device.get("device"):
+            raise InputError(
+                f"Expected the measurements of the device {device.id} to have its facts, `describe().to_dict()`, as "
+                f"their `device`. Received: {measurement.device} in that of {measurement.model}. Mend its measure()."
+            )

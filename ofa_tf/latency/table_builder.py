@@ -14,7 +14,7 @@ import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement, Progress
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement, Progress, check_facts
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.piece_measurements import Label, PieceMeasurements, as_json, label_name
 from ofa_tf.latency.piece_models import PieceModels
@@ -191,6 +191,7 @@ class _TableBuilder:
         labels = [*anchors, *batch]
         models = [self._benchmark_model(label) for label in labels]
         rows = self._device.measure(models, self._settings, on_progress)
+        check_facts(self._device, rows)
         measurements = dict(zip(labels, rows, strict=True))
         self._known.add_device(rows[0].device)
         pace = self._pace({label: measurements[label] for label in anchors})

@@ -122,6 +122,11 @@ def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
             f"Expected a .keras file of a subnet. Received: {received}. Write one with tools/import_specialized.py."
         )
     arch_path = _arch_path(path)
+    if not arch_path.is_file() and "space" in read_config(path):
+        raise InputError(
+            f"Expected a .keras file of a subnet. Received: {path}, a supernet. In to_tflite.py, name its folder and a "
+            "subnet of it with --workdir and --arch."
+        )
     if not arch_path.is_file():
         raise InputError(
             f"Expected {arch_path} beside {path.name}: it says what subnet that is. Received: no such file. "
@@ -147,7 +152,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             return dict(json.loads(archive.read("config.json"))["config"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
         return {}
 
 

@@ -47,11 +47,14 @@ class ConstraintKind:
         make_measure: From a context to what computes the cost of genes; `None`
             where the context lacks what is needed for it.
         needs: What that is, in words.
+        depends_on_precision: Whether the cost is another one for a model in another
+            precision.
     """
 
     help: str
     make_measure: Callable[[CostContext], Measure | None]
     needs: str = ""
+    depends_on_precision: bool = True
 
 
 CONSTRAINT_KINDS: Registry[ConstraintKind] = Registry("limit", PLUGIN_HINT)
@@ -84,7 +87,7 @@ CONSTRAINT_KINDS.register(
 )
 CONSTRAINT_KINDS.register(
     "macs",
-    ConstraintKind("Largest number of multiply-accumulates.", _macs),
+    ConstraintKind("Largest number of multiply-accumulates.", _macs, depends_on_precision=False),
 )
 CONSTRAINT_KINDS.register(
     "size_bytes",

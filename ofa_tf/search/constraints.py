@@ -51,11 +51,12 @@ class Limits:
     def _check(self) -> None:
         if not self._items:
             raise InputError(
-                "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag."
+                "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag, or "
+                "--limits=NAME=X for one of your own; in Python, Limits(latency_ms=X)."
             )
         for name, limit in self._items:
             if not limit > 0:
-                raise InputError(f"Expected --max_{name} to be above 0. Received: --max_{name}={limit:g}.")
+                raise InputError(f"Expected the limit of {name} to be above 0. Received: {limit:g}. Allow more.")
 
     @property
     def by_name(self) -> dict[str, float]:
@@ -123,7 +124,7 @@ def make_constraints(
         kind = CONSTRAINT_KINDS[name]
         measure = kind.make_measure(context)
         if measure is None:
-            raise InputError(f"Expected a {kind.needs} with --max_{name}={limit:g}. Received: none.")
+            raise InputError(f"Expected a {kind.needs} for the limit of {name}, {limit:g}. Received: none.")
         constraints.append(Constraint(name, limit, measure))
     return constraints
 
@@ -148,9 +149,8 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
         # In this order, a limit that is no number (NaN) is refused, too.
         if not constraint.limit >= value:
             raise InputError(
-                f"Expected --max_{constraint.name} to be at least {_round_up(value)}, that of the smallest subnet of "
-                f"{space.name}. Received: --max_{constraint.name}={constraint.limit!r}. Allow more, or use a smaller "
-                "search space."
+                f"Expected the limit of {constraint.name} to be at least {_round_up(value)}, that of the smallest "
+                f"subnet of {space.name}. Received: {constraint.limit!r}. Allow more, or use a smaller search space."
             )
 
 

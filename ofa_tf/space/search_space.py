@@ -353,7 +353,10 @@ class SearchSpace(NetworkDesign):
             InputError: Naming the field, the value and the choices.
         """
         if not isinstance(arch, Arch):
-            raise InputError(f"Expected an `Arch`. Received: {arch!r}. Arch.from_dict makes one.")
+            raise InputError(
+                f"Expected an `Arch`. Received: {arch!r}. The space's largest(), smallest() and sample(rng) give one, "
+                "and so does Arch.load(path)."
+            )
         if arch.space != self.name:
             raise InputError(
                 f"Expected an arch of the search space {self.name!r}. Received: one of {arch.space!r}. "

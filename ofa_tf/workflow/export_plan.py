@@ -1,10 +1,11 @@
 """Which models an export writes, checked before the work begins. Loads neither TensorFlow nor Keras."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.modes import QuantizationMode
@@ -64,7 +65,7 @@ def check_model_output(path: str | Path) -> None:
 
 
 def find_other_precision(arch_path: str, mode: QuantizationMode) -> str | None:
-    """The precision that an arch was searched in, if its latency and size are not those of a quantization mode.
+    """The precision that an arch was searched in, if what limited it is not that of models in a quantization mode.
 
     Args:
         arch_path: An arch file, or other text that names archs.
@@ -76,9 +77,17 @@ def find_other_precision(arch_path: str, mode: QuantizationMode) -> str | None:
     if not Path(arch_path).is_file():
         return None
     notes = files.read_json(arch_path, "arch").get("notes")
-    name = notes.get("precision") if isinstance(notes, dict) else None
-    if name is None:
+    if not isinstance(notes, dict) or notes.get("precision") is None:
         return None
-    if name in PRECISIONS and PRECISIONS[name].holds_for(mode):
+    name = str(notes["precision"])
+    is_same = name in PRECISIONS and PRECISIONS[name].holds_for(mode)
+    limits = notes.get("limits")
+    is_free = limits is not None and not _depends_on_precision(limits)
+    if is_same or is_free:
         return None
-    return str(name)
+    return name
+
+
+def _depends_on_precision(limits: Iterable[str]) -> bool:
+    """Whether one of the limits of a search, by name, is of something that depends on the precision."""
+    return any(name not in CONSTRAINT_KINDS or CONSTRAINT_KINDS[name].depends_on_precision for name in limits)

@@ -237,9 +237,16 @@ def test_a_supernet_of_a_block_type_that_is_not_registered_needs_its_plugin(
     for part_type in BUILTIN_PART_TYPES:
         builtin.register(part_type.type_name, part_type)
     monkeypatch.setattr(registry, "PART_TYPES", builtin)
-    message = f"{path}: Expected `block_type` to be one of ['mbconv', 'bottleneck']. Received: block_type='test_fused"
-    with pytest.raises(InputError, match=rf"^{re.escape(message)}.*ofa_tf\.load_plugins.*ofa_tf\.open_run"):
+    message = f"Expected `block_type` to be one of .*'mbconv'.* Received: block_type='{FusedMBConv.type_name}'"
+    with pytest.raises(
+        InputError, match=rf"^{re.escape(str(path))}: {message}.*ofa_tf\.load_plugins.*ofa_tf\.open_run"
+    ):
         load_supernet(tmp_path)
+
+
+def test_a_supernet_is_not_taken_for_a_subnet_that_lacks_its_arch(saved: Path) -> None:
+    with pytest.raises(InputError, match=r"Received: .*supernet.keras, a supernet.*with --workdir and --arch"):
+        load_subnet(saved / "supernet.keras")
 
 
 def test_a_workdir_may_be_called_like_a_file(saved: Path, shared_supernet: Supernet, tmp_path: Path) -> None:

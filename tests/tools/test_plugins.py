@@ -10,6 +10,7 @@ import pytest
 
 from ofa_tf.devices.benchmark_results import load_benchmark
 from ofa_tf.space.arch import Arch
+from tests.support import spaces
 from tests.support.repository import FIXTURES, ROOT
 from tests.support.spaces import MICRO
 
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[..., subprocess.CompletedProcess]
 
-_PLUGINS = f"--plugins={ROOT / 'tests' / 'support' / 'own_kinds.py'}"
+_OWN_KINDS = ROOT / "tests" / "support" / "own_kinds.py"
+_PLUGINS = f"--plugins={_OWN_KINDS},{spaces.__file__}"
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_a_benchmark_knows_devices_of_a_plugin(run: Run, tmp_path: Path) -> None
     result = run("tools/benchmark.py", _PLUGINS, "--device=board", f"--model={model}", f"--output={output}")
     assert result.returncode == 0, result.stderr[-2000:]
     (measurement,) = load_benchmark(output)
-    assert measurement.device["device"] == "formula"
+    assert measurement.device["device"] == "board"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,7 @@ def test_a_benchmark_knows_devices_of_a_plugin(run: Run, tmp_path: Path) -> None
             "Received: --arch=no_arch",
         ),
         ("tools/build_accuracy_table.py", ["--predictor=own"], "Expected a trained supernet"),
+        ("tools/evaluate.py", ["--arch=min,max"], "Expected a trained supernet"),
     ],
 )
 def test_a_tool_gets_past_the_names_of_a_plugin(
@@ -88,9 +91,9 @@ def test_a_tool_gets_past_the_names_of_a_plugin(
         (
             "tools/search.py",
             ["--max_macs=1", "--predictor=oracle", "--output=a"],
-            "'oracle'. If it is your own, pass",
+            "'oracle'. If it is your own, load",
         ),
-        ("tools/build_accuracy_table.py", ["--predictor=oracle"], "'oracle'. If it is your own, pass"),
+        ("tools/build_accuracy_table.py", ["--predictor=oracle"], "'oracle'. If it is your own, load"),
         ("tools/build_latency_table.py", ["--precision=int3"], "Received: precision='int3'."),
         ("tools/to_tflite.py", ["--quantization=int3", "--arch=min", "--output=m.tflite"], "quantization='int3'."),
     ],

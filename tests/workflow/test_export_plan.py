@@ -29,6 +29,18 @@ def test_an_arch_that_was_searched_in_another_precision_is_noticed(
     assert find_other_precision(str(path), mode) == other
 
 
+@pytest.mark.parametrize(
+    ("limits", "other"),
+    [({"macs": 1e6}, None), ({"macs": 1e6, "size_bytes": 1e5}, "float32"), ({"of_a_plugin": 1}, "float32")],
+)
+def test_the_precision_does_not_matter_where_nothing_that_depends_on_it_was_limited(
+    limits: dict, other: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "arch.json"
+    SMALL.smallest().save(path, notes={"precision": "float32", "limits": limits})
+    assert find_other_precision(str(path), INT8) == other
+
+
 def test_nothing_is_known_of_archs_without_notes(tmp_path: Path) -> None:
     SMALL.smallest().save(tmp_path / "arch.json")
     assert find_other_precision(str(tmp_path / "arch.json"), INT8) is None

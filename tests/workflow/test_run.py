@@ -24,7 +24,7 @@ def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Train first: python train_main.py"):
         run.check_tables(LATENCY, "host")
     TrainConfig(str(tmp_path)).save()
-    with pytest.raises(InputError, match="Expected the device to be host, adb or adb:SERIAL"):
+    with pytest.raises(InputError, match=r"Expected the device to be host, .* Received: 'moon'"):
         run.check_tables(LATENCY, "moon")
     with pytest.raises(InputError) as error:
         run.check_tables(LATENCY, "host", "int8")

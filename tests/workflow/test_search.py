@@ -8,12 +8,19 @@ from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.predictors import predictor_registry
+from ofa_tf.search.predictors.ridge_predictor import RidgePredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.search import SearchSettings, search_within
-from tests.support.own_predictor import OwnPredictor
 from tests.support.spaces import MICRO
 
 _FAST = EvolutionSettings(population_size=20, num_generations=20)
+
+
+class _ContraryPredictor(RidgePredictor):
+    """Takes the worst archs for the best."""
+
+    def predict(self, genes: np.ndarray) -> np.ndarray:
+        return -super().predict(genes)
 
 
 def _search(settings: SearchSettings) -> Arch:
@@ -34,7 +41,7 @@ def _search(settings: SearchSettings) -> Arch:
 
 def test_a_search_uses_the_predictor_that_its_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictor_registry, "PREDICTORS", copy.deepcopy(predictor_registry.PREDICTORS))
-    predictor_registry.PREDICTORS.register("contrary", OwnPredictor)
+    predictor_registry.PREDICTORS.register("contrary", _ContraryPredictor)
     trusting = {"evolution": _FAST, "num_finalists": 0}
     assert _search(SearchSettings(**trusting)) == MICRO.canonical(MICRO.largest())
     assert _search(SearchSettings(**trusting, predictor="contrary")) == MICRO.smallest()
