@@ -150,6 +150,16 @@ class Supernet(keras.Model):
         """The dropout before the classifier."""
         return self.head.dropout
 
+    def start_as_identity(self) -> None:
+        """Let every block with a residual connection hand its input on unchanged, in place, before training begins.
+
+        A deep network then learns as quickly as a shallow one at first.
+
+        Reference: BigNAS, Yu et al., ECCV 2020 (arXiv 2003.11142), section 3.2, "Initialization".
+        """
+        for layer in self.blocks:
+            layer.start_as_identity()
+
     def static_weights(self, arch: Arch) -> dict[str, list[np.ndarray]]:
         """Weights of one subnet's plain layers, sliced and transformed, by layer name.
 

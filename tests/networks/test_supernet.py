@@ -7,10 +7,12 @@ import pytest
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import assert_close, images, randomize
+from tests.support.spaces import BOTTLENECKS, MICRO
 
 
 class Graph:
@@ -145,7 +147,17 @@ def test_same_seed_gives_the_same_weights(space: SearchSpace) -> None:
 
 def test_fresh_weights_have_the_variance_of_he_initialization_by_fan_out(space: SearchSpace) -> None:
     supernet = build_supernet(space, 1000, seed=0)
+    subnet = build_subnet(space, space.largest(), 1000)
 
+    for model in (supernet, subnet):
+        for variable in model.trainable_variables:
+            if not variable.path.endswith("depthwise_conv/kernel"):
+                continue
+            # The reference: a normal distribution of the variance 2 / (kernel size squared * output channels).
+            size, _, channels, _ = variable.shape
+            sure_to = 5 / np.sqrt(2 * variable.numpy().size)
+            expected = np.sqrt(2 / (size**2 * channels))
+            assert variable.numpy().std() == pytest.approx(expected, rel=sure_to), variable.path
     assert supernet.head.head_conv.kernel.numpy().std() == pytest.approx(np.sqrt(2 / 32), rel=0.1)
     assert supernet.blocks[3].expand_conv.kernel.numpy().std() == pytest.approx(np.sqrt(2 / 96), rel=0.1)
     assert supernet.head.classifier.kernel.numpy().std() == pytest.approx(0.01, rel=0.1)
@@ -240,3 +252,22 @@ def test_an_arch_of_another_space_is_refused_in_the_package_s_own_words(shared_s
     with pytest.raises(InputError) as error:
         shared_supernet(images(), other)
     assert str(error.value).startswith("Expected an arch of the search space")  # and no paragraph of Keras's
+
+
+@pytest.mark.parametrize("space", [MICRO, BOTTLENECKS], ids=lambda space: space.name)
+def test_blocks_that_start_as_identity_hand_their_input_on(space: SearchSpace) -> None:
+    supernet = build_supernet(space, 5, seed=0)
+    supernet.start_as_identity()
+    num_residual = 0
+    for part, layer in zip(space.blocks, supernet.blocks, strict=True):
+        inputs = np.random.default_rng(0).random((2, 8, 8, part.largest.in_channels), np.float32)  # no negative ones
+        is_residual = part.position > 0
+        if is_residual:
+            num_residual += 1
+            np.testing.assert_allclose(layer(inputs, training=True), inputs, atol=1e-6)
+    assert num_residual > 1
+
+
+def test_a_supernet_does_not_start_as_identity_by_itself() -> None:
+    supernet = build_supernet(MICRO, 5, seed=0)
+    assert all(layer.project_bn.gamma.numpy().all() for layer in supernet.blocks)

@@ -15,6 +15,7 @@ from ofa_tf.networks.blocks.part_layer import (
     register_part_layer,
 )
 from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels, permute_normalization
+from ofa_tf.networks.layers.initializers import set_to_zero
 from ofa_tf.networks.layers.plain import Tensor, add_activation
 from ofa_tf.space.blocks.bottleneck import Bottleneck
 from ofa_tf.space.parts import Part
@@ -182,6 +183,10 @@ class ElasticBottleneck(PartLayer[Bottleneck]):
         permute_channels(self.conv1.kernel, order)
         permute_normalization(self.bn1, order)
         permute_channels(self.conv2.kernel, order, axis=-2)
+
+    def start_as_identity(self) -> None:
+        if not self.has_downsample:
+            set_to_zero(self.bn3.gamma)
 
     @classmethod
     def published_names(cls, option: Bottleneck) -> dict[str, str]:

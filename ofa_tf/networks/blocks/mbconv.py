@@ -20,6 +20,7 @@ from ofa_tf.networks.layers.activations import get_activation
 from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels, permute_normalization
 from ofa_tf.networks.layers.elastic_depthwise_conv2d import ElasticDepthwiseConv2D
 from ofa_tf.networks.layers.elastic_squeeze_excite import ElasticSqueezeExcite
+from ofa_tf.networks.layers.initializers import for_depthwise, set_to_zero
 from ofa_tf.networks.layers.plain import Tensor, add_activation, add_convolution, add_depthwise_convolution
 from ofa_tf.networks.layers.slicing import check_at_most
 from ofa_tf.space.blocks.mbconv import MBConv
@@ -106,7 +107,7 @@ class ElasticMBConv(PartLayer[MBConv]):
         self.depthwise_conv = ElasticDepthwiseConv2D(
             self.kernel_sizes,
             self.strides,
-            kernel_initializer=self._initializer("depthwise_conv"),
+            kernel_initializer=for_depthwise(self._initializer("depthwise_conv")),
             name="depthwise_conv",
             dtype=self.dtype_policy,
         )
@@ -222,6 +223,10 @@ class ElasticMBConv(PartLayer[MBConv]):
         permute_channels(self.project_conv.kernel, order, axis=-2)
         if self.squeeze_channels:
             self.squeeze_excite.reorder(order)
+
+    def start_as_identity(self) -> None:
+        if self.has_residual:
+            set_to_zero(self.project_bn.gamma)
 
     @classmethod
     def published_names(cls, option: MBConv) -> dict[str, str]:

@@ -133,6 +133,12 @@ class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
                 `ofa_tf.networks.channel_sorting`.
         """
 
+    def start_as_identity(self) -> None:
+        """Let the part hand its input on unchanged, in place, where it has a residual connection; else nothing.
+
+        The scale of the last batch normalization before the sum becomes 0.
+        """
+
     @classmethod
     def published_names(cls, option: _PlainPart) -> dict[str, str]:
         """What the PyTorch implementation calls the weights of a part.

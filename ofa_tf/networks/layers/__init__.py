@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "elastic_dense": ["ElasticDense"],
         "elastic_depthwise_conv2d": ["ElasticDepthwiseConv2D"],
         "elastic_squeeze_excite": ["ElasticSqueezeExcite"],
-        "initializers": ["classifier_initializer", "convolution_initializer", "fork"],
+        "initializers": ["classifier_initializer", "convolution_initializer", "for_depthwise", "fork", "set_to_zero"],
         "plain": ["Tensor", "add_activation", "add_convolution", "add_depthwise_convolution", "add_normalization"],
         "slicing": ["check_at_most"],
     },

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from ofa_tf.networks.layers.initializers import convolution_initializer
+from ofa_tf.networks.layers.initializers import convolution_initializer, for_depthwise
 
 Tensor = Any  # a symbolic tensor of Keras
 
@@ -38,7 +38,7 @@ def add_depthwise_convolution(x: Tensor, name: str, kernel_size: int, strides: i
         strides,
         padding=padding,
         use_bias=False,
-        depthwise_initializer=convolution_initializer(),
+        depthwise_initializer=for_depthwise(convolution_initializer()),
         name=name,
     )
     return layer(x)
