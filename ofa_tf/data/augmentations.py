@@ -13,14 +13,17 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
 
-NUM_CHOICES = 7
+# Crops that are drawn for one image: the first one that fits into it is taken, as torchvision does.
+NUM_CROPS = 10
 
 # The columns of a row of choices: what was drawn for one image.
-CROP_SIDES = slice(0, 2)  # height and width of the crop, over the square root of the image's area
-CROP_PLACE = slice(2, 4)  # from top to bottom and from left to right, 0..1
-IS_FLIPPED = 4  # 0 or 1
-BRIGHTNESS = 5  # a factor
-SATURATION = 6  # a factor
+CROP_HEIGHTS = slice(0, NUM_CROPS)  # over the square root of the image's area
+CROP_WIDTHS = slice(NUM_CROPS, 2 * NUM_CROPS)  # the same
+CROP_PLACE = slice(2 * NUM_CROPS, 2 * NUM_CROPS + 2)  # from top to bottom and from left to right, 0..1
+IS_FLIPPED = 2 * NUM_CROPS + 2  # 0 or 1
+BRIGHTNESS = 2 * NUM_CROPS + 3  # a factor
+SATURATION = 2 * NUM_CROPS + 4  # a factor
+NUM_CHOICES = 2 * NUM_CROPS + 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,24 +35,39 @@ class Augmentation:
             whole image.
         aspects: Range of the crop's width over its height, drawn evenly in the
             logarithm.
+        padding: Black border put around the image, over its sides; a part as large as
+            the image is then cut out of it at random.
         flip: Whether half of the images are mirrored.
         brightness: Largest change of the brightness factor from 1.
         saturation: Largest change of the saturation factor from 1.
         eval_crop_fraction: Side of the central square used for evaluation over
             the image's shorter side; `None` for the whole image.
+
+    Raises:
+        InputError: If both `areas` and `padding` say how to cut.
     """
 
     areas: tuple[float, float] | None = None
     aspects: tuple[float, float] = (1.0, 1.0)
+    padding: float = 0.0
     flip: bool = False
     brightness: float = 0.0
     saturation: float = 0.0
     eval_crop_fraction: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.areas is not None and self.padding:
+            raise InputError(
+                f"Expected `areas` or `padding`. Received: areas={self.areas}, padding={self.padding}. Leave one out."
+            )
+
 
 AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", PLUGIN_HINT)
 AUGMENTATIONS.register("none", Augmentation())
 AUGMENTATIONS.register("crop", Augmentation(areas=(0.75, 1.0), aspects=(0.9, 1.1)))
+# What is usual for CIFAR's 32 pixels: 4 of them on each side, and flips ("Deep Residual Learning for Image
+# Recognition", He et al., CVPR 2016, section 4.2).
+AUGMENTATIONS.register("cifar", Augmentation(padding=1 / 8, flip=True))
 # Once-for-All's released recipe (ColorJitter(brightness=32/255, saturation=0.5)).
 AUGMENTATIONS.register(
     "imagenet",
@@ -86,23 +104,23 @@ def draw_choices(
     """Make the random choices for `num` training images.
 
     Returns:
-        float32, shape `(num, NUM_CHOICES)`: height and width of the crop over
-        the square root of the image's area, its place top to bottom and left to
+        float32, shape `(num, NUM_CHOICES)`: heights and widths of some crops over
+        the square root of the image's area, the place top to bottom and left to
         right (0..1), whether to flip (0 or 1), brightness and saturation
         factors. Row i depends on the state of `rng` and on i alone.
     """
     draws = rng.random((num, NUM_CHOICES), np.float32)
-    area_draws, aspect_draws, top, left, flip_draws, brightness_draws, saturation_draws = draws.T
+    choices = np.empty_like(draws)
 
     smallest_area, largest_area = augmentation.areas or (1.0, 1.0)
-    area = smallest_area + area_draws * (largest_area - smallest_area)
+    areas = smallest_area + draws[:, CROP_HEIGHTS] * (largest_area - smallest_area)
     low, high = np.log(augmentation.aspects)
-    aspect = np.exp(low + aspect_draws * (high - low))
-    crop_height = np.sqrt(area / aspect)
-    crop_width = np.sqrt(area * aspect)
+    aspects = np.exp(low + draws[:, CROP_WIDTHS] * (high - low))
+    choices[:, CROP_HEIGHTS] = np.sqrt(areas / aspects)
+    choices[:, CROP_WIDTHS] = np.sqrt(areas * aspects)
+    choices[:, CROP_PLACE] = draws[:, CROP_PLACE]
 
-    is_flipped = (flip_draws < 0.5) & augmentation.flip
-    brightness = 1 + augmentation.brightness * (2 * brightness_draws - 1)
-    saturation = 1 + augmentation.saturation * (2 * saturation_draws - 1)
-    columns = (crop_height, crop_width, top, left, is_flipped, brightness, saturation)
-    return np.stack(columns, axis=1).astype(np.float32)
+    choices[:, IS_FLIPPED] = (draws[:, IS_FLIPPED] < 0.5) & augmentation.flip
+    choices[:, BRIGHTNESS] = 1 + augmentation.brightness * (2 * draws[:, BRIGHTNESS] - 1)
+    choices[:, SATURATION] = 1 + augmentation.saturation * (2 * draws[:, SATURATION] - 1)
+    return choices

@@ -10,7 +10,15 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.data.augmentations import BRIGHTNESS, CROP_PLACE, CROP_SIDES, IS_FLIPPED, SATURATION, Augmentation
+from ofa_tf.data.augmentations import (
+    BRIGHTNESS,
+    CROP_HEIGHTS,
+    CROP_PLACE,
+    CROP_WIDTHS,
+    IS_FLIPPED,
+    SATURATION,
+    Augmentation,
+)
 
 # ImageNet's, on the scale 0..255, in the order red, green, blue; used for all data sets.
 IMAGE_MEAN = (123.675, 116.28, 103.53)
@@ -46,9 +54,6 @@ def cut(
 ) -> tf.Tensor:
     """Cut and resize one training image as chosen.
 
-    A crop wider or higher than the image is trimmed to it; the reference draws
-    again instead.
-
     Args:
         image: uint8, shape `(height, width, 3)`.
         choices: A row of `draw_choices`.
@@ -59,11 +64,51 @@ def cut(
         float32 in 0..255, shape `(size, size, 3)`.
     """
     sides = _sides(image)
-    if augmentation.areas is None:
-        return resize_box(image, tf.zeros(2), sides, size)
-    box_sides = tf.minimum(choices[CROP_SIDES] * tf.sqrt(tf.reduce_prod(sides)), sides)
-    start = choices[CROP_PLACE] * (sides - box_sides)
-    return resize_box(image, start, box_sides, size)
+    if augmentation.areas is not None:
+        start, box_sides = choose_crop(sides, choices, augmentation.aspects)
+        return resize_box(image, start, box_sides, size)
+    if augmentation.padding:
+        start = _shift(sides, choices, augmentation.padding)
+        return resize_box(image, start, sides, size)
+    return resize_box(image, tf.zeros(2), sides, size)
+
+
+def choose_crop(
+    sides: tf.Tensor,
+    choices: tf.Tensor,
+    aspects: tuple[float, float],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Start and sides, pixels, of the first of the drawn crops that fits into an image.
+
+    If none does, as with a very wide image, it is the largest one of an allowed aspect, in
+    the middle of the image.
+
+    Reference: `RandomResizedCrop` of torchvision, whose crops are of whole pixels.
+    """
+    crops = tf.stack([choices[CROP_HEIGHTS], choices[CROP_WIDTHS]], axis=1)  # (NUM_CROPS, 2)
+    crops *= tf.sqrt(tf.reduce_prod(sides))
+    fits = tf.reduce_all(crops <= sides, axis=1)
+    first_that_fits = crops[tf.argmax(tf.cast(fits, tf.int32))]
+
+    height, width = sides[0], sides[1]
+    narrowest, widest = aspects
+    largest_in_middle = tf.stack([tf.minimum(height, width / narrowest), tf.minimum(width, height * widest)])
+
+    any_fits = tf.reduce_any(fits)
+    box_sides = tf.where(any_fits, first_that_fits, largest_in_middle)
+    place = tf.where(any_fits, choices[CROP_PLACE], 0.5)
+    return place * (sides - box_sides), box_sides
+
+
+def _shift(
+    sides: tf.Tensor,
+    choices: tf.Tensor,
+    padding: float,
+) -> tf.Tensor:
+    """Where a part as large as the image starts in the padded image, whole pixels from the image's own corner."""
+    border = tf.round(padding * sides)
+    num_places = 2 * border + 1
+    return tf.floor(choices[CROP_PLACE] * num_places) - border
 
 
 def finish(
@@ -126,7 +171,8 @@ def resize_box(
     """Resize a part of an image, bilinear, with antialiasing where it shrinks.
 
     Antialiasing as in Pillow, with which the reference resizes. The part may
-    begin and end between pixels, which matters for images of few pixels.
+    begin and end between pixels, which matters for images of few pixels, and
+    outside of the image, which is black there.
 
     Args:
         image: uint8, shape `(height, width, 3)`.

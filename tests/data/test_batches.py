@@ -100,7 +100,7 @@ def test_batch_size_out_of_range(digits, batch_size):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"augmentation": "flip"}, "one of none, crop, imagenet. Received: augmentation='flip'"),
+        ({"augmentation": "flip"}, "one of none, crop, cifar, imagenet. Received: augmentation='flip'"),
         ({"image_sizes": [8] * 5}, "at most 4. Received: 5 entries"),
         ({"image_sizes": []}, "at most 4. Received: 0 entries"),
         ({"image_sizes": [8, 0]}, "`image_sizes` to be at least 1. Received: 0"),

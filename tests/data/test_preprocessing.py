@@ -2,13 +2,57 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.data.augmentations import AUGMENTATIONS, draw_choices
-from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD, cut, cut_center, finish, normalize, resize_box
+from ofa_tf.data.augmentations import (
+    AUGMENTATIONS,
+    BRIGHTNESS,
+    CROP_HEIGHTS,
+    CROP_PLACE,
+    CROP_WIDTHS,
+    IS_FLIPPED,
+    NUM_CHOICES,
+    SATURATION,
+    draw_choices,
+)
+from ofa_tf.data.preprocessing import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    choose_crop,
+    cut,
+    cut_center,
+    finish,
+    normalize,
+    resize_box,
+)
 from tests.support.images import random_image
 
 
 def _choose(name, num=500):
     return draw_choices(np.random.default_rng(0), num, AUGMENTATIONS[name])
+
+
+def _row(*values):
+    """Choices that change nothing, but for the values of some columns."""
+    row = np.zeros(NUM_CHOICES, np.float32)
+    row[CROP_HEIGHTS] = row[CROP_WIDTHS] = 1
+    row[[BRIGHTNESS, SATURATION]] = 1
+    for columns, value in values:
+        row[columns] = value
+    return row
+
+
+def _crop_of_torchvision(rng, height, width, areas=(0.08, 1.0), aspects=(3 / 4, 4 / 3)):
+    """Sides of a crop by the rule of torchvision's `RandomResizedCrop`, but for the rounding to whole pixels."""
+    for _ in range(10):
+        area = height * width * rng.uniform(*areas)
+        aspect = np.exp(rng.uniform(*np.log(aspects)))
+        crop_height, crop_width = np.sqrt(area / aspect), np.sqrt(area * aspect)
+        if crop_height <= height and crop_width <= width:
+            return crop_height, crop_width
+    if width / height < aspects[0]:
+        return width / aspects[0], width
+    if width / height > aspects[1]:
+        return height, height * aspects[1]
+    return height, width
 
 
 def test_normalize_subtracts_the_mean_and_divides_by_the_deviation():
@@ -47,6 +91,47 @@ def test_crops_stay_within_the_image():
         np.testing.assert_allclose(cut(white, row, tf.constant(8), AUGMENTATIONS["imagenet"]), 255, atol=1e-3)
 
 
+@pytest.mark.parametrize(("height", "width"), [(375, 500), (500, 375), (100, 400)])
+def test_crops_are_redrawn_as_in_torchvision(height, width):
+    num = 4000
+    rng = np.random.default_rng(1)
+    expected = np.array([_crop_of_torchvision(rng, height, width) for _ in range(num)])
+    aspects = AUGMENTATIONS["imagenet"].aspects
+    sides = tf.constant([height, width], tf.float32)
+
+    @tf.function
+    def crop(choices):
+        return choose_crop(sides, choices, aspects)
+
+    starts, crops = (np.array(values) for values in zip(*map(crop, _choose("imagenet", num)), strict=True))
+    assert (starts >= 0).all()
+    assert (starts + crops <= np.array([height, width]) + 1e-3).all()
+    total = height * width
+    for quantile in (0.1, 0.3, 0.5, 0.7, 0.9):
+        area = np.quantile(crops.prod(axis=1) / total, quantile)
+        assert area == pytest.approx(np.quantile(expected.prod(axis=1) / total, quantile), abs=0.02)
+    assert np.mean(crops[:, 1] / crops[:, 0]) == pytest.approx(np.mean(expected[:, 1] / expected[:, 0]), abs=0.02)
+
+
+def test_an_image_that_no_crop_fits_into_is_cut_in_its_middle():
+    row = _row((CROP_HEIGHTS, 1.2), (CROP_WIDTHS, 0.9), (CROP_PLACE, 0))
+    start, sides = choose_crop(tf.constant([30.0, 120.0]), tf.constant(row), (3 / 4, 4 / 3))
+    np.testing.assert_allclose(sides, [30, 40])
+    np.testing.assert_allclose(start, [0, 40])
+
+
+def test_padded_images_are_moved_by_whole_pixels_over_black():
+    image = random_image(6, 32, 32)
+    padded = np.pad(image, ((4, 4), (4, 4), (0, 0)))
+    places = set()
+    for row in _choose("cifar", 300):
+        top, left = np.floor(row[CROP_PLACE] * 9).astype(int)
+        result = cut(tf.constant(image), tf.constant(row), tf.constant(32), AUGMENTATIONS["cifar"])
+        np.testing.assert_allclose(result, padded[top : top + 32, left : left + 32], atol=1e-3)
+        places.add((top, left))
+    assert {top for top, _ in places} == set(range(9))
+
+
 def test_no_augmentation_is_the_whole_image():
     image, size = tf.constant(random_image(3)), tf.constant(8)
     result = cut(image, _choose("none")[0], size, AUGMENTATIONS["none"])
@@ -55,14 +140,14 @@ def test_no_augmentation_is_the_whole_image():
 
 def test_flip_mirrors_left_and_right():
     images = tf.constant(np.stack([random_image(4, 8, 8)] * 2), tf.float32)
-    rows = np.array([[1, 1, 0, 0, 0, 1, 1], [1, 1, 0, 0, 1, 1, 1]], np.float32)
+    rows = np.stack([_row(), _row((IS_FLIPPED, 1))])
     kept, flipped = finish(images, tf.constant(rows), AUGMENTATIONS["imagenet"]).numpy()
     np.testing.assert_allclose(flipped, kept[:, ::-1], atol=1e-6)
 
 
 def test_brightness_and_saturation_follow_the_formulas_of_torchvision():
     image = random_image(5, 8, 8).astype(np.float32)
-    row = np.array([[1, 1, 0, 0, 0, 1.1, 0.6]], np.float32)
+    row = _row((BRIGHTNESS, 1.1), (SATURATION, 0.6))[np.newaxis]
     bright = np.clip(image * 1.1, 0, 255)
     gray = (bright @ np.array([0.299, 0.587, 0.114]))[..., np.newaxis]
     expected = normalize(np.clip(0.6 * bright + 0.4 * gray, 0, 255))
