@@ -70,7 +70,12 @@ setup(
     packages=find_packages(include=["ofa_tf", "ofa_tf.*"]),
     package_data={"ofa_tf": ["*.pyi"]},
     install_requires=REQUIREMENTS,
-    extras_require={"test": TEST_REQUIREMENTS, "dev": DEV_REQUIREMENTS, "pytorch": ["torch>=2.6"]},
+    extras_require={
+        "test": TEST_REQUIREMENTS,
+        "dev": DEV_REQUIREMENTS,
+        "pytorch": ["torch>=2.6"],
+        "cuda": ["tensorflow[and-cuda]>=2.21"],
+    },
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",

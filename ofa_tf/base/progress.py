@@ -1,6 +1,6 @@
 """What a program says while it works, on stderr: stdout is for results.
 
-`announce` names a step that takes seconds; `progress_bar` shows how far a longer
+`announce` names a step that takes seconds, `tell` says something else; `progress_bar` shows how far a longer
 one is; `paused` says why its bar does not move for a while.
 """
 
@@ -60,6 +60,11 @@ def paused(bar: tqdm, reason: str) -> Iterator[None]:
 def announce(text: str) -> None:
     """Name a step that takes seconds and has no bar."""
     tqdm.write(f"{text} ...", file=sys.stderr)
+
+
+def tell(text: str) -> None:
+    """Say something that is no step, such as a warning, in a line of its own."""
+    tqdm.write(text, file=sys.stderr)
 
 
 def on_progress(bar: tqdm) -> Callable[[int, int], None]:

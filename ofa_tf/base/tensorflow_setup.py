@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+from typing import Any
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.hardware import describe_hardware, find_unused_gpu
 from ofa_tf.base.native_output import withheld_stderr
-from ofa_tf.base.progress import announce
+from ofa_tf.base.progress import announce, tell
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 # Whoever sets a level wants to see what TensorFlow says.
@@ -31,7 +33,7 @@ def quiet_tensorflow() -> contextlib.AbstractContextManager[None]:
 
 
 def configure_tensorflow(intra_op_threads: int = 0) -> None:
-    """Set TensorFlow up for training supernets on a CPU. Call before it is imported.
+    """Set TensorFlow up for training supernets, and say what it computes on. Call before it is imported.
 
     oneDNN's kernels are turned on, which TensorFlow does by itself only on some
     processors. Its graph optimizer is turned off: on the graph of a supernet,
@@ -56,6 +58,19 @@ def configure_tensorflow(intra_op_threads: int = 0) -> None:
     with quiet_tensorflow():
         import tensorflow as tf
 
-        tf.config.list_physical_devices()
+        gpus = tf.config.list_physical_devices("GPU")
+    gpu_names = [_name(gpu) for gpu in gpus]
+    tell(describe_hardware(gpu_names, intra_op_threads))
+    warning = find_unused_gpu(len(gpus))
+    if warning is not None:
+        tell(warning)
     tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+def _name(gpu: Any) -> str:
+    """What the maker calls a GPU; TensorFlow's name if it does not tell."""
+    import tensorflow as tf
+
+    name: str = tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+    return name

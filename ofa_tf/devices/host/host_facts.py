@@ -1,6 +1,5 @@
 """What the host is, as far as its latencies depend on it."""
 
-import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -9,6 +8,7 @@ import platform
 from pathlib import Path
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.hardware import read_cpu_model
 from ofa_tf.devices.device_facts import DeviceFacts
 
 HOST_ID = "host"
@@ -26,7 +26,7 @@ def read_host_facts() -> DeviceFacts:
     """
     return DeviceFacts(
         device=HOST_ID,
-        model=_cpu_model(),
+        model=read_cpu_model(),
         abi=platform.machine(),
         os_build=platform.platform(),
         num_cores=os.cpu_count(),
@@ -34,15 +34,6 @@ def read_host_facts() -> DeviceFacts:
         runtime_sha256=_runtime_hash(),
         delegate="XNNPACK",
     )
-
-
-def _cpu_model() -> str:
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        for line in lines:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def _litert_version() -> str:

@@ -1,0 +1,69 @@
+"""What TensorFlow computes on, in words; and whether it leaves a GPU unused.
+
+Loads no TensorFlow: who has loaded it passes on what it sees.
+"""
+
+import contextlib
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")  # of the NVIDIA driver on Linux, one entry a GPU
+
+# By which a user says that no GPU shall be used.
+_VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+_NO_GPU = ("", "-1")
+
+
+def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int, precision: str = "float32") -> str:
+    """What is computed on, and how.
+
+    Args:
+        gpu_names: The GPUs that TensorFlow uses.
+        intra_op_threads: Threads that share one operation on the CPU; 0 for as many as
+            there are cores.
+        precision: Of the computations.
+    """
+    if gpu_names:
+        place = ", ".join(f"GPU {index} ({name})" for index, name in enumerate(gpu_names))
+    else:
+        num_cores = os.cpu_count() or 1
+        threads = intra_op_threads or num_cores
+        place = f"the CPU ({read_cpu_model()}; {num_cores} cores, threads of an operation: {threads})"
+    return f"computing on {place}, in {precision}"
+
+
+def read_cpu_model() -> str:
+    """The name of this computer's processor, as the operating system gives it."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def find_unused_gpu(
+    num_used: int,
+    environment: Mapping[str, str] = os.environ,
+    driver_folder: Path = _DRIVER_FOLDER,
+) -> str | None:
+    """A warning if there is a GPU that TensorFlow does not use although nobody told it so.
+
+    Args:
+        num_used: GPUs that TensorFlow uses.
+        environment: Environment variables.
+        driver_folder: Where the driver lists its GPUs.
+
+    Returns:
+        What is wrong and what to do; `None` if nothing is.
+    """
+    if num_used or environment.get(_VISIBLE_GPUS) in _NO_GPU:
+        return None
+    if not driver_folder.is_dir() or not any(driver_folder.iterdir()):
+        return None
+    return (
+        "warning: this computer has an NVIDIA GPU that TensorFlow does not use; its CUDA libraries are missing or too "
+        "old for the driver. Install them: pip install -c constraints.txt -e .[cuda]"
+    )
