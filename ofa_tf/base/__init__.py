@@ -1,11 +1,12 @@
 """What every other folder stands on, and what knows nothing of networks.
 
 Read `errors.py` first: its one exception is what a user's mistake becomes everywhere. Then `command_line.py` (how
-every program runs and ends), `files.py` (files that are complete or absent) and `registry.py` (things that are
-known by a name). The others are looked up when needed: `progress.py` (what a program says while it works),
-`interrupts.py` (Ctrl-C where it must not strike), `native_output.py` (what C++ code writes to the terminal),
-`plugins.py` (files of a user's own), `correlation.py` (of ranks) and `tensorflow_setup.py` (how the programs set
-TensorFlow up). Nothing here loads TensorFlow by being imported.
+every program runs and ends), `files.py` (files that are complete or absent), `folder_lock.py` (one writer a folder)
+and `registry.py` (things that are known by a name). The others are looked up when needed: `progress.py` (what a
+program says while it works), `interrupts.py` (Ctrl-C where it must not strike), `native_output.py` (what C++ code
+writes to the terminal), `plugins.py` (files of a user's own), `correlation.py` (of ranks), `hardware.py` (what there
+is to compute on) and `tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here loads TensorFlow by
+being imported.
 """
 
 import lazy_loader
@@ -16,11 +17,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "correlation": ["rank_correlation"],
         "errors": ["InputError"],
+        "folder_lock": ["check_no_writer", "locked"],
+        "hardware": ["describe_hardware", "find_unused_gpu", "read_cpu_model"],
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "native_output": ["withheld_stderr"],
         "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
         "plugins": ["PLUGIN_HINT", "absolute_plugin", "load_plugins"],
-        "progress": ["announce", "on_progress", "paused", "progress_bar"],
+        "progress": ["announce", "on_progress", "paused", "progress_bar", "tell"],
         "registry": ["Registry"],
         "tensorflow_setup": ["configure_tensorflow"],
     },

@@ -10,12 +10,15 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ACKNOWLEDGEMENT = b"\nstopping as soon as nothing is lost (once more: at once)\n"
+_CONSEQUENCE = "Earlier checkpoints are intact."
+_GRACE_S = 8.0
+_SECONDS_BETWEEN_ALARMS = 1.0  # after the first one
 _STDERR = 2
 
 
@@ -35,7 +38,7 @@ def delayed_interrupts() -> Iterator[None]:
         del frame
         received.append(number)
 
-    previous = _handle_signals(take_note)
+    previous = _handle_signals(dict.fromkeys(_SIGNALS, take_note))
     try:
         yield
     finally:
@@ -47,36 +50,61 @@ def delayed_interrupts() -> Iterator[None]:
 class StopRequest:
     """Within its block, Ctrl-C and SIGTERM only set `is_requested`.
 
-    So that whoever runs the block can stop at a point where nothing is lost. A
-    second Ctrl-C stops at once.
+    So that whoever runs the block can stop at a point where nothing is lost. If it
+    does not come to such a point in time, as while a graph is traced, it is stopped where
+    it is: who sends SIGTERM often kills some seconds later. A second Ctrl-C stops at once.
+
+    Args:
+        grace_s: How long the block may go on after a request, seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grace_s: float = _GRACE_S) -> None:
         self.is_requested = False
+        self._grace_s = grace_s
+        self._is_finishing = False
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
-        self._previous = _handle_signals(self._request)
+        handlers: dict[int, Any] = {**dict.fromkeys(_SIGNALS, self._request), signal.SIGALRM: self._stop}
+        self._previous = _handle_signals(handlers)
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._previous:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         _restore_handlers(self._previous)
+
+    @contextlib.contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Around what shall come to its end although the time may be up, such as saving."""
+        self._is_finishing = True
+        try:
+            yield
+        finally:
+            self._is_finishing = False
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         if self.is_requested:
-            raise KeyboardInterrupt("Earlier checkpoints are intact.")
+            raise KeyboardInterrupt(_CONSEQUENCE)
         self.is_requested = True
+        signal.setitimer(signal.ITIMER_REAL, self._grace_s, _SECONDS_BETWEEN_ALARMS)
         with contextlib.suppress(OSError):  # stderr may be a pipe whose reader is gone
             # Not print(): the handler may have interrupted one.
             os.write(_STDERR, _ACKNOWLEDGEMENT)
 
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        """The time is up. If something is being finished, the next alarm stops."""
+        del number, frame
+        if not self._is_finishing:
+            raise KeyboardInterrupt(f"The step was not finished within {self._grace_s:g} s. {_CONSEQUENCE}")
 
-def _handle_signals(handler: Any) -> dict[int, Any]:
-    """Let `handler` handle the signals, and return who did before; nothing off the main thread, which gets none."""
+
+def _handle_signals(handlers: Mapping[int, Any]) -> dict[int, Any]:
+    """Set handlers of signals, and return those before; nothing off the main thread, which gets none."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    return {number: signal.signal(number, handler) for number in _SIGNALS}
+    return {number: signal.signal(number, handler) for number, handler in handlers.items()}
 
 
 def _restore_handlers(previous: dict[int, Any]) -> None:

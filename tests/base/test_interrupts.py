@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 
 import pytest
 
@@ -56,3 +57,46 @@ def test_a_request_counts_although_nobody_reads_stderr_any_more() -> None:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(writer)
+
+
+def _work(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def test_who_does_not_stop_in_time_is_stopped() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)]
+
+    def hang() -> None:
+        with StopRequest(grace_s=0.1):
+            os.kill(os.getpid(), signal.SIGTERM)
+            _work(60)
+
+    with pytest.raises(KeyboardInterrupt, match=r"not finished within 0.1 s. Earlier checkpoints are intact"):
+        hang()
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)] == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_what_is_being_finished_may_take_longer() -> None:
+    steps = []
+
+    def finish_and_hang() -> None:
+        with StopRequest(grace_s=0.1) as stop_request:
+            os.kill(os.getpid(), signal.SIGTERM)
+            with stop_request.finishing():
+                _work(1.5)
+                steps.append("finished")
+            _work(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        finish_and_hang()
+    assert steps == ["finished"]
+
+
+def test_who_stops_in_time_hears_nothing_of_the_time() -> None:
+    with StopRequest(grace_s=0.05) as stop_request:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop_request.is_requested
+    _work(0.2)

@@ -1,0 +1,86 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import check_no_writer, locked
+
+_HOLD = """
+import sys, time
+from ofa_tf.base.folder_lock import locked
+with locked(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def writer(folder: Path) -> "subprocess.Popen[str]":
+    """Another process that holds the lock."""
+    process = subprocess.Popen([sys.executable, "-c", _HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("ask", [check_no_writer, lambda folder: locked(folder).__enter__()])
+def test_a_second_writer_is_told_who_the_first_one_is(folder: Path, writer: subprocess.Popen, ask) -> None:
+    message = rf"Expected {re.escape(str(folder))} to have one writer at a time. Received: .* process {writer.pid} on "
+    with pytest.raises(InputError, match=message):
+        ask(folder)
+
+
+def test_the_lock_ends_with_its_process_however_that_ends(folder: Path, writer: subprocess.Popen) -> None:
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait()
+    assert (folder / ".lock").exists()
+    check_no_writer(folder)
+    with locked(folder):
+        pass
+    assert not list(folder.iterdir())  # it was there before
+
+
+def test_a_folder_that_was_made_and_stays_empty_is_removed(folder: Path) -> None:
+    with locked(folder):
+        assert folder.is_dir()
+    assert not folder.exists()
+    with locked(folder):
+        (folder / "kept").touch()
+    assert [path.name for path in folder.iterdir()] == ["kept"]
+
+
+def test_a_program_does_not_share_its_own_lock(folder: Path) -> None:
+    with locked(folder), pytest.raises(InputError, match=f"process {os.getpid()} on"):
+        check_no_writer(folder)
+    check_no_writer(folder)
+
+
+def test_a_folder_that_does_not_exist_has_no_writer(folder: Path) -> None:
+    check_no_writer(folder)
+    assert not folder.exists()
+
+
+def test_the_lock_is_given_back_after_an_error(folder: Path) -> None:
+    with pytest.raises(ValueError, match="its own"), locked(folder):
+        raise ValueError("its own")
+    with locked(folder):
+        pass
+
+
+def test_an_unreadable_lock_file_still_locks(folder: Path, writer: subprocess.Popen) -> None:
+    del writer
+    (folder / ".lock").write_text("{")
+    with pytest.raises(InputError, match="it is being written by another program"):
+        check_no_writer(folder)
