@@ -1,11 +1,11 @@
-"""Trains a once-for-all network by progressive shrinking.
+"""Trains a once-for-all network, by progressive shrinking or by the sandwich method.
 
 Example:
     python train_main.py --flagfile=flags/quickstart.cfg --phase=all --workdir=runs/mine
 
 Phases in order: full, kernel, depth (stages 1, 2), width (stages 1, 2). Each starts
 from the checkpoint of the one before; --phase=all runs them all, --resume continues
-after an interruption.
+after an interruption. With --method=sandwich there is one phase, sandwich.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,18 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf.base import command_line
+from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
+from ofa_tf.data.dataset_names import check_dataset
 from ofa_tf.training import config_flags as training_flags
 from ofa_tf.training.config_flags import config_from_flags, define_flags
 from ofa_tf.training.phases import next_phase, select_phases
+from ofa_tf.training.start_checks import check_start
 
 define_flags()
 flags.adopt_module_key_flags(training_flags)  # --helpshort shows them
-_PHASE = flags.DEFINE_string("phase", "all", "full, kernel, depth, width or all.")
+_PHASE = flags.DEFINE_string("phase", "all", "full, kernel, depth, width (or sandwich, see --method) or all.")
 _STAGE = flags.DEFINE_integer("stage", None, "Stage of phase depth or width, from 1; all its stages by default.")
 _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and continue an interrupted one.")
 
@@ -29,7 +32,10 @@ _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and contin
 def main(argv: Sequence[str]) -> None:
     del argv
     config = config_from_flags()
-    phases = select_phases(_PHASE.value, _STAGE.value)
+    phases = select_phases(_PHASE.value, _STAGE.value, config.method)
+    check_dataset(config.dataset)
+    check_no_writer(config.workdir)
+    check_start(config, phases, _RESUME.value)
     names = ", ".join(phase.name for phase in phases)
     announce(f"{config.space} on {config.dataset}, phases {names}, into {config.workdir}")
     configure_tensorflow(flags.FLAGS.intra_op_threads)

@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "augmentations": ["AUGMENTATIONS", "Augmentation", "get_augmentation"],
         "batches": ["calibration_batches", "eval_batches", "steps_per_epoch", "train_batches"],
         "checked_batches": ["CheckedBatches"],
-        "dataset_names": ["absolute_dataset"],
+        "dataset_names": ["absolute_dataset", "check_dataset"],
         "image_source": ["ImageSource"],
         "preprocessing": ["IMAGE_MEAN", "IMAGE_STD"],
         "sources": ["open_source"],

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.dataset_names import check_folder
 from ofa_tf.data.folder_layout import (
     IMAGE_SUFFIXES,
     FilesByClass,
@@ -57,11 +58,9 @@ class FolderSource(ImageSource):
         validation_fraction: float,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
+        check_folder(path)
         self._root = Path(path).expanduser()
         self._prefix = os.fsencode(self._root) + b"/"
-        if not self._root.is_dir():
-            kind = "a file" if self._root.exists() else "no such folder"
-            raise InputError(f"Expected a folder of class folders at {path!r}. Received: {kind}. Check folder:PATH.")
         if _is_split_folder(self._root / "train"):
             files = read_split_folders(self._root)
         else:

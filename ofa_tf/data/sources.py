@@ -44,8 +44,5 @@ def open_source(
             f"Received: validation_fraction={validation_fraction}."
         )
     if name.startswith(FOLDER_PREFIX):
-        path = name.removeprefix(FOLDER_PREFIX)
-        if not path:
-            raise InputError("Expected a path after 'folder:'. Received: none. Pass folder:PATH.")
-        return FolderSource(path, validation_fraction, cache_bytes)
+        return FolderSource(name.removeprefix(FOLDER_PREFIX), validation_fraction, cache_bytes)
     return open_tfds(name, data_dir, download, validation_fraction, cache_bytes)

@@ -4,9 +4,10 @@ Read `progressive_shrinking.py` first: `train` runs the phases (`phases.py`) tha
 rules in `rules.py`, its flags in `config_flags.py`) describes, after `start_checks.py` has looked at what is there.
 Then `trainer.py`, the loop of one phase, and what it is made of: `subnet_sampling.py` (which subnets a step
 trains), `schedules.py` (steps and learning rates), `train_step.py` with `losses.py` (one optimizer step),
-`evaluation.py` (measured accuracy), `epoch_progress.py` (what the user sees), `checkpoint_timer.py` and
-`checkpoints.py` (when and how it is saved). `baseline.py` and `throughput.py` are for comparison: a plain Keras
-network, and the speed of other ways to train.
+`evaluation.py` (measured accuracy), `epoch_means.py` and `epoch_progress.py` (what the user sees),
+`checkpoint_timer.py`,
+`train_state.py` and `checkpoints.py` (when, what and how it is saved). `baseline.py` and `throughput.py` are for
+comparison: a plain Keras network, and the speed of other ways to train.
 """
 
 import lazy_loader
@@ -19,8 +20,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "config": ["PhaseConfig", "TrainConfig"],
         "config_flags": ["config_from_flags", "define_flags"],
         "evaluation": ["Evaluator"],
-        "phases": ["PHASES", "next_phase", "select_phases"],
+        "phases": ["METHODS", "PHASES", "next_phase", "select_phases"],
         "progressive_shrinking": ["train"],
+        "start_checks": ["check_start"],
         "throughput": ["REFERENCES", "Throughput", "measure_throughput"],
     },
 )

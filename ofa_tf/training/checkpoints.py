@@ -1,10 +1,4 @@
-"""Checkpoints of a phase in progress or done.
-
-A checkpoint is a folder that appears under its final name only when it is
-complete: `<workdir>/checkpoints/<phase>/step_<steps done>/` (with `_finished`
-behind it after the last step), with the supernet, the optimizer's state and
-`checkpoint.json`.
-"""
+"""Writing and reading checkpoints; what lies where in them says `train_state.py`."""
 
 import dataclasses
 import json
@@ -21,34 +15,19 @@ from ofa_tf.base.interrupts import delayed_interrupts
 from ofa_tf.networks.saving import SUPERNET_FILE, check_archive, read_config, save_supernet
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.training.phases import Phase
+from ofa_tf.training.train_state import (
+    STATE_FILE,
+    TrainState,
+    checkpoint_name,
+    list_checkpoints,
+    phase_folder,
+    read_state,
+)
 
 _OPTIMIZER_FILE = "optimizer.npz"
-_STATE_FILE = "checkpoint.json"
 
 # Of a phase in progress. A finished phase keeps its last one.
 _NUM_KEPT = 2
-
-
-@dataclasses.dataclass
-class TrainState:
-    """How far a phase has got.
-
-    Args:
-        phase: Name of the phase.
-        num_steps: Steps done.
-        is_finished: Whether the phase is complete.
-        history: One entry an epoch: epoch, loss, accuracies, images/s.
-    """
-
-    phase: str
-    num_steps: int = 0
-    is_finished: bool = False
-    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-
-
-def phase_folder(workdir: str | Path, phase: Phase) -> Path:
-    """Folder of a phase's checkpoints."""
-    return Path(workdir) / "checkpoints" / phase.name
 
 
 def save_checkpoint(
@@ -60,49 +39,26 @@ def save_checkpoint(
 ) -> Path:
     """Write a checkpoint; the newest two are kept, only this one once finished.
 
+    A state that was saved before, by a run that was stopped at the same point, is not
+    saved again.
+
     Raises:
         OSError: If the folder cannot be written. Earlier checkpoints stay.
     """
     folder = phase_folder(workdir, phase)
-    suffix = "_finished" if state.is_finished else ""
-    target = folder / f"step_{state.num_steps:08d}{suffix}"
+    target = folder / checkpoint_name(state)
+    if target.exists():
+        return target
     _remove_scraps(folder)
     with files.atomic_path(target) as temporary:
         temporary.mkdir()
         save_supernet(supernet, temporary)
         _save_optimizer(optimizer, temporary / _OPTIMIZER_FILE)
-        files.write_json(temporary / _STATE_FILE, "checkpoint", dataclasses.asdict(state))
+        files.write_json(temporary / STATE_FILE, "checkpoint", dataclasses.asdict(state))
     num_kept = 1 if state.is_finished else _NUM_KEPT
-    for old in _list(folder)[:-num_kept]:
+    for old in list_checkpoints(workdir, phase)[:-num_kept]:
         shutil.rmtree(old, ignore_errors=True)
     return target
-
-
-def latest_checkpoint(workdir: str | Path, phase: Phase) -> Path | None:
-    """The checkpoint of a phase with the most steps; `None` without any."""
-    folders = _list(phase_folder(workdir, phase))
-    if not folders:
-        return None
-    return folders[-1]
-
-
-def read_state(checkpoint: Path) -> TrainState:
-    """How far the phase of a checkpoint had got.
-
-    Raises:
-        InputError: If the checkpoint is damaged.
-    """
-    path = checkpoint / _STATE_FILE
-    document = files.read_json(path, "checkpoint", f"Delete {checkpoint} and run the phase again.")
-    try:
-        return TrainState(
-            phase=document["phase"],
-            num_steps=document["num_steps"],
-            is_finished=document["is_finished"],
-            history=document["history"],
-        )
-    except KeyError as error:
-        raise InputError(f"Expected {path} to have the entry {error}. Received: none.") from error
 
 
 def restore_checkpoint(
@@ -164,8 +120,3 @@ def _remove_scraps(folder: Path) -> None:
     """Remove what a killed run left half written: a phase has one writer, so nobody is writing it now."""
     for scrap in folder.glob(".step_*.tmp"):
         shutil.rmtree(scrap, ignore_errors=True)
-
-
-def _list(folder: Path) -> list[Path]:
-    """The complete checkpoints of a phase, by their number of steps."""
-    return sorted(path for path in folder.glob("step_*") if (path / _STATE_FILE).is_file())

@@ -9,7 +9,7 @@ from ofa_tf.base.plugins import absolute_plugin, load_plugins
 from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.dataset_names import absolute_dataset
 from ofa_tf.space.presets import get_search_space
-from ofa_tf.training.phases import PHASE_NAMES
+from ofa_tf.training.phases import METHODS, PHASE_NAMES, PROGRESSIVE_SHRINKING, SANDWICH
 from ofa_tf.training.rules import (
     AT_LEAST_ONE,
     AT_LEAST_ZERO,
@@ -24,7 +24,13 @@ from ofa_tf.training.rules import (
 CONFIG_FILE = "train_config.json"
 
 # Settings that came later, with what runs did before.
-_VALUES_OF_EARLIER_RUNS = {"include_smallest": False, "plugins": []}
+_VALUES_OF_EARLIER_RUNS = {
+    "include_smallest": False,
+    "plugins": [],
+    "method": PROGRESSIVE_SHRINKING,
+    "micro_batch_size": 0,
+    "start_as_identity": False,
+}
 _PHASE_VALUES_OF_EARLIER_RUNS: dict[str, float] = {}  # the same of each phase; there are none yet
 
 
@@ -35,6 +41,7 @@ _PHASE_RULES = {
 }
 _RULES = {
     "batch_size": AT_LEAST_ONE,
+    "micro_batch_size": AT_LEAST_ZERO,
     "momentum": BELOW_ONE,
     "weight_decay": AT_LEAST_ZERO,
     "label_smoothing": BELOW_ONE,
@@ -80,7 +87,9 @@ DEFAULT_PHASES = {
     "depth_2": PhaseConfig(epochs=1, learning_rate=0.03, warmup_epochs=0.5, num_subnets=2),
     "width_1": PhaseConfig(epochs=1, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
     "width_2": PhaseConfig(epochs=9, learning_rate=0.04, warmup_epochs=0.5, num_subnets=3),
+    "sandwich": PhaseConfig(epochs=26, learning_rate=0.1, warmup_epochs=1.0, num_subnets=3),
 }
+_MIN_SANDWICH_SUBNETS = 2  # the largest and the smallest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +100,8 @@ class TrainConfig:
         workdir: Folder for everything the run makes.
         phases: Phase name (`full`, `kernel`, `depth_1`, ...) -> its settings;
             those of a recipe for small data sets by default.
+        method: Name of one of `METHODS`: `progressive_shrinking`, or `sandwich` (one
+            phase of its own).
         space: Name of the search space.
         dataset: `digits`, the name of a TFDS data set, or `folder:PATH`.
         data_dir: Where TFDS keeps prepared data sets; its default if `None`.
@@ -99,6 +110,8 @@ class TrainConfig:
             validation and search.
         augmentation: A name in `ofa_tf.data.augmentations.AUGMENTATIONS`.
         batch_size: Images in a step.
+        micro_batch_size: Images that go through the network at a time, where those of a step
+            do not fit into memory; 0: all. Exact, but for batch normalization, see `TrainStep`.
         momentum: Of SGD with Nesterov momentum.
         weight_decay: L2 penalty, not on batch normalization and biases.
         label_smoothing: Share of the label spread over all classes.
@@ -110,6 +123,9 @@ class TrainConfig:
             Huang, "Universally Slimmable Networks and Improved Training
             Techniques", ICCV 2019). Small subnets then need fewer steps; the
             paper of Once-for-All does without.
+        start_as_identity: Whether blocks with a residual connection hand their input on
+            unchanged at first, so that a deep network learns as quickly as a shallow one;
+            the paper of Once-for-All does without.
         num_calibration_images: Training images for BN calibration.
         seed: Decides every random choice.
         plugins: Python files or modules that register what the run needs beside the
@@ -123,6 +139,7 @@ class TrainConfig:
 
     workdir: str
     phases: dict[str, PhaseConfig] = dataclasses.field(default_factory=lambda: dict(DEFAULT_PHASES))
+    method: str = PROGRESSIVE_SHRINKING
     space: str = "mobilenet_v3_tiny"
     dataset: str = "digits"
     data_dir: str | None = None
@@ -130,12 +147,14 @@ class TrainConfig:
     validation_fraction: float = 0.2
     augmentation: str = "crop"
     batch_size: int = 32
+    micro_batch_size: int = 0
     momentum: float = 0.9
     weight_decay: float = 3e-5
     label_smoothing: float = 0.1
     dropout_rate: float = 0.1
     distillation_weight: float = 1.0
     include_smallest: bool = True
+    start_as_identity: bool = True
     num_calibration_images: int = 256
     seed: int = 0
     plugins: tuple[str, ...] = ()
@@ -153,7 +172,26 @@ class TrainConfig:
         unknown = sorted(set(self.phases) - set(PHASE_NAMES))
         if unknown:
             raise InputError(f"Expected `phases` to be among {list(PHASE_NAMES)}. Received: {unknown}.")
+        if self.method not in METHODS:
+            raise InputError(f"Expected `method` to be one of {list(METHODS)}. Received: method={self.method!r}.")
+        self._check_sandwich()
         check_settings(self, _RULES)
+
+    def _check_sandwich(self) -> None:
+        """Check that a step of the sandwich method has the largest and the smallest subnet."""
+        if SANDWICH not in METHODS[self.method] or SANDWICH.name not in self.phases:
+            return
+        num_subnets = self.phases[SANDWICH.name].num_subnets
+        if num_subnets < _MIN_SANDWICH_SUBNETS:
+            raise InputError(
+                f"Expected --{SANDWICH.name}_num_subnets to be at least {_MIN_SANDWICH_SUBNETS}: the largest and the "
+                f"smallest. Received: --{SANDWICH.name}_num_subnets={num_subnets}."
+            )
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs of all phases of the method."""
+        return sum(self.phases[phase.name].epochs for phase in METHODS[self.method])
 
     def save(self, folder: str | Path | None = None) -> None:
         """Write the configuration into the workdir (or a folder that will become it), for the tools that come after."""

@@ -2,15 +2,18 @@
 
 from absl import flags
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import PLUGINS_HELP
 from ofa_tf.data.augmentations import AUGMENTATIONS
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
+from ofa_tf.training.phases import METHODS
 from ofa_tf.training.rules import SettingError
 
 # The defaults are those of `TrainConfig`, and each flag sets the field of its name.
 _DEFAULT_WORKDIR = "runs/default"
 _HELP = {
     "workdir": "Folder for everything the run makes.",
+    "method": f"How subnets are trained: {' or '.join(METHODS)}.",
     "space": "Name of the search space.",
     "dataset": "digits, a name of tensorflow-datasets, or folder:PATH.",
     "data_dir": "Where tensorflow-datasets keeps prepared data sets.",
@@ -18,16 +21,19 @@ _HELP = {
     "validation_fraction": "Share of the training images held out for validation and search.",
     "augmentation": f"One of {', '.join(AUGMENTATIONS)}.",
     "batch_size": "Images in a step.",
+    "micro_batch_size": "Images that go through the network at a time, if those of a step do not fit; 0: all.",
     "momentum": "Nesterov momentum.",
     "weight_decay": "L2 penalty, not on batch normalization and biases.",
     "label_smoothing": "Share of the label spread over all classes.",
     "dropout_rate": "Dropout before the classifier.",
     "distillation_weight": "Weight of the loss against the full network's predictions.",
     "include_smallest": "Let the first of several subnets of a step be the smallest one.",
+    "start_as_identity": "Let blocks with a residual connection hand their input on unchanged at first.",
     "num_calibration_images": "Training images for BN calibration.",
     "seed": "Decides every random choice.",
     "plugins": PLUGINS_HELP,
 }
+_SCALE_HELP = "Times as many epochs, warm-ups included, of all phases."
 _THREADS_HELP = "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images."
 _PHASE_HELP = {
     "epochs": "Epochs of phase {}, warm-up included.",
@@ -45,6 +51,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     for phase, settings in DEFAULT_PHASES.items():
         for name, text in _PHASE_HELP.items():
             _define(f"{phase}_{name}", getattr(settings, name), text.format(phase), values)
+    flags.DEFINE_float("epochs_scale", 1.0, _SCALE_HELP, flag_values=values)
     _define("intra_op_threads", 0, _THREADS_HELP, values)
 
 
@@ -54,6 +61,9 @@ def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
     Raises:
         InputError: If a value is out of range.
     """
+    scale = values["epochs_scale"].value
+    if not scale > 0:
+        raise InputError(f"Expected --epochs_scale to be above 0. Received: --epochs_scale={scale}. 1 changes nothing.")
     phases = {phase: _phase_from_flags(phase, values) for phase in DEFAULT_PHASES}
     settings = {name: values[name].value for name in _HELP}
     settings["plugins"] = tuple(settings["plugins"])
@@ -62,10 +72,18 @@ def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
 
 def _phase_from_flags(phase: str, values: flags.FlagValues) -> PhaseConfig:
     settings = {name: values[f"{phase}_{name}"].value for name in _PHASE_HELP}
+    scale = values["epochs_scale"].value
+    settings["epochs"] = _scale_epochs(settings["epochs"], scale)
+    settings["warmup_epochs"] *= scale
     try:
         return PhaseConfig(**settings)
     except SettingError as error:
         raise error.described(f"--{phase}_{error.name}") from error
+
+
+def _scale_epochs(num_epochs: int, scale: float) -> int:
+    """Whole epochs; not fewer than one, unless fewer were asked for."""
+    return max(round(scale * num_epochs), min(num_epochs, 1))
 
 
 def _define(name: str, default: object, text: str, values: flags.FlagValues) -> None:

@@ -1,43 +1,13 @@
-"""How an epoch goes: its running means, and the bar that shows them."""
+"""`EpochDisplay`: the bar that shows how an epoch goes."""
 
 import contextlib
-import dataclasses
+import sys
 import time
 from collections.abc import Mapping
 
-from ofa_tf.base.progress import paused, progress_bar
+from ofa_tf.base.progress import announce, paused, progress_bar
+from ofa_tf.training.epoch_means import EpochMeans
 from ofa_tf.training.schedules import EpochSteps
-
-
-@dataclasses.dataclass
-class EpochMeans:
-    """Means over the steps taken so far.
-
-    Args:
-        num_steps: Steps taken.
-        total_loss: Sum of their losses.
-        total_accuracy: Sum of their accuracies.
-    """
-
-    num_steps: int = 0
-    total_loss: float = 0.0
-    total_accuracy: float = 0.0
-
-    def add(self, loss: float, accuracy: float) -> None:
-        """Count another step."""
-        self.num_steps += 1
-        self.total_loss += loss
-        self.total_accuracy += accuracy
-
-    @property
-    def loss(self) -> float:
-        """Mean loss."""
-        return self.total_loss / self.num_steps
-
-    @property
-    def accuracy(self) -> float:
-        """Mean accuracy on the training images, in [0, 1]."""
-        return self.total_accuracy / self.num_steps
 
 
 class EpochDisplay:
@@ -72,6 +42,8 @@ class EpochDisplay:
         if self._has_stepped:
             return contextlib.nullcontext()
         self._has_stepped = True
+        if not sys.stderr.isatty():  # in a log, a bar that does not move says nothing
+            announce("tracing the first step")
         return paused(self._bar, "first step")
 
     def advance(self, means: EpochMeans) -> None:

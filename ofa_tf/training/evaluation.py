@@ -1,6 +1,6 @@
 """Measured accuracy of subnets."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -62,31 +62,35 @@ class Evaluator:
         )
         self._count_correct = tf.function(self._forward, input_signature=signature, autograph=False)
 
-    def top1(self, arch: Arch, split: str = "validation") -> float:
+    def top1(self, arch: Arch, split: str = "validation", before_batch: Callable[[], None] | None = None) -> float:
         """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it.
 
         Args:
             arch: The subnet; its `image_size` is used.
             split: `"train"`, `"validation"` or `"test"`.
+            before_batch: Called before each batch of images, those for calibration, too;
+                what it raises ends the measurement.
 
         Raises:
             InputError: If `arch` is not of the space or there is no such split.
 
         Reference: Once-for-All, section 3.3 and appendix B (BN statistics).
         """
-        self.calibrate(arch)
         genes = self.supernet.space.encode(arch)
+        before_batch = before_batch or _do_nothing
+        self.calibrate(arch, before_batch)
         num_correct = 0
         num_images = 0
         for images, labels in self.eval_batches(arch.image_size, split):
+            before_batch()
             num_correct += int(self._count_correct(images, labels, genes))
             num_images += len(labels)
         return num_correct / num_images
 
-    def calibrate(self, arch: Arch) -> None:
-        """Set the supernet's running statistics for `arch`, at its image size."""
-        images = self.training_images(arch.image_size, self._num_calibration_images)
-        calibrate_batch_norm(self.supernet, images, arch)
+    def calibrate(self, arch: Arch, before_batch: Callable[[], None] | None = None) -> None:
+        """Set the supernet's running statistics for `arch`, at its image size; see `top1` for `before_batch`."""
+        batches = self.training_images(arch.image_size, self._num_calibration_images)
+        calibrate_batch_norm(self.supernet, _announced(batches, before_batch or _do_nothing), arch)
 
     def training_images(self, image_size: int, num_images: int) -> Iterable[tf.Tensor]:
         """A fixed sample of training images, unaugmented, normalised, in batches."""
@@ -135,6 +139,17 @@ class Evaluator:
             return batches
         self._kept[key] = list(batches)
         return self._kept[key]
+
+
+def _announced(batches: Iterable[tf.Tensor], before_batch: Callable[[], None]) -> Iterator[tf.Tensor]:
+    """The batches, each after a call."""
+    for batch in batches:
+        before_batch()
+        yield batch
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _fitting_batch_size(batch_size: int, image_size: int) -> int:

@@ -1,15 +1,29 @@
-"""The phases of progressive shrinking, as data."""
+"""The methods of training a supernet, and their phases, as data.
+
+Progressive shrinking trains the full network first and then, phase by phase, lets ever smaller subnets in, which learn
+from the finished full network. The sandwich method has one phase for all subnets: each step trains the largest, the
+smallest and some random ones, and the largest one's predictions of this very step teach the others.
+"""
 
 import dataclasses
+import enum
 
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.registry import Registry
 from ofa_tf.space.search_space import SearchSpace
 
-PHASE_KINDS = ("full", "kernel", "depth", "width")
 _KINDS_WITH_STAGES = ("depth", "width")
 _ALL = "all"
+
+
+class Teacher(enum.Enum):
+    """Whose predictions the subnets of a phase learn from."""
+
+    NOBODY = "nobody"  # labels only
+    FULL_NETWORK = "full network"  # as the phase `full` left it; beside labels
+    LARGEST_OF_STEP = "largest of the step"  # which itself learns from labels only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,21 +31,23 @@ class Phase:
     """One phase, or one stage of it: which choices may be sampled.
 
     Args:
-        kind: `"full"`, `"kernel"`, `"depth"` or `"width"`.
+        kind: `"full"`, `"kernel"`, `"depth"`, `"width"` or `"sandwich"`.
         stage: Counted from 1; 1 for kinds that have one stage.
         kernel_sizes: How many of the largest kernel sizes are sampled; `None`
             for all. The others alike.
         depths: How many of the largest depths are sampled.
         expand_ratios: How many of the largest expand ratios are sampled.
+        teacher: Whose predictions its subnets learn from.
 
     Reference: Once-for-All, section 3.3 and appendix B.
     """
 
     kind: str
-    stage: int
-    kernel_sizes: int | None
-    depths: int | None
-    expand_ratios: int | None
+    stage: int = 1
+    kernel_sizes: int | None = None
+    depths: int | None = None
+    expand_ratios: int | None = None
+    teacher: Teacher = Teacher.FULL_NETWORK
 
     @property
     def name(self) -> str:
@@ -50,11 +66,6 @@ class Phase:
         return self.kind in _KINDS_WITH_STAGES
 
     @property
-    def has_teacher(self) -> bool:
-        """Whether the full network's predictions are distilled."""
-        return self.kind != "full"
-
-    @property
     def sorts_channels(self) -> bool:
         """Whether channels are sorted before it: a narrower layer keeps the first of them."""
         return self.kind == "width"
@@ -64,35 +75,54 @@ class Phase:
         return space.smallest_indices(self.kernel_sizes, self.depths, self.expand_ratios)
 
 
-PHASES = (
-    Phase("full", 1, kernel_sizes=1, depths=1, expand_ratios=1),
-    Phase("kernel", 1, kernel_sizes=None, depths=1, expand_ratios=1),
-    Phase("depth", 1, kernel_sizes=None, depths=2, expand_ratios=1),
-    Phase("depth", 2, kernel_sizes=None, depths=None, expand_ratios=1),
-    Phase("width", 1, kernel_sizes=None, depths=None, expand_ratios=2),
-    Phase("width", 2, kernel_sizes=None, depths=None, expand_ratios=None),
+FULL = Phase("full", kernel_sizes=1, depths=1, expand_ratios=1, teacher=Teacher.NOBODY)
+SANDWICH = Phase("sandwich", teacher=Teacher.LARGEST_OF_STEP)
+
+PROGRESSIVE_SHRINKING = "progressive_shrinking"
+
+# By the name of the method, its phases in order.
+METHODS: Registry[tuple[Phase, ...]] = Registry("method of training")
+# Reference: Once-for-All, section 3.3 and appendix B.
+PHASES = METHODS.register(
+    PROGRESSIVE_SHRINKING,
+    (
+        FULL,
+        Phase("kernel", depths=1, expand_ratios=1),
+        Phase("depth", 1, depths=2, expand_ratios=1),
+        Phase("depth", 2, expand_ratios=1),
+        Phase("width", 1, expand_ratios=2),
+        Phase("width", 2),
+    ),
 )
-PHASE_NAMES = tuple(phase.name for phase in PHASES)
+# Reference: BigNAS, Yu et al., ECCV 2020 (arXiv 2003.11142), section 3.2.
+METHODS.register("sandwich", (SANDWICH,))
+
+# The phases of all methods. A phase's place decides what it draws, so that a further one must come last.
+ALL_PHASES = (*PHASES, SANDWICH)
+PHASE_NAMES = tuple(phase.name for phase in ALL_PHASES)
 
 
-def select_phases(kind: str, stage: int | None = None) -> tuple[Phase, ...]:
+def select_phases(kind: str, stage: int | None = None, method: str = PROGRESSIVE_SHRINKING) -> tuple[Phase, ...]:
     """The phases that `--phase` and `--stage` stand for, in order.
 
     Args:
-        kind: One of `PHASE_KINDS` or `"all"`.
+        kind: Kind of a phase, or `"all"`.
         stage: A stage of that kind; all its stages by default.
+        method: Name of one of `METHODS`, whose phases there are to choose from.
 
     Raises:
-        InputError: If there is no such phase or stage.
+        InputError: If there is no such method, phase or stage.
     """
-    known = [*PHASE_KINDS, _ALL]
+    phases = METHODS[method]
+    kinds = dict.fromkeys(phase.kind for phase in phases)
+    known = [*kinds, _ALL]
     if kind not in known:
-        raise InputError(f"Expected --phase to be one of {known}. Received: --phase={kind}.")
+        raise InputError(f"Expected --phase to be one of {known} with --method={method}. Received: --phase={kind}.")
     if kind == _ALL:
         if stage is not None:
             raise InputError(f"Expected no --stage with --phase=all. Received: --stage={stage}. Name one phase.")
-        return PHASES
-    of_kind = tuple(phase for phase in PHASES if phase.kind == kind)
+        return phases
+    of_kind = tuple(phase for phase in phases if phase.kind == kind)
     if stage is None:
         return of_kind
     chosen = tuple(phase for phase in of_kind if phase.stage == stage)
@@ -104,15 +134,23 @@ def select_phases(kind: str, stage: int | None = None) -> tuple[Phase, ...]:
 
 def next_phase(phase: Phase) -> Phase | None:
     """The phase that starts from the checkpoint of `phase`; `None` for the last."""
-    index = PHASES.index(phase) + 1
-    if index == len(PHASES):
+    phases = _phases_around(phase)
+    index = phases.index(phase) + 1
+    if index == len(phases):
         return None
-    return PHASES[index]
+    return phases[index]
 
 
 def previous_phase(phase: Phase) -> Phase | None:
     """The phase whose checkpoint `phase` starts from; `None` for the first."""
-    index = PHASES.index(phase)
+    phases = _phases_around(phase)
+    index = phases.index(phase)
     if index == 0:
         return None
-    return PHASES[index - 1]
+    return phases[index - 1]
+
+
+def _phases_around(phase: Phase) -> tuple[Phase, ...]:
+    """The phases of the method that a phase belongs to."""
+    (phases,) = [METHODS[name] for name in METHODS if phase in METHODS[name]]
+    return phases

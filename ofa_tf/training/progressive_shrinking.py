@@ -12,14 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ofa_tf.base import files
+from ofa_tf.base.folder_lock import locked
 from ofa_tf.data.batches import steps_per_epoch
 from ofa_tf.data.sources import open_source
 from ofa_tf.networks.saving import SUPERNET_FILE, check_archive
-from ofa_tf.training.checkpoints import latest_checkpoint
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
-from ofa_tf.training.phases import PHASES, Phase
+from ofa_tf.training.phases import METHODS, Phase
 from ofa_tf.training.start_checks import check_start, is_finished
+from ofa_tf.training.train_state import latest_checkpoint
 from ofa_tf.training.trainer import Trainer
 
 
@@ -54,10 +55,21 @@ def train(
     Raises:
         InputError: If an earlier phase is missing, a phase was already begun and
             `resume` is false, settings differ from those of the phases already
-            trained, a checkpoint is damaged or the data cannot be read.
+            trained, a checkpoint is damaged, the data cannot be read, or another
+            program trains in the workdir.
         KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
     """
     check_start(config, phases, resume)
+    with locked(config.workdir):
+        return _train_unfinished(config, phases, resume)
+
+
+def _train_unfinished(
+    config: TrainConfig,
+    phases: Sequence[Phase],
+    resume: bool,
+) -> TrainResult:
+    """Train those of the phases that are not finished."""
     unfinished = tuple(phase for phase in phases if not is_finished(config, phase))
     if not unfinished:
         _put_network_back(config)
@@ -76,7 +88,7 @@ def _put_network_back(config: TrainConfig) -> None:
     target = Path(config.workdir) / SUPERNET_FILE
     if target.exists():
         return
-    last = [phase for phase in PHASES if is_finished(config, phase)][-1]
+    last = [phase for phase in METHODS[config.method] if is_finished(config, phase)][-1]
     checkpoint = latest_checkpoint(config.workdir, last)
     if checkpoint is None:
         return

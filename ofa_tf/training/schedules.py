@@ -32,9 +32,15 @@ class PhaseSchedule:
         """The learning rate of a step."""
         return warmup_cosine(step, self.settings.learning_rate, self.num_steps, self.num_warmup_steps)
 
-    def rest_of_epoch(self, num_steps_done: int) -> "EpochSteps":
-        """What is left of the epoch in which a phase stands after so many steps."""
-        epoch, first_step = divmod(num_steps_done, self.steps_per_epoch)
+    def rest_of_epoch(self, epoch: int, num_steps_done: int) -> "EpochSteps":
+        """What is left of an epoch.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            num_steps_done: Steps of the phase that were taken. All of the epoch may be among
+                them, so that only its validation is left.
+        """
+        first_step = num_steps_done - epoch * self.steps_per_epoch
         return EpochSteps(epoch, first_step, self.steps_per_epoch)
 
 

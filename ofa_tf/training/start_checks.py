@@ -7,10 +7,11 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.training.checkpoints import latest_checkpoint, read_state
 from ofa_tf.training.config import CONFIG_FILE, PhaseConfig, TrainConfig
-from ofa_tf.training.phases import PHASES, Phase, previous_phase
+from ofa_tf.training.phases import ALL_PHASES, FULL, Phase, Teacher, previous_phase
+from ofa_tf.training.train_state import latest_checkpoint, read_state
 
 # Where a run reads and writes, which does not change what it computes, and the phases, which are compared one by one.
 _FREE_SETTINGS = ("workdir", "data_dir", "download", "phases", "plugins")
@@ -27,10 +28,11 @@ def check_start(config: TrainConfig, phases: Sequence[Phase], resume: bool) -> N
         resume: Whether it may continue what was begun.
 
     Raises:
-        InputError: If settings are missing or differ from those of the phases
+        InputError: If the workdir cannot be written, settings are missing or differ from those of the phases
             already trained, an earlier phase is missing, or a phase was already
             begun and `resume` is false.
     """
+    files.check_output(Path(config.workdir) / CONFIG_FILE)
     _check_phase_settings(config, phases)
     _check_same_settings(config)
     _check_earlier_phases(config, phases)
@@ -82,7 +84,7 @@ def _check_same_settings(config: TrainConfig) -> None:
             f"Expected --workdir to be new or a training run. Received: {config.workdir}, which holds imported "
             "weights, and training cannot go on from those. Use another --workdir."
         )
-    begun = [phase for phase in PHASES if is_begun(config, phase)]
+    begun = [phase for phase in ALL_PHASES if is_begun(config, phase)]
     if not begun:
         return
     changes = _changed_settings(old, config)
@@ -128,10 +130,9 @@ def _check_earlier_phases(config: TrainConfig, phases: Sequence[Phase]) -> None:
     previous = previous_phase(first)
     if previous is not None and not is_finished(config, previous):
         raise missing_phase_error(config, first, previous)
-    teacher_phase = PHASES[0]
-    needs_teacher = any(phase.has_teacher for phase in phases)
-    if needs_teacher and teacher_phase not in phases and not is_finished(config, teacher_phase):
-        raise missing_phase_error(config, first, teacher_phase)
+    needs_full = any(phase.teacher is Teacher.FULL_NETWORK for phase in phases)
+    if needs_full and FULL not in phases and not is_finished(config, FULL):
+        raise missing_phase_error(config, first, FULL)
 
 
 def _check_nothing_begun(config: TrainConfig, phases: Sequence[Phase]) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.training.phases import PHASES, Phase
+from ofa_tf.training.phases import ALL_PHASES, Phase, Teacher
 
 
 def draw_subnets(
@@ -20,19 +20,23 @@ def draw_subnets(
 
     Args:
         space: The search space of the run.
-        config: Seed, number of subnets, and whether the smallest one is always among them.
+        config: Seed, number of subnets, and whether the smallest one is always among them. Where the
+            largest subnet of a step teaches the others, it is the first, and the smallest the second.
         phase: Decides which choices may be drawn.
         step: Step of the phase, from 0.
 
     Returns:
         Their genes, int32 `(num_subnets, num_genes)`.
     """
-    rng = np.random.default_rng([config.seed, PHASES.index(phase), step])
+    rng = np.random.default_rng([config.seed, ALL_PHASES.index(phase), step])
     num_subnets = config.phases[phase.name].num_subnets
     smallest = phase.smallest_indices(space)
     genes = space.sample_genes(rng, num_subnets, smallest)
     image_size = genes[0, space.image_size_gene]
-    if config.include_smallest and num_subnets > 1:
+    if phase.teacher is Teacher.LARGEST_OF_STEP:
+        genes[0] = space.gene_counts - 1
+        genes[1] = smallest
+    elif config.include_smallest and num_subnets > 1:
         genes[0] = smallest
     genes[:, space.image_size_gene] = image_size
     return genes

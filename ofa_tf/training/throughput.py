@@ -13,6 +13,7 @@ from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.phases import Teacher
 from ofa_tf.training.train_step import TrainStep
 
 _RANDOM_ARCHS = "supernet, random archs"
@@ -159,7 +160,7 @@ def _supernet_step(
             genes[index : index + 1],
             learning_rate=_LEARNING_RATE,
             dropout_seed=(0, index),
-            use_teacher=False,
+            teacher=Teacher.NOBODY,
         )
 
     return run

@@ -1,5 +1,6 @@
 """The traced functions of a training step."""
 
+import dataclasses
 from collections.abc import Callable
 
 import keras
@@ -9,10 +10,34 @@ import tensorflow as tf
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.losses import count_correct, cross_entropy, make_targets
+from ofa_tf.training.phases import Teacher
+
+
+@dataclasses.dataclass(frozen=True)
+class _MicroBatch:
+    """A part of a batch.
+
+    Args:
+        images: float32 `(images, height, width, 3)`.
+        labels: int32 `(images,)`.
+        share: Of the images of the batch.
+    """
+
+    images: tf.Tensor
+    labels: tf.Tensor
+    share: float
 
 
 class TrainStep:
     """One optimizer step: teacher, n subnets with gradients added up, update.
+
+    Subnets learn from labels and, beside them, from the full network's predictions; or,
+    but for the first one, from what that one predicts in the same step (in-place
+    distillation).
+
+    A batch that does not fit into memory goes through the network in micro-batches. The
+    update is that of the whole batch but for batch normalization, which then normalises with
+    the statistics of each micro-batch, as it does with several devices.
 
     Each function is traced once and then serves every subnet, image size and
     phase; `num_traces` counts.
@@ -22,7 +47,8 @@ class TrainStep:
         config: Optimizer and loss settings.
 
     Reference: Once-for-All, section 3.3 (Algorithm of progressive shrinking);
-    gradients of a step's subnets are summed, as in its released code.
+    gradients of a step's subnets are summed, as in its released code. In-place
+    distillation: BigNAS, Yu et al., ECCV 2020, section 3.2.
     """
 
     def __init__(self, supernet: Supernet, config: TrainConfig) -> None:
@@ -43,9 +69,11 @@ class TrainStep:
         labels = tf.TensorSpec((None,), tf.int32)
         genes = tf.TensorSpec((supernet.space.num_genes,), tf.int32)
         dropout_seed = tf.TensorSpec((2,), tf.int32)
-        learning_rate = tf.TensorSpec((), tf.float32)
-        self._accumulate = _traced_once(self._accumulate_gradients, images, targets, labels, genes, dropout_seed)
-        self._apply = _traced_once(self._apply_gradients, learning_rate)
+        scalar = tf.TensorSpec((), tf.float32)
+        self._accumulate = _traced_once(
+            self._accumulate_gradients, images, targets, labels, genes, dropout_seed, scalar
+        )
+        self._apply = _traced_once(self._apply_gradients, scalar)
         self._predict = _traced_once(self._teacher_logits, images)
 
     @property
@@ -72,7 +100,7 @@ class TrainStep:
         *,
         learning_rate: float,
         dropout_seed: tuple[int, int],
-        use_teacher: bool,
+        teacher: Teacher,
     ) -> tuple[float, float]:
         """Take one step.
 
@@ -82,41 +110,59 @@ class TrainStep:
             genes: Subnets, int32 `(n, num_genes)`.
             learning_rate: Of this step.
             dropout_seed: Seed of the run and number of the step, which decide what is dropped.
-            use_teacher: Whether to distil the teacher's predictions.
+            teacher: Whose predictions are distilled. `LARGEST_OF_STEP` is the first subnet.
 
         Returns:
             Loss and accuracy, means over the subnets.
         """
-        targets = self._make_targets(images, labels, use_teacher)
+        batches = self._split(images, labels)
+        targets = [self._make_targets(batch, self._ask_teacher(batch, teacher)) for batch in batches]
         run_seed, step = dropout_seed
         losses = []
         counts = []
         for index, row in enumerate(genes):
             number = step * len(genes) + index  # of the subnet in the whole phase
-            seed = tf.constant([run_seed, number], tf.int32)
-            loss, num_correct = self._accumulate(images, targets, labels, row, seed)
-            losses.append(loss)
-            counts.append(num_correct)
+            for part, batch in enumerate(batches):
+                seed = tf.constant([run_seed, number * len(batches) + part], tf.int32)
+                share = tf.constant(batch.share, tf.float32)
+                loss, num_correct, logits = self._accumulate(
+                    batch.images, targets[part], batch.labels, row, seed, share
+                )
+                losses.append(loss)
+                counts.append(num_correct)
+                if index == 0 and teacher is Teacher.LARGEST_OF_STEP:
+                    targets[part] = self._make_targets(batch, logits)
         self._apply(tf.constant(learning_rate, tf.float32))
         # Read only now, when all of the step's work has been handed to the device.
-        mean_loss = float(np.mean([float(loss) for loss in losses]))
-        mean_correct = float(np.mean([int(count) for count in counts]))
-        return mean_loss, mean_correct / images.shape[0]
+        total_loss = sum(float(loss) for loss in losses)
+        total_correct = sum(int(count) for count in counts)
+        return total_loss / len(genes), total_correct / len(genes) / images.shape[0]
 
-    def _make_targets(
-        self,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        use_teacher: bool,
-    ) -> tf.Tensor:
-        """What the predictions of all subnets of a step are compared with."""
-        teacher_logits = None
-        if use_teacher:
-            # Outside of the trace: one that makes variables is traced twice.
-            self.build_teacher()
-            teacher_logits = self._predict(images)
+    def _split(self, images: tf.Tensor, labels: tf.Tensor) -> list[_MicroBatch]:
+        """The micro-batches of a batch; the last one may be smaller."""
+        batch_size = images.shape[0]
+        micro_batch_size = self._config.micro_batch_size or batch_size
+        if micro_batch_size >= batch_size:
+            return [_MicroBatch(images, labels, 1.0)]
+        batches = []
+        for start in range(0, batch_size, micro_batch_size):
+            end = min(start + micro_batch_size, batch_size)
+            batches.append(_MicroBatch(images[start:end], labels[start:end], (end - start) / batch_size))
+        return batches
+
+    def _ask_teacher(self, batch: _MicroBatch, teacher: Teacher) -> tf.Tensor | None:
+        """The logits of the full network; `None` where another one teaches, or nobody."""
+        if teacher is not Teacher.FULL_NETWORK:
+            return None
+        # Outside of the trace: one that makes variables is traced twice.
+        self.build_teacher()
+        logits: tf.Tensor = self._predict(batch.images)
+        return logits
+
+    def _make_targets(self, batch: _MicroBatch, teacher_logits: tf.Tensor | None) -> tf.Tensor:
+        """What predictions are compared with."""
         return make_targets(
-            labels,
+            batch.labels,
             self.supernet.num_classes,
             self._config.label_smoothing,
             teacher_logits,
@@ -130,8 +176,9 @@ class TrainStep:
         labels: tf.Tensor,
         genes: tf.Tensor,
         dropout_seed: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Add a subnet's gradients to the sums: its loss and how many images it gets right."""
+        share: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Add a subnet's gradients to the sums: its share of the loss, how many images it gets right, its logits."""
         self.num_traces += 1
         if self.supernet.dropout_rate:
             state = self.supernet.dropout.seed_generator.state
@@ -139,12 +186,12 @@ class TrainStep:
         with tf.GradientTape() as tape:
             # Running statistics are left alone: calibration sets them before anyone looks at them.
             logits = self.supernet(images, genes, training=True, update_statistics=False)
-            loss = cross_entropy(targets, logits)
+            loss = share * cross_entropy(targets, logits)
         variables = [variable.value for variable in self.supernet.trainable_variables]
         gradients = tape.gradient(loss, variables)
         for total, gradient in zip(self._gradients, gradients, strict=True):
             total.assign_add(gradient)
-        return loss, count_correct(labels, logits)
+        return loss, count_correct(labels, logits), logits
 
     def _apply_gradients(self, learning_rate: tf.Tensor) -> None:
         """Update the supernet by the summed gradients, and begin new sums."""

@@ -1,4 +1,4 @@
-"""`Trainer`: one phase of progressive shrinking, epoch by epoch and step by step.
+"""`Trainer`: one phase of training, epoch by epoch and step by step.
 
 What the loop is made of stands in modules of its own: which subnets a step trains
 (`subnet_sampling`), how long a phase lasts and with which learning rate (`schedules`),
@@ -6,6 +6,7 @@ one step (`train_step`), what the user sees (`epoch_progress`), and when a check
 due (`checkpoint_timer`).
 """
 
+import contextlib
 import dataclasses
 import math
 import zlib
@@ -18,6 +19,7 @@ import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import StopRequest
+from ofa_tf.base.progress import announce
 from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.checked_batches import CheckedBatches
 from ofa_tf.data.image_source import ImageSource
@@ -26,14 +28,16 @@ from ofa_tf.networks.saving import save_supernet
 from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.checkpoint_timer import CheckpointTimer
-from ofa_tf.training.checkpoints import TrainState, latest_checkpoint, restore_checkpoint, save_checkpoint
+from ofa_tf.training.checkpoints import restore_checkpoint, save_checkpoint
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.training.epoch_progress import EpochDisplay, EpochMeans
+from ofa_tf.training.epoch_means import EpochMeans
+from ofa_tf.training.epoch_progress import EpochDisplay
 from ofa_tf.training.evaluation import Evaluator
-from ofa_tf.training.phases import PHASES, Phase, previous_phase
+from ofa_tf.training.phases import FULL, Phase, Teacher, previous_phase
 from ofa_tf.training.schedules import EpochSteps, PhaseSchedule
 from ofa_tf.training.start_checks import missing_phase_error
 from ofa_tf.training.subnet_sampling import draw_subnets, image_size_of, validation_archs
+from ofa_tf.training.train_state import TrainState, latest_checkpoint, list_checkpoints, set_aside
 from ofa_tf.training.train_step import TrainStep
 
 _HOW_TO_GO_ON = "the same command continues (train_main.py: with --resume)"
@@ -57,7 +61,11 @@ class _PhaseRun:
 
     @property
     def is_done(self) -> bool:
-        return self.state.num_steps >= self.schedule.num_steps
+        return len(self.state.history) >= self.schedule.settings.epochs
+
+    def rest_of_epoch(self) -> EpochSteps:
+        """What is left of the current epoch, the first one that was not validated."""
+        return self.schedule.rest_of_epoch(len(self.state.history), self.state.num_steps)
 
 
 class Trainer:
@@ -73,6 +81,8 @@ class Trainer:
         self.source = source
         self.space = get_search_space(config.space)
         self.supernet = build_supernet(self.space, source.num_classes, config.dropout_rate, config.seed)
+        if config.start_as_identity:
+            self.supernet.start_as_identity()
         self.train_step = TrainStep(self.supernet, config)
         self.evaluator = Evaluator(
             self.supernet,
@@ -114,19 +124,39 @@ class Trainer:
     def _begin(self, phase: Phase, resume: bool) -> TrainState:
         """Put weights and optimizer in the state the phase continues from."""
         self.train_step.reset_optimizer()
-        if phase.has_teacher:
+        if phase.teacher is Teacher.FULL_NETWORK:
             self._load_teacher()
-        own = latest_checkpoint(self.config.workdir, phase)
-        if resume and own is not None:
-            return restore_checkpoint(own, self.supernet, self.train_step.optimizer)
+        if resume and latest_checkpoint(self.config.workdir, phase) is not None:
+            return self._restore_newest(phase)
         self._load_previous(phase)
         if phase.sorts_channels:
             sort_channels(self.supernet, stage=phase.stage - 1)
         return TrainState(phase.name)
 
+    def _restore_newest(self, phase: Phase) -> TrainState:
+        """Go on from the newest checkpoint of a phase, or from the one before if that is damaged.
+
+        Raises:
+            InputError: If all are damaged, or of another network; tells of the newest.
+        """
+        newest, *older = reversed(list_checkpoints(self.config.workdir, phase))
+        try:
+            return self._restore(newest)
+        except InputError as error:
+            for checkpoint in older:
+                with contextlib.suppress(InputError):
+                    state = self._restore(checkpoint)
+                    place = set_aside(newest)
+                    announce(f"{error} It lies in {place} now; going on from {checkpoint.name}")
+                    return state
+            raise
+
+    def _restore(self, checkpoint: Path) -> TrainState:
+        return restore_checkpoint(checkpoint, self.supernet, self.train_step.optimizer)
+
     def _load_teacher(self) -> None:
-        """Give the teacher the weights of the first phase, once."""
-        checkpoint = latest_checkpoint(self.config.workdir, PHASES[0])
+        """Give the teacher the weights of the full network, once."""
+        checkpoint = latest_checkpoint(self.config.workdir, FULL)
         if checkpoint is not None and not self._has_teacher:
             restore_checkpoint(checkpoint, self.train_step.teacher)
             self._has_teacher = True
@@ -145,18 +175,18 @@ class Trainer:
 
     def _run_epoch(self, run: _PhaseRun) -> None:
         """Train to the end of the current epoch, validate and log."""
-        steps = run.schedule.rest_of_epoch(run.state.num_steps)
+        steps = run.rest_of_epoch()
         genes = self._draw_epoch(run, steps)
         batches = self._read_epoch(run, steps, genes)
         title = f"{run.phase.name} {steps.epoch + 1}/{run.schedule.settings.epochs}"
         self._checkpoint_timer.begin_epoch()
         with EpochDisplay(title, steps, self.config.batch_size) as display:
-            means = self._take_steps(run, steps, genes, batches, display)
+            self._take_steps(run, steps, genes, batches, display)
             images_per_second = display.images_per_second()
             with display.validating():
-                top1 = self._validate(run.phase)
-            display.show_result(means, top1)
-        self._log(run, _history_entry(steps.epoch, images_per_second, means, top1))
+                top1 = self._validate(run)
+            display.show_result(run.state.means, top1)
+        self._log(run, _history_entry(steps.epoch, images_per_second, run.state.means, top1))
 
     def _draw_epoch(self, run: _PhaseRun, steps: EpochSteps) -> list[np.ndarray]:
         """The subnets of every step of an epoch, also of those that were taken before."""
@@ -190,9 +220,9 @@ class Trainer:
         genes: Sequence[np.ndarray],
         batches: CheckedBatches,
         display: EpochDisplay,
-    ) -> EpochMeans:
+    ) -> None:
         """Take the steps that are left of an epoch, with a checkpoint between two of them where one is due."""
-        means = EpochMeans()
+        means = run.state.means
         for step, (images, labels) in enumerate(batches, steps.first_step):
             with display.step():
                 loss, accuracy = self._take_step(run, images, labels, genes[step])
@@ -200,7 +230,6 @@ class Trainer:
             display.advance(means)
             if not steps.is_last(step):
                 self._save_between(run, self._checkpoint_timer.is_due_within_epoch())
-        return means
 
     def _take_step(
         self,
@@ -217,25 +246,43 @@ class Trainer:
             genes,
             learning_rate=run.schedule.learning_rate(step),
             dropout_seed=(self.config.seed, step),
-            use_teacher=run.phase.has_teacher,
+            teacher=run.phase.teacher,
         )
         if not np.isfinite(loss):
             raise _divergence_error(run, loss)
         run.state.num_steps += 1
         return loss, accuracy
 
-    def _validate(self, phase: Phase) -> dict[str, float]:
+    def _validate(self, run: _PhaseRun) -> dict[str, float]:
         """Top-1 accuracy of the smallest and the largest subnet of a phase, on the validation images."""
-        archs = validation_archs(self.space, phase)
-        return {name: self.evaluator.top1(arch) for name, arch in archs.items()}
+
+        def stop_if_requested() -> None:
+            self._save_between(run, is_due=False)
+
+        top1 = {}
+        for name, arch in validation_archs(self.space, run.phase).items():
+            top1[name] = self.evaluator.top1(arch, before_batch=stop_if_requested)
+        return top1
 
     def _log(self, run: _PhaseRun, entry: dict[str, Any]) -> None:
         """Add an epoch's results to the history and to TensorBoard's log."""
         run.state.history.append(entry)
+        run.state.means = EpochMeans()
         learning_rate = run.schedule.learning_rate(run.state.num_steps - 1)
         logged = {**entry, "learning_rate": learning_rate}
+        step = self._steps_before(run.phase) + run.state.num_steps
         for name, value in logged.items():
-            tf.summary.scalar(name, value, step=run.state.num_steps)
+            tf.summary.scalar(name, value, step=step)
+
+    def _steps_before(self, phase: Phase) -> int:
+        """Steps of the phases before: TensorBoard shows one run, phase after phase."""
+        total = 0
+        before = previous_phase(phase)
+        while before is not None:
+            if before.name in self.config.phases:
+                total += self.config.phases[before.name].epochs * self._steps_per_epoch
+            before = previous_phase(before)
+        return total
 
     # --- checkpoints ---------------------------------------------------------
 
@@ -258,7 +305,7 @@ class Trainer:
             raise _saved_interrupt(run)
 
     def _save(self, run: _PhaseRun) -> None:
-        with self._checkpoint_timer.saving():
+        with self._checkpoint_timer.saving(), run.stop_request.finishing():
             for weights in self.supernet.get_weights():
                 if not np.isfinite(weights).all():
                     raise _divergence_error(run, math.nan)

@@ -30,7 +30,7 @@ from ofa_tf.tflite.shipping.gate import Reference
 from ofa_tf.tflite.shipping.ship_subnet import ship
 from ofa_tf.training.baseline import train_baseline
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.training.phases import PHASES
+from ofa_tf.training.phases import METHODS
 from ofa_tf.training.progressive_shrinking import train
 from ofa_tf.workflow.export import data_of_run
 from ofa_tf.workflow.latency import held_out_report
@@ -155,7 +155,7 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
     seconds: dict[str, float] = {}
 
     with _timed(seconds, "train"):
-        trained = train(config, PHASES, resume=True)
+        trained = train(config, METHODS[config.method], resume=True)
     run = Run(config.workdir, trained.evaluator)
     with _timed(seconds, "accuracy_table"):
         accuracies = run.build_accuracy_table(settings.num_archs, config.seed)
@@ -240,8 +240,7 @@ def _plain_arch(space: SearchSpace) -> Arch:
 
 
 def _train_plain(run: Run, arch: Arch) -> keras.Model:
-    num_epochs = sum(phase.epochs for phase in run.config.phases.values())
-    return train_baseline(run.config, run.source, run.space, arch, num_epochs)
+    return train_baseline(run.config, run.source, run.space, arch, run.config.num_epochs)
 
 
 def _export_all(

@@ -70,6 +70,24 @@ def test_a_folder_of_images_is_found_from_any_folder(
     assert TrainConfig(workdir="w", phases=_FULL, dataset=given).dataset == kept.format(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"method": "bignas"},
+            r"one of \['progressive_shrinking', 'sandwich'\]. Received: method='bignas'",
+        ),
+        (
+            {"method": "sandwich", "phases": {"sandwich": PhaseConfig(epochs=1, learning_rate=0.1, num_subnets=1)}},
+            "Expected --sandwich_num_subnets to be at least 2: the largest and the smallest. Received: .*=1",
+        ),
+    ],
+)
+def test_an_impossible_method_is_refused(values: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TrainConfig(**{"workdir": "w", "phases": _FULL, **values})
+
+
 def test_a_plugin_that_is_gone_is_named_with_the_file_that_asks_for_it(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text("")
@@ -117,9 +135,13 @@ def test_a_run_from_before_a_setting_existed_still_loads(tmp_path: Path) -> None
     TrainConfig(workdir=str(tmp_path), phases=_FULL).save()
     path = tmp_path / "train_config.json"
     document = json.loads(path.read_text())
-    del document["include_smallest"]
+    for name in ("include_smallest", "method", "start_as_identity"):
+        del document[name]
     path.write_text(json.dumps(document))
-    assert not TrainConfig.load(tmp_path).include_smallest
+    loaded = TrainConfig.load(tmp_path)
+    assert not loaded.include_smallest
+    assert not loaded.start_as_identity
+    assert loaded.method == "progressive_shrinking"
 
 
 def test_a_flag_reaches_the_phase_it_names() -> None:
@@ -129,6 +151,31 @@ def test_a_flag_reaches_the_phase_it_names() -> None:
     config = config_from_flags(values)
     assert (config.phases["width_1"].epochs, config.phases["width_1"].warmup_epochs, config.seed) == (7, 0.5, 4)
     assert config.phases["width_2"].epochs != 7
+
+
+def test_all_phases_are_scaled_at_once() -> None:
+    def parse(*arguments: str) -> TrainConfig:
+        values = flags.FlagValues()
+        define_flags(values)
+        values(["train_main.py", *arguments])
+        return config_from_flags(values)
+
+    plain, longer, shorter = parse(), parse("--epochs_scale=2"), parse("--epochs_scale=0.25")
+    for phase, settings in plain.phases.items():
+        assert longer.phases[phase].epochs == 2 * settings.epochs
+        assert longer.phases[phase].warmup_epochs == 2 * settings.warmup_epochs
+        assert shorter.phases[phase].epochs == max(1, round(settings.epochs / 4))
+    for scale in ("0", "-1", "nan"):
+        with pytest.raises(InputError, match=r"Expected --epochs_scale to be above 0. Received: --epochs_scale="):
+            parse(f"--epochs_scale={scale}")
+    with pytest.raises(InputError, match=r"Received: --kernel_epochs=0"):
+        parse("--epochs_scale=2", "--kernel_epochs=0")
+
+
+def test_the_epochs_of_a_run_are_those_of_its_method() -> None:
+    phases = {name: PhaseConfig(epochs=2, learning_rate=0.1, num_subnets=2) for name in PHASE_NAMES}
+    assert TrainConfig(workdir="w", phases=phases).num_epochs == 12
+    assert TrainConfig(workdir="w", phases=phases, method="sandwich").num_epochs == 2
 
 
 def test_a_wrong_value_is_named_by_its_flag() -> None:
@@ -147,3 +194,26 @@ def test_every_flagfile_makes_a_configuration_and_names_its_command(path: Path) 
     values(["train_main.py", f"--flagfile={path}"])
     assert set(config_from_flags(values).phases) == set(PHASE_NAMES)
     assert f"--flagfile={path}" in path.read_text().splitlines()[0]
+
+
+def test_the_imagenet_recipe_is_the_paper_s() -> None:
+    """Section 4.1 and appendix B; epochs count their warm-up, learning rates are for the whole batch."""
+    values = flags.FlagValues()
+    define_flags(values)
+    values(["train_main.py", "--flagfile=flags/imagenet_w1.0.cfg"])
+    config = config_from_flags(values)
+    phases = dict(config.phases)
+    del phases["sandwich"]  # which the paper does not have
+    assert phases == {
+        "full": PhaseConfig(epochs=180, learning_rate=2.6),
+        "kernel": PhaseConfig(epochs=120 + 5, learning_rate=0.96, warmup_epochs=5),
+        "depth_1": PhaseConfig(epochs=25, learning_rate=0.08, num_subnets=2),
+        "depth_2": PhaseConfig(epochs=120 + 5, learning_rate=0.24, warmup_epochs=5, num_subnets=2),
+        "width_1": PhaseConfig(epochs=25, learning_rate=0.08, num_subnets=4),
+        "width_2": PhaseConfig(epochs=120 + 5, learning_rate=0.24, warmup_epochs=5, num_subnets=4),
+    }
+    settings = (config.batch_size, config.momentum, config.weight_decay, config.label_smoothing, config.dropout_rate)
+    assert settings == (2048, 0.9, 3e-5, 0.1, 0.1)
+    assert (config.augmentation, config.distillation_weight) == ("imagenet", 1.0)
+    assert not config.include_smallest
+    assert not config.start_as_identity

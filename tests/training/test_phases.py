@@ -5,7 +5,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.presets import get_search_space
-from ofa_tf.training.phases import PHASES, next_phase, previous_phase, select_phases
+from ofa_tf.training.phases import ALL_PHASES, PHASES, SANDWICH, Teacher, next_phase, previous_phase, select_phases
 
 
 def test_phases_shrink_one_dimension_after_the_other() -> None:
@@ -51,6 +51,33 @@ def test_the_full_phase_samples_the_largest_network_only() -> None:
 )
 def test_phase_and_stage_select_phases_in_order(kind: str, stage: int | None, names: list[str]) -> None:
     assert [phase.name for phase in select_phases(kind, stage)] == names
+
+
+def test_the_sandwich_method_has_one_phase_that_samples_all_subnets() -> None:
+    space = get_search_space("mobilenet_v3_tiny")
+    assert select_phases("all", method="sandwich") == select_phases("sandwich", method="sandwich") == (SANDWICH,)
+    assert not SANDWICH.smallest_indices(space).any()
+    assert (previous_phase(SANDWICH), next_phase(SANDWICH)) == (None, None)
+    assert SANDWICH.flags == "--phase=sandwich"
+
+
+@pytest.mark.parametrize(("kind", "method"), [("full", "sandwich"), ("sandwich", "progressive_shrinking")])
+def test_a_phase_of_another_method_is_refused(kind: str, method: str) -> None:
+    with pytest.raises(InputError, match=rf"with --method={method}. Received: --phase={kind}"):
+        select_phases(kind, method=method)
+
+
+def test_an_unknown_method_is_refused() -> None:
+    message = r"one of \['progressive_shrinking', 'sandwich'\]. Received: 'bignas'"
+    with pytest.raises(InputError, match=message):
+        select_phases("all", method="bignas")
+
+
+def test_who_teaches_in_each_phase() -> None:
+    teachers = {phase.name: phase.teacher for phase in ALL_PHASES}
+    assert teachers.pop("full") is Teacher.NOBODY
+    assert teachers.pop("sandwich") is Teacher.LARGEST_OF_STEP
+    assert set(teachers.values()) == {Teacher.FULL_NETWORK}
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def test_a_phase_lasts_its_epochs_and_warms_up_for_a_share_of_them() -> None:
 
 def test_what_is_left_of_an_epoch_begins_where_the_phase_stands() -> None:
     schedule = PhaseSchedule(PhaseConfig(epochs=4, learning_rate=0.4), steps_per_epoch=25)
-    steps = schedule.rest_of_epoch(60)
+    steps = schedule.rest_of_epoch(epoch=2, num_steps_done=60)
     assert (steps.epoch, steps.first_step, steps.end, len(steps)) == (2, 10, 25, 15)
     assert [step for step in range(25) if steps.is_last(step)] == [24]
-    assert len(schedule.rest_of_epoch(75)) == 25
+    assert len(schedule.rest_of_epoch(epoch=3, num_steps_done=75)) == 25
+    assert len(schedule.rest_of_epoch(epoch=2, num_steps_done=75)) == 0  # all but the validation is done

@@ -7,10 +7,10 @@ import pytest
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.training.checkpoints import TrainState, phase_folder
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASE_NAMES, PHASES, Phase, select_phases
 from ofa_tf.training.start_checks import check_start, is_begun, is_finished
+from ofa_tf.training.train_state import TrainState, phase_folder
 from tests.support.spaces import MICRO
 
 

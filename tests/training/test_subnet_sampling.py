@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.training.config import PhaseConfig, TrainConfig
-from ofa_tf.training.phases import PHASE_NAMES, PHASES
+from ofa_tf.training.phases import PHASE_NAMES, PHASES, SANDWICH
 from ofa_tf.training.subnet_sampling import draw_subnets, image_size_of, validation_archs
 from tests.support.spaces import MICRO
 
@@ -41,6 +41,20 @@ def test_subnets_are_drawn_from_the_phase_by_seed_and_step_alone(config: TrainCo
         assert all(len(set(rows[:, 0])) == 1 for rows in drawn)  # one image size a step
     other = dataclasses.replace(config, seed=99)
     assert not np.array_equal(drawn[0], draw_subnets(MICRO, other, PHASES[-1], 0))
+
+
+def test_a_step_of_the_sandwich_method_has_the_largest_and_the_smallest_subnet_first(config: TrainConfig) -> None:
+    four = dataclasses.replace(config.phases["sandwich"], num_subnets=4)
+    config = dataclasses.replace(config, phases={**config.phases, "sandwich": four}, include_smallest=False)
+    others = set()
+    for step in range(8):
+        genes = draw_subnets(MICRO, config, SANDWICH, step)
+        image_size = image_size_of(MICRO, genes)
+        largest, smallest, *rest = MICRO.decode(genes)
+        assert (largest, smallest) == (MICRO.largest(image_size), MICRO.smallest(image_size))
+        assert {arch.image_size for arch in rest} == {image_size}
+        others.update(rest)
+    assert len(others) > 8
 
 
 def test_the_image_size_of_a_step_is_that_of_its_subnets(config: TrainConfig) -> None:

@@ -1,7 +1,6 @@
 import dataclasses
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,17 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import locked
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.networks.saving import load_supernet
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training import trainer
-from ofa_tf.training.checkpoints import latest_checkpoint, read_state, restore_checkpoint
+from ofa_tf.training.checkpoints import restore_checkpoint
 from ofa_tf.training.config import PhaseConfig, TrainConfig
-from ofa_tf.training.phases import PHASES, previous_phase, select_phases
+from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.training.phases import PHASES, Phase, Teacher, previous_phase, select_phases
 from ofa_tf.training.progressive_shrinking import TrainResult, train
 from ofa_tf.training.schedules import warmup_cosine
+from ofa_tf.training.train_state import latest_checkpoint, list_checkpoints, read_state
 from ofa_tf.training.train_step import TrainStep
 from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
@@ -59,9 +62,32 @@ def test_all_phases_leave_finished_checkpoints_and_the_network(finished: TrainCo
     assert TrainConfig.load(finished.workdir) == finished
 
 
-def test_all_phases_write_tensorboard_logs(finished: TrainConfig) -> None:
+def test_tensorboard_s_steps_go_on_from_phase_to_phase(finished: TrainConfig) -> None:
+    steps = []
     for phase in PHASES:
-        assert list((Path(finished.workdir) / "logs" / phase.name).glob("events.*"))
+        log = EventAccumulator(str(Path(finished.workdir) / "logs" / phase.name))
+        log.Reload()
+        steps += [event.step for event in log.Tensors("largest_top1")]
+    checkpoint = latest_checkpoint(finished.workdir, PHASES[0])
+    assert checkpoint is not None
+    steps_per_epoch = read_state(checkpoint).num_steps // 2
+    assert steps == [steps_per_epoch * epoch for epoch in range(1, 2 * len(PHASES) + 1)]
+
+
+def test_the_sandwich_method_trains_in_one_phase_and_resumes_bit_for_bit(
+    config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(config, method="sandwich")
+    result = train(config, select_phases("all", method="sandwich"))
+    assert [phase.name for phase in result.trained] == ["sandwich"]
+    assert not list(Path(config.workdir).glob("checkpoints/full"))
+
+    interrupted = dataclasses.replace(config, workdir=str(tmp_path / "interrupted"))
+    _interrupt_after(monkeypatch, num_steps=3)
+    with pytest.raises(KeyboardInterrupt):
+        train(interrupted, select_phases("all", method="sandwich"))
+    train(interrupted, select_phases("all", method="sandwich"), resume=True)
+    _assert_equal_weights(load_supernet(interrupted.workdir), load_supernet(config.workdir))
 
 
 def test_a_finished_run_is_left_as_it_is_when_resumed(finished: TrainConfig) -> None:
@@ -152,6 +178,22 @@ def test_a_phase_begins_sorted_with_the_full_network_as_teacher_and_without_mome
     _assert_equal_weights(training.train_step.teacher, load_supernet(full))
 
 
+def _interrupt_after(monkeypatch: pytest.MonkeyPatch, num_steps: int) -> list[tuple[float, float]]:
+    """Send SIGTERM in the middle of a training, once; gives the list of what all steps return."""
+    take_step = TrainStep.__call__
+    taken: list[tuple[float, float]] = []
+
+    def stop_after_some(*args: Any, **kwargs: Any) -> tuple[float, float]:
+        result = take_step(*args, **kwargs)
+        taken.append(result)
+        if len(taken) == num_steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
+
+    monkeypatch.setattr(TrainStep, "__call__", stop_after_some)
+    return taken
+
+
 def _assert_equal_weights(network: Supernet, expected: Supernet) -> None:
     for found, wanted in zip(network.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(found, wanted)
@@ -162,8 +204,8 @@ def test_every_step_has_the_learning_rate_of_the_schedule_and_a_seed_of_its_own(
 ) -> None:
     given = []
 
-    def record(step: TrainStep, *batch: Any, learning_rate: float, dropout_seed: tuple, use_teacher: bool) -> tuple:
-        given.append((learning_rate, dropout_seed, use_teacher))
+    def record(step: TrainStep, *batch: Any, learning_rate: float, dropout_seed: tuple, teacher: Teacher) -> tuple:
+        given.append((learning_rate, dropout_seed, teacher))
         return 1.0, 0.5
 
     monkeypatch.setattr(TrainStep, "__call__", record)
@@ -177,7 +219,7 @@ def test_every_step_has_the_learning_rate_of_the_schedule_and_a_seed_of_its_own(
     expected = []
     for step in range(num_steps):
         rate = warmup_cosine(step, 0.4, num_steps, num_steps // 2)
-        expected.append((rate, (config.seed, step), False))
+        expected.append((rate, (config.seed, step), Teacher.NOBODY))
     assert given == expected
 
 
@@ -231,38 +273,113 @@ def test_a_learning_rate_that_diverges_is_reported(config: TrainConfig) -> None:
 def test_a_phase_that_is_stopped_within_or_after_an_epoch_goes_on_to_the_same_weights(
     finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_steps: int
 ) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(finished.workdir, copy)
-    for phase in PHASES[1:]:
-        shutil.rmtree(copy / "checkpoints" / phase.name)
-    config = dataclasses.replace(finished, workdir=str(copy))
-    take_step = TrainStep.__call__
-    taken = []
-
-    def stop_after_some(*args: Any, **kwargs: Any) -> tuple[float, float]:
-        result = take_step(*args, **kwargs)
-        taken.append(result)
-        if len(taken) == num_steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return result
-
-    monkeypatch.setattr(TrainStep, "__call__", stop_after_some)
+    config = _kernel_phase_to_come(finished, tmp_path / "copy")
+    taken = _interrupt_after(monkeypatch, num_steps)
     with pytest.raises(KeyboardInterrupt, match=f"Phase kernel is saved after {num_steps} steps"):
         train(config, select_phases("kernel"))
     train(config, select_phases("kernel"), resume=True)
 
-    states, weights = [], []
-    for workdir in (finished.workdir, copy):
-        checkpoint = latest_checkpoint(workdir, PHASES[1])
+    _assert_equal_runs(config, finished, PHASES[1])
+    checkpoint = latest_checkpoint(config.workdir, PHASES[1])
+    assert checkpoint is not None
+    assert read_state(checkpoint).num_steps == len(taken)  # none twice
+
+
+def _without_speed(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What does not depend on how busy the machine was."""
+    return [{name: value for name, value in entry.items() if name != "images_per_second"} for entry in history]
+
+
+def _kernel_phase_to_come(finished: TrainConfig, workdir: Path) -> TrainConfig:
+    """A copy of a run after its first phase."""
+    subprocess.run(["cp", "-r", finished.workdir, workdir], check=True)
+    for phase in PHASES[1:]:
+        subprocess.run(["rm", "-r", workdir / "checkpoints" / phase.name], check=True)
+    return dataclasses.replace(finished, workdir=str(workdir))
+
+
+def test_a_run_that_was_stopped_while_it_validated_resumes_bit_for_bit(
+    finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _kernel_phase_to_come(finished, tmp_path / "copy")
+    calibrate = Evaluator.calibrate
+    calls = []
+
+    def stop_in_second(*args: Any, **kwargs: Any) -> None:
+        calls.append(args)
+        if len(calls) == 2:  # of the largest subnet, after that of the smallest, in the first epoch
+            os.kill(os.getpid(), signal.SIGTERM)
+        calibrate(*args, **kwargs)
+
+    monkeypatch.setattr(Evaluator, "calibrate", stop_in_second)
+    with pytest.raises(KeyboardInterrupt, match="Phase kernel is saved after 4 steps"):
+        train(config, select_phases("kernel"))
+    stopped = latest_checkpoint(config.workdir, PHASES[1])
+    assert stopped is not None
+    assert read_state(stopped).history == []
+
+    train(config, select_phases("kernel"), resume=True)
+    _assert_equal_runs(config, finished, PHASES[1])
+
+
+def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_is_used(
+    finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = _kernel_phase_to_come(finished, tmp_path / "copy")
+    _interrupt_after(monkeypatch, num_steps=5)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, select_phases("kernel"))
+    newest = latest_checkpoint(config.workdir, PHASES[1])
+    assert newest is not None
+    assert [path.name for path in list_checkpoints(config.workdir, PHASES[1])] == [
+        "step_00000004_epoch_done",
+        "step_00000005",
+    ]
+    network = newest / "supernet.keras"
+    network.write_bytes(network.read_bytes()[:-2000])
+
+    train(config, select_phases("kernel"), resume=True)
+
+    message = capfd.readouterr().err
+    assert f"Expected {network} to be a complete file" in message
+    assert "damaged_step_00000005 now; going on from step_00000004_epoch_done" in message
+    assert (newest.parent / "damaged_step_00000005" / "supernet.keras").exists()
+    _assert_equal_runs(config, finished, PHASES[1])
+
+
+def test_a_run_all_of_whose_checkpoints_are_damaged_is_left_alone(
+    finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _kernel_phase_to_come(finished, tmp_path / "copy")
+    _interrupt_after(monkeypatch, num_steps=5)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, select_phases("kernel"))
+    before = list_checkpoints(config.workdir, PHASES[1])
+    for checkpoint in before:
+        (checkpoint / "optimizer.npz").write_bytes(b"PK")
+    with pytest.raises(InputError, match=f"Expected {before[-1] / 'optimizer.npz'} to be a complete file"):
+        train(config, select_phases("kernel"), resume=True)
+    assert list_checkpoints(config.workdir, PHASES[1]) == before
+
+
+def test_two_runs_do_not_train_in_one_workdir(config: TrainConfig) -> None:
+    with locked(config.workdir), pytest.raises(InputError, match=r"one writer at a time. Received: .* process \d+"):
+        train(config, select_phases("full"))
+    assert not list(Path(config.workdir).glob("*"))
+
+
+def _assert_equal_runs(config: TrainConfig, expected: TrainConfig, phase: Phase) -> None:
+    states = []
+    weights = []
+    for workdir in (config.workdir, expected.workdir):
+        checkpoint = latest_checkpoint(workdir, phase)
         assert checkpoint is not None
         states.append(read_state(checkpoint))
         weights.append(load_supernet(checkpoint).get_weights())
-    assert states[0].num_steps == states[1].num_steps == len(taken)
-    for expected, found in zip(*weights, strict=True):
-        np.testing.assert_array_equal(found, expected)
-    # Losses may differ: the means of an interrupted epoch are over its rest only.
-    for name in ("epoch", "smallest_top1", "largest_top1"):
-        assert [entry[name] for entry in states[1].history] == [entry[name] for entry in states[0].history]
+    assert _without_speed(states[0].history) == _without_speed(states[1].history)
+    assert states[0].num_steps == states[1].num_steps
+    for found, wanted in zip(*weights, strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 _RUN = textwrap.dedent(
@@ -273,8 +390,8 @@ _RUN = textwrap.dedent(
     from ofa_tf.training.config import PhaseConfig, TrainConfig
     from ofa_tf.training.phases import select_phases
     from ofa_tf.training.progressive_shrinking import train
-    workdir, dataset = sys.argv.pop(), sys.argv.pop()
-    phases = {"full": PhaseConfig(epochs=30, learning_rate=0.01)}
+    epochs, workdir, dataset = int(sys.argv.pop()), sys.argv.pop(), sys.argv.pop()
+    phases = {"full": PhaseConfig(epochs=epochs, learning_rate=0.01)}
     config = TrainConfig(workdir=workdir, dataset=dataset, phases=phases, space=MICRO.name, batch_size=16,
                          num_calibration_images=32)
 
@@ -286,9 +403,9 @@ _RUN = textwrap.dedent(
 )
 
 
-def _start(photos: Path, workdir: Path) -> subprocess.Popen:
+def _start(photos: Path, workdir: Path, epochs: int = 30) -> subprocess.Popen:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    command = [sys.executable, "-c", _RUN, f"folder:{photos}", str(workdir)]
+    command = [sys.executable, "-c", _RUN, f"folder:{photos}", str(workdir), str(epochs)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -335,3 +452,36 @@ def test_killed_and_interrupted_runs_lose_nothing_that_was_saved_and_resume(phot
     state = read_state(finished)
     assert state.is_finished
     assert [entry["epoch"] for entry in state.history] == list(range(1, 31))
+
+
+def _wait_for_lock(workdir: Path, process: subprocess.Popen) -> None:
+    """Wait until a run has begun; it may have ended meanwhile."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (workdir / ".lock").exists():
+            return
+        time.sleep(0.02)
+
+
+@pytest.mark.long
+def test_a_run_that_is_killed_twenty_times_ends_as_if_nothing_had_happened(photos: Path, tmp_path: Path) -> None:
+    epochs = 120
+    rng = np.random.default_rng(0)
+    killed = tmp_path / "killed"
+    num_kills = 0
+    for _ in range(20):
+        process = _start(photos, killed, epochs)
+        (killed / ".lock").unlink(missing_ok=True)  # of the one killed before, so that the new one is waited for
+        _wait_for_lock(killed, process)
+        time.sleep(rng.uniform(0, 8))
+        num_kills += process.poll() is None
+        process.kill()
+        process.communicate()
+    runs = []
+    for workdir in (killed, tmp_path / "undisturbed"):
+        process = _start(photos, workdir, epochs)
+        _, message = process.communicate(timeout=600)
+        assert process.returncode == 0, message[-2000:]
+        runs.append(TrainConfig.load(workdir))
+    assert num_kills > 0
+    _assert_equal_runs(runs[0], runs[1], PHASES[0])

@@ -99,6 +99,6 @@ def test_an_interrupted_phase_is_continued_to_the_same_network(earlier: Path) ->
     expected = read_expected(EARLIER)
     config = TrainConfig.load(earlier)
     train(config, (PHASES[1],), resume=True)
-    # Sums are rounded otherwise on other processors; a wrong weight, momentum or batch shows far above that.
+    # Crops are redrawn since then where they do not fit; a phase that begins anew, or without its momentum, shows more.
     logits = load_supernet(earlier)(images_of(expected), expected["arch"], training=True)
-    assert_close(logits, expected["logits_after_resume"], 0.02)
+    assert_close(logits, expected["logits_after_resume"], 0.06)
