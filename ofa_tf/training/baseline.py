@@ -42,6 +42,7 @@ def train_baseline(
     num_images = num_epochs * num_epoch_steps * batch_size
     keras.utils.set_random_seed(config.seed)
     model = build_subnet(space, arch, source.num_classes, config.dropout_rate)
+    _start_depthwise_kernels(model)
     optimizer = _make_optimizer(config, batch_size, num_epoch_steps, num_epochs)
     optimizer.build(model.trainable_variables)  # otherwise the training function is traced twice
     model.compile(
@@ -73,6 +74,15 @@ def train_baseline(
             callbacks=[_Progress(bar, batch_size)],
         )
     return model
+
+
+def _start_depthwise_kernels(model: keras.Model) -> None:
+    """Give depthwise kernels the variance that those of the supernet begin with, see `for_depthwise`."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            (kernel,) = layer.get_weights()
+            num_channels = kernel.shape[2]
+            layer.set_weights([kernel / num_channels**0.5])
 
 
 def _make_optimizer(

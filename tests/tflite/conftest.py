@@ -26,10 +26,6 @@ def images() -> np.ndarray:
 def subnet(arch: Arch, images: np.ndarray) -> keras.Model:
     keras.utils.set_random_seed(0)
     model = build_subnet(get_search_space(arch.space), arch, NUM_CLASSES)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.DepthwiseConv2D):  # trained kernels are larger than those in the beginning
-            (kernel,) = layer.get_weights()
-            layer.set_weights([kernel * np.sqrt(kernel.shape[2])])
     for _ in range(30):  # moves the statistics of batch normalization to those of the images
         model(images, training=True)
     return model

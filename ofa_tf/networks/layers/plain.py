@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from ofa_tf.networks.layers.initializers import convolution_initializer, for_depthwise
+from ofa_tf.networks.layers.initializers import convolution_initializer
 
 Tensor = Any  # a symbolic tensor of Keras
 
@@ -31,14 +31,18 @@ def add_convolution(
 
 
 def add_depthwise_convolution(x: Tensor, name: str, kernel_size: int, strides: int = 1) -> Tensor:
-    """A depthwise convolution without a bias, padded by half its kernel."""
+    """A depthwise convolution without a bias, padded by half its kernel.
+
+    Its initial weights are as large as trained ones, not as those that training begins with: plain
+    networks are measured with them, and int8 models of almost no activation run otherwise.
+    """
     x, padding = _pad(x, kernel_size, strides, name)
     layer = keras.layers.DepthwiseConv2D(
         kernel_size,
         strides,
         padding=padding,
         use_bias=False,
-        depthwise_initializer=for_depthwise(convolution_initializer()),
+        depthwise_initializer=convolution_initializer(),
         name=name,
     )
     return layer(x)
