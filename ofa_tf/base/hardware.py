@@ -16,14 +16,13 @@ _VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 _NO_GPU = ("", "-1")
 
 
-def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int, precision: str = "float32") -> str:
+def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int) -> str:
     """What is computed on, and how.
 
     Args:
         gpu_names: The GPUs that TensorFlow uses.
         intra_op_threads: Threads that share one operation on the CPU; 0 for as many as
             there are cores.
-        precision: Of the computations.
     """
     if gpu_names:
         place = ", ".join(f"GPU {index} ({name})" for index, name in enumerate(gpu_names))
@@ -31,7 +30,7 @@ def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int, precision
         num_cores = os.cpu_count() or 1
         threads = intra_op_threads or num_cores
         place = f"the CPU ({read_cpu_model()}; {num_cores} cores, threads of an operation: {threads})"
-    return f"computing on {place}, in {precision}"
+    return f"computing on {place}, in float32"
 
 
 def read_cpu_model() -> str:

@@ -26,7 +26,7 @@ _HELP = {
     "weight_decay": "L2 penalty, not on batch normalization and biases.",
     "label_smoothing": "Share of the label spread over all classes.",
     "dropout_rate": "Dropout before the classifier.",
-    "distillation_weight": "Weight of the loss against the full network's predictions.",
+    "distillation_weight": "Weight of the loss against the teacher's predictions.",
     "include_smallest": "Let the first of several subnets of a step be the smallest one.",
     "start_as_identity": "Let blocks with a residual connection hand their input on unchanged at first.",
     "num_calibration_images": "Training images for BN calibration.",

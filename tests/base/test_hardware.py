@@ -9,8 +9,8 @@ def test_what_is_computed_on_is_said_with_threads_and_precision() -> None:
     on_cpu = describe_hardware([], intra_op_threads=3)
     assert on_cpu.startswith(f"computing on the CPU ({read_cpu_model()}; ")
     assert on_cpu.endswith("threads of an operation: 3), in float32")
-    on_gpus = describe_hardware(["H100", "H200"], intra_op_threads=0, precision="mixed_bfloat16")
-    assert on_gpus == "computing on GPU 0 (H100), GPU 1 (H200), in mixed_bfloat16"
+    on_gpus = describe_hardware(["H100", "H200"], intra_op_threads=0)
+    assert on_gpus == "computing on GPU 0 (H100), GPU 1 (H200), in float32"
 
 
 @pytest.fixture

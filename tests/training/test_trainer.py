@@ -322,13 +322,20 @@ def test_a_run_that_was_stopped_while_it_validated_resumes_bit_for_bit(
     _assert_equal_runs(config, finished, PHASES[1])
 
 
-def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_is_used(
-    finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def stopped_in_kernel_phase(finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
+    """A run that was stopped in the second epoch of its second phase, with a checkpoint of the first epoch besides."""
     config = _kernel_phase_to_come(finished, tmp_path / "copy")
     _interrupt_after(monkeypatch, num_steps=5)
     with pytest.raises(KeyboardInterrupt):
         train(config, select_phases("kernel"))
+    return config
+
+
+def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_is_used(
+    stopped_in_kernel_phase: TrainConfig, finished: TrainConfig, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = stopped_in_kernel_phase
     newest = latest_checkpoint(config.workdir, PHASES[1])
     assert newest is not None
     assert [path.name for path in list_checkpoints(config.workdir, PHASES[1])] == [
@@ -347,13 +354,8 @@ def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_is_used(
     _assert_equal_runs(config, finished, PHASES[1])
 
 
-def test_a_run_all_of_whose_checkpoints_are_damaged_is_left_alone(
-    finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = _kernel_phase_to_come(finished, tmp_path / "copy")
-    _interrupt_after(monkeypatch, num_steps=5)
-    with pytest.raises(KeyboardInterrupt):
-        train(config, select_phases("kernel"))
+def test_a_run_all_of_whose_checkpoints_are_damaged_is_left_alone(stopped_in_kernel_phase: TrainConfig) -> None:
+    config = stopped_in_kernel_phase
     before = list_checkpoints(config.workdir, PHASES[1])
     for checkpoint in before:
         (checkpoint / "optimizer.npz").write_bytes(b"PK")
