@@ -298,6 +298,7 @@ def _kernel_phase_to_come(finished: TrainConfig, workdir: Path) -> TrainConfig:
     return dataclasses.replace(finished, workdir=str(workdir))
 
 
+@pytest.mark.long
 def test_a_run_that_was_stopped_while_it_validated_resumes_bit_for_bit(
     finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
