@@ -16,7 +16,6 @@ from ofa_tf.networks.blocks.part_layer import (
     layer_arguments,
     register_part_layer,
 )
-from ofa_tf.networks.layers.activations import get_activation
 from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels, permute_normalization
 from ofa_tf.networks.layers.plain import Tensor
 from ofa_tf.space.blocks.part_type import Block, LinearOperator
@@ -137,12 +136,16 @@ class ElasticFusedMBConv(PartLayer[FusedMBConv]):
         self.strides = strides
         self.activation = activation
         self.has_residual = has_residual
-        self._activate = get_activation(activation)
 
     def build(self, input_shape: tuple) -> None:
         inner = (*input_shape[:-1], self.middle_channels)
         self.expand_conv, self.expand_bn = self._convolution_and_norm(
-            ("expand_conv", "expand_bn"), input_shape, self.middle_channels, kernel_size=3, strides=self.strides
+            ("expand_conv", "expand_bn"),
+            input_shape,
+            self.middle_channels,
+            kernel_size=3,
+            strides=self.strides,
+            activation=self.activation,
         )
         self.project_conv, self.project_bn = self._convolution_and_norm(
             ("project_conv", "project_bn"), inner, self.out_channels
@@ -158,7 +161,7 @@ class ElasticFusedMBConv(PartLayer[FusedMBConv]):
     ) -> tf.Tensor:
         statistics = {"training": training, "momentum": momentum, "update_statistics": update_statistics}
         x = self.expand_conv(inputs, filters=middle_channels)
-        x = self._activate(self.expand_bn(x, **statistics))
+        x = self.expand_bn(x, **statistics)
         x = self.project_bn(self.project_conv(x), **statistics)
         if self.has_residual:
             return inputs + x

@@ -82,9 +82,9 @@ class ElasticBottleneck(PartLayer[Bottleneck]):
         outer = tuple(input_shape)
         inner = (*outer[:-1], self.middle_channels)
         middle, out = self.middle_channels, self.out_channels
-        self.conv1, self.bn1 = self._convolution_and_norm(("conv1", "bn1"), outer, middle)
+        self.conv1, self.bn1 = self._convolution_and_norm(("conv1", "bn1"), outer, middle, activation="relu")
         self.conv2, self.bn2 = self._convolution_and_norm(
-            ("conv2", "bn2"), inner, middle, kernel_size=3, strides=self.strides
+            ("conv2", "bn2"), inner, middle, kernel_size=3, strides=self.strides, activation="relu"
         )
         self.conv3, self.bn3 = self._convolution_and_norm(("conv3", "bn3"), inner, out)
         if self.has_downsample:
@@ -103,9 +103,9 @@ class ElasticBottleneck(PartLayer[Bottleneck]):
     ) -> tf.Tensor:
         statistics = {"training": training, "momentum": momentum, "update_statistics": update_statistics}
         x = self.conv1(inputs, filters=middle_channels)
-        x = tf.nn.relu(self.bn1(x, **statistics))
+        x = self.bn1(x, **statistics)
         x = self.conv2(x, filters=middle_channels)
-        x = tf.nn.relu(self.bn2(x, **statistics))
+        x = self.bn2(x, **statistics)
         x = self.conv3(x, filters=out_channels)
         x = self.bn3(x, **statistics)
         shortcut = inputs

@@ -60,9 +60,15 @@ class ElasticDeepStem(StemLayer[DeepStem]):
         outer = tuple(input_shape)
         inner = (*outer[:-1], self.middle_channels)
         middle, out = self.middle_channels, self.out_channels
-        self.conv1, self.bn1 = self._convolution_and_norm(("conv1", "bn1"), outer, middle, kernel_size=3, strides=2)
-        self.conv2, self.bn2 = self._convolution_and_norm(("conv2", "bn2"), inner, middle, kernel_size=3)
-        self.conv3, self.bn3 = self._convolution_and_norm(("conv3", "bn3"), inner, out, kernel_size=3)
+        self.conv1, self.bn1 = self._convolution_and_norm(
+            ("conv1", "bn1"), outer, middle, kernel_size=3, strides=2, activation="relu"
+        )
+        self.conv2, self.bn2 = self._convolution_and_norm(
+            ("conv2", "bn2"), inner, middle, kernel_size=3, activation="relu"
+        )
+        self.conv3, self.bn3 = self._convolution_and_norm(
+            ("conv3", "bn3"), inner, out, kernel_size=3, activation="relu"
+        )
 
     def call(
         self,
@@ -76,18 +82,18 @@ class ElasticDeepStem(StemLayer[DeepStem]):
     ) -> tf.Tensor:
         statistics = {"training": training, "momentum": momentum, "update_statistics": update_statistics}
         x = self.conv1(inputs, filters=middle_channels)
-        x = tf.nn.relu(self.bn1(x, **statistics))
+        x = self.bn1(x, **statistics)
 
         def add_second() -> tf.Tensor:
             inner = self.conv2(x, filters=middle_channels)
-            return x + tf.nn.relu(self.bn2(inner, **statistics))
+            return x + self.bn2(inner, **statistics)
 
         if tf.is_tensor(depth):
             x = tf.cond(depth > 0, add_second, lambda: x)
         elif depth:
             x = add_second()
         x = self.conv3(x, filters=out_channels)
-        x = tf.nn.relu(self.bn3(x, **statistics))
+        x = self.bn3(x, **statistics)
         # After a ReLU, zeros around the image are as good as the minus infinity of a max pooling's own padding.
         padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
         return tf.nn.max_pool2d(padded, 3, 2, "VALID")

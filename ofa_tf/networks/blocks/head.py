@@ -18,6 +18,7 @@ from ofa_tf.networks.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.networks.layers.elastic_dense import ElasticDense
 from ofa_tf.networks.layers.initializers import classifier_initializer, fork
 from ofa_tf.networks.layers.plain import Tensor, add_activation, add_convolution
+from ofa_tf.networks.layers.pooling import global_average_pool
 from ofa_tf.space.blocks.head import Head
 from ofa_tf.space.parts import Part
 
@@ -76,7 +77,7 @@ class ElasticHead(PartLayer[Head]):
         if self.feature_width:
             shape = (None, None, None, channels)
             self.feature_conv, self.feature_bn = self._convolution_and_norm(
-                ("feature_conv", "feature_bn"), shape, self.feature_width
+                ("feature_conv", "feature_bn"), shape, self.feature_width, activation=self.activation
             )
             channels = self.feature_width
         if self.head_width:
@@ -99,8 +100,7 @@ class ElasticHead(PartLayer[Head]):
         if self.feature_width:
             x = self.feature_conv(x)
             x = self.feature_bn(x, training=training, momentum=momentum, update_statistics=update_statistics)
-            x = self._activate(x)
-        x = tf.reduce_mean(x, axis=(1, 2), keepdims=True)
+        x = global_average_pool(x)
         if self.head_width:
             x = self._activate(self.head_conv(x))
         x = tf.squeeze(x, axis=(1, 2))

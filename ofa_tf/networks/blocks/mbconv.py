@@ -16,7 +16,6 @@ from ofa_tf.networks.blocks.part_layer import (
     layer_arguments,
     register_part_layer,
 )
-from ofa_tf.networks.layers.activations import get_activation
 from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels, permute_normalization
 from ofa_tf.networks.layers.elastic_depthwise_conv2d import ElasticDepthwiseConv2D
 from ofa_tf.networks.layers.elastic_squeeze_excite import ElasticSqueezeExcite
@@ -91,7 +90,6 @@ class ElasticMBConv(PartLayer[MBConv]):
         self.activation = activation
         self.squeeze_channels = squeeze_channels
         self.has_residual = has_residual
-        self._activate = get_activation(activation)
 
     def build(self, input_shape: tuple) -> None:
         in_channels = input_shape[-1]
@@ -103,7 +101,9 @@ class ElasticMBConv(PartLayer[MBConv]):
         outer = tuple(input_shape)
         inner = (*outer[:-1], middle)
         if self.middle_channels is not None:
-            self.expand_conv, self.expand_bn = self._convolution_and_norm(("expand_conv", "expand_bn"), outer, middle)
+            self.expand_conv, self.expand_bn = self._convolution_and_norm(
+                ("expand_conv", "expand_bn"), outer, middle, activation=self.activation
+            )
         self.depthwise_conv = ElasticDepthwiseConv2D(
             self.kernel_sizes,
             self.strides,
@@ -112,7 +112,7 @@ class ElasticMBConv(PartLayer[MBConv]):
             dtype=self.dtype_policy,
         )
         self.depthwise_conv.build(inner)
-        self.depthwise_bn = self._norm("depthwise_bn", inner)
+        self.depthwise_bn = self._norm("depthwise_bn", inner, self.activation)
         if self.squeeze_channels:
             self.squeeze_excite = ElasticSqueezeExcite(
                 self.squeeze_channels,
@@ -140,9 +140,9 @@ class ElasticMBConv(PartLayer[MBConv]):
         if self.middle_channels is not None:
             check_at_most("middle_channels", middle_channels, self.middle_channels)
             x = self.expand_conv(x, filters=middle_channels)
-            x = self._activate(self.expand_bn(x, **statistics))
+            x = self.expand_bn(x, **statistics)
         x = self.depthwise_conv(x, kernel_size=kernel_size)
-        x = self._activate(self.depthwise_bn(x, **statistics))
+        x = self.depthwise_bn(x, **statistics)
         if self.squeeze_channels:
             x = self.squeeze_excite(x, squeeze_channels=squeeze_channels)
         x = self.project_bn(self.project_conv(x), **statistics)

@@ -157,9 +157,16 @@ class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
     # --- for part types to build on ---------------------------------------
 
     def _convolution_and_norm(
-        self, names: tuple[str, str], input_shape: tuple, filters: int, *, kernel_size: int = 1, strides: int = 1
+        self,
+        names: tuple[str, str],
+        input_shape: tuple,
+        filters: int,
+        *,
+        kernel_size: int = 1,
+        strides: int = 1,
+        activation: str = "linear",
     ) -> tuple[ElasticConv2D, ElasticBatchNormalization]:
-        """A convolution and the batch normalization behind it, both built.
+        """A convolution, and the batch normalization and activation behind it as one layer, both built.
 
         Args:
             names: Of the convolution and of the normalization.
@@ -167,6 +174,7 @@ class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
             filters: Largest number of output channels.
             kernel_size: Kernel height and width.
             strides: Stride along height and width.
+            activation: Name of the activation, see `get_activation`; none by default.
         """
         conv_name, norm_name = names
         convolution = ElasticConv2D(
@@ -178,12 +186,16 @@ class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
             dtype=self.dtype_policy,
         )
         convolution.build(input_shape)
-        return convolution, self._norm(norm_name, (*input_shape[:-1], filters))
+        return convolution, self._norm(norm_name, (*input_shape[:-1], filters), activation)
 
-    def _norm(self, name: str, input_shape: tuple) -> ElasticBatchNormalization:
-        """A batch normalization, built."""
+    def _norm(self, name: str, input_shape: tuple, activation: str = "linear") -> ElasticBatchNormalization:
+        """A batch normalization and the activation behind it, built."""
         norm = ElasticBatchNormalization(
-            epsilon=self.epsilon, momentum=self.momentum, name=name, dtype=self.dtype_policy
+            epsilon=self.epsilon,
+            momentum=self.momentum,
+            activation=activation,
+            name=name,
+            dtype=self.dtype_policy,
         )
         norm.build(input_shape)
         return norm

@@ -13,7 +13,6 @@ from ofa_tf.networks.blocks.part_layer import (
     layer_arguments,
     register_part_layer,
 )
-from ofa_tf.networks.layers.activations import get_activation
 from ofa_tf.networks.layers.plain import Tensor
 from ofa_tf.space.blocks.stem import Stem
 from ofa_tf.space.parts import Part
@@ -42,19 +41,22 @@ class ConvStem(StemLayer[Stem]):
         self.out_channels = out_channels
         self.strides = strides
         self.activation = activation
-        self._activate = get_activation(activation)
 
     def build(self, input_shape: tuple) -> None:
         self.conv, self.bn = self._convolution_and_norm(
-            ("conv", "bn"), input_shape, self.out_channels, kernel_size=3, strides=self.strides
+            ("conv", "bn"),
+            input_shape,
+            self.out_channels,
+            kernel_size=3,
+            strides=self.strides,
+            activation=self.activation,
         )
 
     def call(
         self, inputs: tf.Tensor, training: bool = False, momentum: Any = None, update_statistics: bool = True
     ) -> tf.Tensor:
         x = self.conv(inputs)
-        x = self.bn(x, training=training, momentum=momentum, update_statistics=update_statistics)
-        return self._activate(x)
+        return self.bn(x, training=training, momentum=momentum, update_statistics=update_statistics)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return self.conv.compute_output_shape(input_shape)

@@ -2,9 +2,10 @@
 
 Read `slicing.py` (taking the first channels of a weight), `elastic_conv2d.py`, `elastic_depthwise_conv2d.py`
 (elastic kernel sizes) and `elastic_batch_normalization.py`; the other elastic layers are made of these.
-`depthwise.py` is the convolution with the fastest gradients, `channel_order.py` permutes channels,
-`initializers.py` and `activations.py` serve all, and `plain.py` adds the same layers to functional models, not
-elastic.
+`depthwise.py` is the convolution with the fastest gradients on CPU and GPU (`gpu.py`), `fused_normalization.py` batch
+normalization and activation as one operation for GPUs, `pooling.py` global average pooling; `channel_order.py` permutes
+channels, `initializers.py` and `activations.py` serve all, and `plain.py` adds the same layers to functional models,
+not elastic.
 """
 
 import lazy_loader
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "elastic_squeeze_excite": ["ElasticSqueezeExcite"],
         "initializers": ["classifier_initializer", "convolution_initializer", "for_depthwise", "fork", "set_to_zero"],
         "plain": ["Tensor", "add_activation", "add_convolution", "add_depthwise_convolution", "add_normalization"],
+        "pooling": ["global_average_pool"],
         "slicing": ["check_at_most"],
     },
 )

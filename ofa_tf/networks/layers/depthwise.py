@@ -1,9 +1,15 @@
-"""A depthwise convolution whose backward pass uses the fastest CPU kernels."""
+"""A depthwise convolution each of whose passes uses the kernel that is fastest on the device.
 
+TensorFlow has several kernels for each pass of a depthwise convolution, none of them the fastest everywhere; the
+layout and the padding pick one. What was measured stands in docs/decisions/005 (CPU) and 037 (GPU).
+"""
+
+import dataclasses
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from ofa_tf.networks.layers.gpu import has_gpu
 from ofa_tf.networks.layers.slicing import pad_symmetrically
 
 
@@ -11,9 +17,7 @@ def depthwise_conv2d(inputs: tf.Tensor, kernel: tf.Tensor, strides: int) -> tf.T
     """Depthwise convolution with symmetric padding.
 
     Equal to `tf.nn.depthwise_conv2d` on symmetrically padded inputs, to the
-    gradients. Forward pass and input gradient are left to oneDNN where it is
-    on; the filter gradient is not, because oneDNN's takes two to three times as
-    long as TensorFlow's own, which the explicit padding selects.
+    gradients.
 
     Args:
         inputs: `(batch, height, width, channels)`.
@@ -23,34 +27,166 @@ def depthwise_conv2d(inputs: tf.Tensor, kernel: tf.Tensor, strides: int) -> tf.T
     Returns:
         `(batch, ceil(height / strides), ceil(width / strides), channels)`.
     """
-    size = kernel.shape[0]
-    steps = [1, strides, strides, 1]
+    passes = _choose_passes(inputs.dtype, kernel.shape[0], strides)
 
     @tf.custom_gradient
     def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        padded, padding = pad_symmetrically(inputs, size, strides)
-        outputs = tf.raw_ops.DepthwiseConv2dNative(input=padded, filter=kernel, strides=steps, padding=padding)
-
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            margin = size // 2
-            edges = [0, 0, margin, margin, margin, margin, 0, 0]
-            kernel_gradient = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-                input=inputs,
-                filter_sizes=tf.shape(kernel),
-                out_backprop=upstream,
-                strides=steps,
-                padding="EXPLICIT",
-                explicit_paddings=edges,
-            )
-            input_gradient = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-                input_sizes=tf.shape(padded), filter=kernel, out_backprop=upstream, strides=steps, padding=padding
-            )
-            if padding == "VALID":
-                height, width = tf.shape(inputs)[1], tf.shape(inputs)[2]
-                input_gradient = input_gradient[:, margin : margin + height, margin : margin + width]
+            input_gradient = passes.input_gradient(inputs, kernel, upstream)
+            kernel_gradient = passes.kernel_gradient(inputs, kernel, upstream)
             return input_gradient, kernel_gradient
 
-        return outputs, gradient
+        return passes.forward(inputs, kernel), gradient
 
     # Within a branch of `tf.switch_case` the gradient may only refer to the branch's own tensors.
     return convolve(tf.identity(inputs), tf.identity(kernel))
+
+
+def _choose_passes(dtype: tf.DType, size: int, strides: int) -> "_CpuPasses | _GpuPasses":
+    """The fastest passes for the device that this program computes on."""
+    if not has_gpu():
+        return _CpuPasses(size, strides)
+    if dtype != tf.float32:
+        return _GpuPasses(size, strides)
+    if size == _LARGEST_GROUPED_SIZE:
+        return _GroupedKernelGradient(size, strides)
+    return _TransposedKernelGradient(size, strides)
+
+
+# Up to this kernel size, cuDNN has a fast float32 kernel for the kernel gradient of a grouped convolution.
+_LARGEST_GROUPED_SIZE = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class _CpuPasses:
+    """Forward pass and input gradient by oneDNN, where it is on; the kernel gradient by TensorFlow's own kernel.
+
+    oneDNN's kernel gradient takes two to three times as long as TensorFlow's own, which an explicit padding selects.
+
+    Args:
+        size: Height and width of the kernel.
+        strides: Stride along height and width.
+    """
+
+    size: int
+    strides: int
+
+    def forward(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        padded, padding = pad_symmetrically(inputs, self.size, self.strides)
+        return tf.raw_ops.DepthwiseConv2dNative(
+            input=padded, filter=kernel, strides=_nhwc_strides(self.strides), padding=padding
+        )
+
+    def input_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        padded, padding = pad_symmetrically(inputs, self.size, self.strides)
+        gradient = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+            input_sizes=tf.shape(padded),
+            filter=kernel,
+            out_backprop=upstream,
+            strides=_nhwc_strides(self.strides),
+            padding=padding,
+        )
+        if padding == "SAME":
+            return gradient
+        margin = self.size // 2
+        height, width = tf.shape(inputs)[1], tf.shape(inputs)[2]
+        return gradient[:, margin : margin + height, margin : margin + width]
+
+    def kernel_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        return _kernel_gradient(inputs, kernel, upstream, self.strides)
+
+
+@dataclasses.dataclass(frozen=True)
+class _GpuPasses:
+    """All passes by one operator each, which uses cuDNN's grouped convolutions in half precision.
+
+    cuDNN takes about a second for the first call of a pass with a new shape.
+
+    Args:
+        size: Height and width of the kernel.
+        strides: Stride along height and width.
+    """
+
+    size: int
+    strides: int
+
+    def forward(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.raw_ops.DepthwiseConv2dNative(
+            input=inputs,
+            filter=kernel,
+            strides=_nhwc_strides(self.strides),
+            padding="EXPLICIT",
+            explicit_paddings=_nhwc_paddings(self.size),
+        )
+
+    def input_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        return tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+            input_sizes=tf.shape(inputs),
+            filter=kernel,
+            out_backprop=upstream,
+            strides=_nhwc_strides(self.strides),
+            padding="EXPLICIT",
+            explicit_paddings=_nhwc_paddings(self.size),
+        )
+
+    def kernel_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        return _kernel_gradient(inputs, kernel, upstream, self.strides)
+
+
+class _TransposedKernelGradient(_GpuPasses):
+    """The kernel gradient with channels before height and width, in which TensorFlow's own kernel is 2 to 5 times
+    as fast, transpositions included.
+    """
+
+    def kernel_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        margin = self.size // 2
+        return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+            input=tf.transpose(inputs, _NHWC_TO_NCHW),
+            filter_sizes=tf.shape(kernel),
+            out_backprop=tf.transpose(upstream, _NHWC_TO_NCHW),
+            strides=[1, 1, self.strides, self.strides],
+            padding="EXPLICIT",
+            explicit_paddings=[0, 0, 0, 0, margin, margin, margin, margin],
+            data_format="NCHW",
+        )
+
+
+class _GroupedKernelGradient(_GpuPasses):
+    """The kernel gradient of a grouped convolution, by cuDNN: for small kernels the fastest."""
+
+    def kernel_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        num_channels = tf.shape(kernel)[2]
+        gradient = tf.raw_ops.Conv2DBackpropFilter(
+            input=inputs,
+            filter_sizes=tf.stack([self.size, self.size, 1, num_channels]),
+            out_backprop=upstream,
+            strides=_nhwc_strides(self.strides),
+            padding="EXPLICIT",
+            explicit_paddings=_nhwc_paddings(self.size),
+        )
+        return tf.reshape(gradient, tf.shape(kernel))
+
+
+_NHWC_TO_NCHW = (0, 3, 1, 2)
+
+
+def _kernel_gradient(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor, strides: int) -> tf.Tensor:
+    """The kernel gradient, by TensorFlow's own kernel on a CPU."""
+    return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+        input=inputs,
+        filter_sizes=tf.shape(kernel),
+        out_backprop=upstream,
+        strides=_nhwc_strides(strides),
+        padding="EXPLICIT",
+        explicit_paddings=_nhwc_paddings(kernel.shape[0]),
+    )
+
+
+def _nhwc_strides(strides: int) -> list[int]:
+    return [1, strides, strides, 1]
+
+
+def _nhwc_paddings(size: int) -> list[int]:
+    """Half the kernel's size on each side of height and width."""
+    margin = size // 2
+    return [0, 0, margin, margin, margin, margin, 0, 0]

@@ -1,4 +1,4 @@
-"""`ElasticBatchNormalization`: batch normalization of the first channels."""
+"""`ElasticBatchNormalization`: batch normalization of the first channels, and an activation."""
 
 from typing import Any
 
@@ -6,12 +6,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.networks.layers.activations import get_activation
+from ofa_tf.networks.layers.fused_normalization import normalize_and_activate
+from ofa_tf.networks.layers.gpu import compiles_for_gpu
 from ofa_tf.networks.layers.slicing import as_numpy, first_channels, num_channels
 
 
 @keras.saving.register_keras_serializable(package="ofa_tf")
 class ElasticBatchNormalization(keras.layers.Layer):
-    """Batch normalization with an elastic number of channels.
+    """Batch normalization with an elastic number of channels, and the activation behind it.
+
+    In training on a GPU both are one operation, see `fused_normalization.py`.
 
     The running statistics are those of whatever subnets ran in training mode;
     they describe one subnet only after BN calibration (`calibrate_batch_norm`).
@@ -20,6 +25,7 @@ class ElasticBatchNormalization(keras.layers.Layer):
     Args:
         epsilon: Added to the variance.
         momentum: Share of the old running statistics kept in a training step.
+        activation: Name of the activation, see `get_activation`; none by default.
 
     Call arguments:
         inputs: Float tensor of rank 4 with at most the channels of `build`.
@@ -41,7 +47,13 @@ class ElasticBatchNormalization(keras.layers.Layer):
     variance is that of `keras.layers.BatchNormalization` (biased).
     """
 
-    def __init__(self, epsilon: float = 1e-3, momentum: float = 0.99, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        epsilon: float = 1e-3,
+        momentum: float = 0.99,
+        activation: str = "linear",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not epsilon > 0:
             raise ValueError(f"Expected `epsilon` to be positive. Received: epsilon={epsilon}.")
@@ -49,6 +61,8 @@ class ElasticBatchNormalization(keras.layers.Layer):
             raise ValueError(f"Expected `momentum` to be between 0 and 1. Received: momentum={momentum}.")
         self.epsilon = epsilon
         self.momentum = momentum
+        self.activation = activation
+        self._activate = get_activation(activation)
 
     def build(self, input_shape: tuple) -> None:
         def add(name: str, initializer: str, trainable: bool) -> keras.Variable:
@@ -69,43 +83,62 @@ class ElasticBatchNormalization(keras.layers.Layer):
     def call(
         self, inputs: tf.Tensor, training: bool = False, momentum: Any = None, update_statistics: bool = True
     ) -> tf.Tensor:
-        channels = num_channels(inputs)
-        if training:  # the operator then computes the statistics itself
-            given_mean = given_variance = tf.zeros((0,))
-        else:
-            given_mean = first_channels(self.moving_mean, channels)
-            given_variance = first_channels(self.moving_variance, channels)
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=first_channels(self.gamma, channels),
-            offset=first_channels(self.beta, channels),
-            mean=given_mean,
-            variance=given_variance,
-            epsilon=self.epsilon,
-            is_training=training,
-        )
-        if momentum is None:
-            momentum = self.momentum
-        if training and update_statistics:
-            # The operator estimates the population's variance; the running one is the sample's, as in Keras.
-            num_channels_64 = tf.cast(tf.maximum(channels, 1), tf.int64)
-            count = tf.cast(tf.size(inputs, tf.int64) // num_channels_64, tf.float32)
-            sample_variance = variance * (count - 1) / count
-            momentum = tf.cast(momentum, tf.float32)
+        if not training:
+            return self._normalize_by_running_statistics(inputs)
+        outputs, mean, variance = self._normalize_by_batch_statistics(inputs)
+        if update_statistics:
+            momentum = tf.cast(self.momentum if momentum is None else momentum, tf.float32)
             _update(self.moving_mean, mean, momentum)
-            _update(self.moving_variance, sample_variance, momentum)
+            _update(self.moving_variance, variance, momentum)
         return outputs
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "epsilon": self.epsilon, "momentum": self.momentum}
+        config = {"epsilon": self.epsilon, "momentum": self.momentum, "activation": self.activation}
+        return {**super().get_config(), **config}
 
     def static_weights(self, channels: int) -> list[np.ndarray]:
         """Weights of the plain `BatchNormalization` of the first channels."""
         weights = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
         return [as_numpy(weight)[:channels] for weight in weights]
+
+    def _normalize_by_running_statistics(self, inputs: tf.Tensor) -> tf.Tensor:
+        channels = num_channels(inputs)
+        mean = first_channels(self.moving_mean, channels)
+        variance = first_channels(self.moving_variance, channels)
+        outputs, *_ = self._run_operator(inputs, mean, variance, is_training=False)
+        return self._activate(outputs)
+
+    def _normalize_by_batch_statistics(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The outputs, and mean and biased variance of the inputs."""
+        channels = num_channels(inputs)
+        if compiles_for_gpu():
+            gamma = first_channels(self.gamma, channels)
+            beta = first_channels(self.beta, channels)
+            return normalize_and_activate(inputs, gamma, beta, epsilon=self.epsilon, activation=self.activation)
+        nothing_given = tf.zeros((0,))  # the operator then computes the statistics itself
+        outputs, mean, population_variance, *_ = self._run_operator(
+            inputs, nothing_given, nothing_given, is_training=True
+        )
+        # The operator estimates the population's variance; the running one is the sample's, as in Keras.
+        num_channels_64 = tf.cast(tf.maximum(channels, 1), tf.int64)
+        count = tf.cast(tf.size(inputs, tf.int64) // num_channels_64, tf.float32)
+        variance = population_variance * (count - 1) / count
+        return self._activate(outputs), mean, variance
+
+    def _run_operator(self, inputs: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, is_training: bool) -> Any:
+        channels = num_channels(inputs)
+        return tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=first_channels(self.gamma, channels),
+            offset=first_channels(self.beta, channels),
+            mean=mean,
+            variance=variance,
+            epsilon=self.epsilon,
+            is_training=is_training,
+        )
 
 
 def _update(running: keras.Variable, batch: tf.Tensor, momentum: tf.Tensor) -> None:

@@ -10,6 +10,7 @@ from ofa_tf.networks.layers.activations import get_activation
 from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels
 from ofa_tf.networks.layers.elastic_conv2d import ElasticConv2D
 from ofa_tf.networks.layers.initializers import fork
+from ofa_tf.networks.layers.pooling import global_average_pool
 from ofa_tf.networks.layers.slicing import check_at_most, num_channels
 
 
@@ -60,7 +61,7 @@ class ElasticSqueezeExcite(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, squeeze_channels: Any = None) -> tf.Tensor:
         check_at_most("squeeze_channels", squeeze_channels, self.squeeze_channels)
-        scale = tf.reduce_mean(inputs, axis=(1, 2), keepdims=True)
+        scale = global_average_pool(inputs)
         scale = tf.nn.relu(self.reduce_conv(scale, filters=squeeze_channels))
         scale = self._hard_sigmoid(self.expand_conv(scale, filters=num_channels(inputs)))
         return inputs * scale

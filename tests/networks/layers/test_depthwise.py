@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ofa_tf.networks.layers import depthwise
 from ofa_tf.networks.layers.depthwise import depthwise_conv2d
+from ofa_tf.networks.layers.gpu import has_gpu
 from tests.support.networks import assert_close
 
 
@@ -75,3 +77,39 @@ def test_gradients_within_a_branch_of_a_graph_equal_those_outside(strides: int) 
         assert_close(input_gradient, expected[1])
         outside = [[margin, margin], [margin, margin], [0, 0], [0, 0]]
         assert_close(kernel_gradient, tf.pad(expected[2], outside))  # what was cut off has no gradient
+
+
+def test_a_cpu_gets_the_kernels_for_cpus() -> None:
+    if has_gpu():
+        pytest.skip("there is a GPU")
+    tensors = random_tensors(5, 2, 9, 8)
+
+    @tf.function(autograph=False)
+    def in_graph(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return run(depthwise_conv2d, inputs, kernel, upstream, 2)
+
+    operators = {}
+    for operator in in_graph.get_concrete_function(*tensors).graph.get_operations():
+        operators[operator.type] = operator
+    # The padding is what picks the kernel.
+    assert operators["DepthwiseConv2dNative"].get_attr("padding") == b"VALID"
+    assert operators["DepthwiseConv2dNativeBackpropInput"].get_attr("padding") == b"VALID"
+    assert operators["DepthwiseConv2dNativeBackpropFilter"].get_attr("padding") == b"EXPLICIT"
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize(
+    "passes", [depthwise._GpuPasses, depthwise._TransposedKernelGradient, depthwise._GroupedKernelGradient]
+)
+def test_the_passes_for_gpus_equal_those_for_cpus(passes: type, strides: int) -> None:
+    if passes is not depthwise._GpuPasses and not has_gpu():
+        pytest.skip("TensorFlow has these kernels for GPUs only")
+    inputs, kernel, upstream = random_tensors(3, strides, 9, 8)
+    for_gpu, for_cpu = passes(3, strides), depthwise._CpuPasses(3, strides)
+
+    tolerance = 1e-3 if has_gpu() else 1e-5  # convolutions of a GPU round to TensorFloat-32
+    assert_close(for_gpu.forward(inputs, kernel), for_cpu.forward(inputs, kernel), tolerance)
+    for name in ("input_gradient", "kernel_gradient"):
+        actual = getattr(for_gpu, name)(inputs, kernel, upstream)
+        expected = getattr(for_cpu, name)(inputs, kernel, upstream)
+        assert_close(actual, expected, tolerance)
