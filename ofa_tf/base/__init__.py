@@ -5,8 +5,8 @@ every program runs and ends), `files.py` (files that are complete or absent), `f
 and `registry.py` (things that are known by a name). The others are looked up when needed: `progress.py` (what a
 program says while it works), `interrupts.py` (Ctrl-C where it must not strike), `native_output.py` (what C++ code
 writes to the terminal), `plugins.py` (files of a user's own), `correlation.py` (of ranks), `hardware.py` (what there
-is to compute on) and `tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here loads TensorFlow by
-being imported.
+is to compute on), `precision.py` (half precision, and who has it) and `tensorflow_setup.py` (how the programs set
+TensorFlow up). Nothing here loads TensorFlow by being imported.
 """
 
 import lazy_loader
@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "native_output": ["withheld_stderr"],
         "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
+        "precision": ["PRECISIONS", "check_precision", "get_precision"],
         "plugins": ["PLUGIN_HINT", "absolute_plugin", "load_plugins"],
         "progress": ["announce", "on_progress", "paused", "progress_bar", "tell"],
         "registry": ["Registry"],

@@ -9,20 +9,21 @@ import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")  # of the NVIDIA driver on Linux, one entry a GPU
+DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")  # of the NVIDIA driver on Linux, one entry a GPU
 
 # By which a user says that no GPU shall be used.
 _VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 _NO_GPU = ("", "-1")
 
 
-def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int) -> str:
+def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int, precision: str) -> str:
     """What is computed on, and how.
 
     Args:
         gpu_names: The GPUs that TensorFlow uses.
         intra_op_threads: Threads that share one operation on the CPU; 0 for as many as
             there are cores.
+        precision: What is computed in, such as `float32`.
     """
     if gpu_names:
         place = ", ".join(f"GPU {index} ({name})" for index, name in enumerate(gpu_names))
@@ -30,23 +31,38 @@ def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int) -> str:
         num_cores = os.cpu_count() or 1
         threads = intra_op_threads or num_cores
         place = f"the CPU ({read_cpu_model()}; {num_cores} cores, threads of an operation: {threads})"
-    return f"computing on {place}, in float32"
+    return f"computing on {place}, in {precision}"
 
 
 def read_cpu_model() -> str:
     """The name of this computer's processor, as the operating system gives it."""
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        for line in lines:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return _read_cpu_entry("model name") or platform.processor() or platform.machine()
+
+
+def read_cpu_features() -> frozenset[str]:
+    """What this computer's processor can do, in Linux's words, such as `avx512f`; empty where that is not known."""
+    return frozenset(_read_cpu_entry("flags").split())
+
+
+def has_nvidia_gpu(
+    environment: Mapping[str, str] = os.environ,
+    driver_folder: Path = DRIVER_FOLDER,
+) -> bool:
+    """Whether there is an NVIDIA GPU, and the user has not said that none shall be used.
+
+    Args:
+        environment: Environment variables.
+        driver_folder: Where the driver lists its GPUs.
+    """
+    if environment.get(_VISIBLE_GPUS) in _NO_GPU:
+        return False
+    return driver_folder.is_dir() and any(driver_folder.iterdir())
 
 
 def find_unused_gpu(
     num_used: int,
     environment: Mapping[str, str] = os.environ,
-    driver_folder: Path = _DRIVER_FOLDER,
+    driver_folder: Path = DRIVER_FOLDER,
 ) -> str | None:
     """A warning if there is a GPU that TensorFlow does not use although nobody told it so.
 
@@ -58,11 +74,20 @@ def find_unused_gpu(
     Returns:
         What is wrong and what to do; `None` if nothing is.
     """
-    if num_used or environment.get(_VISIBLE_GPUS) in _NO_GPU:
-        return None
-    if not driver_folder.is_dir() or not any(driver_folder.iterdir()):
+    if num_used or not has_nvidia_gpu(environment, driver_folder):
         return None
     return (
         "warning: this computer has an NVIDIA GPU that TensorFlow does not use; its CUDA libraries are missing or too "
         "old for the driver. Install them: pip install -c constraints.txt -e .[cuda]"
     )
+
+
+def _read_cpu_entry(name: str) -> str:
+    """What Linux says of the first processor under a name; empty if nothing."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            entry, _, value = line.partition(":")
+            if entry.strip() == name:
+                return value.strip()
+    return ""

@@ -7,6 +7,7 @@ from typing import Any
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.hardware import describe_hardware, find_unused_gpu
 from ofa_tf.base.native_output import withheld_stderr
+from ofa_tf.base.precision import check_precision, get_precision
 from ofa_tf.base.progress import announce, tell
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -21,6 +22,8 @@ def set_environment() -> None:
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault(_LOG_LEVEL, "2")
+    # cuDNN would try all its kernels for each new shape, of which a supernet has hundreds.
+    os.environ.setdefault("TF_CUDNN_USE_AUTOTUNE", "0")
 
 
 def quiet_tensorflow() -> contextlib.AbstractContextManager[None]:
@@ -32,7 +35,7 @@ def quiet_tensorflow() -> contextlib.AbstractContextManager[None]:
     return withheld_stderr() if _IS_QUIET else contextlib.nullcontext()
 
 
-def configure_tensorflow(intra_op_threads: int = 0) -> None:
+def configure_tensorflow(intra_op_threads: int = 0, mixed_precision: str = "none") -> None:
     """Set TensorFlow up for training supernets, and say what it computes on. Call before it is imported.
 
     oneDNN's kernels are turned on, which TensorFlow does by itself only on some
@@ -45,14 +48,17 @@ def configure_tensorflow(intra_op_threads: int = 0) -> None:
             are cores. Where operations are small, splitting them costs more
             than it saves: operations that do not wait for each other, of which a
             backward pass has many, then make better use of the cores.
+        mixed_precision: What networks will compute in, by its name in `PRECISIONS`.
 
     Raises:
-        InputError: If `intra_op_threads` is negative.
+        InputError: If `intra_op_threads` is negative, or this computer lacks what
+            `mixed_precision` needs.
     """
     if intra_op_threads < 0:
         raise InputError(
             f"Expected `intra_op_threads` to be at least 0. Received: intra_op_threads={intra_op_threads}."
         )
+    check_precision(mixed_precision)
     announce("loading TensorFlow")
     set_environment()
     with quiet_tensorflow():
@@ -60,7 +66,8 @@ def configure_tensorflow(intra_op_threads: int = 0) -> None:
 
         gpus = tf.config.list_physical_devices("GPU")
     gpu_names = [_name(gpu) for gpu in gpus]
-    tell(describe_hardware(gpu_names, intra_op_threads))
+    precision = get_precision(mixed_precision)
+    tell(describe_hardware(gpu_names, intra_op_threads, precision.description))
     warning = find_unused_gpu(len(gpus))
     if warning is not None:
         tell(warning)

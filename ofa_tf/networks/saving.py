@@ -11,7 +11,7 @@ import keras
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import delayed_interrupts
-from ofa_tf.networks.supernet import Supernet
+from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 
 SUPERNET_FILE = "supernet.keras"
@@ -41,6 +41,9 @@ def save_supernet(supernet: Supernet, workdir: str | Path) -> Path:
 def load_supernet(workdir: str | Path) -> Supernet:
     """Read the supernet that a finished phase left in `workdir`.
 
+    It computes in float32, whatever it was trained in: what is measured and exported is the network,
+    on whatever computer.
+
     Args:
         workdir: The folder, or the file `supernet.keras` itself.
 
@@ -58,7 +61,16 @@ def load_supernet(workdir: str | Path) -> Supernet:
     supernet = _load_model(path, "a supernet")
     if not isinstance(supernet, Supernet):
         raise InputError(f"Expected {path} to hold a supernet. Received: a {type(supernet).__name__}.")
-    return supernet
+    if supernet.dtype_policy.compute_dtype == "float32":
+        return supernet
+    return _in_float32(supernet)
+
+
+def _in_float32(supernet: Supernet) -> Supernet:
+    """The same network, computing in float32."""
+    twin = build_supernet(supernet.space, supernet.num_classes, supernet.dropout_rate, supernet.seed, dtype="float32")
+    twin.set_weights(supernet.get_weights())
+    return twin
 
 
 def _how_to_get_supernet(workdir: Path) -> str:

@@ -22,6 +22,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "phases": ["METHODS", "PHASES", "next_phase", "select_phases"],
         "progressive_shrinking": ["train"],
         "start_checks": ["check_start"],
-        "throughput": ["REFERENCES", "Throughput", "measure_throughput"],
+        "throughput": ["REFERENCES", "WAYS", "Throughput", "TrainingLoad", "measure_throughput"],
     },
 )

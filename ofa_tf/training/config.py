@@ -6,6 +6,7 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import absolute_plugin, load_plugins
+from ofa_tf.base.precision import get_precision
 from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.dataset_names import absolute_dataset
 from ofa_tf.space.presets import get_search_space
@@ -30,6 +31,7 @@ _VALUES_OF_EARLIER_RUNS = {
     "method": PROGRESSIVE_SHRINKING,
     "micro_batch_size": 0,
     "start_as_identity": False,
+    "mixed_precision": "none",
 }
 _PHASE_VALUES_OF_EARLIER_RUNS: dict[str, float] = {}  # the same of each phase; there are none yet
 
@@ -112,6 +114,9 @@ class TrainConfig:
         batch_size: Images in a step.
         micro_batch_size: Images that go through the network at a time, where those of a step
             do not fit into memory; 0: all. Exact, but for batch normalization, see `TrainStep`.
+        mixed_precision: What convolutions and activations are computed in: a name in
+            `ofa_tf.base.precision.PRECISIONS`. Weights, batch normalization's statistics,
+            softmax and the optimizer's state are float32 in all.
         momentum: Of SGD with Nesterov momentum.
         weight_decay: L2 penalty, not on batch normalization and biases.
         label_smoothing: Share of the label spread over all classes.
@@ -148,6 +153,7 @@ class TrainConfig:
     augmentation: str = "crop"
     batch_size: int = 32
     micro_batch_size: int = 0
+    mixed_precision: str = "none"
     momentum: float = 0.9
     weight_decay: float = 3e-5
     label_smoothing: float = 0.1
@@ -167,6 +173,7 @@ class TrainConfig:
         object.__setattr__(self, "dataset", absolute_dataset(self.dataset))
         get_search_space(self.space)
         get_augmentation(self.augmentation)
+        get_precision(self.mixed_precision)
         if not self.workdir:
             raise InputError("Expected `workdir` to be a folder. Received: nothing. Pass --workdir=DIR.")
         unknown = sorted(set(self.phases) - set(PHASE_NAMES))

@@ -4,6 +4,7 @@ from absl import flags
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import PLUGINS_HELP
+from ofa_tf.base.precision import PRECISIONS
 from ofa_tf.data.augmentations import AUGMENTATIONS
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
 from ofa_tf.training.phases import METHODS
@@ -22,6 +23,7 @@ _HELP = {
     "augmentation": f"One of {', '.join(AUGMENTATIONS)}.",
     "batch_size": "Images in a step.",
     "micro_batch_size": "Images that go through the network at a time, if those of a step do not fit; 0: all.",
+    "mixed_precision": f"Half precision, on GPUs and CPUs that have it: {', '.join(PRECISIONS)}.",
     "momentum": "Nesterov momentum.",
     "weight_decay": "L2 penalty, not on batch normalization and biases.",
     "label_smoothing": "Share of the label spread over all classes.",

@@ -46,10 +46,13 @@ class EpochDisplay:
             announce("tracing the first step")
         return paused(self._bar, "first step")
 
-    def advance(self, means: EpochMeans) -> None:
-        """Show that another step was taken, and the means so far."""
+    def show(self, means: EpochMeans) -> None:
+        """Show how many of the epoch's steps are counted, and their means."""
+        if not means.num_steps:
+            return
         self._bar.set_postfix(loss=f"{means.loss:.3f}", acc=f"{means.accuracy:.1%}", refresh=False)
-        self._bar.update(self._batch_size)
+        num_images = means.num_steps * self._batch_size
+        self._bar.update(max(0, num_images - self._bar.n))
 
     def validating(self) -> contextlib.AbstractContextManager[None]:
         """Around the validation."""

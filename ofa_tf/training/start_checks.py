@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.precision import check_precision
 from ofa_tf.training.config import CONFIG_FILE, PhaseConfig, TrainConfig
 from ofa_tf.training.phases import ALL_PHASES, FULL, Phase, Teacher, previous_phase
 from ofa_tf.training.train_state import latest_checkpoint, read_state
@@ -28,10 +29,12 @@ def check_start(config: TrainConfig, phases: Sequence[Phase], resume: bool) -> N
         resume: Whether it may continue what was begun.
 
     Raises:
-        InputError: If the workdir cannot be written, settings are missing or differ from those of the phases
+        InputError: If the workdir cannot be written, this computer lacks what the precision
+            needs, settings are missing or differ from those of the phases
             already trained, an earlier phase is missing, or a phase was already
             begun and `resume` is false.
     """
+    check_precision(config.mixed_precision)
     files.check_output(Path(config.workdir) / CONFIG_FILE)
     _check_phase_settings(config, phases)
     _check_same_settings(config)

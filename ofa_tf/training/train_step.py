@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.base.precision import get_precision
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.losses import count_correct, cross_entropy, make_targets
@@ -39,6 +40,10 @@ class TrainStep:
     update is that of the whole batch but for batch normalization, which then normalises with
     the statistics of each micro-batch, as it does with several devices.
 
+    In float16 the loss is scaled up, as small gradients would be 0 otherwise; a step whose
+    gradients overflow is left out, and the next ones are scaled less (Micikevicius et al.,
+    "Mixed Precision Training", ICLR 2018, section 3.2).
+
     Each function is traced once and then serves every subnet, image size and
     phase; `num_traces` counts.
 
@@ -53,7 +58,12 @@ class TrainStep:
 
     def __init__(self, supernet: Supernet, config: TrainConfig) -> None:
         self.supernet = supernet
-        self.optimizer = keras.optimizers.SGD(learning_rate=0.0, momentum=config.momentum, nesterov=True)
+        self._sgd = keras.optimizers.SGD(learning_rate=0.0, momentum=config.momentum, nesterov=True)
+        self._loss_scaler = None
+        self.optimizer = self._sgd
+        if get_precision(config.mixed_precision).scales_loss:
+            self._loss_scaler = keras.optimizers.LossScaleOptimizer(self._sgd)
+            self.optimizer = self._loss_scaler
         self.optimizer.build(supernet.trainable_variables)
         self.num_traces = 0
         self._config = config
@@ -84,12 +94,14 @@ class TrainStep:
     def build_teacher(self) -> Supernet:
         """Build the teacher if that was not done before."""
         if self._teacher is None:
-            self._teacher = build_supernet(self.supernet.space, self.supernet.num_classes)
+            self._teacher = build_supernet(
+                self.supernet.space, self.supernet.num_classes, dtype=self.supernet.dtype_policy
+            )
         return self._teacher
 
     def reset_optimizer(self) -> None:
         """Forget the momentum, as a new phase does."""
-        for variable in self.optimizer.variables:
+        for variable in self._sgd.variables:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
 
     def __call__(
@@ -101,8 +113,8 @@ class TrainStep:
         learning_rate: float,
         dropout_seed: tuple[int, int],
         teacher: Teacher,
-    ) -> tuple[float, float]:
-        """Take one step.
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Take one step, or hand it to the device, which may still be at it.
 
         Args:
             images: float32 `(batch, height, width, 3)`.
@@ -113,7 +125,8 @@ class TrainStep:
             teacher: Whose predictions are distilled. `LARGEST_OF_STEP` is the first subnet.
 
         Returns:
-            Loss and accuracy, means over the subnets.
+            Loss and accuracy, means over the subnets, float32 scalars; who reads them waits for
+            the step's end.
         """
         batches = self._split(images, labels)
         targets = [self._make_targets(batch, self._ask_teacher(batch, teacher)) for batch in batches]
@@ -133,10 +146,10 @@ class TrainStep:
                 if index == 0 and teacher is Teacher.LARGEST_OF_STEP:
                     targets[part] = self._make_targets(batch, logits)
         self._apply(tf.constant(learning_rate, tf.float32))
-        # Read only now, when all of the step's work has been handed to the device.
-        total_loss = sum(float(loss) for loss in losses)
-        total_correct = sum(int(count) for count in counts)
-        return total_loss / len(genes), total_correct / len(genes) / images.shape[0]
+        mean_loss = tf.add_n(losses) / len(genes)
+        num_predictions = len(genes) * images.shape[0]
+        accuracy = tf.cast(tf.add_n(counts), tf.float32) / num_predictions
+        return mean_loss, accuracy
 
     def _split(self, images: tf.Tensor, labels: tf.Tensor) -> list[_MicroBatch]:
         """The micro-batches of a batch; the last one may be smaller."""
@@ -187,8 +200,9 @@ class TrainStep:
             # Running statistics are left alone: calibration sets them before anyone looks at them.
             logits = self.supernet(images, genes, training=True, update_statistics=False)
             loss = share * cross_entropy(targets, logits)
+            scaled_loss = self._scale_loss(loss)
         variables = [variable.value for variable in self.supernet.trainable_variables]
-        gradients = tape.gradient(loss, variables)
+        gradients = tape.gradient(scaled_loss, variables)
         for total, gradient in zip(self._gradients, gradients, strict=True):
             total.assign_add(gradient)
         return loss, count_correct(labels, logits), logits
@@ -200,18 +214,25 @@ class TrainStep:
         decayed = []
         for total, variable in zip(self._gradients, variables, strict=True):
             decayed.append(self._with_weight_decay(total, variable))
-        self.optimizer.learning_rate.assign(learning_rate)
+        self._sgd.learning_rate.assign(learning_rate)
         self.optimizer.apply(decayed, variables)
         for total in self._gradients:
             total.assign(tf.zeros_like(total))
 
     def _with_weight_decay(self, total: tf.Variable, variable: keras.Variable) -> tf.Tensor:
-        """A summed gradient and that of the L2 penalty."""
+        """A summed gradient and that of the L2 penalty, both of the scaled loss."""
         # Biases and batch normalization's parameters are vectors; everything else decays.
         is_vector = len(variable.shape) <= 1
         if is_vector or not self._config.weight_decay:
             return total.value()
-        return total + self._config.weight_decay * variable.value
+        return total + self._scale_loss(self._config.weight_decay * variable.value)
+
+    def _scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
+        """What the optimizer divides by, multiplied: a loss, or a gradient; as it is unless the precision scales."""
+        if self._loss_scaler is None:
+            return loss
+        scaled: tf.Tensor = self._loss_scaler.scale_loss(loss)
+        return scaled
 
     def _teacher_logits(self, images: tf.Tensor) -> tf.Tensor:
         """What the full network predicts, `(batch, num_classes)`."""

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import StopRequest
+from ofa_tf.base.precision import get_precision
 from ofa_tf.base.progress import announce
 from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.checked_batches import CheckedBatches
@@ -44,6 +45,21 @@ _HOW_TO_GO_ON = "the same command continues (train_main.py: with --resume)"
 
 
 @dataclasses.dataclass(frozen=True)
+class _PendingStep:
+    """A step that was handed to the device, which may still be at it.
+
+    Args:
+        number: Of the step in the phase, from 0.
+        loss: float32 scalar; reading it waits for the step's end.
+        accuracy: The same, in [0, 1].
+    """
+
+    number: int
+    loss: tf.Tensor
+    accuracy: tf.Tensor
+
+
+@dataclasses.dataclass
 class _PhaseRun:
     """A phase in progress.
 
@@ -52,12 +68,14 @@ class _PhaseRun:
         schedule: Its steps.
         state: How far it has got; updated in place.
         stop_request: Whether the user wants to stop.
+        pending: The newest step; `None` when its loss and accuracy are counted.
     """
 
     phase: Phase
     schedule: PhaseSchedule
     state: TrainState
     stop_request: StopRequest
+    pending: _PendingStep | None = None
 
     @property
     def is_done(self) -> bool:
@@ -80,7 +98,13 @@ class Trainer:
         self.config = config
         self.source = source
         self.space = get_search_space(config.space)
-        self.supernet = build_supernet(self.space, source.num_classes, config.dropout_rate, config.seed)
+        self.supernet = build_supernet(
+            self.space,
+            source.num_classes,
+            config.dropout_rate,
+            config.seed,
+            dtype=get_precision(config.mixed_precision).dtype_policy,
+        )
         if config.start_as_identity:
             self.supernet.start_as_identity()
         self.train_step = TrainStep(self.supernet, config)
@@ -222,14 +246,28 @@ class Trainer:
         display: EpochDisplay,
     ) -> None:
         """Take the steps that are left of an epoch, with a checkpoint between two of them where one is due."""
-        means = run.state.means
         for step, (images, labels) in enumerate(batches, steps.first_step):
             with display.step():
-                loss, accuracy = self._take_step(run, images, labels, genes[step])
-            means.add(loss, accuracy)
-            display.advance(means)
+                newest = self._take_step(run, images, labels, genes[step])
+            # Of the step before: its end is waited for while the device has this one to do.
+            self._count_pending(run)
+            run.pending = newest
+            display.show(run.state.means)
             if not steps.is_last(step):
                 self._save_between(run, self._checkpoint_timer.is_due_within_epoch())
+        self._count_pending(run)
+        display.show(run.state.means)
+
+    def _count_pending(self, run: _PhaseRun) -> None:
+        """Wait for the end of the newest step, and count its loss and accuracy, unless that was done."""
+        step = run.pending
+        if step is None:
+            return
+        run.pending = None
+        loss = float(step.loss)
+        if not np.isfinite(loss):
+            raise _divergence_error(run, step.number, loss)
+        run.state.means.add(loss, float(step.accuracy))
 
     def _take_step(
         self,
@@ -237,8 +275,8 @@ class Trainer:
         images: tf.Tensor,
         labels: tf.Tensor,
         genes: np.ndarray,
-    ) -> tuple[float, float]:
-        """Take one step: loss and accuracy."""
+    ) -> _PendingStep:
+        """Hand one step to the device."""
         step = run.state.num_steps
         loss, accuracy = self.train_step(
             images,
@@ -248,10 +286,8 @@ class Trainer:
             dropout_seed=(self.config.seed, step),
             teacher=run.phase.teacher,
         )
-        if not np.isfinite(loss):
-            raise _divergence_error(run, loss)
         run.state.num_steps += 1
-        return loss, accuracy
+        return _PendingStep(step, loss, accuracy)
 
     def _validate(self, run: _PhaseRun) -> dict[str, float]:
         """Top-1 accuracy of the smallest and the largest subnet of a phase, on the validation images."""
@@ -290,6 +326,7 @@ class Trainer:
         """Save between two steps if it is time to, or if the user wants to stop, which then happens."""
         is_stopping = run.stop_request.is_requested
         if is_due or is_stopping:
+            self._count_pending(run)
             self._save(run)
         if is_stopping:
             raise _saved_interrupt(run)
@@ -308,7 +345,7 @@ class Trainer:
         with self._checkpoint_timer.saving(), run.stop_request.finishing():
             for weights in self.supernet.get_weights():
                 if not np.isfinite(weights).all():
-                    raise _divergence_error(run, math.nan)
+                    raise _divergence_error(run, run.state.num_steps, math.nan)
             save_checkpoint(self.config.workdir, run.phase, self.supernet, self.train_step.optimizer, run.state)
 
 
@@ -334,10 +371,10 @@ def _saved_interrupt(run: _PhaseRun) -> KeyboardInterrupt:
     return KeyboardInterrupt(f"Phase {run.phase.name} is saved after {run.state.num_steps} steps; {_HOW_TO_GO_ON}.")
 
 
-def _divergence_error(run: _PhaseRun, loss: float) -> InputError:
+def _divergence_error(run: _PhaseRun, step: int, loss: float) -> InputError:
     name = run.phase.name
     learning_rate = run.schedule.settings.learning_rate
     return InputError(
-        f"Expected a finite loss. Received: loss={loss} in step {run.state.num_steps} of phase {name}. Lower "
+        f"Expected a finite loss. Received: loss={loss} in step {step} of phase {name}. Lower "
         f"--{name}_learning_rate={learning_rate} or lengthen --{name}_warmup_epochs; {_HOW_TO_GO_ON}."
     )

@@ -6,11 +6,11 @@ from ofa_tf.base.hardware import describe_hardware, find_unused_gpu, read_cpu_mo
 
 
 def test_what_is_computed_on_is_said_with_threads_and_precision() -> None:
-    on_cpu = describe_hardware([], intra_op_threads=3)
+    on_cpu = describe_hardware([], intra_op_threads=3, precision="float32")
     assert on_cpu.startswith(f"computing on the CPU ({read_cpu_model()}; ")
     assert on_cpu.endswith("threads of an operation: 3), in float32")
-    on_gpus = describe_hardware(["H100", "H200"], intra_op_threads=0)
-    assert on_gpus == "computing on GPU 0 (H100), GPU 1 (H200), in float32"
+    on_gpus = describe_hardware(["H100", "H200"], intra_op_threads=0, precision="bfloat16 and float32")
+    assert on_gpus == "computing on GPU 0 (H100), GPU 1 (H200), in bfloat16 and float32"
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ def test_the_bar_counts_images_from_the_first_step_and_shows_the_result(monkeypa
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)
-    means = EpochMeans()
+    means = EpochMeans(num_steps=1, total_loss=1.5, total_accuracy=0.5)
     with EpochDisplay("full 3/4", EpochSteps(epoch=2, first_step=1, end=3), batch_size=8) as display:
         for _ in range(2):
             with display.step():
                 means.add(1.5, 0.5)
-            display.advance(means)
+            display.show(means)
         assert display.images_per_second() > 0
         display.show_result(means, {"smallest": 0.25, "largest": 0.75})
     assert "full 3/4 (first step):" in terminal.getvalue()

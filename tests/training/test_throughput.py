@@ -1,13 +1,19 @@
 import pytest
 
-from ofa_tf.training.throughput import REFERENCES, measure_throughput
+from ofa_tf.training.throughput import REFERENCES, WAYS, TrainingLoad, measure_throughput
 from tests.support.spaces import MICRO
 
 
 @pytest.mark.slow
 def test_every_way_to_train_is_measured() -> None:
-    results = list(measure_throughput(MICRO.name, batch_size=4, image_size=16, num_rounds=2, steps_per_round=1))
+    results = list(measure_throughput(TrainingLoad(MICRO.name, 4, 16), num_rounds=2, steps_per_round=1))
     names = [result.name for result in results]
-    assert len(set(names)) == 4
+    assert names == list(WAYS)
     assert set(REFERENCES) <= set(names)
     assert all(result.images_per_second > 0 and result.first_step_seconds > 0 for result in results)
+
+
+def test_a_step_of_several_subnets_and_a_teacher_is_measured_in_half_precision() -> None:
+    load = TrainingLoad(MICRO.name, 4, 16, num_subnets=2, has_teacher=True, mixed_precision="bfloat16")
+    (result,) = measure_throughput(load, num_rounds=1, steps_per_round=1, ways=WAYS[:1])
+    assert result.images_per_second > 0

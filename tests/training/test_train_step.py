@@ -125,7 +125,7 @@ def test_micro_batches_add_up_to_the_update_of_the_batch(micro_batch_size: int) 
 
     loss, _ = step(images, labels, genes, learning_rate=_RATE, dropout_seed=(0, 0), teacher=Teacher.NOBODY)
 
-    assert loss == pytest.approx(sum(losses) / 2, rel=1e-5)
+    assert float(loss) == pytest.approx(sum(losses) / 2, rel=1e-5)
     for variable, value, gradient in zip(variables, before, gradients, strict=True):
         decayed = gradient + (config.weight_decay * value if value.ndim > 1 else 0.0)
         expected = value - _RATE * (1 + config.momentum) * decayed  # a first Nesterov step
@@ -208,8 +208,47 @@ def test_what_is_dropped_depends_on_the_seed_alone() -> None:
     images, labels = _batch(16)
     genes = MICRO.sample_genes(np.random.default_rng(1), 1)
     losses = [
-        step(images, labels, genes, learning_rate=0.0, dropout_seed=(0, number), teacher=Teacher.NOBODY)[0]
+        float(step(images, labels, genes, learning_rate=0.0, dropout_seed=(0, number), teacher=Teacher.NOBODY)[0])
         for number in (1, 2, 1)
     ]
     assert losses[0] == pytest.approx(losses[2], rel=1e-6)
     assert losses[0] != pytest.approx(losses[1], rel=1e-4)
+
+
+def test_in_float16_the_update_is_that_of_float32_but_for_rounding_and_an_overflow_is_left_out() -> None:
+    config = TrainConfig(
+        workdir="unused", phases={}, space=MICRO.name, dropout_rate=0.0, weight_decay=0.5, mixed_precision="float16"
+    )
+    images, labels = _batch(16)
+    genes = MICRO.encode([MICRO.largest(), MICRO.smallest()])
+    step = TrainStep(build_supernet(MICRO, 3, seed=1, dtype="mixed_float16"), config)
+    targets = make_targets(labels, 3, config.label_smoothing)
+    in_float32 = build_supernet(MICRO, 3, seed=1)
+    before = step.supernet.get_weights()
+    expected = _reference_update(in_float32, config, images, genes, [targets] * 2)
+
+    def take_step() -> None:
+        step(images, labels, genes, learning_rate=_RATE, dropout_seed=(0, 0), teacher=Teacher.NOBODY)
+
+    take_step()
+    pairs = zip(step.supernet.trainable_variables, in_float32.trainable_variables, strict=True)
+    for (variable, old), new in zip(pairs, expected, strict=True):
+        change = np.linalg.norm(new - old.numpy())
+        error = np.linalg.norm(variable.numpy() - new)
+        assert error <= 0.1 * change + 1e-6, variable.path
+
+    step.optimizer.dynamic_scale.assign(2.0**120)
+    step.supernet.set_weights(before)
+    take_step()
+    for weight, old in zip(step.supernet.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+    assert float(step.optimizer.dynamic_scale) == 2.0**119
+
+    step.reset_optimizer()
+    assert float(step.optimizer.dynamic_scale) == 2.0**119  # what was found out is kept
+
+
+def test_in_bfloat16_the_teacher_computes_in_it_too() -> None:
+    config = TrainConfig(workdir="unused", phases={}, space=MICRO.name, mixed_precision="bfloat16")
+    step = TrainStep(build_supernet(MICRO, 3, seed=1, dtype="mixed_bfloat16"), config)
+    assert step.teacher.dtype_policy.name == "mixed_bfloat16"
