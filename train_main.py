@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
     check_start(config, phases, _RESUME.value)
     names = ", ".join(phase.name for phase in phases)
     announce(f"{config.space} on {config.dataset}, phases {names}, into {config.workdir}")
-    configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision)
+    configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision, flags.FLAGS.deterministic)
     from ofa_tf.training.progressive_shrinking import train  # loads TensorFlow, which flag errors need not wait for
 
     result = train(config, phases, _RESUME.value)

@@ -35,7 +35,7 @@ _NUM_NETWORKS = flags.DEFINE_integer(
 def main(argv: Sequence[str]) -> None:
     del argv
     config = config_from_flags()
-    configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision)
+    configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision, flags.FLAGS.deterministic)
     from ofa_tf.report.summary import format_table, list_missed_budgets
     from ofa_tf.workflow.quickstart import QuickstartSettings, run_quickstart
     from ofa_tf.workflow.run_folder import RunFolder

@@ -35,7 +35,11 @@ def quiet_tensorflow() -> contextlib.AbstractContextManager[None]:
     return withheld_stderr() if _IS_QUIET else contextlib.nullcontext()
 
 
-def configure_tensorflow(intra_op_threads: int = 0, mixed_precision: str = "none") -> None:
+def configure_tensorflow(
+    intra_op_threads: int = 0,
+    mixed_precision: str = "none",
+    deterministic: bool = False,
+) -> None:
     """Set TensorFlow up for training supernets, and say what it computes on. Call before it is imported.
 
     oneDNN's kernels are turned on, which TensorFlow does by itself only on some
@@ -49,6 +53,8 @@ def configure_tensorflow(intra_op_threads: int = 0, mixed_precision: str = "none
             than it saves: operations that do not wait for each other, of which a
             backward pass has many, then make better use of the cores.
         mixed_precision: What networks will compute in, by its name in `PRECISIONS`.
+        deterministic: Whether a GPU, too, shall give the same bits for the same seed, for
+            which it is slower in places; a CPU does so anyway.
 
     Raises:
         InputError: If `intra_op_threads` is negative, or this computer lacks what
@@ -71,6 +77,8 @@ def configure_tensorflow(intra_op_threads: int = 0, mixed_precision: str = "none
     warning = find_unused_gpu(len(gpus))
     if warning is not None:
         tell(warning)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 

@@ -37,6 +37,7 @@ _HELP = {
 }
 _SCALE_HELP = "Times as many epochs, warm-ups included, of all phases."
 _THREADS_HELP = "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images."
+_DETERMINISTIC_HELP = "On a GPU: the same weights for the same seed, bit for bit, if somewhat slower."
 _PHASE_HELP = {
     "epochs": "Epochs of phase {}, warm-up included.",
     "learning_rate": "Peak learning rate of phase {}.",
@@ -55,6 +56,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
             _define(f"{phase}_{name}", getattr(settings, name), text.format(phase), values)
     flags.DEFINE_float("epochs_scale", 1.0, _SCALE_HELP, flag_values=values)
     _define("intra_op_threads", 0, _THREADS_HELP, values)
+    _define("deterministic", False, _DETERMINISTIC_HELP, values)
 
 
 def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
