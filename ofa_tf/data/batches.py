@@ -17,7 +17,7 @@ from ofa_tf.data.augmentations import draw_choices, get_augmentation
 from ofa_tf.data.checked_batches import CheckedBatches, error_finder
 from ofa_tf.data.examples import MAX_SHUFFLE_SEED, Examples, plain_examples, shuffled_examples
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.traced_preprocessing import EvaluationFunctions, evaluation_functions, training_functions
+from ofa_tf.data.traced_preprocessing import ImageFunctions, evaluation_functions, training_functions
 
 # Independent streams of random numbers of one (seed, epoch).
 _ORDER = 0
@@ -64,7 +64,8 @@ def train_batches(
         image_sizes: Height and width of the images of each step, pixels; a
             sequence shorter than `steps_per_epoch` makes the epoch shorter.
         augmentation: A name in `AUGMENTATIONS`.
-        start_step: First step to return; those before it are not decoded.
+        start_step: First step to return; those before it are neither decoded nor, but for a
+            few of TFDS, read.
         worker: Which part of each batch to return.
         num_workers: Number of parts; must divide `batch_size`.
 
@@ -92,15 +93,10 @@ def train_batches(
     sizes = np.repeat(np.asarray(image_sizes, np.int32), batch_size)[positions]
 
     order_rng = np.random.default_rng([seed, epoch, _ORDER])
-    examples = shuffled_examples(source, order_rng, positions, num_used, has_gaps=num_workers > 1)
-    functions = training_functions(how)
-    dataset = (
-        tf.data.Dataset.zip(examples.pairs, tf.data.Dataset.from_tensor_slices((choices, sizes)))
-        .map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(local_batch_size, drop_remainder=True)
-        .map(functions.finish, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    examples = shuffled_examples(source, order_rng, positions)
+    drawn = tf.data.Dataset.from_tensor_slices((choices, sizes))
+    images = _prepare(examples, training_functions(how), drawn)
+    dataset = images.batch(local_batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, local_batch_size)
     return CheckedBatches(dataset, len(image_sizes) - start_step, find_error)
 
@@ -122,7 +118,7 @@ def eval_batches(
         image_size: Height and width of the images, pixels.
         batch_size: Images in a batch; the last one may have fewer.
         limit: Number of images, the first ones; all if `None`.
-        crop_fraction: See `cut_center`; normally the augmentation's
+        crop_fraction: See `evaluation_image`; normally the augmentation's
             `eval_crop_fraction`.
 
     Returns:
@@ -144,9 +140,8 @@ def eval_batches(
         return source.records(split).take(num_examples)
 
     examples = plain_examples(source, split, np.arange(num_examples), records)
-    functions = evaluation_functions(crop_fraction)
-    cuts = _cut(examples, functions, image_size, batch_size)
-    dataset = cuts.map(functions.finish).prefetch(tf.data.AUTOTUNE)
+    images = _prepare(examples, evaluation_functions(crop_fraction), _always(image_size))
+    dataset = images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, batch_size)
     return CheckedBatches(dataset, math.ceil(num_examples / batch_size), find_error)
 
@@ -198,18 +193,36 @@ def calibration_batches(
         return source.records("train", shuffle_seed=shuffle_seed).take(num_used)
 
     examples = plain_examples(source, "train", indices, records)
-    functions = evaluation_functions(crop_fraction)
-    cuts = _cut(examples, functions, image_size, even_size)
-    dataset = cuts.map(functions.finish_images).prefetch(tf.data.AUTOTUNE)
+    images = _prepare(examples, evaluation_functions(crop_fraction), _always(image_size))
+    dataset = images.map(_without_label).batch(even_size).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, even_size)
     return CheckedBatches(dataset, num_batches, find_error)
 
 
-def _cut(examples: Examples, functions: EvaluationFunctions, image_size: int, batch_size: int) -> tf.data.Dataset:
-    """Images cut out at one size, with their labels, in batches."""
-    sizes = tf.data.Dataset.from_tensors(np.int32(image_size)).repeat()
-    pairs = tf.data.Dataset.zip(examples.pairs, sizes)
-    return pairs.map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+def _prepare(
+    examples: Examples,
+    functions: ImageFunctions,
+    how: tf.data.Dataset,
+) -> tf.data.Dataset:
+    """The images of examples, prepared, and their labels.
+
+    Args:
+        examples: What to prepare.
+        functions: What prepares them.
+        how: What `functions` need for each example.
+    """
+    function = functions.from_content if examples.are_encoded else functions.from_image
+    return tf.data.Dataset.zip(examples.pairs, how).map(function, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _always(image_size: int) -> tf.data.Dataset:
+    """One image size for all images."""
+    return tf.data.Dataset.from_tensors((np.int32(image_size),)).repeat()
+
+
+def _without_label(image: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+    del label
+    return image
 
 
 def _check_positive(name: str, value: int) -> None:

@@ -1,4 +1,4 @@
-"""What a pipeline does to each image and to each batch, traced once and kept.
+"""What a pipeline does to each image, traced once and kept.
 
 Building a pipeline takes less time when its functions have been traced; hence the
 caches, one entry for each augmentation and crop fraction.
@@ -13,70 +13,56 @@ import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.augmentations import NUM_CHOICES, Augmentation
-from ofa_tf.data.preprocessing import cut, cut_center, finish, normalize
+from ofa_tf.data.image_source import decode_rgb
+from ofa_tf.data.preprocessing import encoded_training_image, evaluation_image, training_image
+from ofa_tf.data.resizing import NUM_CHANNELS
 
 # More augmentations and crop fractions than one process uses.
 _NUM_KEPT = 16
 
-_IMAGE = tf.TensorSpec((None, None, 3), tf.uint8)
+_IMAGE = tf.TensorSpec((None, None, NUM_CHANNELS), tf.uint8)
 _SIZE = tf.TensorSpec((), tf.int32)
 _CHOICES = tf.TensorSpec((NUM_CHOICES,), tf.float32)
 
-_Pair = tuple[tf.Tensor, tf.Tensor]
+_Tensors = tuple[tf.Tensor, ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingFunctions:
-    """What is done to training images.
+class ImageFunctions:
+    """What makes the images of batches.
+
+    Both take `(image, label)` and how to prepare the image, `(choices, size)` in training
+    and `(size,)` otherwise. They return the image, normalised, and the label, int32.
 
     Args:
-        cut: `((image, label), (choices, size))` -> an image of that size, its label
-            and its choices.
-        finish: Batches of what `cut` returns -> images, normalised, and labels, int32.
+        from_image: Takes decoded images.
+        from_content: Takes encoded images.
     """
 
-    cut: Callable[..., Any]
-    finish: Callable[..., Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluationFunctions:
-    """What is done to images that are not augmented.
-
-    Args:
-        cut: `((image, label), size)` -> an image of that size, and its label.
-        finish: Batches of what `cut` returns -> images, normalised, and labels, int32.
-        finish_images: The same without the labels.
-    """
-
-    cut: Callable[..., Any]
-    finish: Callable[..., Any]
-    finish_images: Callable[..., Any]
+    from_image: Callable[..., Any]
+    from_content: Callable[..., Any]
 
 
 @functools.lru_cache(maxsize=_NUM_KEPT)
-def training_functions(augmentation: Augmentation) -> TrainingFunctions:
-    """What an augmentation does to training images."""
-    cut_image = functools.partial(cut, augmentation=augmentation)
-    traced_cut = tf.function(cut_image, input_signature=[_IMAGE, _CHOICES, _SIZE])
+def training_functions(augmentation: Augmentation) -> ImageFunctions:
+    """What an augmentation makes of training images."""
 
-    def cut_example(pair: _Pair, chosen: _Pair) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        image, label = pair
-        choices, size = chosen
-        return traced_cut(image, choices, size), label, choices
+    def from_image(image: tf.Tensor, choices: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        return training_image(image, choices, size, augmentation)
 
-    def finish_batch(images: tf.Tensor, labels: tf.Tensor, choices: tf.Tensor) -> _Pair:
-        return finish(images, choices, augmentation), tf.cast(labels, tf.int32)
+    def from_content(content: tf.Tensor, choices: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        return encoded_training_image(content, choices, size, augmentation)
 
-    return TrainingFunctions(cut_example, finish_batch)
+    traced = tf.function(from_image, input_signature=[_IMAGE, _CHOICES, _SIZE], autograph=False)
+    return ImageFunctions(_with_label(traced), _with_label(from_content))
 
 
 @functools.lru_cache(maxsize=_NUM_KEPT)
-def evaluation_functions(crop_fraction: float | None) -> EvaluationFunctions:
-    """What is done to images for evaluation and calibration.
+def evaluation_functions(crop_fraction: float | None) -> ImageFunctions:
+    """What is made of images for evaluation and calibration.
 
     Args:
-        crop_fraction: See `cut_center`.
+        crop_fraction: See `evaluation_image`.
 
     Raises:
         InputError: If `crop_fraction` is out of range.
@@ -85,18 +71,22 @@ def evaluation_functions(crop_fraction: float | None) -> EvaluationFunctions:
         raise InputError(
             f"Expected `crop_fraction` to be more than 0 and at most 1. Received: crop_fraction={crop_fraction}."
         )
-    cut_image = functools.partial(cut_center, crop_fraction=crop_fraction)
-    traced_cut = tf.function(cut_image, input_signature=[_IMAGE, _SIZE])
 
-    def cut_example(pair: _Pair, size: tf.Tensor) -> _Pair:
+    def from_image(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        return evaluation_image(image, size, crop_fraction)
+
+    def from_content(content: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        return evaluation_image(decode_rgb(content), size, crop_fraction)
+
+    traced = tf.function(from_image, input_signature=[_IMAGE, _SIZE], autograph=False)
+    return ImageFunctions(_with_label(traced), _with_label(from_content))
+
+
+def _with_label(prepare: Callable[..., tf.Tensor]) -> Callable[..., Any]:
+    """A function of images as one of images with their labels."""
+
+    def prepare_pair(pair: _Tensors, how: _Tensors) -> _Tensors:
         image, label = pair
-        return traced_cut(image, size), label
+        return prepare(image, *how), tf.cast(label, tf.int32)
 
-    def finish_batch(images: tf.Tensor, labels: tf.Tensor) -> _Pair:
-        return normalize(images), tf.cast(labels, tf.int32)
-
-    def finish_images(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        del labels
-        return normalize(images)
-
-    return EvaluationFunctions(cut_example, finish_batch, finish_images)
+    return prepare_pair
