@@ -196,6 +196,18 @@ def evaluation_image(
     return to_image(_normalize(columns))
 
 
+def encoded_evaluation_image(
+    content: tf.Tensor,
+    size: tf.Tensor,
+    crop_fraction: float | None,
+) -> tf.Tensor:
+    """`evaluation_image` of an encoded image, decoded whole.
+
+    Every bit of it, so that accuracies that were measured can be compared for ever.
+    """
+    return evaluation_image(decode_rgb(content), size, crop_fraction)
+
+
 def _center_box(sides: tf.Tensor, crop_fraction: float | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Start and sides, pixels, of what an evaluation image shows."""
     if crop_fraction is None:
