@@ -19,6 +19,7 @@ NUM_CROPS = 10
 # The columns of a row of choices: what was drawn for one image.
 CROP_HEIGHTS = slice(0, NUM_CROPS)  # over the square root of the image's area
 CROP_WIDTHS = slice(NUM_CROPS, 2 * NUM_CROPS)  # the same
+CROPS = slice(0, 2 * NUM_CROPS)  # both
 CROP_PLACE = slice(2 * NUM_CROPS, 2 * NUM_CROPS + 2)  # from top to bottom and from left to right, 0..1
 IS_FLIPPED = 2 * NUM_CROPS + 2  # 0 or 1
 BRIGHTNESS = 2 * NUM_CROPS + 3  # a factor

@@ -6,8 +6,9 @@ generators seeded by (seed, epoch), so training resumes at any step of any epoch
 with the batches the uninterrupted run would have had.
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -17,7 +18,14 @@ from ofa_tf.data.augmentations import draw_choices, get_augmentation
 from ofa_tf.data.checked_batches import CheckedBatches, error_finder
 from ofa_tf.data.examples import MAX_SHUFFLE_SEED, Examples, plain_examples, shuffled_examples
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.traced_preprocessing import EvaluationFunctions, evaluation_functions, training_functions
+from ofa_tf.data.preprocessing import (
+    encoded_evaluation_image,
+    encoded_training_image,
+    evaluation_image,
+    training_image,
+)
+
+_Tensors = tuple[tf.Tensor, ...]
 
 # Independent streams of random numbers of one (seed, epoch).
 _ORDER = 0
@@ -64,7 +72,8 @@ def train_batches(
         image_sizes: Height and width of the images of each step, pixels; a
             sequence shorter than `steps_per_epoch` makes the epoch shorter.
         augmentation: A name in `AUGMENTATIONS`.
-        start_step: First step to return; those before it are not decoded.
+        start_step: First step to return; those before it are neither decoded nor, but for a
+            few of TFDS, read.
         worker: Which part of each batch to return.
         num_workers: Number of parts; must divide `batch_size`.
 
@@ -92,15 +101,11 @@ def train_batches(
     sizes = np.repeat(np.asarray(image_sizes, np.int32), batch_size)[positions]
 
     order_rng = np.random.default_rng([seed, epoch, _ORDER])
-    examples = shuffled_examples(source, order_rng, positions, num_used, has_gaps=num_workers > 1)
-    functions = training_functions(how)
-    dataset = (
-        tf.data.Dataset.zip(examples.pairs, tf.data.Dataset.from_tensor_slices((choices, sizes)))
-        .map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(local_batch_size, drop_remainder=True)
-        .map(functions.finish, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    examples = shuffled_examples(source, order_rng, positions)
+    drawn = tf.data.Dataset.from_tensor_slices((choices, sizes))
+    prepare = encoded_training_image if examples.are_encoded else training_image
+    images = _prepare(examples, functools.partial(prepare, augmentation=how), drawn)
+    dataset = images.batch(local_batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, local_batch_size)
     return CheckedBatches(dataset, len(image_sizes) - start_step, find_error)
 
@@ -122,7 +127,7 @@ def eval_batches(
         image_size: Height and width of the images, pixels.
         batch_size: Images in a batch; the last one may have fewer.
         limit: Number of images, the first ones; all if `None`.
-        crop_fraction: See `cut_center`; normally the augmentation's
+        crop_fraction: See `evaluation_image`; normally the augmentation's
             `eval_crop_fraction`.
 
     Returns:
@@ -135,6 +140,7 @@ def eval_batches(
     """
     _check_positive("image_size", image_size)
     _check_positive("batch_size", batch_size)
+    _check_crop_fraction(crop_fraction)
     num_examples = source.num_examples(split)
     if limit is not None:
         _check_positive("limit", limit)
@@ -144,9 +150,8 @@ def eval_batches(
         return source.records(split).take(num_examples)
 
     examples = plain_examples(source, split, np.arange(num_examples), records)
-    functions = evaluation_functions(crop_fraction)
-    cuts = _cut(examples, functions, image_size, batch_size)
-    dataset = cuts.map(functions.finish).prefetch(tf.data.AUTOTUNE)
+    images = _prepare_for_evaluation(examples, image_size, crop_fraction)
+    dataset = images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, batch_size)
     return CheckedBatches(dataset, math.ceil(num_examples / batch_size), find_error)
 
@@ -184,6 +189,7 @@ def calibration_batches(
     _check_positive("image_size", image_size)
     _check_positive("batch_size", batch_size)
     _check_positive("num_images", num_images)
+    _check_crop_fraction(crop_fraction)
     num_train = source.num_examples("train")
     sample_size = min(num_images, num_train)
     num_batches = math.ceil(sample_size / batch_size)
@@ -198,23 +204,61 @@ def calibration_batches(
         return source.records("train", shuffle_seed=shuffle_seed).take(num_used)
 
     examples = plain_examples(source, "train", indices, records)
-    functions = evaluation_functions(crop_fraction)
-    cuts = _cut(examples, functions, image_size, even_size)
-    dataset = cuts.map(functions.finish_images).prefetch(tf.data.AUTOTUNE)
+    images = _prepare_for_evaluation(examples, image_size, crop_fraction)
+    dataset = images.map(_without_label).batch(even_size).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, even_size)
     return CheckedBatches(dataset, num_batches, find_error)
 
 
-def _cut(examples: Examples, functions: EvaluationFunctions, image_size: int, batch_size: int) -> tf.data.Dataset:
-    """Images cut out at one size, with their labels, in batches."""
-    sizes = tf.data.Dataset.from_tensors(np.int32(image_size)).repeat()
-    pairs = tf.data.Dataset.zip(examples.pairs, sizes)
-    return pairs.map(functions.cut, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+def _prepare_for_evaluation(
+    examples: Examples,
+    image_size: int,
+    crop_fraction: float | None,
+) -> tf.data.Dataset:
+    """The images of examples, all of one size, and their labels."""
+    prepare = encoded_evaluation_image if examples.are_encoded else evaluation_image
+    sizes = tf.data.Dataset.from_tensors((np.int32(image_size),)).repeat()
+    return _prepare(examples, functools.partial(prepare, crop_fraction=crop_fraction), sizes)
+
+
+def _prepare(
+    examples: Examples,
+    prepare: Callable[..., tf.Tensor],
+    how: tf.data.Dataset,
+) -> tf.data.Dataset:
+    """The images of examples, prepared, and their labels, int32.
+
+    Args:
+        examples: What to prepare.
+        prepare: Takes an image of `examples` and an element of `how`.
+        how: Elements are tuples, one for each example.
+    """
+
+    # Not a `tf.function`, although that would be traced only once: calling one for each image takes longer than a
+    # small image itself.
+    @tf.autograph.experimental.do_not_convert
+    def prepare_pair(pair: _Tensors, how: _Tensors) -> _Tensors:
+        image, label = pair
+        return prepare(image, *how), tf.cast(label, tf.int32)
+
+    return tf.data.Dataset.zip(examples.pairs, how).map(prepare_pair, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _without_label(image: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+    del label
+    return image
 
 
 def _check_positive(name: str, value: int) -> None:
     if value < 1:
         raise InputError(f"Expected `{name}` to be at least 1. Received: {name}={value}.")
+
+
+def _check_crop_fraction(crop_fraction: float | None) -> None:
+    if crop_fraction is not None and not 0 < crop_fraction <= 1:
+        raise InputError(
+            f"Expected `crop_fraction` to be more than 0 and at most 1. Received: crop_fraction={crop_fraction}."
+        )
 
 
 def _check_workers(batch_size: int, worker: int, num_workers: int) -> None:

@@ -14,16 +14,22 @@ MAX_SHUFFLE_SEED = 2**31
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """The decoded examples of all batches, in order.
+    """The examples of all batches, in order.
 
     Args:
-        pairs: Elements `(image, label)`, uint8 `(height, width, 3)` and int64.
-        records: What they were decoded from, to find a damaged one; `None` if they
-            were in memory.
+        pairs: Elements `(image, label)`; the image is uint8 `(height, width, 3)` or, if
+            it is encoded, a string, the label int64.
+        records: What they were read from, to find a damaged one; `None` if they were in
+            memory, decoded.
     """
 
     pairs: tf.data.Dataset
     records: tf.data.Dataset | None
+
+    @property
+    def are_encoded(self) -> bool:
+        """Whether the images are still encoded."""
+        return self.records is not None
 
 
 def plain_examples(
@@ -32,54 +38,48 @@ def plain_examples(
     indices: np.ndarray,
     records: Callable[[], tf.data.Dataset],
 ) -> Examples:
-    """The examples `indices` of a split in memory, or else those that `records()` reads."""
+    """The examples `indices` of a split in memory, or else those of `records()`."""
     decoded = source.in_memory(split)
     if decoded is not None:
         return Examples(tf.data.Dataset.from_tensor_slices(indices).map(decoded.example), None)
-    return _decoded_examples(source, records())
+    return _encoded_examples(source, records())
 
 
 def shuffled_examples(
     source: ImageSource,
     rng: np.random.Generator,
     positions: np.ndarray,
-    num_used: int,
-    has_gaps: bool,
 ) -> Examples:
-    """Those training examples of a shuffled epoch that stand at `positions`.
+    """Those training examples of a shuffled epoch that stand at `positions`; few others are read.
 
     Args:
         source: Where the images come from.
         rng: Decides the order.
         positions: Ascending.
-        num_used: Examples of the whole epoch.
-        has_gaps: Whether positions are left out between others.
     """
     decoded = source.in_memory("train")
     if decoded is not None:
         order = rng.permutation(source.num_examples("train"))[positions]
         return Examples(tf.data.Dataset.from_tensor_slices(order).map(decoded.example), None)
-    shuffled = source.records("train", shuffle_seed=int(rng.integers(MAX_SHUFFLE_SEED)))
-    if has_gaps:
-        return _decoded_examples(source, _select(shuffled, positions, num_used))
-    first = num_used - len(positions)
-    return _decoded_examples(source, shuffled.skip(first).take(len(positions)))
+    first = positions[0] if len(positions) else 0
+    seed = int(rng.integers(MAX_SHUFFLE_SEED))
+    records = source.records("train", shuffle_seed=seed, first=int(first))
+    return _encoded_examples(source, _select(records, positions - first))
 
 
-def _decoded_examples(source: ImageSource, records: tf.data.Dataset) -> Examples:
-    def decode(record: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return source.decode(record), label
+def _encoded_examples(source: ImageSource, records: tf.data.Dataset) -> Examples:
+    def read(record: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return source.read(record), label
 
-    return Examples(records.map(decode, num_parallel_calls=tf.data.AUTOTUNE), records)
+    # Apart from decoding, so that files are read while others are decoded.
+    return Examples(records.map(read, num_parallel_calls=tf.data.AUTOTUNE), records)
 
 
-def _select(
-    records: tf.data.Dataset,
-    positions: np.ndarray,
-    num_used: int,
-) -> tf.data.Dataset:
-    """The elements at `positions`, ascending, of the first `num_used`."""
-    is_kept = np.zeros(num_used, bool)
+def _select(records: tf.data.Dataset, positions: np.ndarray) -> tf.data.Dataset:
+    """The elements at `positions`, ascending."""
+    if np.array_equal(positions, np.arange(len(positions))):
+        return records.take(len(positions))
+    is_kept = np.zeros(positions[-1] + 1, bool)
     is_kept[positions] = True
 
     def keeps(record: tuple[tf.Tensor, tf.Tensor], is_kept: tf.Tensor) -> tf.Tensor:

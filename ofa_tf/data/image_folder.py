@@ -17,7 +17,7 @@ from ofa_tf.data.folder_layout import (
     read_split_folders,
     split_class_folders,
 )
-from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, ImageSource, check_split, decode_rgb
+from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, ImageSource, check_split
 
 # First bytes of the formats that TensorFlow decodes. The suffix does not decide the format: a PNG called .jpg is fine.
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
@@ -75,7 +75,7 @@ class FolderSource(ImageSource):
         check_split(split)
         return len(self._files[split].files)
 
-    def records(self, split: str, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def records(self, split: str, shuffle_seed: int | None = None, first: int = 0) -> tf.data.Dataset:
         check_split(split)
         # Bytes, as file names need not be valid UTF-8.
         files = np.array([os.fsencode(file) for file in self._files[split].files])
@@ -84,11 +84,11 @@ class FolderSource(ImageSource):
             order = np.random.default_rng(shuffle_seed).permutation(len(files))
             files = files[order]
             labels = labels[order]
-        return tf.data.Dataset.from_tensor_slices((files, labels))
+        return tf.data.Dataset.from_tensor_slices((files[first:], labels[first:]))
 
-    def decode(self, record: tf.Tensor) -> tf.Tensor:
+    def read(self, record: tf.Tensor) -> tf.Tensor:
         path = tf.strings.join([self._prefix, record])
-        return decode_rgb(tf.io.read_file(path))
+        return tf.io.read_file(path)
 
     def describe(self, record: bytes, position: int) -> str:
         del position

@@ -52,8 +52,8 @@ class DecodedImages:
 class ImageSource(abc.ABC):
     """Labelled RGB images in the splits "train", "validation" and "test".
 
-    A source hands out *records*, which are cheap to read and to shuffle (an
-    encoded image, a path), and decodes them. The order of a split is the same
+    A source hands out *records*, which are cheap to shuffle (an encoded image, a
+    path), and reads and decodes them. The order of a split is the same
     in every process and mixes the classes, so that its first n examples are a
     sample of all.
 
@@ -87,17 +87,19 @@ class ImageSource(abc.ABC):
         """Number of images in a split."""
 
     @abc.abstractmethod
-    def records(self, split: str, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def records(self, split: str, shuffle_seed: int | None = None, first: int = 0) -> tf.data.Dataset:
         """Elements `(record, label)`, a string and an int64.
 
         Args:
             split: Name of the split.
             shuffle_seed: Shuffle by this seed; the fixed order if `None`.
+            first: Position of the first one, to which a source goes without reading
+                all those before it.
         """
 
     @abc.abstractmethod
-    def decode(self, record: tf.Tensor) -> tf.Tensor:
-        """The uint8 image `(height, width, 3)` of a record."""
+    def read(self, record: tf.Tensor) -> tf.Tensor:
+        """The encoded image of a record."""
 
     @abc.abstractmethod
     def describe(self, record: bytes, position: int) -> str:
@@ -106,6 +108,10 @@ class ImageSource(abc.ABC):
     @abc.abstractmethod
     def encoded_bytes(self, split: str) -> int:
         """Size of a split on disk."""
+
+    def decode(self, record: tf.Tensor) -> tf.Tensor:
+        """The uint8 image `(height, width, 3)` of a record."""
+        return decode_rgb(self.read(record))
 
     def decoded_bytes(self, split: str) -> int:
         """Size of a split in memory, a guess where the image sizes are unknown."""

@@ -1,24 +1,28 @@
-"""From a decoded image to what a network sees: cropping, resizing, colour, normalisation.
+"""From a decoded image to what a network sees: cropping, resizing, flip, colour, normalisation.
 
 The random choices for an example are drawn beforehand, as a row of numbers (see
-`augmentations.py`). Per image there is only cutting and resizing; the rest is done for
-a batch at once, which is several times as fast for small images.
+`augmentations.py`). All is done image by image: a batch of photographs does not fit into a
+processor's cache, and takes several times as long for that.
 """
-
-from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from ofa_tf.data.augmentations import (
     BRIGHTNESS,
-    CROP_HEIGHTS,
     CROP_PLACE,
-    CROP_WIDTHS,
+    CROPS,
     IS_FLIPPED,
+    NUM_CROPS,
     SATURATION,
     Augmentation,
 )
+from ofa_tf.data.image_source import decode_rgb
+from ofa_tf.data.jpeg import decode_box, is_complete_jpeg, jpeg_sides
+from ofa_tf.data.resizing import resize_box, to_image
+
+# An image, and a part of it: top and left, height and width, pixels, float32 `(2,)` each.
+_ImageAndBox = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 # ImageNet's, on the scale 0..255, in the order red, green, blue; used for all data sets.
 IMAGE_MEAN = (123.675, 116.28, 103.53)
@@ -27,32 +31,14 @@ IMAGE_STD = (58.395, 57.12, 57.375)
 # Weights of red, green and blue in an image's gray, as in torchvision.
 _GRAY = (0.299, 0.587, 0.114)
 
-Array = TypeVar("Array", np.ndarray, tf.Tensor)
 
-
-def normalize(images: Array) -> Array:
-    """Scale RGB values 0..255 by ImageNet's mean and standard deviation.
-
-    Args:
-        images: uint8 or float, shape `(..., 3)`; NumPy in, NumPy out.
-
-    Returns:
-        float32, roughly -2.1..2.6.
-    """
-    mean = np.array(IMAGE_MEAN, np.float32)
-    std = np.array(IMAGE_STD, np.float32)
-    if isinstance(images, np.ndarray):
-        return (images.astype(np.float32) - mean) / std
-    return (tf.cast(images, tf.float32) - mean) / std
-
-
-def cut(
+def training_image(
     image: tf.Tensor,
     choices: tf.Tensor,
     size: tf.Tensor,
     augmentation: Augmentation,
 ) -> tf.Tensor:
-    """Cut and resize one training image as chosen.
+    """Cut out, resize and augment one training image as chosen.
 
     Args:
         image: uint8, shape `(height, width, 3)`.
@@ -61,16 +47,67 @@ def cut(
         augmentation: What to do.
 
     Returns:
-        float32 in 0..255, shape `(size, size, 3)`.
+        float32, normalised, shape `(size, size, 3)`.
     """
-    sides = _sides(image)
+    start, box_sides = choose_box(_sides(image), choices, augmentation)
+    columns = resize_box(image, start, box_sides, size)
+    return augment(columns, choices, augmentation)
+
+
+def encoded_training_image(
+    content: tf.Tensor,
+    choices: tf.Tensor,
+    size: tf.Tensor,
+    augmentation: Augmentation,
+) -> tf.Tensor:
+    """`training_image` of an encoded image: of a JPEG, only what is cut out is decoded.
+
+    Args:
+        content: JPEG, PNG, BMP or GIF.
+        choices: A row of `draw_choices`.
+        size: Height and width of the result, pixels.
+        augmentation: What to do.
+
+    Returns:
+        float32, normalised, shape `(size, size, 3)`.
+    """
+
+    def decode_part() -> _ImageAndBox:
+        sides = jpeg_sides(content)
+        start, box_sides = choose_box(sides, choices, augmentation)
+        return decode_box(content, sides, start, box_sides, size)
+
+    def decode_whole() -> _ImageAndBox:
+        image = decode_rgb(content)
+        start, box_sides = choose_box(_sides(image), choices, augmentation)
+        return image, start, box_sides
+
+    image, start, box_sides = tf.cond(is_complete_jpeg(content), decode_part, decode_whole)
+    columns = resize_box(image, start, box_sides, size)
+    return augment(columns, choices, augmentation)
+
+
+def choose_box(
+    sides: tf.Tensor,
+    choices: tf.Tensor,
+    augmentation: Augmentation,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The part of an image that is cut out, and then resized.
+
+    Args:
+        sides: Height and width of the image, pixels, float32 `(2,)`.
+        choices: A row of `draw_choices`.
+        augmentation: What to do.
+
+    Returns:
+        Top and left of the part, and its height and width, pixels, float32 `(2,)`.
+        It may lie partly outside of the image.
+    """
     if augmentation.areas is not None:
-        start, box_sides = choose_crop(sides, choices, augmentation.aspects)
-        return resize_box(image, start, box_sides, size)
+        return choose_crop(sides, choices, augmentation.aspects)
     if augmentation.padding:
-        start = _shift(sides, choices, augmentation.padding)
-        return resize_box(image, start, sides, size)
-    return resize_box(image, tf.zeros(2), sides, size)
+        return _shift(sides, choices, augmentation.padding), sides
+    return tf.zeros(2), sides
 
 
 def choose_crop(
@@ -85,10 +122,10 @@ def choose_crop(
 
     Reference: `RandomResizedCrop` of torchvision, whose crops are of whole pixels.
     """
-    crops = tf.stack([choices[CROP_HEIGHTS], choices[CROP_WIDTHS]], axis=1)  # (NUM_CROPS, 2)
+    crops = tf.reshape(choices[CROPS], [2, NUM_CROPS])  # their heights, and their widths
     crops *= tf.sqrt(tf.reduce_prod(sides))
-    fits = tf.reduce_all(crops <= sides, axis=1)
-    first_that_fits = crops[tf.argmax(tf.cast(fits, tf.int32))]
+    fits = tf.reduce_all(crops <= sides[:, tf.newaxis], axis=0)
+    first_that_fits = tf.gather(crops, tf.argmax(fits), axis=1)
 
     height, width = sides[0], sides[1]
     narrowest, widest = aspects
@@ -111,39 +148,39 @@ def _shift(
     return tf.floor(choices[CROP_PLACE] * num_places) - border
 
 
-def finish(
-    images: tf.Tensor,
+def augment(
+    columns: tf.Tensor,
     choices: tf.Tensor,
     augmentation: Augmentation,
 ) -> tf.Tensor:
-    """Flip, colour and normalise a batch of training images as chosen.
+    """Flip, colour and normalise a training image as chosen.
 
     Args:
-        images: float32 in 0..255, shape `(batch, size, size, 3)`.
-        choices: Rows of `draw_choices`, shape `(batch, NUM_CHOICES)`.
+        columns: float32 in 0..255, shape `(width, 3, height)`; see `resizing.py`.
+        choices: A row of `draw_choices`.
         augmentation: What to do.
 
     Returns:
-        float32, normalised, of the same shape.
+        The image, float32, normalised, shape `(height, width, 3)`.
     """
-    choices = choices[:, :, tf.newaxis, tf.newaxis, tf.newaxis]  # (batch, NUM_CHOICES, 1, 1, 1)
     if augmentation.flip:
-        images = tf.where(choices[:, IS_FLIPPED] > 0, tf.reverse(images, [2]), images)
+        is_flipped = choices[IS_FLIPPED] > 0
+        columns = tf.raw_ops.Reverse(tensor=columns, dims=tf.stack([is_flipped, False, False]))
     if augmentation.brightness:
-        images = _clip(images * choices[:, BRIGHTNESS])
+        columns = _clip(columns * choices[BRIGHTNESS])
     if augmentation.saturation:
-        gray = tf.reduce_sum(images * _GRAY, axis=-1, keepdims=True)  # (batch, size, size, 1)
-        colour = images - gray
-        images = _clip(gray + colour * choices[:, SATURATION])
-    return normalize(images)
+        gray = _gray(columns)
+        colour = columns - gray
+        columns = _clip(gray + colour * choices[SATURATION])
+    return to_image(_normalize(columns))
 
 
-def cut_center(
+def evaluation_image(
     image: tf.Tensor,
     size: tf.Tensor,
     crop_fraction: float | None,
 ) -> tf.Tensor:
-    """Cut and resize an image for evaluation.
+    """Cut out and resize one image for evaluation.
 
     Args:
         image: uint8, shape `(height, width, 3)`.
@@ -152,47 +189,48 @@ def cut_center(
             side; `None` squeezes the whole image into a square.
 
     Returns:
-        float32 in 0..255, shape `(size, size, 3)`.
+        float32, normalised, shape `(size, size, 3)`.
     """
-    sides = _sides(image)
-    if crop_fraction is None:
-        return resize_box(image, tf.zeros(2), sides, size)
-    box_sides = tf.fill([2], crop_fraction * tf.reduce_min(sides))
-    start = (sides - box_sides) / 2
-    return resize_box(image, start, box_sides, size)
+    start, box_sides = _center_box(_sides(image), crop_fraction)
+    columns = resize_box(image, start, box_sides, size)
+    return to_image(_normalize(columns))
 
 
-def resize_box(
-    image: tf.Tensor,
-    start: tf.Tensor,
-    box_sides: tf.Tensor,
+def encoded_evaluation_image(
+    content: tf.Tensor,
     size: tf.Tensor,
+    crop_fraction: float | None,
 ) -> tf.Tensor:
-    """Resize a part of an image, bilinear, with antialiasing where it shrinks.
+    """`evaluation_image` of an encoded image, decoded whole.
 
-    Antialiasing as in Pillow, with which the reference resizes. The part may
-    begin and end between pixels, which matters for images of few pixels, and
-    outside of the image, which is black there.
-
-    Args:
-        image: uint8, shape `(height, width, 3)`.
-        start: Top and left of the part, pixels, float32 `(2,)`.
-        box_sides: Height and width of the part, pixels, float32 `(2,)`.
-        size: Height and width of the result, pixels.
-
-    Returns:
-        float32 in 0..255, shape `(size, size, 3)`.
+    Every bit of it, so that accuracies that were measured can be compared for ever.
     """
-    scale = tf.cast(size, tf.float32) / box_sides
-    resized = tf.raw_ops.ScaleAndTranslate(
-        images=image[tf.newaxis],
-        size=tf.stack([size, size]),
-        scale=scale,
-        translation=-start * scale,
-        kernel_type="triangle",
-        antialias=True,
-    )
-    return resized[0]
+    return evaluation_image(decode_rgb(content), size, crop_fraction)
+
+
+def _center_box(sides: tf.Tensor, crop_fraction: float | None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Start and sides, pixels, of what an evaluation image shows."""
+    if crop_fraction is None:
+        return tf.zeros(2), sides
+    box_sides = tf.fill([2], crop_fraction * tf.reduce_min(sides))
+    return (sides - box_sides) / 2, box_sides
+
+
+def _gray(columns: tf.Tensor) -> tf.Tensor:
+    """The gray of columns `(width, 3, height)`, shape `(width, 1, height)`."""
+    weights = _per_channel(_GRAY)
+    red, green, blue = tf.split(columns * weights, 3, axis=1)
+    return red + green + blue
+
+
+def _normalize(columns: tf.Tensor) -> tf.Tensor:
+    """Scale columns `(width, 3, height)` of 0..255 by ImageNet's mean and deviation, to roughly -2.1..2.6."""
+    return (columns - _per_channel(IMAGE_MEAN)) / _per_channel(IMAGE_STD)
+
+
+def _per_channel(values: tuple[float, ...]) -> np.ndarray:
+    """Values for red, green and blue as columns are multiplied with: float32 `(3, 1)`."""
+    return np.array(values, np.float32)[:, np.newaxis]
 
 
 def _sides(image: tf.Tensor) -> tf.Tensor:

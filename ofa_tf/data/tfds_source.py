@@ -1,15 +1,23 @@
 """`TfdsSource`: image classification data sets of tensorflow-datasets (TFDS)."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.utils.shard_utils import FileInstruction
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, READ_ERRORS, ImageSource, check_split, decode_rgb
+from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, READ_ERRORS, ImageSource, check_split
+from ofa_tf.data.interleaving import find_place, unread_files
 from ofa_tf.data.tfds_builders import prepared_builder
 
 # A large data set is shuffled by reading its files in random order and mixing as many encoded images as this.
 _SHUFFLE_BLOCK = 4096
+
+# Files that are read at a time, and examples that are taken from one before the next one's turn.
+_CYCLE_LENGTH = 16
+_BLOCK_LENGTH = 16
 
 # Where test images are looked for, in this order.
 _TEST_SPLITS = ("test", "validation")
@@ -73,15 +81,18 @@ class TfdsSource(ImageSource):
         check_split(split)
         return self._sizes[split]
 
-    def records(self, split: str, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def records(self, split: str, shuffle_seed: int | None = None, first: int = 0) -> tf.data.Dataset:
         check_split(split)
-        dataset = self._read(self._reads[split], shuffle_seed)
         if shuffle_seed is None:
-            return dataset
-        return _shuffle_blocks(dataset, shuffle_seed)
+            return self._read(self._reads[split], first=first)
+        first_block = first // _SHUFFLE_BLOCK
+        start = first_block * _SHUFFLE_BLOCK
+        dataset = self._read(self._reads[split], shuffle_seed, start)
+        shuffled = _shuffle_blocks(dataset, shuffle_seed, first_block)
+        return shuffled.skip(first - start)
 
-    def decode(self, record: tf.Tensor) -> tf.Tensor:
-        return decode_rgb(record)
+    def read(self, record: tf.Tensor) -> tf.Tensor:
+        return record
 
     def describe(self, record: bytes, position: int) -> str:
         del record
@@ -99,14 +110,34 @@ class TfdsSource(ImageSource):
             return super().decoded_bytes(split)
         return self.num_examples(split) * height * width * 3
 
-    def _read(self, split: str, shuffle_seed: int | None = None) -> tf.data.Dataset:
-        """Encoded images and labels of a split in TFDS's language; its files in random order with a seed."""
+    def _read(
+        self,
+        split: str,
+        shuffle_seed: int | None = None,
+        first: int = 0,
+    ) -> tf.data.Dataset:
+        """Encoded images and labels of a split in TFDS's language, from number `first` on.
 
-        def order_files(files: list) -> list:
-            if shuffle_seed is None:
-                return files
+        Args:
+            split: What to read.
+            shuffle_seed: Read its files in a random order.
+            first: Number of the first image, in the order in which they are read.
+        """
+        files = self._builder.info.splits[split].file_instructions
+        if shuffle_seed is not None:
             order = np.random.default_rng(shuffle_seed).permutation(len(files))
-            return [files[index] for index in order]
+            files = [files[index] for index in order]
+        place = find_place(
+            lengths=[file.take for file in files],
+            position=first,
+            cycle_length=_CYCLE_LENGTH,
+            block_length=_BLOCK_LENGTH,
+        )
+        rest = [_without_first(files[unread.number], unread.num_read) for unread in unread_files(place, len(files))]
+
+        def take_rest(all_files: list[FileInstruction]) -> list[FileInstruction]:
+            del all_files
+            return rest
 
         def as_pair(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             return example["image"], example["label"]
@@ -115,13 +146,19 @@ class TfdsSource(ImageSource):
             {"image": True, "label": True},
             decoders={"image": tfds.decode.SkipDecoding()},
         )
+        read_config = tfds.ReadConfig(
+            try_autocache=False,
+            interleave_cycle_length=_CYCLE_LENGTH,
+            interleave_block_length=_BLOCK_LENGTH,
+            experimental_interleave_sort_fn=take_rest,
+        )
         dataset = self._builder.as_dataset(
             split=split,
             shuffle_files=False,
-            read_config=tfds.ReadConfig(try_autocache=False, experimental_interleave_sort_fn=order_files),
+            read_config=read_config,
             decoders=decoders,
         )
-        return dataset.map(as_pair)
+        return dataset.skip(first - place.position).map(as_pair)
 
     def _find_test_split(self, sizes: dict[str, int]) -> str:
         """The split of TFDS that the test images come from."""
@@ -158,8 +195,17 @@ def open_tfds(
     return TfdsSource(name, builder, validation_fraction, cache_bytes)
 
 
-def _shuffle_blocks(dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
-    """Shuffle the examples of each block, by the seed and the block's number."""
+def _without_first(file: FileInstruction, num: int) -> FileInstruction:
+    """What to read of a file after its first `num` examples."""
+    return dataclasses.replace(file, skip=file.skip + num, take=file.take - num)
+
+
+def _shuffle_blocks(
+    dataset: tf.data.Dataset,
+    seed: int,
+    first_block: int,
+) -> tf.data.Dataset:
+    """Shuffle the examples of each block, by the seed and the block's number, which begins with `first_block`."""
 
     # `Dataset.shuffle` would depend on TensorFlow's global seed, and on how often the data set was iterated over.
     def shuffle_block(number: tf.Tensor, block: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -169,7 +215,9 @@ def _shuffle_blocks(dataset: tf.data.Dataset, seed: int) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(indices, seed=block_seed)
         return tf.gather(images, order), tf.gather(labels, order)
 
-    return dataset.batch(_SHUFFLE_BLOCK).enumerate().map(shuffle_block).unbatch()
+    # The next block is read while the images of one are decoded.
+    blocks = dataset.batch(_SHUFFLE_BLOCK).prefetch(1)
+    return blocks.enumerate(first_block).map(shuffle_block).unbatch()
 
 
 def _check_features(name: str, features: tfds.features.FeaturesDict | None) -> None:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.batches import calibration_batches, eval_batches, steps_per_epoch, train_batches
-from ofa_tf.data.preprocessing import normalize
+from tests.support.images import normalized
 
 
 def _train(source, **changes):
@@ -121,7 +121,7 @@ def test_evaluation_covers_the_split_in_order_with_a_last_partial_batch(source):
     assert len(batches) == len(results) == -(-num_examples // 7)
     assert [len(y) for _, y in results] == [7] * (num_examples // 7) + [num_examples % 7]
     images = [image for image, _ in source.examples("test").as_numpy_iterator()]
-    expected = [normalize(tf.image.resize(image, (10, 10), antialias=True)) for image in images]
+    expected = [normalized(tf.image.resize(image, (10, 10), antialias=True)) for image in images]
     np.testing.assert_allclose(np.concatenate([x for x, _ in results]), expected, atol=1e-4)
 
 

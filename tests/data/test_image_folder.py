@@ -3,6 +3,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.batches import eval_batches, train_batches
+from ofa_tf.data.examples import MAX_SHUFFLE_SEED
 from ofa_tf.data.sources import open_source
 from tests.support.images import encode, random_image, write_class_folders
 
@@ -190,3 +191,37 @@ def test_file_deleted_after_opening_is_named(class_folders):
     victim.unlink()
     with pytest.raises(InputError, match=f"Received: {victim}, damaged or deleted"):
         list(eval_batches(source, "test", image_size=8, batch_size=4))
+
+
+def _batches(source, **changes):
+    arguments = {"batch_size": 4, "epoch": 0, "seed": 0, "image_sizes": [8] * 6, "augmentation": "imagenet", **changes}
+    return [images.numpy() for images, _ in train_batches(source, **arguments)]
+
+
+def _read_order(source):
+    """The files of an epoch's training images, in order."""
+    seed = int(np.random.default_rng([0, 0, 0]).integers(MAX_SHUFFLE_SEED))
+    return [record.decode() for record, _ in source.records("train", shuffle_seed=seed).as_numpy_iterator()]
+
+
+def test_a_resumed_epoch_reads_no_file_of_the_steps_before(class_folders):
+    source = _open(class_folders, cache_bytes=0)
+    whole = _batches(source)
+    for file in _read_order(source)[:20]:
+        (class_folders / file).unlink()
+    (last,) = _batches(source, start_step=5)
+    np.testing.assert_array_equal(last, whole[5])
+    with pytest.raises(InputError):
+        _batches(source, start_step=4)
+
+
+def test_a_worker_reads_no_file_of_the_others(class_folders):
+    source = _open(class_folders, cache_bytes=0)
+    whole = _batches(source)
+    for position, file in enumerate(_read_order(source)):
+        if position % 4 < 2:
+            (class_folders / file).unlink()
+    second_halves = _batches(source, worker=1, num_workers=2)
+    np.testing.assert_array_equal(second_halves, [images[2:] for images in whole])
+    with pytest.raises(InputError):
+        _batches(source, worker=0, num_workers=2)

@@ -13,17 +13,9 @@ from ofa_tf.data.augmentations import (
     SATURATION,
     draw_choices,
 )
-from ofa_tf.data.preprocessing import (
-    IMAGE_MEAN,
-    IMAGE_STD,
-    choose_crop,
-    cut,
-    cut_center,
-    finish,
-    normalize,
-    resize_box,
-)
-from tests.support.images import random_image
+from ofa_tf.data.preprocessing import augment, choose_box, choose_crop, evaluation_image, training_image
+from ofa_tf.data.resizing import resize_box, to_image
+from tests.support.images import normalized, random_image
 
 
 def _choose(name, num=500):
@@ -38,6 +30,17 @@ def _row(*values):
     for columns, value in values:
         row[columns] = value
     return row
+
+
+def _cut(image, row, size, name):
+    """The image of `training_image` before colours change."""
+    start, box_sides = choose_box(tf.cast(tf.shape(image)[:2], tf.float32), row, AUGMENTATIONS[name])
+    return to_image(resize_box(image, start, box_sides, tf.constant(size)))
+
+
+def _augment(image, row):
+    columns = tf.transpose(tf.cast(image, tf.float32), [1, 2, 0])
+    return augment(columns, tf.constant(row), AUGMENTATIONS["imagenet"]).numpy()
 
 
 def _crop_of_torchvision(rng, height, width, areas=(0.08, 1.0), aspects=(3 / 4, 4 / 3)):
@@ -55,40 +58,35 @@ def _crop_of_torchvision(rng, height, width, areas=(0.08, 1.0), aspects=(3 / 4, 
     return height, width
 
 
-def test_normalize_subtracts_the_mean_and_divides_by_the_deviation():
-    images = random_image(0)[np.newaxis]
-    expected = (images.astype(float) - IMAGE_MEAN) / IMAGE_STD
-    for result in (normalize(images), normalize(tf.constant(images)).numpy(), normalize(images.astype(np.float64))):
-        assert result.dtype == np.float32
-        np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize("size", [5, 12, 40])
 def test_whole_image_is_resized_like_tensorflows_antialiased_resize(size):
     image = random_image(1)
-    expected = tf.image.resize(image, (size, size), antialias=True)
-    np.testing.assert_allclose(cut_center(tf.constant(image), tf.constant(size), None), expected, atol=1e-3)
+    expected = normalized(tf.image.resize(image, (size, size), antialias=True))
+    result = evaluation_image(tf.constant(image), tf.constant(size), None)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
 def test_box_of_whole_pixels_enlarges_like_the_cut_out_image():
     image = random_image(2, 20, 30)
     inner = slice(8, -8)  # off the border, where the surrounding pixels come in
     expected = tf.image.resize(image[4:12, 6:14], (32, 32)).numpy()
-    result = resize_box(tf.constant(image), tf.constant([4.0, 6.0]), tf.constant([8.0, 8.0]), tf.constant(32)).numpy()
+    box = tf.constant([4.0, 6.0]), tf.constant([8.0, 8.0])
+    result = to_image(resize_box(tf.constant(image), *box, tf.constant(32))).numpy()
     np.testing.assert_allclose(result[inner, inner], expected[inner, inner], atol=1e-3)
 
 
 def test_center_cut_keeps_the_central_square_of_the_shorter_side():
     image = np.zeros((64, 100, 3), np.uint8)
     image[4:60, 22:78] = 200  # 56 = 0.875 x 64
-    result = cut_center(tf.constant(image), tf.constant(56), 0.875).numpy()
-    np.testing.assert_allclose(result, 200, atol=1e-3)
+    result = evaluation_image(tf.constant(image), tf.constant(56), 0.875).numpy()
+    np.testing.assert_allclose(result, np.broadcast_to(normalized([200] * 3), result.shape), atol=1e-4)
 
 
 def test_crops_stay_within_the_image():
     white = tf.fill((20, 60, 3), tf.constant(255, tf.uint8))
     for row in _choose("imagenet", 50):
-        np.testing.assert_allclose(cut(white, row, tf.constant(8), AUGMENTATIONS["imagenet"]), 255, atol=1e-3)
+        np.testing.assert_allclose(_cut(white, row, 8, "imagenet"), 255, atol=1e-3)
 
 
 @pytest.mark.parametrize(("height", "width"), [(375, 500), (500, 375), (100, 400)])
@@ -126,7 +124,7 @@ def test_padded_images_are_moved_by_whole_pixels_over_black():
     places = set()
     for row in _choose("cifar", 300):
         top, left = np.floor(row[CROP_PLACE] * 9).astype(int)
-        result = cut(tf.constant(image), tf.constant(row), tf.constant(32), AUGMENTATIONS["cifar"])
+        result = _cut(tf.constant(image), tf.constant(row), 32, "cifar")
         np.testing.assert_allclose(result, padded[top : top + 32, left : left + 32], atol=1e-3)
         places.add((top, left))
     assert {top for top, _ in places} == set(range(9))
@@ -134,22 +132,21 @@ def test_padded_images_are_moved_by_whole_pixels_over_black():
 
 def test_no_augmentation_is_the_whole_image():
     image, size = tf.constant(random_image(3)), tf.constant(8)
-    result = cut(image, _choose("none")[0], size, AUGMENTATIONS["none"])
-    np.testing.assert_array_equal(result, cut_center(image, size, None))
+    result = training_image(image, _choose("none")[0], size, AUGMENTATIONS["none"])
+    np.testing.assert_array_equal(result, evaluation_image(image, size, None))
 
 
 def test_flip_mirrors_left_and_right():
-    images = tf.constant(np.stack([random_image(4, 8, 8)] * 2), tf.float32)
-    rows = np.stack([_row(), _row((IS_FLIPPED, 1))])
-    kept, flipped = finish(images, tf.constant(rows), AUGMENTATIONS["imagenet"]).numpy()
-    np.testing.assert_allclose(flipped, kept[:, ::-1], atol=1e-6)
+    image = random_image(4, 8, 8)
+    kept = _augment(image, _row())
+    flipped = _augment(image, _row((IS_FLIPPED, 1)))
+    np.testing.assert_array_equal(flipped, kept[:, ::-1])
 
 
 def test_brightness_and_saturation_follow_the_formulas_of_torchvision():
     image = random_image(5, 8, 8).astype(np.float32)
-    row = _row((BRIGHTNESS, 1.1), (SATURATION, 0.6))[np.newaxis]
     bright = np.clip(image * 1.1, 0, 255)
     gray = (bright @ np.array([0.299, 0.587, 0.114]))[..., np.newaxis]
-    expected = normalize(np.clip(0.6 * bright + 0.4 * gray, 0, 255))
-    result = finish(tf.constant(image[np.newaxis]), tf.constant(row), AUGMENTATIONS["imagenet"])[0]
+    expected = normalized(np.clip(0.6 * bright + 0.4 * gray, 0, 255))
+    result = _augment(image, _row((BRIGHTNESS, 1.1), (SATURATION, 0.6)))
     np.testing.assert_allclose(result, expected, atol=1e-4)

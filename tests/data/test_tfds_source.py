@@ -6,6 +6,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data import tfds_source
+from ofa_tf.data.batches import train_batches
 from ofa_tf.data.sources import open_source
 from tests.support import tiny_dataset
 
@@ -53,6 +55,42 @@ def test_shuffled_records_depend_on_the_seed_alone(streamed):
     assert labels(1) == labels(1)
     assert labels(1) != labels(2)
     assert sorted(labels(1)) == sorted(int(label) for _, label in streamed.records("train"))
+
+
+@pytest.fixture
+def many_files(tmp_path, monkeypatch):
+    """The tiny data set in 9 files, of which 2 are read at a time, 3 examples each, shuffled among 8 examples."""
+    monkeypatch.setattr(tfds_source, "_CYCLE_LENGTH", 2)
+    monkeypatch.setattr(tfds_source, "_BLOCK_LENGTH", 3)
+    monkeypatch.setattr(tfds_source, "_SHUFFLE_BLOCK", 8)
+    tiny_dataset.prepare(str(tmp_path), num_files=9)
+    return open_source("ofa_tiny_images/plain", data_dir=str(tmp_path), cache_bytes=0)
+
+
+@pytest.mark.parametrize("shuffle_seed", [None, 3])
+def test_records_from_some_position_on_are_those_of_the_whole_split(many_files, shuffle_seed):
+    whole = [image.numpy() for image, _ in many_files.records("train", shuffle_seed)]
+    assert len(set(whole)) == 36
+    for first in (0, 1, 7, 8, 19, 24, 35, 36):
+        rest = [image.numpy() for image, _ in many_files.records("train", shuffle_seed, first=first)]
+        assert rest == whole[first:]
+
+
+def test_a_late_resume_reads_the_last_files_only(many_files, tmp_path):
+    arguments = {"batch_size": 4, "epoch": 1, "seed": 2, "image_sizes": [8] * 9, "augmentation": "imagenet"}
+    *_, last_batch = train_batches(many_files, **arguments)
+    hidden = tmp_path / "hidden"
+    num_needed = 0
+    for file in sorted(tmp_path.rglob("*train.tfrecord*")):
+        file.rename(hidden)
+        try:
+            (batch,) = train_batches(many_files, **arguments, start_step=8)
+        except InputError:
+            num_needed += 1
+        else:
+            np.testing.assert_array_equal(batch[0], last_batch[0])
+        hidden.rename(file)
+    assert 1 <= num_needed <= 4
 
 
 def test_validation_fraction_decides_how_much_is_held_out(tfds_dir, tiny):

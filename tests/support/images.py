@@ -6,11 +6,18 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.data.preprocessing import IMAGE_MEAN, IMAGE_STD
+
 
 def random_image(seed: int, height: int = 12, width: int = 16, channels: int = 3) -> np.ndarray:
     """A uint8 image of smooth noise, which survives JPEG."""
     coarse = np.random.default_rng(seed).integers(0, 256, (3, 4, channels))
     return tf.cast(tf.image.resize(coarse, (height, width)), tf.uint8).numpy()
+
+
+def normalized(images: np.ndarray) -> np.ndarray:
+    """RGB values 0..255, `(..., 3)`, as networks see them."""
+    return (np.asarray(images, np.float64) - IMAGE_MEAN) / IMAGE_STD
 
 
 def encode(image: np.ndarray, suffix: str) -> bytes:

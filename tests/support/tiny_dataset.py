@@ -59,6 +59,7 @@ class OfaTinyImages(tfds.core.GeneratorBasedBuilder):
             yield index, example
 
 
-def prepare(data_dir: str, config: str = "plain") -> None:
-    """Prepare the data set `ofa_tiny_images/<config>` under `data_dir`."""
-    OfaTinyImages(config=config, data_dir=data_dir).download_and_prepare()
+def prepare(data_dir: str, config: str = "plain", num_files: int | None = None) -> None:
+    """Prepare the data set `ofa_tiny_images/<config>` under `data_dir`, each split in `num_files` files."""
+    how = tfds.download.DownloadConfig(num_shards=num_files)
+    OfaTinyImages(config=config, data_dir=data_dir).download_and_prepare(download_config=how)
