@@ -13,8 +13,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration": ["calibrate_batch_norm"],
         "channel_sorting": ["sort_channels"],
         "extraction": ["extract_subnet"],
+        "file_names": ["SUPERNET_FILE"],
         "saving": [
-            "SUPERNET_FILE",
             "check_archive",
             "load_subnet",
             "load_supernet",

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.networks.supernet import Supernet, build_supernet
+from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.losses import count_correct, cross_entropy, make_targets
 from ofa_tf.training.phases import Teacher
@@ -84,7 +85,9 @@ class TrainStep:
     def build_teacher(self) -> Supernet:
         """Build the teacher if that was not done before."""
         if self._teacher is None:
-            self._teacher = build_supernet(self.supernet.space, self.supernet.num_classes)
+            # A subnet that is trained alone learns from the full network of its whole space.
+            space = get_search_space(self._config.space)
+            self._teacher = build_supernet(space, self.supernet.num_classes)
         return self._teacher
 
     def reset_optimizer(self) -> None:

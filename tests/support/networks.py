@@ -99,7 +99,7 @@ def check_subnet(supernet: Supernet, arch: Arch) -> None:
 def check_alone(supernet: Supernet, arch: Arch) -> None:
     """Check that a supernet of one subnet is that subnet: its outputs, its weights, and no others."""
     space, num_classes = supernet.space, supernet.num_classes
-    alone = build_supernet(space.of_one(arch), num_classes, seed=1)
+    alone = build_supernet(space.of_one(arch), num_classes, dropout_rate=0.5, seed=1)
     copy_subnet(supernet, arch, alone)
 
     batch = images(num=2, size=arch.image_size)

@@ -174,7 +174,7 @@ class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
     def _variables_by_layer(self) -> dict[str, list[keras.Variable]]:
         """By the name of the plain layer without its prefix, the variables of the inner layer."""
         by_layer: dict[str, list[keras.Variable]] = {}
-        for variable in self.variables:
+        for variable in self.weights:  # without the seeds of dropout, which are variables, too
             _, inner_path = variable.path.split(f"{self.name}/", maxsplit=1)
             *inner_names, _ = inner_path.split("/")
             by_layer.setdefault("_".join(inner_names), []).append(variable)
