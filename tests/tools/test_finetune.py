@@ -1,4 +1,4 @@
-"""`tools/finetune.py` as a user calls it; what it does is tested in `tests/workflow/test_finetuning.py`."""
+"""Mistakes in calling `tools/finetune.py`; what it does is tested in `test_tools.py` and `tests/workflow`."""
 
 import subprocess
 from collections.abc import Callable
@@ -6,39 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import TrainConfig
 
 Run = Callable[..., subprocess.CompletedProcess]
-
-
-@pytest.mark.slow
-def test_a_found_subnet_is_trained_alone_measured_and_exported(run: Run, quickstart: Path, tmp_path: Path) -> None:
-    arch = quickstart / "archs" / "found_1.json"
-    workdir = tmp_path / "tuned"
-    options = (f"--from={quickstart}", f"--arch={arch}", f"--workdir={workdir}", "--epochs=1", "--batch_size=8")
-    result = run("tools/finetune.py", *options)
-    assert result.returncode == 0, result.stderr[-2000:]
-    assert f"a subnet of small on folder:{quickstart.parent / 'photos'}" in result.stderr
-    assert f"Next: python tools/evaluate.py --workdir={workdir} --arch=max" in result.stdout
-    config = TrainConfig.load(workdir)
-    assert (config.batch_size, config.plugins) == (8, TrainConfig.load(quickstart).plugins)
-
-    result = run("tools/evaluate.py", f"--workdir={workdir}", f"--arch=max,{arch}")
-    assert result.returncode == 0, result.stderr[-2000:]
-    top1_of_max, top1_of_arch = (line.split("top-1")[1] for line in result.stdout.splitlines())
-    assert top1_of_max == top1_of_arch
-
-    model = tmp_path / "model.tflite"
-    result = run("tools/to_tflite.py", f"--workdir={workdir}", "--arch=max", f"--output={model}")
-    assert result.returncode == 0, result.stderr[-2000:]
-    assert load_sidecar(model)["arch"] == Arch.load(arch).to_dict()
-
-    result = run("tools/finetune.py", *options)
-    assert "Received: checkpoints of ['finetune']. Pass --resume to continue" in _error_line(result)
-    result = run("tools/finetune.py", *options, "--resume", "--from_scratch")
-    assert "Received: one with another from_scratch. Use another --workdir." in _error_line(result)
 
 
 @pytest.mark.parametrize(
