@@ -10,6 +10,7 @@ from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.dataset_names import absolute_dataset
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.training.distillation import CROSS_ENTROPY, DISTILLATION_LOSSES
 from ofa_tf.training.finetuning import Finetuning
 from ofa_tf.training.phases import ALL_PHASES, FINETUNE, METHODS, PROGRESSIVE_SHRINKING, SANDWICH, Phase, Teacher
 from ofa_tf.training.rules import (
@@ -33,6 +34,7 @@ _VALUES_OF_EARLIER_RUNS = {
     "micro_batch_size": 0,
     "start_as_identity": False,
     "finetuning": None,
+    "distillation_loss": CROSS_ENTROPY,
 }
 _PHASE_VALUES_OF_EARLIER_RUNS: dict[str, float] = {}  # the same of each phase; there are none yet
 
@@ -121,6 +123,8 @@ class TrainConfig:
         dropout_rate: Dropout before the classifier.
         distillation_weight: Weight of the loss against the teacher's
             predictions, beside that against the labels.
+        distillation_loss: Name of one of `DISTILLATION_LOSSES`, by which predictions are
+            compared with the teacher's.
         include_smallest: Whether, in steps of several subnets, the first one is the
             smallest that the phase samples: half of the sandwich rule (Yu and
             Huang, "Universally Slimmable Networks and Improved Training
@@ -158,6 +162,7 @@ class TrainConfig:
     label_smoothing: float = 0.1
     dropout_rate: float = 0.1
     distillation_weight: float = 1.0
+    distillation_loss: str = CROSS_ENTROPY
     include_smallest: bool = True
     start_as_identity: bool = True
     num_calibration_images: int = 256
@@ -175,6 +180,11 @@ class TrainConfig:
         if self.finetuning is not None:
             space.validate(self.finetuning.arch)
         get_augmentation(self.augmentation)
+        if self.distillation_loss not in DISTILLATION_LOSSES:
+            raise InputError(
+                f"Expected `distillation_loss` to be one of {list(DISTILLATION_LOSSES)}. "
+                f"Received: distillation_loss={self.distillation_loss!r}."
+            )
         if not self.workdir:
             raise InputError("Expected `workdir` to be a folder. Received: nothing. Pass --workdir=DIR.")
         names = [phase.name for phase in ALL_PHASES]

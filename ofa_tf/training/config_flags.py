@@ -9,6 +9,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import PLUGINS_HELP
 from ofa_tf.data.augmentations import AUGMENTATIONS
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
+from ofa_tf.training.distillation import DISTILLATION_LOSSES
 from ofa_tf.training.phases import METHODS
 from ofa_tf.training.rules import SettingError
 
@@ -30,6 +31,7 @@ _HELP = {
     "label_smoothing": "Share of the label spread over all classes.",
     "dropout_rate": "Dropout before the classifier.",
     "distillation_weight": "Weight of the loss against the teacher's predictions.",
+    "distillation_loss": f"How predictions are compared with the teacher's: {' or '.join(DISTILLATION_LOSSES)}.",
     "include_smallest": "Let the first of several subnets of a step be the smallest one.",
     "start_as_identity": "Let blocks with a residual connection hand their input on unchanged at first.",
     "num_calibration_images": "Training images for BN calibration.",

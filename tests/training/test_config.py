@@ -46,6 +46,11 @@ def test_a_configuration_that_was_changed_by_hand_is_named(tmp_path: Path) -> No
         ("label_smoothing", 1.5, "Received: label_smoothing=1.5"),
         ("dropout_rate", -0.1, "Received: dropout_rate=-0.1"),
         ("distillation_weight", -2, "Received: distillation_weight=-2"),
+        (
+            "distillation_loss",
+            "hinge",
+            r"one of \['cross_entropy', 'alpha_divergence'\]. Received: distillation_loss='hinge'",
+        ),
         ("validation_fraction", 1.0, "Received: validation_fraction=1.0"),
         ("num_calibration_images", 0, "Received: num_calibration_images=0"),
         ("seed", -1, "Received: seed=-1"),
