@@ -47,24 +47,25 @@ def teacher_file(finetuning: Finetuning) -> Path:
 
 
 def check_finetuning(config: TrainConfig) -> None:
-    """Check that a fine-tuning may go into its workdir, and has what it begins with and learns from.
+    """Check that a run may go into its workdir, and that a fine-tuning has what it begins with and learns from.
 
     Args:
-        config: Of a fine-tuning.
+        config: Of the run.
 
     Raises:
-        InputError: If the workdir is that of the run itself or holds something else, or if
-            a network is missing.
+        InputError: If the workdir holds a fine-tuning and the run is none, or another one; if it is
+            that of the run that the subnet is of; or if a network is missing.
     """
     finetuning = config.finetuning
     if finetuning is None:
+        _check_same_finetuning(config)
         return
     if Path(config.workdir).resolve() == Path(finetuning.run).resolve():
         raise InputError(
             f"Expected --workdir to be another folder than --from. Received: {config.workdir} for both. "
             "Use a new --workdir."
         )
-    _check_same_finetuning(config, finetuning)
+    _check_same_finetuning(config)
     is_begun = latest_checkpoint(config.workdir, FINETUNE) is not None
     if not is_begun and not finetuning.from_scratch:
         _check_trained(finetuning)
@@ -72,26 +73,32 @@ def check_finetuning(config: TrainConfig) -> None:
         teacher_file(finetuning)
 
 
-def _check_same_finetuning(config: TrainConfig, finetuning: Finetuning) -> None:
-    """Check that a workdir in use is that of the same fine-tuning."""
+def _check_same_finetuning(config: TrainConfig) -> None:
+    """Check that a workdir in use is that of the same fine-tuning, or of none if the run is none."""
     if not (Path(config.workdir) / CONFIG_FILE).exists():
         return
     advice = "Use another --workdir."
-    old = TrainConfig.load(config.workdir).finetuning
-    if old is None:
+    old, new = TrainConfig.load(config.workdir).finetuning, config.finetuning
+    if old is None and new is None:
+        return
+    if old is None or new is None:
         raise InputError(
-            f"Expected --workdir to be new or a fine-tuning. Received: {config.workdir}, which holds a supernet's "
-            f"run. {advice}"
+            f"Expected --workdir to be new or {_kind(new)}. Received: {config.workdir}, which holds {_kind(old)}. "
+            f"{advice}"
         )
     differing = []
     for field in dataclasses.fields(Finetuning):
-        if getattr(old, field.name) != getattr(finetuning, field.name):
+        if getattr(old, field.name) != getattr(new, field.name):
             differing.append(field.name)
     if differing:
         raise InputError(
             f"Expected {config.workdir} to hold the same fine-tuning, if any. Received: one with another "
             f"{' and '.join(differing)}. {advice}"
         )
+
+
+def _kind(finetuning: Finetuning | None) -> str:
+    return "a supernet's run" if finetuning is None else "a fine-tuning"
 
 
 def _check_trained(finetuning: Finetuning) -> None:

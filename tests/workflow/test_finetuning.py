@@ -248,6 +248,9 @@ def test_a_workdir_that_holds_something_else_is_refused(tmp_path: Path) -> None:
     config = _config(tmp_path / "new")
     config.save()
     check_start(config, config.run_phases, resume=False)
+    supernet = TrainConfig(config.workdir, space=MICRO.name)
+    with pytest.raises(InputError, match=r"to be new or a supernet's run. Received: .*new, which holds a fine-tuning"):
+        check_start(supernet, supernet.run_phases, resume=True)
     for changes, name in (
         ({"arch": MICRO.smallest()}, "arch"),
         ({"from_scratch": True, "run": "elsewhere"}, "run and from_scratch"),
