@@ -1,4 +1,10 @@
-"""Training a found subnet alone: with the recipe of the run it is of, in a run of its own."""
+"""Training a found subnet alone: with the recipe of the run it is of, in a run of its own.
+
+The new run's search space has this one subnet (`SearchSpace.of_one`), so that its supernet is the plain network: the
+same parameters, no kernel transforms, one image size. All that can be done with a run can be done with it. As for any
+subnet, BN calibration sets the running statistics before each evaluation and export; training keeps none, where a
+network that never was part of a supernet would keep running averages.
+"""
 
 import dataclasses
 from collections.abc import Mapping

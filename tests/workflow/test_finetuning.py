@@ -105,6 +105,14 @@ def _history(workdir: Path) -> list[dict[str, Any]]:
     return read_state(checkpoint).history
 
 
+def test_a_fine_tuning_can_be_fine_tuned_further(tuned: Path, tmp_path: Path) -> None:
+    config = finetune_config(TrainConfig.load(tuned), ARCH, tmp_path, FinetuneSettings(epochs=1))
+    assert config.phases["finetune"].learning_rate == _LEARNING.learning_rate
+    trainer = _begun(config)
+    _assert_equal(_trained_weights(trainer.supernet), _trained_weights(load_supernet(tuned)))
+    assert (tmp_path / TEACHER_FILE).read_bytes() == (tuned / TEACHER_FILE).read_bytes()
+
+
 def test_from_scratch_it_begins_as_a_network_of_its_own(tmp_path: Path) -> None:
     config = _config(tmp_path, dataclasses.replace(_LEARNING, from_scratch=True))
     alone = _begun(config).supernet
