@@ -9,7 +9,7 @@ def adaptive_alpha_divergence(
     alphas: tuple[float, float] = (-1.0, 1.0),
     largest_ratio: float = 5.0,
 ) -> tf.Tensor:
-    r"""The larger of two alpha-divergences, for each image.
+    """The larger of two alpha-divergences, for each image.
 
     Between probabilities p of the teacher and q of the subnet, with the ratio r = p / q,
 
@@ -34,7 +34,7 @@ def adaptive_alpha_divergence(
     Returns:
         float32 `(batch,)`.
 
-    Reference: AlphaNet, Wang et al., ICML 2021 (arXiv 2102.07954), sections 3.2 and 3.3, and its released code.
+    Reference: AlphaNet, Wang et al., ICML 2021 (arXiv 2102.07954), and its released code (alpha -1 and 1, "iw_clip" 5).
     """
     log_probabilities = tf.nn.log_softmax(tf.cast(logits, tf.float32))
     divergences = []

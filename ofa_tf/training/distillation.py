@@ -7,6 +7,7 @@ import abc
 import dataclasses
 from typing import TYPE_CHECKING
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.registry import Registry
 
 if TYPE_CHECKING:
@@ -99,11 +100,18 @@ class AlphaDivergence(DistillationLoss):
         alphas: See `adaptive_alpha_divergence`.
         largest_ratio: See there.
 
+    Raises:
+        InputError: If an alpha is 0, for which the divergence has another form.
+
     Reference: AlphaNet, Wang et al., ICML 2021 (arXiv 2102.07954); there, taught subnets do not look at labels.
     """
 
     alphas: tuple[float, float] = (-1.0, 1.0)
     largest_ratio: float = 5.0
+
+    def __post_init__(self) -> None:
+        if 0 in self.alphas:
+            raise InputError(f"Expected `alphas` to be other than 0. Received: alphas={self.alphas}.")
 
     def num_columns(self, num_classes: int) -> int:
         return 2 * num_classes + 1

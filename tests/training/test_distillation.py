@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.training.alpha_divergence import adaptive_alpha_divergence
 from ofa_tf.training.distillation import DISTILLATION_LOSSES, AlphaDivergence
 from ofa_tf.training.losses import cross_entropy, make_targets
@@ -138,3 +139,8 @@ def test_the_two_losses_differ_by_the_teacher_s_entropy_where_alpha_is_1() -> No
     assert float(loss(targets, tf.constant(LOGITS, tf.float32))) == pytest.approx(
         expected - np.mean(entropies), rel=1e-5
     )
+
+
+def test_an_alpha_of_0_is_refused() -> None:
+    with pytest.raises(InputError, match=r"other than 0. Received: alphas=\(0.0, 1.0\)"):
+        AlphaDivergence(alphas=(0.0, 1.0))
