@@ -32,6 +32,7 @@ from .training.config import PhaseConfig as PhaseConfig
 from .training.config import TrainConfig as TrainConfig
 from .training.phases import select_phases as select_phases
 from .training.progressive_shrinking import train as train
+from .workflow.finetuning import FinetuneSettings as FinetuneSettings
 from .workflow.latency_settings import LatencyTableSettings as LatencyTableSettings
 from .workflow.run import Run as Run
 from .workflow.run import open_run as open_run

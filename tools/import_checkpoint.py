@@ -19,6 +19,7 @@ from ofa_tf.base import command_line, files, plugin_flags
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
+from ofa_tf.networks.file_names import SUPERNET_FILE
 from ofa_tf.pretrained.state_dict import read_state_dict
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
@@ -54,7 +55,7 @@ def main(argv: Sequence[str]) -> None:
     )
     tensors = read_state_dict(_CHECKPOINT.value)
     configure_tensorflow()
-    from ofa_tf.networks.saving import SUPERNET_FILE, save_supernet
+    from ofa_tf.networks.saving import save_supernet
     from ofa_tf.pretrained.importers import import_supernet
 
     supernet = import_supernet(space, tensors)

@@ -12,9 +12,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "calibration": ["calibrate_batch_norm"],
         "channel_sorting": ["sort_channels"],
-        "extraction": ["extract_subnet"],
+        "extraction": ["copy_subnet", "extract_subnet"],
+        "file_names": ["SUPERNET_FILE"],
         "saving": [
-            "SUPERNET_FILE",
             "check_archive",
             "load_subnet",
             "load_supernet",

@@ -11,10 +11,9 @@ import keras
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import delayed_interrupts
+from ofa_tf.networks.file_names import SUPERNET_FILE
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
-
-SUPERNET_FILE = "supernet.keras"
 
 _MAX_REASON_LENGTH = 100  # of what Keras says of a file, in an error message
 

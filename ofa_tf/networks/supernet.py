@@ -226,7 +226,7 @@ class Supernet(keras.Model):
 
         if part.stage is None:
             return run()
-        depths = self.space.stages[part.stage].depths
+        depths = self.space.layout.depth_choices(part.stage)
         if part.position < depths[0]:
             return run()  # never skipped
         depth_gene = genes[self.space.depth_genes][part.stage]

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Sequence
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks import builtin  # noqa: F401 -- registers the part types that stages name
 from ofa_tf.space.blocks.activation_names import check_activation
 from ofa_tf.space.blocks.part_type import Block
@@ -36,6 +37,8 @@ class NetworkDesign:
             widths are fixed.
         batch_norm_epsilon: Added to the variance in batch normalization.
         batch_norm_momentum: Share of the old running statistics kept in a step.
+        only: The one subnet that is left of the networks, see `SearchSpace.of_one`;
+            `None`: all of them.
 
     Raises:
         InputError: If there is no stage, the stages are of several block types or
@@ -57,6 +60,7 @@ class NetworkDesign:
     width_multipliers: tuple[float, ...] = ()
     batch_norm_epsilon: float = 1e-5
     batch_norm_momentum: float = 0.9
+    only: Arch | None = None
 
     def __post_init__(self) -> None:
         check_activation(self.activation)

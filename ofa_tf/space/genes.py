@@ -19,6 +19,7 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.blocks.axis import Axis
 from ofa_tf.space.design import NetworkDesign
 
 Choices = Sequence[float]  # ascending
@@ -63,6 +64,17 @@ class GeneLayout:
     def of_field(self, field: str) -> slice:
         """Where the entries of a field of `Arch` lie in a gene vector; an empty slice if it is not elastic."""
         return self._slices.get(field, slice(self.num_genes, self.num_genes))
+
+    def axis(self, gene: int | None) -> Axis:
+        """What a gene chooses from; the number 1 where there is no such gene."""
+        if gene is None:
+            return Axis.fixed(1)
+        return Axis(self.choices[gene], gene)
+
+    def depth_choices(self, stage_index: int) -> tuple[int, ...]:
+        """The numbers of blocks that a stage, counted from 0, can have."""
+        choices = self.choices[self.of_field("depths")][stage_index]
+        return tuple(int(depth) for depth in choices)
 
     def block_gene(self, field: str, block_index: int) -> int:
         """The gene that decides a choice of an elastic block.
@@ -140,9 +152,19 @@ class GeneLayout:
 def make_layout(design: NetworkDesign) -> GeneLayout:
     """The genes of a search space: a group for each field of `Arch` that is elastic in it.
 
+    A space of one subnet has the same genes, each with one choice.
+
     Args:
         design: What the networks are made of.
     """
+    groups = _all_choices(design)
+    if design.only is not None:
+        groups = {field: [(value,) for value in design.only.entries(field)] for field in groups}
+    return GeneLayout(groups)
+
+
+def _all_choices(design: NetworkDesign) -> dict[str, Sequence[Choices]]:
+    """The choices of each entry of the elastic fields of `Arch`."""
     groups: dict[str, Sequence[Choices]] = {
         "image_size": [design.image_sizes],
         "depths": [stage.depths for stage in design.stages],
@@ -158,4 +180,4 @@ def make_layout(design: NetworkDesign) -> GeneLayout:
         groups["width_multipliers"] = [design.width_multipliers] * num_widths
     if design.has_deep_stem:
         groups["stem_depth"] = [(0, 1)]
-    return GeneLayout(groups)
+    return groups

@@ -138,12 +138,13 @@ def make_parts(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, ...]:
     num_blocks = 0
     for stage_index, stage in enumerate(design.stages):
         out_widths = _stage_widths(design, layout, stage_index)
-        for position in range(stage.depths[-1]):
-            choices = _block_choices(stage, layout, num_blocks)
+        for position in range(layout.depth_choices(stage_index)[-1]):
+            choices = _block_choices(stage, layout, num_blocks + position)
             block = _make_block(stage, stage_index, position, in_widths=widths, out_widths=out_widths, choices=choices)
             parts.append(block)
             widths = out_widths
-            num_blocks += 1
+        # Blocks that a space of one subnet skips have genes, too.
+        num_blocks += stage.depths[-1]
     parts.append(_make_head(design, widths))
     return tuple(parts)
 
@@ -156,10 +157,9 @@ def _make_stem(design: NetworkDesign, layout: GeneLayout) -> tuple[Part, Axis]:
             width=design.stem_width,
             stride=design.stem_stride,
             activation=design.activation,
-            width_multipliers=design.width_multipliers,
-            middle_width_gene=layout.stem_middle_width_gene,
-            width_gene=layout.stem_width_gene,
-            depth_gene=layout.stem_depth_gene,
+            middle_width_multipliers=layout.axis(layout.stem_middle_width_gene),
+            width_multipliers=layout.axis(layout.stem_width_gene),
+            depths=layout.axis(layout.stem_depth_gene),
         )
     )
     return Part.from_axes("stem", stem_type, axes), axes["out_channels"]
@@ -186,13 +186,14 @@ def _stage_widths(design: NetworkDesign, layout: GeneLayout, stage_index: int) -
     width = design.stages[stage_index].width
     if not design.width_multipliers:
         return Axis.fixed(width)
-    return Axis(multiply_width(width, design.width_multipliers), layout.stage_width_gene(stage_index))
+    multipliers = layout.axis(layout.stage_width_gene(stage_index))
+    return Axis(multiply_width(width, multipliers.values), multipliers.gene)
 
 
 def _block_choices(stage: Stage, layout: GeneLayout, block_index: int) -> dict[str, Axis]:
     """The elastic choices of a block, by the field of `Stage` that holds them."""
     fields = get_block_type(stage.block_type).choice_fields
-    return {field: Axis(getattr(stage, field), layout.block_gene(field, block_index)) for field in fields}
+    return {field: layout.axis(layout.block_gene(field, block_index)) for field in fields}
 
 
 def _make_block(

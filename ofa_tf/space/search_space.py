@@ -7,7 +7,7 @@ the parts with their choices (parts.py), the genes (genes.py), drawing, checking
 import dataclasses
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,25 @@ class SearchSpace(NetworkDesign):
     image size) and its released code for the networks themselves.
     """
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.only is not None:
+            dataclasses.replace(self, only=None).validate(self.only)
+
     def __hash__(self) -> int:
         return hash((self.name, self.image_sizes, self.stages, self.head_width))
+
+    def of_one(self, arch: Arch) -> "SearchSpace":
+        """The space in which `arch` is the only subnet, to train it alone.
+
+        Its supernet is that subnet: it has the subnet's parameters and no others. Genes have
+        one choice each. It keeps the space's name, so that `arch` is an arch of both.
+
+        Raises:
+            InputError: If `arch` is not of this space.
+        """
+        self.validate(arch)
+        return dataclasses.replace(self, image_sizes=(arch.image_size,), only=arch)
 
     # --- structure -------------------------------------------------------
 
@@ -81,11 +98,17 @@ class SearchSpace(NetworkDesign):
         total = len(self.image_sizes) if include_image_sizes else 1
         for field in ("width_multipliers", "stem_depth"):
             total *= math.prod(len(choices) for choices in self.gene_choices[self.layout.of_field(field)])
-        for stage in self.stages:
-            num_choices = [len(getattr(stage, field)) for field in self.block_class.choice_fields]
-            per_block = math.prod(num_choices)
-            total *= sum(per_block**depth for depth in stage.depths)
+        first_block = 0
+        for stage_index, stage in enumerate(self.stages):
+            per_block = math.prod(self._num_choices_of_block(first_block))
+            total *= sum(per_block**depth for depth in self.layout.depth_choices(stage_index))
+            first_block += stage.depths[-1]
         return total
+
+    def _num_choices_of_block(self, block_index: int) -> list[int]:
+        """How many choices a block has of each kind; those of a stage have equally many."""
+        genes = [self.layout.block_gene(field, block_index) for field in self.block_class.choice_fields]
+        return [len(self.gene_choices[gene]) for gene in genes]
 
     # --- genes -----------------------------------------------------------
 
@@ -186,24 +209,28 @@ class SearchSpace(NetworkDesign):
         return self.layout.check(genes, owner=self.name)
 
     def active_blocks(self, genes: np.ndarray) -> np.ndarray:
-        """Which elastic blocks are not skipped: bool, `genes.shape[:-1] + (num_blocks,)`."""
-        return self._are_active(genes, self.blocks)
+        """Which elastic blocks are not skipped: bool, `genes.shape[:-1] + (num_blocks,)`, at full depth."""
+        columns = []
+        for stage_index, stage in enumerate(self.stages):
+            depths = self._depths(genes, stage_index)
+            columns += [depths > position for position in range(stage.depths[-1])]
+        return np.stack(columns, axis=-1)
 
     def active_parts(self, genes: np.ndarray) -> np.ndarray:
         """Which parts are not skipped: bool, `genes.shape[:-1] + (num_parts,)`."""
-        return self._are_active(genes, self.parts)
-
-    def _are_active(self, genes: np.ndarray, parts: Sequence[Part]) -> np.ndarray:
-        depth_genes = np.asarray(genes)[..., self.depth_genes]
         columns = []
-        for part in parts:
+        for part in self.parts:
             if part.stage is None:
-                columns.append(np.ones(depth_genes.shape[:-1], bool))
-                continue
-            depths = np.array(self.stages[part.stage].depths)
-            chosen_depths = depths[depth_genes[..., part.stage]]
-            columns.append(chosen_depths > part.position)
+                columns.append(np.ones(np.shape(genes)[:-1], bool))
+            else:
+                columns.append(self._depths(genes, part.stage) > part.position)
         return np.stack(columns, axis=-1)
+
+    def _depths(self, genes: np.ndarray, stage_index: int) -> np.ndarray:
+        """How many blocks of a stage genes choose, int, `genes.shape[:-1]`."""
+        choices = np.array(self.layout.depth_choices(stage_index))
+        depth_genes = np.asarray(genes)[..., self.depth_genes]
+        return choices[depth_genes[..., stage_index]]
 
     def canonical_genes(self, genes: np.ndarray) -> np.ndarray:
         """`genes` with the entries of skipped blocks set to 0."""
@@ -374,7 +401,10 @@ class SearchSpace(NetworkDesign):
 
     def to_dict(self) -> dict:
         """The space as JSON-serialisable data; `from_dict` reverses it."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if self.only is None:
+            del values["only"]  # as files had it before there were spaces of one subnet
+        return values
 
     @classmethod
     def from_dict(cls, values: dict) -> "SearchSpace":
@@ -389,7 +419,10 @@ class SearchSpace(NetworkDesign):
         """
         try:
             stages = tuple(Stage(**stage) for stage in values["stages"])
-            return cls(**{**values, "stages": stages})
+            only = values.get("only")
+            if only is not None:
+                only = Arch.from_dict(only)
+            return cls(**{**values, "stages": stages, "only": only})
         except (KeyError, TypeError) as error:
             raise InputError(
                 f"Expected the fields of a search space, as `to_dict` gives them. Received: others ({error}). "

@@ -2,11 +2,13 @@
 
 Read `progressive_shrinking.py` first: `train` runs the phases (`phases.py`) that a `TrainConfig` (`config.py`, its
 rules in `rules.py`, its flags in `config_flags.py`) describes, after `start_checks.py` has looked at what is there.
-Then `trainer.py`, the loop of one phase, and what it is made of: `subnet_sampling.py` (which subnets a step
-trains), `schedules.py` (steps and learning rates), `train_step.py` with `losses.py` (one optimizer step),
-`evaluation.py` (measured accuracy), `epoch_means.py` and `epoch_progress.py` (what the user sees),
-`checkpoint_timer.py`, `train_state.py` and `checkpoints.py` (when, what and how it is saved). `baseline.py` and
-`throughput.py` are for comparison: a plain Keras network, and the speed of other ways to train.
+Then `trainer.py`, the loop of one phase, and what it is made of: `subnet_sampling.py` (which subnets a step trains),
+`schedules.py` (steps and learning rates), `train_step.py` with `distillation.py`, `losses.py` and
+`alpha_divergence.py` (one optimizer step), `evaluation.py` (measured accuracy), `epoch_means.py` and
+`epoch_progress.py` (what the user sees), `checkpoint_timer.py`, `train_state.py` and `checkpoints.py` (when, what and
+how it is saved). A found subnet is trained alone by the same loop: `finetuning.py` says which one,
+`finetuning_sources.py` and `finetuning_weights.py` what it takes over from its run. `baseline.py` and `throughput.py`
+are for comparison: a plain Keras network, and the speed of other ways to train.
 """
 
 import lazy_loader
@@ -17,9 +19,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "baseline": ["train_baseline"],
         "config": ["PhaseConfig", "TrainConfig"],
-        "config_flags": ["config_from_flags", "define_flags"],
+        "config_flags": ["changes_from_flags", "config_from_flags", "define_changes_flags", "define_flags"],
         "evaluation": ["Evaluator"],
-        "phases": ["METHODS", "PHASES", "next_phase", "select_phases"],
+        "finetuning": ["Finetuning"],
+        "phases": ["FINETUNE", "METHODS", "PHASES", "next_phase", "select_phases"],
+        "rules": ["SettingError"],
         "progressive_shrinking": ["train"],
         "start_checks": ["check_start"],
         "throughput": ["REFERENCES", "WAYS", "Throughput", "TrainingLoad", "measure_throughput"],

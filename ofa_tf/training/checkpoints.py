@@ -12,7 +12,8 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import delayed_interrupts
-from ofa_tf.networks.saving import SUPERNET_FILE, check_archive, read_config, save_supernet
+from ofa_tf.networks.file_names import SUPERNET_FILE
+from ofa_tf.networks.saving import check_archive, read_config, save_supernet
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.training.phases import Phase
 from ofa_tf.training.train_state import (
@@ -75,14 +76,23 @@ def restore_checkpoint(
     state = read_state(checkpoint)
     network = checkpoint / SUPERNET_FILE
     optimizer_file = checkpoint / _OPTIMIZER_FILE
-    check_archive(network)
     check_archive(optimizer_file)
-    _check_same_network(network, supernet)
-    with delayed_interrupts():
-        supernet.load_weights(network)
+    load_network(network, supernet)
     if optimizer is not None:
         _load_optimizer(optimizer, optimizer_file)
     return state
+
+
+def load_network(path: Path, supernet: Supernet) -> None:
+    """Load the weights of a supernet's file, in place.
+
+    Raises:
+        InputError: If the file is missing, damaged or of another network. Nothing is loaded then.
+    """
+    check_archive(path)
+    _check_same_network(path, supernet)
+    with delayed_interrupts():
+        supernet.load_weights(path)
 
 
 def _check_same_network(network: Path, supernet: Supernet) -> None:

@@ -10,7 +10,10 @@ from ofa_tf.base.precision import get_precision
 from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.dataset_names import absolute_dataset
 from ofa_tf.space.presets import get_search_space
-from ofa_tf.training.phases import METHODS, PHASE_NAMES, PROGRESSIVE_SHRINKING, SANDWICH
+from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.training.distillation import CROSS_ENTROPY, DISTILLATION_LOSSES
+from ofa_tf.training.finetuning import Finetuning
+from ofa_tf.training.phases import ALL_PHASES, FINETUNE, METHODS, PROGRESSIVE_SHRINKING, SANDWICH, Phase, Teacher
 from ofa_tf.training.rules import (
     AT_LEAST_ONE,
     AT_LEAST_ZERO,
@@ -32,6 +35,8 @@ _VALUES_OF_EARLIER_RUNS = {
     "micro_batch_size": 0,
     "start_as_identity": False,
     "mixed_precision": "none",
+    "finetuning": None,
+    "distillation_loss": CROSS_ENTROPY,
 }
 _PHASE_VALUES_OF_EARLIER_RUNS: dict[str, float] = {}  # the same of each phase; there are none yet
 
@@ -123,6 +128,8 @@ class TrainConfig:
         dropout_rate: Dropout before the classifier.
         distillation_weight: Weight of the loss against the teacher's
             predictions, beside that against the labels.
+        distillation_loss: Name of one of `DISTILLATION_LOSSES`, by which predictions are
+            compared with the teacher's.
         include_smallest: Whether, in steps of several subnets, the first one is the
             smallest that the phase samples: half of the sandwich rule (Yu and
             Huang, "Universally Slimmable Networks and Improved Training
@@ -135,6 +142,8 @@ class TrainConfig:
         seed: Decides every random choice.
         plugins: Python files or modules that register what the run needs beside the
             package, such as its search space; see `ofa_tf.base.plugins`.
+        finetuning: The subnet of another run that this one trains alone; `None`: it
+            trains the supernet.
 
     Raises:
         InputError: If a value is out of range, or a phase or a plugin is unknown.
@@ -159,11 +168,13 @@ class TrainConfig:
     label_smoothing: float = 0.1
     dropout_rate: float = 0.1
     distillation_weight: float = 1.0
+    distillation_loss: str = CROSS_ENTROPY
     include_smallest: bool = True
     start_as_identity: bool = True
     num_calibration_images: int = 256
     seed: int = 0
     plugins: tuple[str, ...] = ()
+    finetuning: Finetuning | None = None
 
     def __post_init__(self) -> None:
         load_plugins(self.plugins)
@@ -171,14 +182,22 @@ class TrainConfig:
         plugins = tuple(absolute_plugin(plugin) for plugin in self.plugins)
         object.__setattr__(self, "plugins", plugins)
         object.__setattr__(self, "dataset", absolute_dataset(self.dataset))
-        get_search_space(self.space)
+        space = get_search_space(self.space)
+        if self.finetuning is not None:
+            space.validate(self.finetuning.arch)
         get_augmentation(self.augmentation)
         get_precision(self.mixed_precision)
+        if self.distillation_loss not in DISTILLATION_LOSSES:
+            raise InputError(
+                f"Expected `distillation_loss` to be one of {list(DISTILLATION_LOSSES)}. "
+                f"Received: distillation_loss={self.distillation_loss!r}."
+            )
         if not self.workdir:
             raise InputError("Expected `workdir` to be a folder. Received: nothing. Pass --workdir=DIR.")
-        unknown = sorted(set(self.phases) - set(PHASE_NAMES))
+        names = [phase.name for phase in ALL_PHASES]
+        unknown = sorted(set(self.phases) - set(names))
         if unknown:
-            raise InputError(f"Expected `phases` to be among {list(PHASE_NAMES)}. Received: {unknown}.")
+            raise InputError(f"Expected `phases` to be among {names}. Received: {unknown}.")
         if self.method not in METHODS:
             raise InputError(f"Expected `method` to be one of {list(METHODS)}. Received: method={self.method!r}.")
         self._check_sandwich()
@@ -196,9 +215,30 @@ class TrainConfig:
             )
 
     @property
+    def search_space(self) -> SearchSpace:
+        """The space of the network that is trained: that of `space`, or of one subnet of it."""
+        space = get_search_space(self.space)
+        if self.finetuning is None:
+            return space
+        return space.of_one(self.finetuning.arch)
+
+    @property
+    def run_phases(self) -> tuple[Phase, ...]:
+        """The phases that a whole run consists of, in order."""
+        if self.finetuning is None:
+            return METHODS[self.method]
+        return (FINETUNE,)
+
+    @property
     def num_epochs(self) -> int:
-        """Epochs of all phases of the method."""
-        return sum(self.phases[phase.name].epochs for phase in METHODS[self.method])
+        """Epochs of all phases of the run."""
+        return sum(self.phases[phase.name].epochs for phase in self.run_phases)
+
+    def teacher_of(self, phase: Phase) -> Teacher:
+        """Whose predictions the subnets of a phase learn from; nobody's, if those have no weight."""
+        if not self.distillation_weight:
+            return Teacher.NOBODY
+        return phase.teacher
 
     def save(self, folder: str | Path | None = None) -> None:
         """Write the configuration into the workdir (or a folder that will become it), for the tools that come after."""
@@ -230,8 +270,10 @@ class TrainConfig:
             for name, values in fields["phases"].items():
                 phases[name] = PhaseConfig(**{**_PHASE_VALUES_OF_EARLIER_RUNS, **values})
             fields["phases"] = phases
+            if fields["finetuning"] is not None:
+                fields["finetuning"] = Finetuning.from_dict(fields["finetuning"])
             return cls(**fields)
-        except (AttributeError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise InputError(
                 f"Expected {workdir}/{CONFIG_FILE} to be as it was written. Received: {error}. Undo the change, or "
                 "train in another --workdir."

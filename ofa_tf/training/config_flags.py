@@ -1,5 +1,8 @@
 """The command-line flags of a training run, and the configuration they make."""
 
+from collections.abc import Callable
+from typing import Any
+
 from absl import flags
 
 from ofa_tf.base.errors import InputError
@@ -7,6 +10,7 @@ from ofa_tf.base.plugin_flags import PLUGINS_HELP
 from ofa_tf.base.precision import PRECISIONS
 from ofa_tf.data.augmentations import AUGMENTATIONS
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
+from ofa_tf.training.distillation import DISTILLATION_LOSSES
 from ofa_tf.training.phases import METHODS
 from ofa_tf.training.rules import SettingError
 
@@ -29,12 +33,22 @@ _HELP = {
     "label_smoothing": "Share of the label spread over all classes.",
     "dropout_rate": "Dropout before the classifier.",
     "distillation_weight": "Weight of the loss against the teacher's predictions.",
+    "distillation_loss": f"How predictions are compared with the teacher's: {' or '.join(DISTILLATION_LOSSES)}.",
     "include_smallest": "Let the first of several subnets of a step be the smallest one.",
     "start_as_identity": "Let blocks with a residual connection hand their input on unchanged at first.",
     "num_calibration_images": "Training images for BN calibration.",
     "seed": "Decides every random choice.",
     "plugins": PLUGINS_HELP,
 }
+_SETTINGS_OF_THE_NETWORK_AND_ITS_DATA = (
+    "workdir",
+    "method",
+    "space",
+    "dataset",
+    "validation_fraction",
+    "include_smallest",
+    "plugins",
+)
 _SCALE_HELP = "Times as many epochs, warm-ups included, of all phases."
 _THREADS_HELP = "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images."
 _DETERMINISTIC_HELP = "On a GPU: the same weights for the same seed, bit for bit, if somewhat slower."
@@ -74,6 +88,29 @@ def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
     return TrainConfig(phases=phases, **settings)
 
 
+def define_changes_flags(values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define flags for the settings in which a run may differ from one that it takes its recipe from."""
+    defaults = TrainConfig(workdir=_DEFAULT_WORKDIR)
+    for name in _changeable_settings():
+        text = f"{_HELP[name]} By default as in the run."
+        _define(name, getattr(defaults, name), text, values, is_optional=True)
+    _define("intra_op_threads", 0, _THREADS_HELP, values)
+
+
+def changes_from_flags(values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
+    """The settings that the parsed flags of `define_changes_flags` give, by name."""
+    given = {}
+    for name in _changeable_settings():
+        value = values[name].value
+        if value is not None:
+            given[name] = value
+    return given
+
+
+def _changeable_settings() -> list[str]:
+    return [name for name in _HELP if name not in _SETTINGS_OF_THE_NETWORK_AND_ITS_DATA]
+
+
 def _phase_from_flags(phase: str, values: flags.FlagValues) -> PhaseConfig:
     settings = {name: values[f"{phase}_{name}"].value for name in _PHASE_HELP}
     scale = values["epochs_scale"].value
@@ -90,14 +127,28 @@ def _scale_epochs(num_epochs: int, scale: float) -> int:
     return max(round(scale * num_epochs), min(num_epochs, 1))
 
 
-def _define(name: str, default: object, text: str, values: flags.FlagValues) -> None:
+def _define(
+    name: str,
+    default: Any,
+    text: str,
+    values: flags.FlagValues,
+    is_optional: bool = False,
+) -> None:
+    """Define a flag of the type of a default; `is_optional`: without it as its default."""
+    define = _definer(default)
+    if is_optional:
+        default = None
+    define(name, default, text, flag_values=values)
+
+
+def _definer(default: object) -> Callable[..., object]:
+    """What defines flags of the type of a default."""
     if isinstance(default, tuple):
-        flags.DEFINE_list(name, list(default), text, flag_values=values)
-    elif isinstance(default, bool):
-        flags.DEFINE_boolean(name, default, text, flag_values=values)
-    elif isinstance(default, int):
-        flags.DEFINE_integer(name, default, text, flag_values=values)
-    elif isinstance(default, float):
-        flags.DEFINE_float(name, default, text, flag_values=values)
-    else:
-        flags.DEFINE_string(name, default, text, flag_values=values)
+        return flags.DEFINE_list
+    if isinstance(default, bool):  # which is an int, too
+        return flags.DEFINE_boolean
+    if isinstance(default, int):
+        return flags.DEFINE_integer
+    if isinstance(default, float):
+        return flags.DEFINE_float
+    return flags.DEFINE_string

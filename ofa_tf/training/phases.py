@@ -2,7 +2,8 @@
 
 Progressive shrinking trains the full network first and then, phase by phase, lets ever smaller subnets in, which learn
 from the finished full network. The sandwich method has one phase for all subnets: each step trains the largest, the
-smallest and some random ones, and the largest one's predictions of this very step teach the others.
+smallest and some random ones, and the largest one's predictions of this very step teach the others. After either, one
+subnet may be trained alone, in a run of its own.
 """
 
 import dataclasses
@@ -38,6 +39,7 @@ class Phase:
         depths: How many of the largest depths are sampled.
         expand_ratios: How many of the largest expand ratios are sampled.
         teacher: Whose predictions its subnets learn from.
+        trains_one_subnet: Whether it trains one subnet alone, by a program of its own (tools/finetune.py).
 
     Reference: Once-for-All, section 3.3 and appendix B.
     """
@@ -48,6 +50,7 @@ class Phase:
     depths: int | None = None
     expand_ratios: int | None = None
     teacher: Teacher = Teacher.FULL_NETWORK
+    trains_one_subnet: bool = False
 
     @property
     def name(self) -> str:
@@ -60,6 +63,12 @@ class Phase:
         if self._has_stages:
             return f"--phase={self.kind} --stage={self.stage}"
         return f"--phase={self.kind}"
+
+    def flag(self, setting: str) -> str:
+        """The flag that sets one of its settings, such as `--full_epochs`."""
+        if self.trains_one_subnet:
+            return f"--{setting}"
+        return f"--{self.name}_{setting}"
 
     @property
     def _has_stages(self) -> bool:
@@ -77,6 +86,8 @@ class Phase:
 
 FULL = Phase("full", kernel_sizes=1, depths=1, expand_ratios=1, teacher=Teacher.NOBODY)
 SANDWICH = Phase("sandwich", teacher=Teacher.LARGEST_OF_STEP)
+# Of no method: it comes after one, see `ofa_tf.training.finetuning`.
+FINETUNE = Phase("finetune", trains_one_subnet=True)
 
 PROGRESSIVE_SHRINKING = "progressive_shrinking"
 
@@ -97,9 +108,10 @@ PHASES = METHODS.register(
 # Reference: BigNAS, Yu et al., ECCV 2020 (arXiv 2003.11142), section 3.2.
 METHODS.register("sandwich", (SANDWICH,))
 
-# The phases of all methods. A phase's place decides what it draws, so that a further one must come last.
-ALL_PHASES = (*PHASES, SANDWICH)
-PHASE_NAMES = tuple(phase.name for phase in ALL_PHASES)
+# A phase's place decides what it draws, so that a further one must come last.
+ALL_PHASES = (*PHASES, SANDWICH, FINETUNE)
+# Those of a supernet: the phases of all methods.
+PHASE_NAMES = tuple(phase.name for phase in ALL_PHASES if not phase.trains_one_subnet)
 
 
 def select_phases(kind: str, stage: int | None = None, method: str = PROGRESSIVE_SHRINKING) -> tuple[Phase, ...]:
@@ -151,6 +163,8 @@ def previous_phase(phase: Phase) -> Phase | None:
 
 
 def _phases_around(phase: Phase) -> tuple[Phase, ...]:
-    """The phases of the method that a phase belongs to."""
-    (phases,) = [METHODS[name] for name in METHODS if phase in METHODS[name]]
-    return phases
+    """The phases of the method that a phase belongs to; itself alone if it is of none."""
+    for name in METHODS:
+        if phase in METHODS[name]:
+            return METHODS[name]
+    return (phase,)

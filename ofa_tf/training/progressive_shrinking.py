@@ -15,10 +15,11 @@ from ofa_tf.base import files
 from ofa_tf.base.folder_lock import locked
 from ofa_tf.data.batches import steps_per_epoch
 from ofa_tf.data.sources import open_source
-from ofa_tf.networks.saving import SUPERNET_FILE, check_archive
+from ofa_tf.networks.file_names import SUPERNET_FILE
+from ofa_tf.networks.saving import check_archive
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
-from ofa_tf.training.phases import METHODS, Phase
+from ofa_tf.training.phases import Phase
 from ofa_tf.training.start_checks import check_start, is_finished
 from ofa_tf.training.train_state import latest_checkpoint
 from ofa_tf.training.trainer import Trainer
@@ -88,7 +89,7 @@ def _put_network_back(config: TrainConfig) -> None:
     target = Path(config.workdir) / SUPERNET_FILE
     if target.exists():
         return
-    last = [phase for phase in METHODS[config.method] if is_finished(config, phase)][-1]
+    last = [phase for phase in config.run_phases if is_finished(config, phase)][-1]
     checkpoint = latest_checkpoint(config.workdir, last)
     if checkpoint is None:
         return

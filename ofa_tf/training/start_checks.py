@@ -11,11 +11,13 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.precision import check_precision
 from ofa_tf.training.config import CONFIG_FILE, PhaseConfig, TrainConfig
+from ofa_tf.training.finetuning_sources import check_finetuning
 from ofa_tf.training.phases import ALL_PHASES, FULL, Phase, Teacher, previous_phase
 from ofa_tf.training.train_state import latest_checkpoint, read_state
 
 # Where a run reads and writes, which does not change what it computes, and the phases, which are compared one by one.
-_FREE_SETTINGS = ("workdir", "data_dir", "download", "phases", "plugins")
+# What is fine-tuned is compared by a check of its own, before these.
+_FREE_SETTINGS = ("workdir", "data_dir", "download", "phases", "plugins", "finetuning")
 # The learning rate of a phase may change: it is what a user mends after a run that diverged.
 _FREE_PHASE_SETTINGS = ("learning_rate", "warmup_epochs")
 
@@ -31,10 +33,11 @@ def check_start(config: TrainConfig, phases: Sequence[Phase], resume: bool) -> N
     Raises:
         InputError: If the workdir cannot be written, this computer lacks what the precision
             needs, settings are missing or differ from those of the phases
-            already trained, an earlier phase is missing, or a phase was already
-            begun and `resume` is false.
+            already trained, an earlier phase is missing, a phase was already
+            begun and `resume` is false, or the run that a fine-tuning is of lacks something.
     """
     check_precision(config.mixed_precision)
+    check_finetuning(config)
     files.check_output(Path(config.workdir) / CONFIG_FILE)
     _check_phase_settings(config, phases)
     _check_same_settings(config)
@@ -72,9 +75,10 @@ def missing_phase_error(config: TrainConfig, phase: Phase, previous: Phase) -> I
 
 def _check_phase_settings(config: TrainConfig, phases: Sequence[Phase]) -> None:
     """Check that there are settings for all phases that shall be trained."""
-    missing = [phase.name for phase in phases if phase.name not in config.phases]
+    missing = [phase for phase in phases if phase.name not in config.phases]
     if missing:
-        raise InputError(f"Expected settings for the phases {missing}. Received: none. Pass --{missing[0]}_epochs.")
+        names = [phase.name for phase in missing]
+        raise InputError(f"Expected settings for the phases {names}. Received: none. Pass {missing[0].flag('epochs')}.")
 
 
 def _check_same_settings(config: TrainConfig) -> None:
@@ -123,7 +127,7 @@ def _changed_phase_settings(
         before = getattr(old.phases[phase.name], field.name)
         now = getattr(new.phases[phase.name], field.name)
         if field.name not in _FREE_PHASE_SETTINGS and now != before:
-            changes.append(f"--{phase.name}_{field.name}={now} (was {before})")
+            changes.append(f"{phase.flag(field.name)}={now} (was {before})")
     return changes
 
 
@@ -133,6 +137,8 @@ def _check_earlier_phases(config: TrainConfig, phases: Sequence[Phase]) -> None:
     previous = previous_phase(first)
     if previous is not None and not is_finished(config, previous):
         raise missing_phase_error(config, first, previous)
+    if config.finetuning is not None:
+        return
     needs_full = any(phase.teacher is Teacher.FULL_NETWORK for phase in phases)
     if needs_full and FULL not in phases and not is_finished(config, FULL):
         raise missing_phase_error(config, first, FULL)

@@ -48,7 +48,10 @@ def image_size_of(space: SearchSpace, genes: np.ndarray) -> int:
 
 
 def validation_archs(space: SearchSpace, phase: Phase) -> dict[str, Arch]:
-    """The smallest and the largest subnet that a phase samples, by name."""
+    """The smallest and the largest subnet that a phase samples, or the only one, by name."""
     smallest = space.decode_one(phase.smallest_indices(space))
+    largest = space.largest()
+    if smallest == largest:
+        return {"subnet": largest}
     # The largest comes last: its running statistics are the ones that are saved.
-    return {"smallest": smallest, "largest": space.largest()}
+    return {"smallest": smallest, "largest": largest}

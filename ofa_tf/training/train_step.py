@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from ofa_tf.base.precision import get_precision
 from ofa_tf.networks.supernet import Supernet, build_supernet
+from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.training.losses import count_correct, cross_entropy, make_targets
+from ofa_tf.training.distillation import DISTILLATION_LOSSES
+from ofa_tf.training.losses import count_correct
 from ofa_tf.training.phases import Teacher
 
 
@@ -67,6 +69,7 @@ class TrainStep:
         self.optimizer.build(supernet.trainable_variables)
         self.num_traces = 0
         self._config = config
+        self._loss = DISTILLATION_LOSSES[config.distillation_loss]
         self._teacher: Supernet | None = None
         # The sums of a step's gradients, one for each trainable variable.
         self._gradients = []
@@ -75,7 +78,7 @@ class TrainStep:
             self._gradients.append(total)
 
         images = tf.TensorSpec((None, None, None, 3), tf.float32)
-        targets = tf.TensorSpec((None, supernet.num_classes), tf.float32)
+        targets = tf.TensorSpec((None, self._loss.num_columns(supernet.num_classes)), tf.float32)
         labels = tf.TensorSpec((None,), tf.int32)
         genes = tf.TensorSpec((supernet.space.num_genes,), tf.int32)
         dropout_seed = tf.TensorSpec((2,), tf.int32)
@@ -94,9 +97,9 @@ class TrainStep:
     def build_teacher(self) -> Supernet:
         """Build the teacher if that was not done before."""
         if self._teacher is None:
-            self._teacher = build_supernet(
-                self.supernet.space, self.supernet.num_classes, dtype=self.supernet.dtype_policy
-            )
+            # A subnet that is trained alone learns from the full network of its whole space.
+            space = get_search_space(self._config.space)
+            self._teacher = build_supernet(space, self.supernet.num_classes, dtype=self.supernet.dtype_policy)
         return self._teacher
 
     def reset_optimizer(self) -> None:
@@ -174,12 +177,12 @@ class TrainStep:
 
     def _make_targets(self, batch: _MicroBatch, teacher_logits: tf.Tensor | None) -> tf.Tensor:
         """What predictions are compared with."""
-        return make_targets(
+        return self._loss.make_targets(
             batch.labels,
             self.supernet.num_classes,
             self._config.label_smoothing,
-            teacher_logits,
-            self._config.distillation_weight,
+            teacher_logits=teacher_logits,
+            distillation_weight=self._config.distillation_weight,
         )
 
     def _accumulate_gradients(
@@ -199,7 +202,7 @@ class TrainStep:
         with tf.GradientTape() as tape:
             # Running statistics are left alone: calibration sets them before anyone looks at them.
             logits = self.supernet(images, genes, training=True, update_statistics=False)
-            loss = share * cross_entropy(targets, logits)
+            loss = share * self._loss(targets, logits)
             scaled_loss = self._scale_loss(loss)
         variables = [variable.value for variable in self.supernet.trainable_variables]
         gradients = tape.gradient(scaled_loss, variables)

@@ -27,13 +27,13 @@ from ofa_tf.data.image_source import ImageSource
 from ofa_tf.networks.channel_sorting import sort_channels
 from ofa_tf.networks.saving import save_supernet
 from ofa_tf.networks.supernet import build_supernet
-from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.checkpoint_timer import CheckpointTimer
 from ofa_tf.training.checkpoints import restore_checkpoint, save_checkpoint
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.epoch_means import EpochMeans
 from ofa_tf.training.epoch_progress import EpochDisplay
 from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.training.finetuning_weights import load_first_weights, load_teacher
 from ofa_tf.training.phases import FULL, Phase, Teacher, previous_phase
 from ofa_tf.training.schedules import EpochSteps, PhaseSchedule
 from ofa_tf.training.start_checks import missing_phase_error
@@ -41,7 +41,7 @@ from ofa_tf.training.subnet_sampling import draw_subnets, image_size_of, validat
 from ofa_tf.training.train_state import TrainState, latest_checkpoint, list_checkpoints, set_aside
 from ofa_tf.training.train_step import TrainStep
 
-_HOW_TO_GO_ON = "the same command continues (train_main.py: with --resume)"
+_HOW_TO_GO_ON = "the same command continues (train_main.py and finetune.py: with --resume)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, source: ImageSource) -> None:
         self.config = config
         self.source = source
-        self.space = get_search_space(config.space)
+        self.space = config.search_space
         self.supernet = build_supernet(
             self.space,
             source.num_classes,
@@ -148,7 +148,7 @@ class Trainer:
     def _begin(self, phase: Phase, resume: bool) -> TrainState:
         """Put weights and optimizer in the state the phase continues from."""
         self.train_step.reset_optimizer()
-        if phase.teacher is Teacher.FULL_NETWORK:
+        if self.config.teacher_of(phase) is Teacher.FULL_NETWORK:
             self._load_teacher()
         if resume and latest_checkpoint(self.config.workdir, phase) is not None:
             return self._restore_newest(phase)
@@ -180,13 +180,21 @@ class Trainer:
 
     def _load_teacher(self) -> None:
         """Give the teacher the weights of the full network, once."""
+        if self._has_teacher:
+            return
+        if self.config.finetuning is not None:
+            load_teacher(self.config, self.config.finetuning, self.train_step.teacher)
+            self._has_teacher = True
+            return
         checkpoint = latest_checkpoint(self.config.workdir, FULL)
-        if checkpoint is not None and not self._has_teacher:
+        if checkpoint is not None:
             restore_checkpoint(checkpoint, self.train_step.teacher)
             self._has_teacher = True
 
     def _load_previous(self, phase: Phase) -> None:
-        """Give the supernet the weights of the phase before, unless it holds them already."""
+        """Give the supernet the weights of the phase before, unless it holds them already, or of the subnet's run."""
+        if self.config.finetuning is not None:
+            load_first_weights(self.config.finetuning, self.supernet)
         previous = previous_phase(phase)
         if previous is None or previous == self._loaded:
             return
@@ -284,7 +292,7 @@ class Trainer:
             genes,
             learning_rate=run.schedule.learning_rate(step),
             dropout_seed=(self.config.seed, step),
-            teacher=run.phase.teacher,
+            teacher=self.config.teacher_of(run.phase),
         )
         run.state.num_steps += 1
         return _PendingStep(step, loss, accuracy)
@@ -376,5 +384,6 @@ def _divergence_error(run: _PhaseRun, step: int, loss: float) -> InputError:
     learning_rate = run.schedule.settings.learning_rate
     return InputError(
         f"Expected a finite loss. Received: loss={loss} in step {step} of phase {name}. Lower "
-        f"--{name}_learning_rate={learning_rate} or lengthen --{name}_warmup_epochs; {_HOW_TO_GO_ON}."
+        f"{run.phase.flag('learning_rate')}={learning_rate} or lengthen {run.phase.flag('warmup_epochs')}; "
+        f"{_HOW_TO_GO_ON}."
     )

@@ -22,17 +22,19 @@ from ofa_tf.base.progress import announce
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.networks.file_names import SUPERNET_FILE
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.start_checks import check_start
 from ofa_tf.workflow.accuracy import SEARCH_SPLIT, measure_accuracies
 from ofa_tf.workflow.export_plan import check_model_output
+from ofa_tf.workflow.finetuning import FinetuneSettings, finetune_config
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run_folder import RunFolder, device_id
 from ofa_tf.workflow.search import SearchSettings, search_within
@@ -122,7 +124,7 @@ class Run(RunFolder):
     @property
     def space(self) -> SearchSpace:
         """The run's search space."""
-        return get_search_space(self.config.space)
+        return self.config.search_space
 
     @functools.cached_property
     def supernet(self) -> "Supernet":
@@ -181,8 +183,6 @@ class Run(RunFolder):
     @functools.cached_property
     def network_id(self) -> str:
         """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
-        from ofa_tf.networks.saving import SUPERNET_FILE
-
         self.load_supernet()  # raises if the file is missing or damaged
         content = (self.path / SUPERNET_FILE).read_bytes()
         return hashlib.sha256(content).hexdigest()
@@ -368,6 +368,39 @@ class Run(RunFolder):
                 command += f" --output={latency_table}"
             commands[path] = command
         check_present(commands, self.path)
+
+    # --- fine-tuning -----------------------------------------------------
+
+    def finetune(
+        self,
+        arch: Arch,
+        workdir: str | Path,
+        settings: FinetuneSettings | None = None,
+        resume: bool = False,
+    ) -> "Run":
+        """Train a subnet alone, in a run of its own, with this one's data and recipe.
+
+        Args:
+            arch: The subnet.
+            workdir: Folder of the new run.
+            settings: How to train.
+            resume: Whether to go on with what was begun there.
+
+        Returns:
+            The new run, of a space with one subnet: `run.evaluate(arch)` and `run.export(arch, ...)` are for it.
+
+        Raises:
+            InputError: If `arch` is not of the run's space, the run lacks what it begins with or
+                learns from, or `workdir` holds something else, see `ofa_tf.training.train`.
+            KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
+        """
+        config = finetune_config(self.config, arch, workdir, settings or FinetuneSettings())
+        check_start(config, config.run_phases, resume)
+
+        from ofa_tf.training.progressive_shrinking import train
+
+        result = train(config, config.run_phases, resume)
+        return Run(workdir, result.evaluator)
 
     # --- export ----------------------------------------------------------
 

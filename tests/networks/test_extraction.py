@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.networks.extraction import extract_subnet
+from ofa_tf.networks.extraction import copy_subnet, extract_subnet
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_params
 from ofa_tf.space.presets import get_search_space
-from tests.support.networks import archs, assert_close, images, randomize, two_stage_space
+from ofa_tf.space.search_space import SearchSpace
+from tests.support.networks import archs, assert_close, check_alone, images, randomize, two_stage_space
+from tests.support.spaces import BOTTLENECKS
 
 SPACE = two_stage_space()
 
@@ -86,3 +88,16 @@ def test_impossible_subnets_are_refused(shared_supernet: Supernet) -> None:
         extract_subnet(shared_supernet, get_search_space("mobilenet_v3_tiny").smallest())
     with pytest.raises(InputError, match=r"`num_classes` to be at least 1\. Received: num_classes=0\."):
         build_subnet(SPACE, SPACE.smallest(), 0)
+
+
+@pytest.mark.parametrize("space", [SPACE, BOTTLENECKS], ids=lambda space: space.name)
+def test_a_supernet_of_one_subnet_is_that_subnet(space: SearchSpace) -> None:
+    supernet = randomize(build_supernet(space, 5, seed=0))
+    for arch in (space.smallest(), space.largest(), space.sample(np.random.default_rng(3))):
+        check_alone(supernet, arch)
+
+
+def test_a_supernet_of_another_subnet_takes_no_weights(shared_supernet: Supernet) -> None:
+    alone = build_supernet(SPACE.of_one(SPACE.largest()), shared_supernet.num_classes)
+    with pytest.raises(InputError, match=r"of the one subnet Arch.*Received: a supernet of 'two_stages'"):
+        copy_subnet(shared_supernet, SPACE.smallest(), alone)

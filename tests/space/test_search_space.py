@@ -11,6 +11,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.costs import estimate_peak_ram_bytes, num_macs, num_params
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
 from tests.support.networks import genes, two_stage_space
@@ -395,3 +396,42 @@ def test_a_document_of_something_else_is_no_space(change: dict, message: str) ->
     document = {**SPACE.to_dict(), **change}
     with pytest.raises(InputError, match=r"^Expected the fields of a search space.*" + re.escape(message)):
         SearchSpace.from_dict(document)
+
+
+# --- one subnet ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", [SPACE, BOTTLENECKS], ids=lambda space: space.name)
+def test_a_space_of_one_subnet_has_its_parts_and_costs_and_no_other_subnet(space: SearchSpace) -> None:
+    rng = np.random.default_rng(2)
+    for arch in (space.smallest(), space.largest(), *(space.sample(rng) for _ in range(5))):
+        alone = space.of_one(arch)
+
+        assert alone.count(include_image_sizes=True) == 1
+        assert alone.largest() == alone.smallest() == alone.sample(rng) == alone.canonical(arch) == arch
+        assert alone.image_sizes == (arch.image_size,)
+        assert {part.name: part.largest for part in alone.parts} == space.plain_parts(arch)
+        assert alone.plain_parts(arch) == space.plain_parts(arch)
+        assert (num_macs(alone, arch, 5), num_params(alone, arch, 5)) == (
+            num_macs(space, arch, 5),
+            num_params(space, arch, 5),
+        )
+        assert estimate_peak_ram_bytes(alone, arch) == estimate_peak_ram_bytes(space, arch)
+        assert SearchSpace.from_dict(json.loads(json.dumps(alone.to_dict()))) == alone
+
+
+def test_a_space_of_one_subnet_is_another_space_and_has_no_further_ones() -> None:
+    alone = SPACE.of_one(SPACE.smallest())
+    assert alone not in (SPACE, SPACE.of_one(SPACE.largest()))
+    with pytest.raises(InputError, match=r"Expected `depths\[0\]` to be one of \[1\]. Received: depths\[0\]=2"):
+        alone.validate(SPACE.largest(SPACE.smallest().image_size))
+    with pytest.raises(InputError, match=r"Expected `image_size\[0\]` to be one of"):
+        SPACE.of_one(dataclasses.replace(SPACE.largest(), image_size=999))
+    data = alone.to_dict()
+    data["only"]["depths"] = [9, 9]
+    with pytest.raises(InputError, match=r"Received: depths\[0\]=9"):
+        SearchSpace.from_dict(data)
+
+
+def test_the_data_of_a_space_of_all_subnets_is_as_it_was() -> None:
+    assert "only" not in SPACE.to_dict()

@@ -6,8 +6,8 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 
-from ofa_tf.networks.extraction import extract_subnet
-from ofa_tf.networks.supernet import Supernet
+from ofa_tf.networks.extraction import copy_subnet, extract_subnet
+from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.costs import num_macs, num_params
@@ -94,6 +94,21 @@ def check_subnet(supernet: Supernet, arch: Arch) -> None:
     macs = sum(_num_macs(layer) for layer in subnet.layers)
     assert num_params(supernet.space, arch, supernet.num_classes) == trainable
     assert num_macs(supernet.space, arch, supernet.num_classes) == macs
+
+
+def check_alone(supernet: Supernet, arch: Arch) -> None:
+    """Check that a supernet of one subnet is that subnet: its outputs, its weights, and no others."""
+    space, num_classes = supernet.space, supernet.num_classes
+    alone = build_supernet(space.of_one(arch), num_classes, dropout_rate=0.5, seed=1)
+    copy_subnet(supernet, arch, alone)
+
+    batch = images(num=2, size=arch.image_size)
+    assert_close(alone(batch, arch), supernet(batch, arch))
+    trainable = sum(int(np.prod(weight.shape)) for weight in alone.trainable_weights)
+    assert trainable == num_params(space, arch, num_classes)
+    weights = extract_subnet(alone, arch).get_weights()
+    for actual, expected in zip(weights, extract_subnet(supernet, arch).get_weights(), strict=True):
+        np.testing.assert_array_equal(actual, expected)
 
 
 def _num_macs(layer: keras.layers.Layer) -> int:

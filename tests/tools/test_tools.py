@@ -14,6 +14,7 @@ from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
+from ofa_tf.training.config import TrainConfig
 from tests.support.repository import ROOT
 from tests.support.spaces import SMALL
 
@@ -82,6 +83,33 @@ def test_a_model_is_fine_tuned_for_int8(run: Run, quickstart: Path, tmp_path: Pa
     assert load_sidecar(model)["qat_epochs"] == 2
     assert load_sidecar(model)["quantization"] == "qat"
     assert TFLiteModel(model).input_dtype == np.int8
+
+
+def test_a_found_subnet_is_trained_alone_measured_and_exported(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    arch = quickstart / "archs" / "found_1.json"
+    workdir = tmp_path / "tuned"
+    options = (f"--from={quickstart}", f"--arch={arch}", f"--workdir={workdir}", "--epochs=1", "--batch_size=8")
+    result = run("tools/finetune.py", *options)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert f"a subnet of small on folder:{quickstart.parent / 'photos'}" in result.stderr
+    assert f"Next: python tools/evaluate.py --workdir={workdir} --arch=max" in result.stdout
+    config = TrainConfig.load(workdir)
+    assert (config.batch_size, config.plugins) == (8, TrainConfig.load(quickstart).plugins)
+
+    result = run("tools/evaluate.py", f"--workdir={workdir}", f"--arch=max,{arch}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    top1_of_max, top1_of_arch = (line.split("top-1")[1] for line in result.stdout.splitlines())
+    assert top1_of_max == top1_of_arch
+
+    model = tmp_path / "model.tflite"
+    result = run("tools/to_tflite.py", f"--workdir={workdir}", "--arch=max", f"--output={model}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert load_sidecar(model)["arch"] == Arch.load(arch).to_dict()
+
+    result = run("tools/finetune.py", *options)
+    assert "Received: checkpoints of ['finetune']. Pass --resume to continue" in _error_line(result)
+    result = run("tools/finetune.py", *options, "--resume", "--from_scratch")
+    assert "Received: one with another from_scratch. Use another --workdir." in _error_line(result)
 
 
 def test_evaluate_prints_and_writes_the_accuracy_of_each_arch(run: Run, quickstart: Path, tmp_path: Path) -> None:

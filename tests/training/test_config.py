@@ -7,7 +7,7 @@ from absl import flags
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.training.config import PhaseConfig, TrainConfig
-from ofa_tf.training.config_flags import config_from_flags, define_flags
+from ofa_tf.training.config_flags import changes_from_flags, config_from_flags, define_changes_flags, define_flags
 from ofa_tf.training.phases import PHASE_NAMES
 
 _FULL = {"full": PhaseConfig(epochs=1, learning_rate=0.1)}
@@ -46,6 +46,11 @@ def test_a_configuration_that_was_changed_by_hand_is_named(tmp_path: Path) -> No
         ("label_smoothing", 1.5, "Received: label_smoothing=1.5"),
         ("dropout_rate", -0.1, "Received: dropout_rate=-0.1"),
         ("distillation_weight", -2, "Received: distillation_weight=-2"),
+        (
+            "distillation_loss",
+            "hinge",
+            r"one of \['cross_entropy', 'alpha_divergence'\]. Received: distillation_loss='hinge'",
+        ),
         ("validation_fraction", 1.0, "Received: validation_fraction=1.0"),
         ("num_calibration_images", 0, "Received: num_calibration_images=0"),
         ("seed", -1, "Received: seed=-1"),
@@ -125,7 +130,7 @@ def test_flags_make_the_configuration_and_the_quickstart_recipe_is_the_default()
 def test_every_field_of_the_configuration_has_a_flag() -> None:
     values = flags.FlagValues()
     define_flags(values)
-    fields = {field.name for field in dataclasses.fields(TrainConfig)} - {"phases"}
+    fields = {field.name for field in dataclasses.fields(TrainConfig)} - {"phases", "finetuning"}
     assert fields <= set(values)
     for phase in PHASE_NAMES:
         assert {f"{phase}_{field.name}" for field in dataclasses.fields(PhaseConfig)} <= set(values)
@@ -187,13 +192,24 @@ def test_a_wrong_value_is_named_by_its_flag() -> None:
         config_from_flags(values)
 
 
-@pytest.mark.parametrize("path", sorted(Path("flags").glob("*.cfg")), ids=lambda path: path.stem)
+_FLAGFILES = [path for path in sorted(Path("flags").glob("*.cfg")) if not path.name.startswith("finetune_")]
+
+
+@pytest.mark.parametrize("path", _FLAGFILES, ids=lambda path: path.stem)
 def test_every_flagfile_makes_a_configuration_and_names_its_command(path: Path) -> None:
     values = flags.FlagValues()
     define_flags(values)
     values(["train_main.py", f"--flagfile={path}"])
     assert set(config_from_flags(values).phases) == set(PHASE_NAMES)
     assert f"--flagfile={path}" in path.read_text().splitlines()[0]
+
+
+def test_changes_are_the_settings_that_are_given() -> None:
+    values = flags.FlagValues()
+    define_changes_flags(values)
+    values(["finetune.py", "--batch_size=8", "--distillation_weight=0", "--nostart_as_identity"])
+    assert changes_from_flags(values) == {"batch_size": 8, "distillation_weight": 0.0, "start_as_identity": False}
+    assert not {"workdir", "method", "space", "dataset", "validation_fraction", "include_smallest"} & set(values)
 
 
 def test_the_imagenet_recipe_is_the_paper_s() -> None:

@@ -1,5 +1,5 @@
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.distillation import DISTILLATION_LOSSES
 from ofa_tf.training.losses import cross_entropy, make_targets
 from ofa_tf.training.phases import ALL_PHASES, Teacher
 from ofa_tf.training.train_step import TrainStep
@@ -21,6 +22,22 @@ def step() -> TrainStep:
     return TrainStep(build_supernet(MICRO, 3, seed=1), config)
 
 
+@pytest.fixture(scope="module")
+def alpha_step() -> TrainStep:
+    config = TrainConfig(
+        workdir="unused",
+        phases={},
+        space=MICRO.name,
+        dropout_rate=0.0,
+        weight_decay=0.01,
+        distillation_loss="alpha_divergence",
+        distillation_weight=0.7,
+    )
+    step = TrainStep(build_supernet(MICRO, 3, seed=1), config)
+    step.teacher.set_weights(build_supernet(MICRO, 3, seed=9).get_weights())
+    return step
+
+
 def _batch(image_size: int, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
     rng = np.random.default_rng(seed)
     images = tf.constant(rng.standard_normal((8, image_size, image_size, 3)), tf.float32)
@@ -28,7 +45,12 @@ def _batch(image_size: int, seed: int = 0) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _reference_update(
-    supernet: Supernet, config: TrainConfig, images: tf.Tensor, genes: np.ndarray, targets: Sequence[tf.Tensor]
+    supernet: Supernet,
+    config: TrainConfig,
+    images: tf.Tensor,
+    genes: np.ndarray,
+    targets: Sequence[tf.Tensor],
+    loss_of: Callable[..., tf.Tensor] = cross_entropy,
 ) -> list[np.ndarray]:
     """Eager, subnet by subnet, with the textbook formula of a first Nesterov step.
 
@@ -38,7 +60,7 @@ def _reference_update(
     totals = [np.zeros(variable.shape, np.float32) for variable in variables]
     for row, targets_of_subnet in zip(genes, targets, strict=True):
         with tf.GradientTape() as tape:
-            loss = cross_entropy(targets_of_subnet, supernet(images, MICRO.decode_one(row), training=True))
+            loss = loss_of(targets_of_subnet, supernet(images, MICRO.decode_one(row), training=True))
         for total, gradient in zip(totals, tape.gradient(loss, [v.value for v in variables]), strict=True):
             if gradient is not None:
                 total += gradient.numpy()
@@ -158,6 +180,30 @@ def test_one_trace_serves_all_phases_subnets_and_image_sizes(step: TrainStep) ->
             genes = MICRO.sample_genes(rng, 2, phase.smallest_indices(MICRO))
             step(images, labels, genes, learning_rate=0.01, dropout_seed=(0, 0), teacher=phase.teacher)
     assert step.num_traces == 3  # gradients, update, teacher
+
+
+@pytest.mark.parametrize("teacher", [Teacher.NOBODY, Teacher.FULL_NETWORK, Teacher.LARGEST_OF_STEP])
+def test_the_distillation_loss_of_the_configuration_is_the_step_s(alpha_step: TrainStep, teacher: Teacher) -> None:
+    step = alpha_step
+    images, labels = _batch(16)
+    archs = [MICRO.largest(), MICRO.smallest()]
+    step.reset_optimizer()
+    logits = {
+        Teacher.NOBODY: None,
+        Teacher.FULL_NETWORK: step.teacher(images, MICRO.largest(), training=True, update_statistics=False),
+        Teacher.LARGEST_OF_STEP: step.supernet(images, archs[0], training=True, update_statistics=False),
+    }
+    loss = DISTILLATION_LOSSES["alpha_divergence"]
+    alone = loss.make_targets(labels, 3, 0.1)
+    taught = loss.make_targets(labels, 3, 0.1, teacher_logits=logits[teacher], distillation_weight=0.7)
+    targets = [alone if teacher is Teacher.LARGEST_OF_STEP else taught, taught]
+    expected = _reference_update(step.supernet, step._config, images, MICRO.encode(archs), targets, loss)
+
+    step(images, labels, MICRO.encode(archs), learning_rate=_RATE, dropout_seed=(0, 0), teacher=teacher)
+
+    for variable, value in zip(step.supernet.trainable_variables, expected, strict=True):
+        np.testing.assert_allclose(variable.numpy(), value, rtol=2e-4, atol=2e-5, err_msg=variable.path)
+    assert step.num_traces <= 3  # gradients, update, teacher: once for all
 
 
 def test_the_teacher_is_not_changed_by_a_step(step: TrainStep) -> None:

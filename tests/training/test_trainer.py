@@ -439,7 +439,7 @@ def test_killed_and_interrupted_runs_lose_nothing_that_was_saved_and_resume(phot
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130, message[-2000:]
     assert "error: Interrupted. Phase full is saved after" in message
-    assert "the same command continues (train_main.py: with --resume)" in message
+    assert "the same command continues (train_main.py and finetune.py: with --resume)" in message
     stopped = latest_checkpoint(workdir, PHASES[0])
     assert stopped is not None
     assert first <= saved.name < stopped.name

@@ -28,13 +28,15 @@ class ElasticDeepStem(StemLayer[DeepStem]):
     Args:
         middle_channels: Largest number of channels between the convolutions.
         out_channels: Largest number of output channels.
+        depth: Largest depth: 0 leaves the second convolution out for good.
         **kwargs: As for all parts: `epsilon`, `momentum`, `kernel_initializer`.
 
     Call arguments:
         inputs: Float tensor of rank 4.
         middle_channels: int or scalar int32 tensor; all by default.
         out_channels: int or scalar int32 tensor; all by default.
-        depth: 0 skips the second convolution; int or scalar int32 tensor.
+        depth: 0 skips the second convolution; int or scalar int32 tensor; the largest
+            by default.
         training: Whether batch normalization uses the batch's statistics.
         momentum: Overrides batch normalization's momentum.
         update_statistics: Whether training updates the running statistics.
@@ -51,10 +53,11 @@ class ElasticDeepStem(StemLayer[DeepStem]):
 
     elastic_arguments: ClassVar[tuple[str, ...]] = ("middle_channels", "out_channels", "depth")
 
-    def __init__(self, middle_channels: int, out_channels: int, **kwargs: Any) -> None:
+    def __init__(self, middle_channels: int, out_channels: int, depth: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.middle_channels = middle_channels
         self.out_channels = out_channels
+        self.depth = depth
 
     def build(self, input_shape: tuple) -> None:
         outer = tuple(input_shape)
@@ -63,9 +66,10 @@ class ElasticDeepStem(StemLayer[DeepStem]):
         self.conv1, self.bn1 = self._convolution_and_norm(
             ("conv1", "bn1"), outer, middle, kernel_size=3, strides=2, activation="relu"
         )
-        self.conv2, self.bn2 = self._convolution_and_norm(
-            ("conv2", "bn2"), inner, middle, kernel_size=3, activation="relu"
-        )
+        if self.depth:
+            self.conv2, self.bn2 = self._convolution_and_norm(
+                ("conv2", "bn2"), inner, middle, kernel_size=3, activation="relu"
+            )
         self.conv3, self.bn3 = self._convolution_and_norm(
             ("conv3", "bn3"), inner, out, kernel_size=3, activation="relu"
         )
@@ -75,7 +79,7 @@ class ElasticDeepStem(StemLayer[DeepStem]):
         inputs: tf.Tensor,
         middle_channels: Any = None,
         out_channels: Any = None,
-        depth: Any = 1,
+        depth: Any = None,
         training: bool = False,
         momentum: Any = None,
         update_statistics: bool = True,
@@ -88,6 +92,8 @@ class ElasticDeepStem(StemLayer[DeepStem]):
             inner = self.conv2(x, filters=middle_channels)
             return x + self.bn2(inner, **statistics)
 
+        if depth is None:
+            depth = self.depth
         if tf.is_tensor(depth):
             x = tf.cond(depth > 0, add_second, lambda: x)
         elif depth:
@@ -104,13 +110,17 @@ class ElasticDeepStem(StemLayer[DeepStem]):
         return (batch, *pooled, self.out_channels)
 
     def get_config(self) -> dict[str, Any]:
-        config = {"middle_channels": self.middle_channels, "out_channels": self.out_channels}
+        config = {
+            "middle_channels": self.middle_channels,
+            "out_channels": self.out_channels,
+            "depth": self.depth,
+        }
         return {**super().get_config(), **config}
 
     @classmethod
     def from_part(cls, part: Part, settings: NetworkSettings) -> "ElasticDeepStem":
         stem: DeepStem = part.largest
-        return cls(stem.middle_channels, stem.out_channels, **layer_arguments(part, settings))
+        return cls(stem.middle_channels, stem.out_channels, stem.depth, **layer_arguments(part, settings))
 
     @classmethod
     def add_plain(cls, x: Tensor, prefix: str, option: DeepStem, settings: NetworkSettings) -> Tensor:

@@ -8,6 +8,7 @@ else asks what type a part is: whoever has a part looks its layer up with
 
 import abc
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import keras
@@ -153,6 +154,31 @@ class PartLayer(keras.layers.Layer, abc.ABC, Generic[_PlainPart]):
         """
         del option
         return {}
+
+    # --- what follows from that -------------------------------------------
+
+    def set_static_weights(self, weights: Mapping[str, Sequence[np.ndarray]]) -> None:
+        """Take over the weights of a part's plain layers: the reverse of `static_weights`, in place.
+
+        For the layer of a part that can be one thing only, so that its inner layers have the
+        weights of the plain ones; and it gives them the names of these.
+
+        Args:
+            weights: By the plain layer's name without its prefix, its weights.
+        """
+        variables = self._variables_by_layer()
+        for name, values in weights.items():
+            for variable, value in zip(variables[name], values, strict=True):
+                variable.assign(value)
+
+    def _variables_by_layer(self) -> dict[str, list[keras.Variable]]:
+        """By the name of the plain layer without its prefix, the variables of the inner layer."""
+        by_layer: dict[str, list[keras.Variable]] = {}
+        for variable in self.weights:  # without the seeds of dropout, which are variables, too
+            _, inner_path = variable.path.split(f"{self.name}/", maxsplit=1)
+            *inner_names, _ = inner_path.split("/")
+            by_layer.setdefault("_".join(inner_names), []).append(variable)
+        return by_layer
 
     # --- for part types to build on ---------------------------------------
 

@@ -38,12 +38,13 @@ class DeepStem(StemPart):
 
     @classmethod
     def axes(cls, design: StemDesign) -> dict[str, Axis]:
-        widths = multiply_width(design.width, design.width_multipliers)
-        middle_widths = tuple(make_divisible(width // 2) for width in widths)
+        widths = multiply_width(design.width, design.width_multipliers.values)
+        middle_is_half_of = multiply_width(design.width, design.middle_width_multipliers.values)
+        middle_widths = tuple(make_divisible(width // 2) for width in middle_is_half_of)
         return {
-            "middle_channels": Axis(middle_widths, design.middle_width_gene),
-            "out_channels": Axis(widths, design.width_gene),
-            "depth": Axis((0, 1), design.depth_gene),
+            "middle_channels": Axis(middle_widths, design.middle_width_multipliers.gene),
+            "out_channels": Axis(widths, design.width_multipliers.gene),
+            "depth": design.depths,
         }
 
     @property

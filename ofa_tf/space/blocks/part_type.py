@@ -93,20 +93,18 @@ class StemDesign:
         width: Output channels, before they are multiplied.
         stride: Of a plain stem's convolution.
         activation: Name of the activation.
-        width_multipliers: Choices that multiply its widths; empty: these are fixed.
-        middle_width_gene: The gene that multiplies the width in its middle; `None`:
-            there is none, as widths are fixed.
-        width_gene: The gene that multiplies its output width; `None` as before.
-        depth_gene: The gene of its depth; `None`: the space has none.
+        middle_width_multipliers: What can multiply the width in its middle; of no meaning
+            for a stem of fixed widths.
+        width_multipliers: What can multiply its output width; as before.
+        depths: What its depth can be; of no meaning for a stem without such a choice.
     """
 
     width: int
     stride: int
     activation: str
-    width_multipliers: tuple[float, ...]
-    middle_width_gene: int | None
-    width_gene: int | None
-    depth_gene: int | None
+    middle_width_multipliers: Axis
+    width_multipliers: Axis
+    depths: Axis
 
 
 class StemPart(PlainPart):

@@ -27,7 +27,7 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from tests.support.fused_mbconv import ElasticFusedMBConv, FusedMBConv
-from tests.support.networks import archs, assert_close, check_subnet, images, randomize
+from tests.support.networks import archs, assert_close, check_alone, check_subnet, images, randomize
 
 SPACE = SearchSpace(
     name="fused",
@@ -55,6 +55,10 @@ def test_its_choices_are_genes_and_survive_json() -> None:
     assert Arch.from_dict(json.loads(arch.to_json())) == arch
     assert SearchSpace.from_dict(json.loads(json.dumps(SPACE.to_dict()))) == SPACE
     assert SPACE.count() == (2 + 2**2) ** 2
+
+
+def test_a_subnet_of_it_stands_alone(supernet: Supernet) -> None:
+    check_alone(supernet, SPACE.sample(np.random.default_rng(1)))
 
 
 @hypothesis.settings(max_examples=8)
