@@ -94,7 +94,7 @@ DEFAULT_PHASES = {
     "depth_2": PhaseConfig(epochs=1, learning_rate=0.03, warmup_epochs=0.5, num_subnets=2),
     "width_1": PhaseConfig(epochs=1, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
     "width_2": PhaseConfig(epochs=9, learning_rate=0.04, warmup_epochs=0.5, num_subnets=3),
-    "sandwich": PhaseConfig(epochs=26, learning_rate=0.1, warmup_epochs=1.0, num_subnets=3),
+    "sandwich": PhaseConfig(epochs=26, learning_rate=0.04, warmup_epochs=1.0, num_subnets=3),
 }
 _MIN_SANDWICH_SUBNETS = 2  # the largest and the smallest
 

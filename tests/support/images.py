@@ -27,13 +27,15 @@ def encode(image: np.ndarray, suffix: str) -> bytes:
     return (tf.io.encode_png if suffix == ".png" else tf.io.encode_jpeg)(image).numpy()
 
 
-def write_class_folders(root: Path, counts: Mapping[str, int], suffix: str = ".png", first_seed: int = 0) -> Path:
-    """Write `counts[name]` images into `root/name` for each name, and return `root`."""
+def write_class_folders(
+    root: Path, counts: Mapping[str, int], suffix: str = ".png", first_seed: int = 0, **size: int
+) -> Path:
+    """Write `counts[name]` images, of `height` and `width`, into `root/name` for each name, and return `root`."""
     seed = first_seed
     for name, count in counts.items():
         (root / name).mkdir(parents=True)
         for index in range(count):
-            (root / name / f"{index:03d}{suffix}").write_bytes(encode(random_image(seed), suffix))
+            (root / name / f"{index:03d}{suffix}").write_bytes(encode(random_image(seed, **size), suffix))
             seed += 1
     return root
 
