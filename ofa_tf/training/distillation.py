@@ -33,7 +33,6 @@ class DistillationLoss(abc.ABC):
         labels: "tf.Tensor",
         num_classes: int,
         label_smoothing: float,
-        *,
         teacher_logits: "tf.Tensor | None" = None,
         distillation_weight: float = 0.0,
     ) -> "tf.Tensor":
@@ -74,7 +73,6 @@ class CrossEntropy(DistillationLoss):
         labels: "tf.Tensor",
         num_classes: int,
         label_smoothing: float,
-        *,
         teacher_logits: "tf.Tensor | None" = None,
         distillation_weight: float = 0.0,
     ) -> "tf.Tensor":
@@ -121,7 +119,6 @@ class AlphaDivergence(DistillationLoss):
         labels: "tf.Tensor",
         num_classes: int,
         label_smoothing: float,
-        *,
         teacher_logits: "tf.Tensor | None" = None,
         distillation_weight: float = 0.0,
     ) -> "tf.Tensor":

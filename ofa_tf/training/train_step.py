@@ -181,8 +181,8 @@ class TrainStep:
             batch.labels,
             self.supernet.num_classes,
             self._config.label_smoothing,
-            teacher_logits=teacher_logits,
-            distillation_weight=self._config.distillation_weight,
+            teacher_logits,
+            self._config.distillation_weight,
         )
 
     def _accumulate_gradients(
