@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
+from ofa_tf.data.augmentations import get_augmentation
 
 _HEIGHT = flags.DEFINE_integer("height", 375, "Height of the JPEGs, pixels.", lower_bound=1)
 _WIDTH = flags.DEFINE_integer("width", 500, "Width of the JPEGs, pixels.", lower_bound=1)
@@ -28,6 +29,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns over all ways.", lower_bound=
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    get_augmentation(_AUGMENTATION.value)
     configure_tensorflow()
     from ofa_tf.data.input_throughput import InputTask, measure_input_throughput, write_photos
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -22,9 +23,6 @@ _QUALITY = 90
 _STRUCTURES = ((4, 55.0), (8, 42.0), (16, 32.0), (32, 25.0), (64, 18.0), (128, 14.0), (256, 10.0))
 
 _NUM_CLASSES = 2
-
-# Of a class of a folder a part is held out; this many training images are left, at least, of twice as many.
-_IMAGES_PER_TRAINING_IMAGE = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +77,8 @@ class InputTask:
 def write_photos(folder: Path, task: InputTask) -> None:
     """Write JPEGs into class folders below `folder`, as many as `task` needs for training."""
     rng = np.random.default_rng(0)
-    num_per_class = task.num_images * _IMAGES_PER_TRAINING_IMAGE // _NUM_CLASSES + 1
+    # A tenth of each class is held out for testing, and a tenth of the rest, at least one image each.
+    num_per_class = math.ceil(task.num_images / _NUM_CLASSES / 0.75) + 2
     for label in range(_NUM_CLASSES):
         class_folder = folder / f"class_{label}"
         class_folder.mkdir(parents=True)

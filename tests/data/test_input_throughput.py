@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.data.input_throughput import InputTask, measure_input_throughput, write_photos
+from ofa_tf.data.sources import open_source
+
+
+def test_each_way_to_prepare_images_is_measured(tmp_path):
+    task = InputTask(height=30, width=40, image_size=16, batch_size=4, num_batches=3)
+    write_photos(tmp_path, task)
+    source = open_source(f"folder:{tmp_path}")
+    assert source.num_examples("train") >= task.num_images
+    image, _ = next(source.examples("train").as_numpy_iterator())
+    assert image.shape == (30, 40, 3)
+    assert np.std(image) > 20
+
+    results = list(measure_input_throughput(tmp_path, task, num_rounds=1))
+    assert len({result.name for result in results}) == 4
+    assert all(result.images_per_core_second > 0 for result in results)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"height": 0}, "`height` to be at least 1. Received: height=0"), ({"augmentation": "flip"}, "one of none, crop")],
+)
+def test_tasks_out_of_range(change, message):
+    with pytest.raises(InputError, match=message):
+        InputTask(**change)
