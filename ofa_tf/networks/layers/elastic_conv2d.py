@@ -6,7 +6,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.networks.layers.slicing import as_numpy, check_at_most, first_channels, num_channels, pad_symmetrically
+from ofa_tf.networks.layers.slicing import (
+    as_numpy,
+    check_at_most,
+    first_channels,
+    first_in_and_out_channels,
+    num_channels,
+    pad_symmetrically,
+)
 
 
 @keras.saving.register_keras_serializable(package="ofa_tf")
@@ -68,11 +75,13 @@ class ElasticConv2D(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, filters: Any = None) -> tf.Tensor:
         check_at_most("filters", filters, self.filters)
-        kernel = first_channels(self.kernel, num_channels(inputs), axis=-2)
-        kernel = first_channels(kernel, filters)
+        kernel = tf.convert_to_tensor(self.kernel)
         if self.kernel_size == self.strides == 1:
-            outputs = _pointwise(inputs, kernel[0, 0])
+            matrix = tf.squeeze(kernel, axis=(0, 1))  # (in, out)
+            matrix = first_in_and_out_channels(matrix, num_channels(inputs), filters)
+            outputs = _pointwise(inputs, matrix)
         else:
+            kernel = first_in_and_out_channels(kernel, num_channels(inputs), filters)
             inputs, padding = pad_symmetrically(inputs, self.kernel_size, self.strides)
             outputs = tf.nn.conv2d(inputs, kernel, self.strides, padding)
         if self.use_bias:

@@ -28,6 +28,29 @@ def first_channels(weights: Any, num: Any, axis: int = -1) -> tf.Tensor:
     return tensor[..., :num] if axis == -1 else tensor[..., :num, :]
 
 
+def first_in_and_out_channels(weights: Any, num_in: Any, num_out: Any) -> tf.Tensor:
+    """The first entries of a weight along its last two axes, by one operation.
+
+    Its gradient is padded to the weight's shape, which costs much more than the slice: once for both axes, here.
+
+    Args:
+        weights: Keras variable or tensor.
+        num_in: Entries of the last but one axis, int or scalar int32 tensor; `None` for all.
+        num_out: Entries of the last axis, the same.
+
+    Returns:
+        A tensor in the dtype that the current autocast scope asks for.
+    """
+    tensor = tf.convert_to_tensor(weights)
+    takes_all_in = num_in is None or (isinstance(num_in, int) and num_in == tensor.shape[-2])
+    if takes_all_in:
+        return first_channels(tensor, num_out)
+    takes_all_out = num_out is None or (isinstance(num_out, int) and num_out == tensor.shape[-1])
+    if takes_all_out:
+        return first_channels(tensor, num_in, axis=-2)
+    return tensor[..., :num_in, :num_out]
+
+
 def check_at_most(name: str, num: Any, maximum: int) -> None:
     """Check a channel count that is known when the layer is called.
 
