@@ -1,0 +1,277 @@
+"""`Replicas`: the copies of a network that compute together, one a device, and how they share the work.
+
+A batch is dealt out to replicas, each computes on its share, and what they found is summed up. With one device there
+is one replica, and none of this costs anything: values are plain tensors and functions plain graphs. With several,
+in one process or in many (*workers*, each with its own devices), `StrategyReplicas` hands everything to a strategy of
+`tf.distribute`. Code that is written for `Replicas` does not ask which of the two it has.
+
+Every worker runs the same program and takes the same steps; what only one of them may do, such as writing files, the
+first one does.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Replicas:
+    """One replica, on TensorFlow's default device; base of those of several.
+
+    A *dealt* value has one value for each replica of this worker; here it is that of the one replica.
+    """
+
+    num_replicas = 1  # of all workers
+    num_local = 1  # of this worker
+    num_workers = 1
+    worker = 0
+
+    @property
+    def is_first_worker(self) -> bool:
+        """Whether this worker is the one that writes files and tells the user how it goes."""
+        return self.worker == 0
+
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        """Around the making of variables that all replicas shall have, such as a network's."""
+        return contextlib.nullcontext()
+
+    def deal(self, batch: tf.Tensor) -> Any:
+        """Deal a batch of this worker out to its replicas, in equal shares, as a dealt value."""
+        return batch
+
+    def dealt(self, values: Sequence[Any]) -> Any:
+        """A dealt value of given ones, one for each replica of this worker."""
+        (value,) = values
+        return value
+
+    def each(self, function: Callable, *values: Any) -> Any:
+        """Call a function for each replica of this worker.
+
+        Args:
+            function: Of tensors.
+            *values: Its arguments: dealt values, or values that are the same for all.
+
+        Returns:
+            What it returned, as a dealt value.
+        """
+        return function(*values)
+
+    def trace(self, function: Callable, *signature: tf.TensorSpec) -> Callable:
+        """A function as one graph that every replica runs.
+
+        Args:
+            function: Of tensors. Must not change a variable of the network but by `assign_here`.
+            *signature: Specifications of its arguments, as one replica sees them.
+
+        Returns:
+            A function of dealt values (or of what is the same for all), which returns dealt values.
+        """
+        return tf.function(function, input_signature=signature, autograph=False)
+
+    def trace_update(self, function: Callable, *signature: tf.TensorSpec) -> Callable:
+        """A function as one graph that runs once a worker, and may change the network's variables.
+
+        Args:
+            function: Of tensors that are the same for all replicas.
+            *signature: Specifications of its arguments.
+        """
+        return tf.function(function, input_signature=signature, autograph=False)
+
+    def total(self, function: Callable[[], list[tf.Tensor]]) -> list[tf.Tensor]:
+        """Within `trace_update`: the sums over all replicas, of all workers, of what a function returns on each.
+
+        All its results are added up in one go.
+
+        Args:
+            function: Returns float32 tensors, whose shapes are known.
+        """
+        return function()
+
+    def apply(self, optimizer: keras.optimizers.Optimizer, gradients: Sequence[tf.Tensor], variables: Sequence) -> None:
+        """Within `trace_update`: one step of a Keras optimizer with gradients that are the same for all replicas."""
+        optimizer.apply(gradients, variables)
+
+    def any_worker(self, flag: bool) -> bool:
+        """Whether a flag is set on any worker. All workers must call this, and get the same answer."""
+        return flag
+
+    def wait_for_all(self) -> None:
+        """Go on when all workers have come here."""
+
+    def from_first(self, value: np.ndarray) -> np.ndarray:
+        """The first worker's value. All workers must call this, with arrays of one shape.
+
+        Args:
+            value: Numbers that float64 holds exactly.
+
+        Returns:
+            float64.
+        """
+        return np.asarray(value, np.float64)
+
+
+class _Dealt:
+    """A dealt value of several replicas.
+
+    Args:
+        values: One for each replica of this worker.
+    """
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.values = tuple(values)
+
+
+class StrategyReplicas(Replicas):
+    """The replicas of a strategy, one on each of its devices.
+
+    Args:
+        strategy: A `tf.distribute.MirroredStrategy` or `MultiWorkerMirroredStrategy`.
+        worker: Number of this worker.
+        num_workers: Number of workers; all have equally many devices.
+    """
+
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        worker: int = 0,
+        num_workers: int = 1,
+    ) -> None:
+        self.worker = worker
+        self.num_workers = num_workers
+        self.num_replicas = strategy.num_replicas_in_sync
+        self.num_local = self.num_replicas // num_workers
+        self._strategy = strategy
+        self._devices = strategy.extended.worker_devices
+
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        return self._strategy.scope()
+
+    def deal(self, batch: tf.Tensor) -> _Dealt:
+        return self.each(tf.identity, _Dealt(tf.split(batch, self.num_local)))
+
+    def dealt(self, values: Sequence[Any]) -> _Dealt:
+        return _Dealt(values)
+
+    def each(self, function: Callable, *values: Any) -> _Dealt:
+        results = []
+        for index, device in enumerate(self._devices):
+            arguments = [_value_of(value, index) for value in values]
+            with tf.device(device):
+                results.append(function(*arguments))
+        return _Dealt(results)
+
+    def trace(self, function: Callable, *signature: tf.TensorSpec) -> Callable:
+        def run(*arguments: list[tf.Tensor]) -> list[Any]:
+            results = self._strategy.run(function, args=self._distributed(arguments))
+            return self._local_results(results)
+
+        graph = tf.function(run, input_signature=self._for_each(signature), autograph=False)
+
+        def call(*arguments: Any) -> Any:
+            results = graph(*self._lists(arguments))
+            if isinstance(results[0], tuple):
+                return tuple(_Dealt(values) for values in zip(*results, strict=True))
+            return _Dealt(results)
+
+        return call
+
+    def trace_update(self, function: Callable, *signature: tf.TensorSpec) -> Callable:
+        def run(*arguments: tf.Tensor) -> Any:
+            with self._strategy.scope():
+                return function(*arguments)
+
+        return tf.function(run, input_signature=signature, autograph=False)
+
+    def total(self, function: Callable[[], list[tf.Tensor]]) -> list[tf.Tensor]:
+        shapes = []
+
+        def run() -> tf.Tensor:
+            results = function()
+            shapes[:] = [result.shape for result in results]
+            return tf.concat([tf.reshape(result, [-1]) for result in results], axis=0)
+
+        # One vector, and so one reduction: each takes its time, however little it carries.
+        vectors = self._strategy.run(run)
+        vector = self._strategy.reduce(tf.distribute.ReduceOp.SUM, vectors, axis=None)
+        parts = tf.split(vector, [shape.num_elements() for shape in shapes])
+        return [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def apply(self, optimizer: keras.optimizers.Optimizer, gradients: Sequence[tf.Tensor], variables: Sequence) -> None:
+        def update(variable: tf.Variable, gradient: tf.Tensor) -> None:
+            optimizer.update_step(gradient, variable, optimizer.learning_rate)
+
+        # Not `optimizer.apply`, which would add the gradients of the replicas up once more.
+        for gradient, variable in zip(gradients, variables, strict=True):
+            self._strategy.extended.update(variable.value, update, args=(gradient,), group=False)
+        optimizer.iterations.assign_add(1)
+
+    def any_worker(self, flag: bool) -> bool:
+        return bool(self._sum_over_workers(np.asarray(flag, np.float64)) > 0)
+
+    def wait_for_all(self) -> None:
+        self.any_worker(False)
+
+    def from_first(self, value: np.ndarray) -> np.ndarray:
+        value = super().from_first(value)
+        contribution = value if self.is_first_worker else np.zeros_like(value)
+        return self._sum_over_workers(contribution)
+
+    def _sum_over_workers(self, value: np.ndarray) -> np.ndarray:
+        if self.num_workers == 1:
+            return value
+        total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(value), axis=None)
+        return np.asarray(total)
+
+    def _for_each(self, signature: Sequence[tf.TensorSpec]) -> list[list[tf.TensorSpec]]:
+        """The signature of a graph that takes each argument once for each replica of this worker.
+
+        A graph's signature cannot have distributed values.
+        """
+        return [[spec] * self.num_local for spec in signature]
+
+    def _lists(self, arguments: Sequence[Any]) -> list[list[Any]]:
+        """For each argument its values, one for each replica of this worker."""
+        lists = []
+        for argument in arguments:
+            lists.append([_value_of(argument, index) for index in range(self.num_local)])
+        return lists
+
+    def _distributed(self, arguments: Sequence[list[tf.Tensor]]) -> tuple:
+        """The arguments as values of `tf.distribute`."""
+        distributed = []
+        for values in arguments:
+            distributed.append(self._distribute(values))
+        return tuple(distributed)
+
+    def _distribute(self, values: list[tf.Tensor]) -> Any:
+        def pick(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+            return values[context.replica_id_in_sync_group % self.num_local]
+
+        return self._strategy.experimental_distribute_values_from_function(pick)
+
+    def _local_results(self, results: Any) -> list[Any]:
+        """What each replica of this worker returned."""
+        leaves = [self._strategy.experimental_local_results(leaf) for leaf in tf.nest.flatten(results)]
+        of_replicas = []
+        for values in zip(*leaves, strict=True):
+            of_replicas.append(tf.nest.pack_sequence_as(results, values))
+        return of_replicas
+
+
+def assign_here(variable: tf.Variable, value: tf.Tensor) -> None:
+    """Give a network's variable a value on the replica that calls this, and only there.
+
+    Within `Replicas.trace`, where an assignment to a variable of all replicas may not stand in a branch.
+    """
+    copies = tf.distribute.get_strategy().experimental_local_results(variable)
+    # A tensor in a graph, but a constant one.
+    replica = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
+    copies[replica % len(copies)].assign(value)
+
+
+def _value_of(value: Any, index: int) -> Any:
+    """The value of one replica, of a dealt value or of one that is the same for all."""
+    return value.values[index] if isinstance(value, _Dealt) else value
