@@ -10,12 +10,21 @@ first one does.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+
+class Batches(Protocol):
+    """What a sequence of batches must have."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 class Replicas:
@@ -94,22 +103,37 @@ class Replicas:
         """Within `trace_update`: one step of a Keras optimizer with gradients that are the same for all replicas."""
         optimizer.apply(gradients, variables)
 
+    def local_values(self, dealt: Any) -> list[Any]:
+        """The values of a dealt value."""
+        return [dealt]
+
+    def rounds(self, batches: Batches) -> Iterator[list[Any]]:
+        """This worker's batches, one for each of its replicas at a time; `None` for replicas that have nothing to do.
+
+        All workers get equally many rounds, and all must call this.
+
+        Args:
+            batches: Those of every `num_workers`-th place, so that no worker has more than the first.
+        """
+        most = int(self.from_first(np.asarray(len(batches))))
+        iterator = iter(batches)
+        for _ in range(math.ceil(most / self.num_local)):
+            yield [next(iterator, None) for _ in range(self.num_local)]
+
     def any_worker(self, flag: bool) -> bool:
         """Whether a flag is set on any worker. All workers must call this, and get the same answer."""
-        return flag
+        return bool(self.sum_over_workers(np.asarray(flag)) > 0)
 
     def wait_for_all(self) -> None:
         """Go on when all workers have come here."""
+        self.any_worker(False)
 
     def from_first(self, value: np.ndarray) -> np.ndarray:
-        """The first worker's value. All workers must call this, with arrays of one shape.
+        """The first worker's value, float64. All workers must call this, with arrays of one shape."""
+        return self.sum_over_workers(value if self.is_first_worker else np.zeros_like(value))
 
-        Args:
-            value: Numbers that float64 holds exactly.
-
-        Returns:
-            float64.
-        """
+    def sum_over_workers(self, value: np.ndarray) -> np.ndarray:
+        """The sum of the workers' values, float64. All workers must call this, with arrays of one shape."""
         return np.asarray(value, np.float64)
 
 
@@ -186,7 +210,7 @@ class StrategyReplicas(Replicas):
         return tf.function(run, input_signature=signature, autograph=False)
 
     def total(self, function: Callable[[], list[tf.Tensor]]) -> list[tf.Tensor]:
-        shapes = []
+        shapes: list[tf.TensorShape] = []
 
         def run() -> tf.Tensor:
             results = function()
@@ -208,18 +232,11 @@ class StrategyReplicas(Replicas):
             self._strategy.extended.update(variable.value, update, args=(gradient,), group=False)
         optimizer.iterations.assign_add(1)
 
-    def any_worker(self, flag: bool) -> bool:
-        return bool(self._sum_over_workers(np.asarray(flag, np.float64)) > 0)
+    def local_values(self, dealt: _Dealt) -> list[Any]:
+        return list(dealt.values)
 
-    def wait_for_all(self) -> None:
-        self.any_worker(False)
-
-    def from_first(self, value: np.ndarray) -> np.ndarray:
-        value = super().from_first(value)
-        contribution = value if self.is_first_worker else np.zeros_like(value)
-        return self._sum_over_workers(contribution)
-
-    def _sum_over_workers(self, value: np.ndarray) -> np.ndarray:
+    def sum_over_workers(self, value: np.ndarray) -> np.ndarray:
+        value = super().sum_over_workers(value)
         if self.num_workers == 1:
             return value
         total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(value), axis=None)
@@ -266,9 +283,12 @@ def assign_here(variable: tf.Variable, value: tf.Tensor) -> None:
 
     Within `Replicas.trace`, where an assignment to a variable of all replicas may not stand in a branch.
     """
-    copies = tf.distribute.get_strategy().experimental_local_results(variable)
-    # A tensor in a graph, but a constant one.
-    replica = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        variable.assign(value)
+        return
+    copies = context.strategy.experimental_local_results(variable)
+    replica = tf.get_static_value(context.replica_id_in_sync_group)  # a constant in the graph
     copies[replica % len(copies)].assign(value)
 
 

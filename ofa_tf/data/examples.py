@@ -61,7 +61,7 @@ def shuffled_examples(
         return Examples(tf.data.Dataset.from_tensor_slices(order).map(decoded.example), None)
     shuffled = source.records("train", shuffle_seed=int(rng.integers(MAX_SHUFFLE_SEED)))
     if has_gaps:
-        return _decoded_examples(source, _select(shuffled, positions, num_used))
+        return _decoded_examples(source, select_records(shuffled, positions, num_used))
     first = num_used - len(positions)
     return _decoded_examples(source, shuffled.skip(first).take(len(positions)))
 
@@ -73,7 +73,7 @@ def _decoded_examples(source: ImageSource, records: tf.data.Dataset) -> Examples
     return Examples(records.map(decode, num_parallel_calls=tf.data.AUTOTUNE), records)
 
 
-def _select(
+def select_records(
     records: tf.data.Dataset,
     positions: np.ndarray,
     num_used: int,
