@@ -16,13 +16,20 @@ _VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 _NO_GPU = ("", "-1")
 
 
-def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int) -> str:
+def describe_hardware(
+    gpu_names: Sequence[str],
+    intra_op_threads: int,
+    num_replicas: int = 1,
+    num_workers: int = 1,
+) -> str:
     """What is computed on, and how.
 
     Args:
         gpu_names: The GPUs that TensorFlow uses.
         intra_op_threads: Threads that share one operation on the CPU; 0 for as many as
             there are cores.
+        num_replicas: Copies of the network that compute together, on all workers.
+        num_workers: Processes that compute together.
     """
     if gpu_names:
         place = ", ".join(f"GPU {index} ({name})" for index, name in enumerate(gpu_names))
@@ -30,7 +37,12 @@ def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int) -> str:
         num_cores = os.cpu_count() or 1
         threads = intra_op_threads or num_cores
         place = f"the CPU ({read_cpu_model()}; {num_cores} cores, threads of an operation: {threads})"
-    return f"computing on {place}, in float32"
+    description = f"computing on {place}, in float32"
+    if num_replicas > 1:
+        description += f"; {num_replicas} replicas share a batch"
+    if num_workers > 1:
+        description += f", on {num_workers} workers like this one"
+    return description
 
 
 def read_cpu_model() -> str:

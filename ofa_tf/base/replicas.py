@@ -11,12 +11,21 @@ first one does.
 
 import contextlib
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from ofa_tf.base.cluster import Cluster, Distribution, find_cluster
+from ofa_tf.base.errors import InputError
+
+# Of the first worker of a computer under Slurm. Jobs that share a computer get different ones, mostly.
+_FIRST_PORT = 15_000
+_NUM_JOBS_APART = 250
+_MOST_WORKERS_ON_COMPUTER = 64
 
 
 class Batches(Protocol):
@@ -276,6 +285,55 @@ class StrategyReplicas(Replicas):
         for values in zip(*leaves, strict=True):
             of_replicas.append(tf.nest.pack_sequence_as(results, values))
         return of_replicas
+
+
+def open_replicas(distribution: Distribution) -> Replicas:
+    """The replicas of all devices that a program shall compute on. Call before TensorFlow computes anything.
+
+    With several workers, this waits until all are there. When one of them ends or does not answer for ten seconds,
+    what the others compute together raises one of TensorFlow's errors, such as `UnavailableError`.
+
+    Raises:
+        InputError: If nothing says which workers there are.
+    """
+    if distribution is Distribution.MULTIWORKER:
+        cluster = find_cluster()
+        if cluster.num_workers > 1:
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(_resolver(cluster))
+            return StrategyReplicas(strategy, cluster.worker, cluster.num_workers)
+    if distribution is Distribution.NONE:
+        return Replicas()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) == 1:
+        return Replicas()
+    return StrategyReplicas(tf.distribute.MirroredStrategy([device.name for device in devices]))
+
+
+def _resolver(cluster: Cluster) -> tf.distribute.cluster_resolver.ClusterResolver:
+    """What tells TensorFlow of the workers."""
+    if not cluster.is_slurm:
+        return tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    job = int(os.environ.get("SLURM_JOB_ID", "0"))
+    return tf.distribute.cluster_resolver.SlurmClusterResolver(
+        port_base=_FIRST_PORT + job % _NUM_JOBS_APART * _MOST_WORKERS_ON_COMPUTER,
+        # Slurm itself gives each task its GPUs (srun --gpus-per-task); the resolver is not to deal them out again.
+        gpus_per_node=_MOST_WORKERS_ON_COMPUTER,
+        gpus_per_task=1,
+        auto_set_gpu=False,
+    )
+
+
+def check_batch_size(batch_size: int, replicas: Replicas) -> None:
+    """Check that a batch can be dealt out in equal shares.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    if batch_size % replicas.num_replicas:
+        raise InputError(
+            f"Expected --batch_size to be a multiple of the {replicas.num_replicas} replicas, which share each batch. "
+            f"Received: --batch_size={batch_size}. Use another batch size, or another number of devices."
+        )
 
 
 def assign_here(variable: tf.Variable, value: tf.Tensor) -> None:

@@ -1,7 +1,7 @@
 """The traced functions of a training step."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -12,6 +12,20 @@ from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.losses import count_correct, cross_entropy, make_targets
 from ofa_tf.training.phases import Teacher
+
+
+class StepResult(NamedTuple):
+    """What a step tells.
+
+    Args:
+        loss: Mean over its subnets and the images of all workers.
+        accuracy: Share of right predictions, the same mean.
+        is_stopping: Whether a worker wants to stop: all of them learn it from the same step.
+    """
+
+    loss: float
+    accuracy: float
+    is_stopping: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +99,7 @@ class TrainStep:
         scalar = tf.TensorSpec((), tf.float32)
         trace = self._replicas.trace
         self._accumulate = trace(self._accumulate_gradients, images, targets, labels, genes, dropout_seed, scalar)
-        self._apply = self._replicas.trace_update(self._apply_gradients, scalar)
+        self._apply = self._replicas.trace_update(self._apply_gradients, scalar, scalar)
         self._predict = trace(self._teacher_logits, images)
 
     @property
@@ -114,7 +128,8 @@ class TrainStep:
         learning_rate: float,
         dropout_seed: tuple[int, int],
         teacher: Teacher,
-    ) -> tuple[float, float]:
+        wants_to_stop: bool = False,
+    ) -> StepResult:
         """Take one step.
 
         Args:
@@ -124,9 +139,7 @@ class TrainStep:
             learning_rate: Of this step.
             dropout_seed: Seed of the run and number of the step, which decide what is dropped.
             teacher: Whose predictions are distilled. `LARGEST_OF_STEP` is the first subnet.
-
-        Returns:
-            Loss and accuracy, means over the subnets and over the images of all workers.
+            wants_to_stop: Whether this worker wants to.
         """
         batches = self._split(images, labels)
         targets = [self._make_targets(batch, self._ask_teacher(batch, teacher)) for batch in batches]
@@ -140,9 +153,10 @@ class TrainStep:
                 if index == 0 and teacher is Teacher.LARGEST_OF_STEP:
                     targets[part] = self._make_targets(batch, logits)
         # Read only now, when all of the step's work has been handed to the device.
-        loss, num_correct = self._apply(tf.constant(learning_rate, tf.float32))
-        num_images = len(images) * self._replicas.num_workers
-        return float(loss) / len(genes), float(num_correct) / len(genes) / num_images
+        stop_flag = tf.constant(wants_to_stop, tf.float32)
+        loss, num_correct, num_stopping = self._apply(tf.constant(learning_rate, tf.float32), stop_flag)
+        num_predictions = len(genes) * len(images) * self._replicas.num_workers
+        return StepResult(float(loss) / len(genes), float(num_correct) / num_predictions, bool(num_stopping > 0))
 
     def _split(self, images: tf.Tensor, labels: tf.Tensor) -> list[_MicroBatch]:
         """The micro-batches of a batch; the last one may be smaller."""
@@ -226,17 +240,24 @@ class TrainStep:
         self._num_correct.assign_add(tf.cast(count_correct(labels, logits), tf.float32))
         return logits
 
-    def _apply_gradients(self, learning_rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Update the supernet by the summed gradients, and begin new sums: loss and number of right predictions."""
+    def _apply_gradients(
+        self, learning_rate: tf.Tensor, stop_flag: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Update the supernet by the summed gradients, and begin new sums.
+
+        Returns:
+            Sums of losses, of right predictions and of the stop flags of all replicas.
+        """
         self.num_traces += 1
         variables = self.supernet.trainable_variables
-        *gradients, loss, num_correct = self._replicas.total(self._take_sums)
+        # One reduction: all that replicas have to tell each other in a step.
+        *gradients, loss, num_correct, num_stopping = self._replicas.total(lambda: [*self._take_sums(), stop_flag])
         decayed = []
         for gradient, variable in zip(gradients, variables, strict=True):
             decayed.append(self._with_weight_decay(gradient, variable))
         self.optimizer.learning_rate.assign(learning_rate)
         self._replicas.apply(self.optimizer, decayed, variables)
-        return loss, num_correct
+        return loss, num_correct, num_stopping
 
     def _take_sums(self) -> list[tf.Tensor]:
         """The sums of one replica, which begin anew."""

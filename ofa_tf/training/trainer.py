@@ -20,6 +20,7 @@ import tensorflow as tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import StopRequest
 from ofa_tf.base.progress import announce
+from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.checked_batches import CheckedBatches
 from ofa_tf.data.image_source import ImageSource
@@ -38,7 +39,8 @@ from ofa_tf.training.schedules import EpochSteps, PhaseSchedule
 from ofa_tf.training.start_checks import missing_phase_error
 from ofa_tf.training.subnet_sampling import draw_subnets, image_size_of, validation_archs
 from ofa_tf.training.train_state import TrainState, latest_checkpoint, list_checkpoints, set_aside
-from ofa_tf.training.train_step import TrainStep
+from ofa_tf.training.train_step import StepResult, TrainStep
+from ofa_tf.training.worker_state import share_state, share_variables
 
 _HOW_TO_GO_ON = "the same command continues (train_main.py: with --resume)"
 
@@ -71,25 +73,37 @@ class _PhaseRun:
 class Trainer:
     """Holds the supernet and the traced functions that all phases share.
 
+    With several workers, each has a trainer, and all do the same on their parts of each batch. The first one
+    reads and writes checkpoints and logs.
+
     Args:
         config: Settings.
         source: Images.
+        replicas: What computes together; one device by default.
     """
 
-    def __init__(self, config: TrainConfig, source: ImageSource) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        source: ImageSource,
+        replicas: Replicas | None = None,
+    ) -> None:
         self.config = config
         self.source = source
         self.space = get_search_space(config.space)
-        self.supernet = build_supernet(self.space, source.num_classes, config.dropout_rate, config.seed)
+        self._replicas = replicas or Replicas()
+        with self._replicas.scope():
+            self.supernet = build_supernet(self.space, source.num_classes, config.dropout_rate, config.seed)
         if config.start_as_identity:
             self.supernet.start_as_identity()
-        self.train_step = TrainStep(self.supernet, config)
+        self.train_step = TrainStep(self.supernet, config, self._replicas)
         self.evaluator = Evaluator(
             self.supernet,
             source,
             augmentation=config.augmentation,
             num_calibration_images=config.num_calibration_images,
             seed=config.seed,
+            replicas=self._replicas,
         )
         self._steps_per_epoch = steps_per_epoch(source, config.batch_size)
         self._has_teacher = False
@@ -109,15 +123,22 @@ class Trainer:
         """
         state = self._begin(phase, resume)
         schedule = PhaseSchedule(self.config.phases[phase.name], self._steps_per_epoch)
-        log_folder = Path(self.config.workdir) / "logs" / phase.name
-        log = tf.summary.create_file_writer(str(log_folder))
+        log = self._open_log(phase)
         with StopRequest() as stop_request, log.as_default():
             run = _PhaseRun(phase, schedule, state, stop_request)
             while not run.is_done:
                 self._run_epoch(run)
                 if not run.is_done:
-                    self._save_between(run, self._checkpoint_timer.is_due_after_epoch())
+                    is_due = self._checkpoint_timer.is_due_after_epoch()
+                    self._save_between(run, is_due, self._is_stopping(run))
             self._finish(run)
+
+    def _open_log(self, phase: Phase) -> tf.summary.SummaryWriter:
+        """TensorBoard's log of a phase, which the first worker writes."""
+        if not self._replicas.is_first_worker:
+            return tf.summary.create_noop_writer()
+        folder = Path(self.config.workdir) / "logs" / phase.name
+        return tf.summary.create_file_writer(str(folder))
 
     # --- before the first step -----------------------------------------------
 
@@ -126,6 +147,14 @@ class Trainer:
         self.train_step.reset_optimizer()
         if phase.teacher is Teacher.FULL_NETWORK:
             self._load_teacher()
+        state = TrainState(phase.name)
+        if self._replicas.is_first_worker:
+            state = self._read_state(phase, resume)
+        share_variables(self._replicas, [*self.supernet.weights, *self.train_step.optimizer.variables])
+        return share_state(self._replicas, state)
+
+    def _read_state(self, phase: Phase, resume: bool) -> TrainState:
+        """Read what the phase continues from: its own checkpoint, or that of the phase before."""
         if resume and latest_checkpoint(self.config.workdir, phase) is not None:
             return self._restore_newest(phase)
         self._load_previous(phase)
@@ -156,10 +185,16 @@ class Trainer:
 
     def _load_teacher(self) -> None:
         """Give the teacher the weights of the full network, once."""
-        checkpoint = latest_checkpoint(self.config.workdir, FULL)
-        if checkpoint is not None and not self._has_teacher:
-            restore_checkpoint(checkpoint, self.train_step.teacher)
-            self._has_teacher = True
+        if self._has_teacher:
+            return
+        teacher = self.train_step.teacher
+        if self._replicas.is_first_worker:
+            checkpoint = latest_checkpoint(self.config.workdir, FULL)
+            if checkpoint is None:
+                return
+            restore_checkpoint(checkpoint, teacher)
+        share_variables(self._replicas, teacher.weights)
+        self._has_teacher = True
 
     def _load_previous(self, phase: Phase) -> None:
         """Give the supernet the weights of the phase before, unless it holds them already."""
@@ -211,6 +246,8 @@ class Trainer:
             image_sizes=[image_size_of(self.space, rows) for rows in genes],
             augmentation=self.config.augmentation,
             start_step=steps.first_step,
+            worker=self._replicas.worker,
+            num_workers=self._replicas.num_workers,
         )
 
     def _take_steps(
@@ -225,11 +262,12 @@ class Trainer:
         means = run.state.means
         for step, (images, labels) in enumerate(batches, steps.first_step):
             with display.step():
-                loss, accuracy = self._take_step(run, images, labels, genes[step])
-            means.add(loss, accuracy)
+                result = self._take_step(run, images, labels, genes[step])
+            means.add(result.loss, result.accuracy)
             display.advance(means)
             if not steps.is_last(step):
-                self._save_between(run, self._checkpoint_timer.is_due_within_epoch())
+                is_due = self._checkpoint_timer.is_due_within_epoch()
+                self._save_between(run, is_due, self._is_stopping_after(result, run))
 
     def _take_step(
         self,
@@ -237,27 +275,34 @@ class Trainer:
         images: tf.Tensor,
         labels: tf.Tensor,
         genes: np.ndarray,
-    ) -> tuple[float, float]:
-        """Take one step: loss and accuracy."""
+    ) -> StepResult:
+        """Take one step."""
         step = run.state.num_steps
-        loss, accuracy = self.train_step(
+        result = self.train_step(
             images,
             labels,
             genes,
             learning_rate=run.schedule.learning_rate(step),
             dropout_seed=(self.config.seed, step),
             teacher=run.phase.teacher,
+            wants_to_stop=run.stop_request.is_requested,
         )
-        if not np.isfinite(loss):
-            raise _divergence_error(run, loss)
+        if not np.isfinite(result.loss):
+            raise _divergence_error(run, result.loss)
         run.state.num_steps += 1
-        return loss, accuracy
+        return result
+
+    def _is_stopping_after(self, result: StepResult, run: _PhaseRun) -> bool:
+        """Whether to stop after a step: several workers only when all have learnt it from the same one."""
+        if self._replicas.num_workers > 1:
+            return result.is_stopping
+        return run.stop_request.is_requested
 
     def _validate(self, run: _PhaseRun) -> dict[str, float]:
         """Top-1 accuracy of the smallest and the largest subnet of a phase, on the validation images."""
 
         def stop_if_requested() -> None:
-            self._save_between(run, is_due=False)
+            self._save_between(run, is_due=False, is_stopping=self._is_stopping(run))
 
         top1 = {}
         for name, arch in validation_archs(self.space, run.phase).items():
@@ -286,30 +331,37 @@ class Trainer:
 
     # --- checkpoints ---------------------------------------------------------
 
-    def _save_between(self, run: _PhaseRun, is_due: bool) -> None:
+    def _is_stopping(self, run: _PhaseRun) -> bool:
+        """Whether the user of any worker wants to stop."""
+        return self._replicas.any_worker(run.stop_request.is_requested)
+
+    def _save_between(self, run: _PhaseRun, is_due: bool, is_stopping: bool) -> None:
         """Save between two steps if it is time to, or if the user wants to stop, which then happens."""
-        is_stopping = run.stop_request.is_requested
         if is_due or is_stopping:
             self._save(run)
         if is_stopping:
+            self._replicas.wait_for_all()  # the first worker has saved
             raise _saved_interrupt(run)
 
     def _finish(self, run: _PhaseRun) -> None:
         """Leave the network in the workdir, and a checkpoint that says that the phase is done."""
         # The checkpoint comes last: what it says is then true, whenever the process is killed.
-        save_supernet(self.supernet, self.config.workdir)
+        if self._replicas.is_first_worker:
+            save_supernet(self.supernet, self.config.workdir)
         run.state.is_finished = True
         self._save(run)
         self._loaded = run.phase
-        if run.stop_request.is_requested:
+        if self._is_stopping(run):
             raise _saved_interrupt(run)
 
     def _save(self, run: _PhaseRun) -> None:
+        """Check the weights, and let the first worker write them."""
         with self._checkpoint_timer.saving(), run.stop_request.finishing():
             for weights in self.supernet.get_weights():
                 if not np.isfinite(weights).all():
                     raise _divergence_error(run, math.nan)
-            save_checkpoint(self.config.workdir, run.phase, self.supernet, self.train_step.optimizer, run.state)
+            if self._replicas.is_first_worker:
+                save_checkpoint(self.config.workdir, run.phase, self.supernet, self.train_step.optimizer, run.state)
 
 
 def _history_entry(
