@@ -81,7 +81,7 @@ def _parse(text: str) -> Cluster:
         addresses = cluster.get(task_type, [])
         _check_addresses(addresses, task_type)
         workers += [(task_type, index) for index in range(len(addresses))]
-    this = (_get(task, "type"), _get(task, "index"))
+    this = (_get(task, "type"), _as_number(_get(task, "index")))
     if this not in workers:
         known = ", ".join(f"{task_type} {index}" for task_type, index in workers)
         raise _error(f'a "task" of type {this[0]} and index {this[1]}, where the cluster has: {known or "none"}')
@@ -91,6 +91,11 @@ def _parse(text: str) -> Cluster:
 def _get(document: Any, key: str) -> Any:
     """An entry of a JSON object; `None` if there is none, or no object."""
     return document.get(key) if isinstance(document, dict) else None
+
+
+def _as_number(index: Any) -> Any:
+    """An index that is written as a string is one, too, as for TensorFlow."""
+    return int(index) if isinstance(index, str) and index.isdigit() else index
 
 
 def _check_addresses(addresses: Any, task_type: str) -> None:

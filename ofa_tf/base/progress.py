@@ -52,6 +52,9 @@ def progress_bar(total: int, description: str, unit: str, initial: int = 0, **op
 @contextlib.contextmanager
 def paused(bar: tqdm, reason: str) -> Iterator[None]:
     """Say beside the description why `bar` does not move; the time does not count for its rate."""
+    if bar.disable:
+        yield
+        return
     description = bar.desc
     title = description.removesuffix(": ")
     bar.set_description_str(f"{title} ({reason}): ", refresh=sys.stderr.isatty())
