@@ -5,8 +5,9 @@ rules in `rules.py`, its flags in `config_flags.py`) describes, after `start_che
 Then `trainer.py`, the loop of one phase, and what it is made of: `subnet_sampling.py` (which subnets a step
 trains), `schedules.py` (steps and learning rates), `train_step.py` with `losses.py` (one optimizer step),
 `evaluation.py` (measured accuracy), `epoch_means.py` and `epoch_progress.py` (what the user sees),
-`checkpoint_timer.py`, `train_state.py` and `checkpoints.py` (when, what and how it is saved). `baseline.py` and
-`throughput.py` are for comparison: a plain Keras network, and the speed of other ways to train.
+`checkpoint_timer.py`, `train_state.py` and `checkpoints.py` (when, what and how it is saved), `worker_state.py` (how
+several workers begin with the same). `baseline.py` and `throughput.py` are for comparison: a plain Keras network, and
+the speed of other ways to train.
 """
 
 import lazy_loader
