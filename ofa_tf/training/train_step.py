@@ -261,11 +261,11 @@ class TrainStep:
 
     def _take_sums(self) -> list[tf.Tensor]:
         """The sums of one replica, which begin anew."""
-        totals = [*self._gradients, self._loss, self._num_correct]
-        values = [total.value() for total in totals]
-        with tf.control_dependencies(values):
-            for total in totals:
-                total.assign(tf.zeros(total.shape))
+        values = []
+        for total in [*self._gradients, self._loss, self._num_correct]:
+            value = total.value()
+            total.assign(tf.zeros_like(value))
+            values.append(value)
         return values
 
     def _with_weight_decay(self, gradient: tf.Tensor, variable: keras.Variable) -> tf.Tensor:
