@@ -109,9 +109,10 @@ class TrainConfig:
         validation_fraction: Share of the training images held out for
             validation and search.
         augmentation: A name in `ofa_tf.data.augmentations.AUGMENTATIONS`.
-        batch_size: Images in a step.
-        micro_batch_size: Images that go through the network at a time, where those of a step
-            do not fit into memory; 0: all. Exact, but for batch normalization, see `TrainStep`.
+        batch_size: Images in a step, over all devices.
+        micro_batch_size: Images that go through the network at a time, on each device, where those
+            of a step do not fit into memory; 0: all. Exact, but for batch normalization, see
+            `TrainStep`.
         momentum: Of SGD with Nesterov momentum.
         weight_decay: L2 penalty, not on batch normalization and biases.
         label_smoothing: Share of the label spread over all classes.

@@ -49,14 +49,16 @@ def run_steps(replicas: Replicas, micro_batch_size: int, image_folder: str) -> d
         accuracies.append(accuracy)
         # The last worker wants to stop in one of the steps, and all learn it there.
         assert is_stopping == (number == 7)
-    results = {variable.path: variable.numpy() for variable in supernet.trainable_variables}
+    results = {}
+    for index, variable in enumerate(supernet.trainable_variables):
+        results[f"weight {index}"] = variable.numpy()
 
     source = open_source(f"folder:{image_folder}")
     evaluator = Evaluator(supernet, source, num_calibration_images=60, batch_size=_EVAL_BATCH_SIZE, replicas=replicas)
     evaluator.top1(MICRO.largest())  # another one, whose statistics must be forgotten
     results["top1"] = np.asarray(evaluator.top1(MICRO.smallest(), "train"))
-    for variable in supernet.non_trainable_weights:
-        results[variable.path] = variable.numpy()
+    for index, variable in enumerate(supernet.non_trainable_weights):
+        results[f"statistic {index}"] = variable.numpy()
     results["losses"] = np.asarray(losses)
     results["accuracies"] = np.asarray(accuracies)
     results["num_traces"] = np.asarray(step.num_traces)
@@ -90,7 +92,7 @@ def main() -> None:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(num_cpus))
     replicas = open_replicas(Distribution(distribution))
     results = run_steps(replicas, int(micro_batch_size), image_folder)
-    np.savez(result, **{name.replace("/", "."): value for name, value in results.items()})
+    np.savez(result, **results)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def _assert_as_on_one_device(result: Path, expected: Mapping[str, np.ndarray]) -
         if name == "num_traces":
             continue
         largest = max(np.abs(value).max(), 1)
-        np.testing.assert_allclose(found[name.replace("/", ".")], value, rtol=0, atol=1e-5 * largest, err_msg=name)
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-5 * largest, err_msg=name)
     assert found["top1"] == expected["top1"]
 
 
@@ -73,7 +73,8 @@ def test_workers_train_and_measure_as_one_device_does(
 @pytest.mark.long
 def test_when_a_worker_is_killed_the_others_end_and_one_device_goes_on(config: TrainConfig, tmp_path: Path) -> None:
     """Micro-batches as large as the smallest share: with them, batch normalization is the same on any number."""
-    settings = dataclasses.replace(config.phases["full"], epochs=30)
+    # Slow learning: rounding errors grow less in so many steps.
+    settings = dataclasses.replace(config.phases["full"], epochs=30, learning_rate=0.001)
     config = dataclasses.replace(config, micro_batch_size=8, phases={**config.phases, "full": settings})
     workers = start_workers(2, ["train_main.py", *_flags(config), "--distribution=multiworker"])
     first = _wait_for_checkpoint(config, workers)
@@ -88,11 +89,10 @@ def test_when_a_worker_is_killed_the_others_end_and_one_device_goes_on(config: T
 
     uninterrupted = dataclasses.replace(config, workdir=str(tmp_path / "uninterrupted"))
     train(uninterrupted, select_phases("full"))
-    pairs = zip(
-        load_supernet(config.workdir).get_weights(), load_supernet(uninterrupted.workdir).get_weights(), strict=True
-    )
-    for found, expected in pairs:
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    expected_weights = load_supernet(uninterrupted.workdir).get_weights()
+    largest = max(np.abs(weight).max() for weight in expected_weights)
+    for found, expected in zip(load_supernet(config.workdir).get_weights(), expected_weights, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * largest)
     checkpoint = latest_checkpoint(config.workdir, FULL)
     assert checkpoint is not None
     assert [entry["epoch"] for entry in read_state(checkpoint).history] == list(range(1, 31))
