@@ -12,12 +12,13 @@ import pytest
 
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.networks.saving import load_supernet
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.phases import FULL, select_phases
 from ofa_tf.training.progressive_shrinking import train
 from ofa_tf.training.train_state import latest_checkpoint, read_state
 from tests.support.shared_steps import run_steps
-from tests.support.spaces import PLUGINS_FLAG
+from tests.support.spaces import MICRO, PLUGINS_FLAG
 from tests.support.workers import outputs, start_program, start_workers
 
 _STEPS = ["-m", "tests.support.shared_steps"]
@@ -115,6 +116,31 @@ def test_when_one_worker_is_asked_to_stop_all_stop_after_the_same_step_and_save(
     assert f"after {read_state(checkpoint).num_steps} steps" in message
     assert "full 1/500" in first_output
     assert "full 1/500" not in second_output  # the first worker speaks for all
+
+
+@pytest.mark.long
+def test_workers_evaluate_and_build_an_accuracy_table_as_one_device_does(config: TrainConfig) -> None:
+    settings = dataclasses.replace(config.phases["full"], epochs=1)
+    config = dataclasses.replace(config, phases={**config.phases, "full": settings})
+    train(config, select_phases("full"))
+    table = Path(config.workdir) / "accuracy_table.json"
+    evaluate = ["tools/evaluate.py", PLUGINS_FLAG, f"--workdir={config.workdir}", "--arch=random:3", "--split=train"]
+    measure = ["tools/build_accuracy_table.py", PLUGINS_FLAG, f"--workdir={config.workdir}", "--num_archs=8"]
+    alone = [start_program(evaluate), start_program(measure)]
+    expected = [_lines_of_stdout(output) for output in outputs(alone)]
+    expected_table = AccuracyTable.load(table, MICRO)
+    table.unlink()
+
+    for command, lines in zip((evaluate, measure), expected, strict=True):
+        first, second = outputs(start_workers(2, [*command, "--distribution=multiworker"]))
+        assert _lines_of_stdout(first) == lines
+        assert _lines_of_stdout(second) == []
+    np.testing.assert_array_equal(AccuracyTable.load(table, MICRO).top1, expected_table.top1)
+
+
+def _lines_of_stdout(output: str) -> list[str]:
+    """The lines with results."""
+    return [line for line in output.splitlines() if "top-1" in line or "written to" in line]
 
 
 def test_a_batch_that_replicas_cannot_share_equally_is_refused_before_anything_is_written(config: TrainConfig) -> None:
