@@ -24,7 +24,8 @@ from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
 
 _NUMBER = flags.DEFINE_integer("number", None, "What to add to.", required=True)
-_DO = flags.DEFINE_enum("do", "add", ["add", "refuse", "open", "fill", "lose", "fail", "wait", "exit"], "What else to do.")
+_DEEDS = ["add", "refuse", "open", "fill", "lose", "fail", "wait", "exit"]
+_DO = flags.DEFINE_enum("do", "add", _DEEDS, "What else to do.")
 
 
 class UnavailableError(Exception):
@@ -47,7 +48,7 @@ def main(argv):
     if _DO.value == "fill":
         raise OSError("No room. In any way")
     if _DO.value == "lose":
-        raise UnavailableError("Collective ops is aborted by: recvmsg:Connection reset by peer\nmore")
+        raise UnavailableError("Collective ops is aborted by: recvmsg:Connection reset by peer\\nmore")
     if _DO.value == "fail":
         {}["missing"]
     if _DO.value == "wait":
