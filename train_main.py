@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf.base import command_line
+from ofa_tf.base import command_line, distribution_flag
+from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
 from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
@@ -23,7 +24,9 @@ from ofa_tf.training.phases import next_phase, select_phases
 from ofa_tf.training.start_checks import check_start
 
 define_flags()
+define_distribution_flag()
 flags.adopt_module_key_flags(training_flags)  # --helpshort shows them
+flags.adopt_module_key_flags(distribution_flag)
 _PHASE = flags.DEFINE_string("phase", "all", "full, kernel, depth, width (or sandwich, see --method) or all.")
 _STAGE = flags.DEFINE_integer("stage", None, "Stage of phase depth or width, from 1; all its stages by default.")
 _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and continue an interrupted one.")
@@ -32,16 +35,24 @@ _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and contin
 def main(argv: Sequence[str]) -> None:
     del argv
     config = config_from_flags()
+    distribution = distribution_from_flags()
     phases = select_phases(_PHASE.value, _STAGE.value, config.method)
     check_dataset(config.dataset)
     check_no_writer(config.workdir)
     check_start(config, phases, _RESUME.value)
+    replicas = configure_tensorflow(
+        flags.FLAGS.intra_op_threads,
+        config.mixed_precision,
+        flags.FLAGS.deterministic,
+        distribution,
+    )
     names = ", ".join(phase.name for phase in phases)
     announce(f"{config.space} on {config.dataset}, phases {names}, into {config.workdir}")
-    configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision, flags.FLAGS.deterministic)
     from ofa_tf.training.progressive_shrinking import train  # loads TensorFlow, which flag errors need not wait for
 
-    result = train(config, phases, _RESUME.value)
+    result = train(config, phases, _RESUME.value, replicas)
+    if not replicas.is_first_worker:
+        return
     outcome = "is finished" if result.trained else "was finished before"
     last = phases[-1]
     print(f"Phase {last.name} {outcome}: see {config.workdir}.")

@@ -15,7 +15,8 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, plugin_flags
+from ofa_tf.base import command_line, distribution_flag, plugin_flags
+from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.summary import format_correlation
@@ -24,7 +25,9 @@ from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, PREDI
 from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
+define_distribution_flag()
 flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
+flags.adopt_module_key_flags(distribution_flag)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ARCHS_FOR_PREDICTOR)
 _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
@@ -36,10 +39,14 @@ _PREDICTOR = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
+    distribution = distribution_from_flags()
     run = open_run(_WORKDIR.value)
     predictor = get_predictor(_PREDICTOR.value)
-    configure_tensorflow()
+    replicas = configure_tensorflow(distribution=distribution)
+    run.compute_on(replicas)
     table = run.build_accuracy_table(_NUM_ARCHS.value, _SEED.value)
+    if not replicas.is_first_worker:
+        return
     if len(table.top1) > _NUM_ARCHS.value:
         print(f"the table already had {len(table.top1)} subnets: nothing was measured")
     print(f"{len(table.top1)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {table.split}")

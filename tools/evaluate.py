@@ -13,7 +13,8 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files, plugin_flags
+from ofa_tf.base import command_line, distribution_flag, files, plugin_flags
+from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import announce
@@ -23,7 +24,9 @@ from ofa_tf.workflow.arch_names import parse_archs
 from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
+define_distribution_flag()
 flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
+flags.adopt_module_key_flags(distribution_flag)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _ARCH = flags.DEFINE_list("arch", ["max"], "Arch JSON files, max, min or random:N, separated by commas.")
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Images to measure on.")
@@ -34,6 +37,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
+    distribution = distribution_from_flags()
     run = open_run(_WORKDIR.value)
     archs: dict[str, Arch] = {}
     for text in _ARCH.value:
@@ -43,7 +47,8 @@ def main(argv: Sequence[str]) -> None:
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
-    configure_tensorflow()
+    replicas = configure_tensorflow(distribution=distribution)
+    run.compute_on(replicas)
     run.load()
     subnets = "1 subnet" if len(archs) == 1 else f"{len(archs)} subnets"
     announce(f"measuring {subnets} (the first one takes longer)")
@@ -51,8 +56,9 @@ def main(argv: Sequence[str]) -> None:
     for name, arch in archs.items():
         top1 = run.evaluate(arch, _SPLIT.value)
         results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
-        print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)
-    if _OUTPUT.value:
+        if replicas.is_first_worker:
+            print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)
+    if _OUTPUT.value and replicas.is_first_worker:
         payload = {"split": _SPLIT.value, "results": results}
         files.write_json(_OUTPUT.value, "evaluation", payload)
 

@@ -21,6 +21,13 @@ _STATUS_INTERRUPTED = 130  # as shells report a program that SIGINT ended
 # What TensorFlow raises for full disks, rights, damaged files and want of memory; its other errors are defects.
 _MACHINE_ERRORS = ("DataLossError", "NotFoundError", "PermissionDeniedError", "ResourceExhaustedError")
 
+# What TensorFlow raises when workers compute together and one of them is gone.
+_LOST_WORKER_ERRORS = ("AbortedError", "CancelledError", "DeadlineExceededError", "UnavailableError")
+_LOST_WORKER = (
+    "Another worker has ended or does not answer, so this one ends, too. Earlier results are intact: start all workers "
+    "again (train_main.py: with --resume, on as many as there are)."
+)
+
 # Messages of tensorflow-datasets about its own deprecated names, or that repeat what an error says.
 _STALE_MESSAGES = ("FeatureConnector.dtype", "has no dataset_info.json")
 
@@ -75,6 +82,8 @@ def _message_for_user(error: Exception) -> str | None:
     if kind in _MACHINE_ERRORS:
         first_line = str(error).strip().partition("\n")[0]
         return f"{first_line or kind}. Earlier results are intact."
+    if kind in _LOST_WORKER_ERRORS:
+        return _LOST_WORKER
     return None
 
 

@@ -16,7 +16,13 @@ _VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 _NO_GPU = ("", "-1")
 
 
-def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int, precision: str) -> str:
+def describe_hardware(
+    gpu_names: Sequence[str],
+    intra_op_threads: int,
+    precision: str,
+    num_replicas: int = 1,
+    num_workers: int = 1,
+) -> str:
     """What is computed on, and how.
 
     Args:
@@ -24,6 +30,8 @@ def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int, precision
         intra_op_threads: Threads that share one operation on the CPU; 0 for as many as
             there are cores.
         precision: What is computed in, such as `float32`.
+        num_replicas: Copies of the network that compute together, on all workers.
+        num_workers: Processes that compute together.
     """
     if gpu_names:
         place = ", ".join(f"GPU {index} ({name})" for index, name in enumerate(gpu_names))
@@ -31,7 +39,12 @@ def describe_hardware(gpu_names: Sequence[str], intra_op_threads: int, precision
         num_cores = os.cpu_count() or 1
         threads = intra_op_threads or num_cores
         place = f"the CPU ({read_cpu_model()}; {num_cores} cores, threads of an operation: {threads})"
-    return f"computing on {place}, in {precision}"
+    description = f"computing on {place}, in {precision}"
+    if num_replicas > 1:
+        description += f"; {num_replicas} replicas share a batch"
+    if num_workers > 1:
+        description += f", on {num_workers} workers like this one"
+    return description
 
 
 def read_cpu_model() -> str:

@@ -16,6 +16,14 @@ from tqdm import tqdm
 _SECONDS_ON_TERMINAL = 0.2
 _SECONDS_IN_LOG = 10.0
 
+_IS_MUTED = False
+
+
+def mute() -> None:
+    """Say nothing from now on: of several workers, one speaks for all."""
+    global _IS_MUTED
+    _IS_MUTED = True
+
 
 def progress_bar(total: int, description: str, unit: str, initial: int = 0, **options: Any) -> tqdm:
     """A bar with rate and time left; in a log file, a line every ten seconds or so.
@@ -36,6 +44,7 @@ def progress_bar(total: int, description: str, unit: str, initial: int = 0, **op
         initial=initial,
         mininterval=seconds_between_lines,
         dynamic_ncols=is_terminal,
+        disable=_IS_MUTED,
         **options,
     )
 
@@ -43,6 +52,9 @@ def progress_bar(total: int, description: str, unit: str, initial: int = 0, **op
 @contextlib.contextmanager
 def paused(bar: tqdm, reason: str) -> Iterator[None]:
     """Say beside the description why `bar` does not move; the time does not count for its rate."""
+    if bar.disable:
+        yield
+        return
     description = bar.desc
     title = description.removesuffix(": ")
     bar.set_description_str(f"{title} ({reason}): ", refresh=sys.stderr.isatty())
@@ -59,12 +71,13 @@ def paused(bar: tqdm, reason: str) -> Iterator[None]:
 
 def announce(text: str) -> None:
     """Name a step that takes seconds and has no bar."""
-    tqdm.write(f"{text} ...", file=sys.stderr)
+    tell(f"{text} ...")
 
 
 def tell(text: str) -> None:
     """Say something that is no step, such as a warning, in a line of its own."""
-    tqdm.write(text, file=sys.stderr)
+    if not _IS_MUTED:
+        tqdm.write(text, file=sys.stderr)
 
 
 def on_progress(bar: tqdm) -> Callable[[int, int], None]:

@@ -2,15 +2,21 @@
 
 import contextlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ofa_tf.base.cluster import Distribution, find_cluster
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.hardware import describe_hardware, find_unused_gpu
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.base.precision import check_precision, get_precision
-from ofa_tf.base.progress import announce, tell
+from ofa_tf.base.progress import announce, mute, tell
+
+# It loads TensorFlow.
+if TYPE_CHECKING:
+    from ofa_tf.base.replicas import Replicas
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_FATAL_ONLY = "3"
 # Whoever sets a level wants to see what TensorFlow says.
 _IS_QUIET = _LOG_LEVEL not in os.environ
 
@@ -39,7 +45,8 @@ def configure_tensorflow(
     intra_op_threads: int = 0,
     mixed_precision: str = "none",
     deterministic: bool = False,
-) -> None:
+    distribution: Distribution = Distribution.NONE,
+) -> "Replicas":
     """Set TensorFlow up for training supernets, and say what it computes on. Call before it is imported.
 
     oneDNN's kernels are turned on, which TensorFlow does by itself only on some
@@ -55,32 +62,59 @@ def configure_tensorflow(
         mixed_precision: What networks will compute in, by its name in `PRECISIONS`.
         deterministic: Whether a GPU, too, shall give the same bits for the same seed, for
             which it is slower in places; a CPU does so anyway.
+        distribution: On which devices to compute. With several workers, this waits until all are there, and
+            all but the first say nothing from now on.
+
+    Returns:
+        The replicas of a network that compute together; one, if there is one device.
 
     Raises:
-        InputError: If `intra_op_threads` is negative, or this computer lacks what
-            `mixed_precision` needs.
+        InputError: If `intra_op_threads` is negative, this computer lacks what
+            `mixed_precision` needs, or `distribution` needs workers of which nothing is said.
     """
     if intra_op_threads < 0:
         raise InputError(
             f"Expected `intra_op_threads` to be at least 0. Received: intra_op_threads={intra_op_threads}."
         )
     check_precision(mixed_precision)
-    announce("loading TensorFlow")
     set_environment()
+    if distribution is Distribution.MULTIWORKER:
+        _prepare_worker()
+    announce("loading TensorFlow")
     with quiet_tensorflow():
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
-    gpu_names = [_name(gpu) for gpu in gpus]
-    precision = get_precision(mixed_precision)
-    tell(describe_hardware(gpu_names, intra_op_threads, precision.description))
-    warning = find_unused_gpu(len(gpus))
-    if warning is not None:
-        tell(warning)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    from ofa_tf.base.replicas import open_replicas
+
+    replicas = open_replicas(distribution)
+    gpu_names = [_name(gpu) for gpu in gpus]
+    precision = get_precision(mixed_precision)
+    tell(
+        describe_hardware(
+            gpu_names, intra_op_threads, precision.description, replicas.num_replicas, replicas.num_workers
+        )
+    )
+    warning = find_unused_gpu(len(gpus))
+    if warning is not None:
+        tell(warning)
+    if distribution is Distribution.MIRRORED and replicas.num_replicas == 1:
+        tell("--distribution=mirrored: there is one device, and one replica computes alone, as without the flag")
+    return replicas
+
+
+def _prepare_worker() -> None:
+    """Let one worker speak for all, and not TensorFlow of workers that are gone: the program's own error does."""
+    if _IS_QUIET:
+        os.environ[_LOG_LEVEL] = _FATAL_ONLY
+    cluster = find_cluster()
+    announce(f"waiting for {cluster.num_workers} workers")
+    if cluster.worker > 0:
+        mute()
 
 
 def _name(gpu: Any) -> str:

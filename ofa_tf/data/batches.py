@@ -16,7 +16,7 @@ import tensorflow as tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.augmentations import draw_choices, get_augmentation
 from ofa_tf.data.checked_batches import CheckedBatches, error_finder
-from ofa_tf.data.examples import MAX_SHUFFLE_SEED, Examples, plain_examples, shuffled_examples
+from ofa_tf.data.examples import MAX_SHUFFLE_SEED, Examples, plain_examples, select_records, shuffled_examples
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.preprocessing import (
     encoded_evaluation_image,
@@ -118,6 +118,8 @@ def eval_batches(
     batch_size: int,
     limit: int | None = None,
     crop_fraction: float | None = None,
+    worker: int = 0,
+    num_workers: int = 1,
 ) -> CheckedBatches:
     """The images of a split in their fixed order, not augmented.
 
@@ -129,6 +131,8 @@ def eval_batches(
         limit: Number of images, the first ones; all if `None`.
         crop_fraction: See `evaluation_image`; normally the augmentation's
             `eval_crop_fraction`.
+        worker: Which of the batches to return: this one, and every `num_workers`-th from there.
+        num_workers: Number of workers that share the batches; what others get is not decoded.
 
     Returns:
         Batches of images, float32 `(batch, size, size, 3)`, normalised, and
@@ -146,14 +150,17 @@ def eval_batches(
         _check_positive("limit", limit)
         num_examples = min(limit, num_examples)
 
-    def records() -> tf.data.Dataset:
-        return source.records(split).take(num_examples)
+    positions = _positions_of_worker(num_examples, batch_size, worker, num_workers)
 
-    examples = plain_examples(source, split, np.arange(num_examples), records)
+    def records() -> tf.data.Dataset:
+        all_records = source.records(split).take(num_examples)
+        return all_records if num_workers == 1 else select_records(all_records, positions)
+
+    examples = plain_examples(source, split, positions, records)
     images = _prepare_for_evaluation(examples, image_size, crop_fraction)
     dataset = images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, batch_size)
-    return CheckedBatches(dataset, math.ceil(num_examples / batch_size), find_error)
+    return CheckedBatches(dataset, math.ceil(len(positions) / batch_size), find_error)
 
 
 def calibration_batches(
@@ -164,6 +171,8 @@ def calibration_batches(
     num_images: int,
     seed: int,
     crop_fraction: float | None = None,
+    worker: int = 0,
+    num_workers: int = 1,
 ) -> CheckedBatches:
     """A sample of the training images, prepared as for evaluation.
 
@@ -178,6 +187,8 @@ def calibration_batches(
         num_images: Size of the sample; all training images if there are fewer.
         seed: Decides which images are taken.
         crop_fraction: See `eval_batches`.
+        worker: See `eval_batches`.
+        num_workers: See `eval_batches`.
 
     Returns:
         Batches of images, float32 `(batch, size, size, 3)`, normalised.
@@ -199,15 +210,28 @@ def calibration_batches(
     rng = np.random.default_rng(seed)
     indices = rng.permutation(num_train)[:num_used]
     shuffle_seed = int(rng.integers(MAX_SHUFFLE_SEED))
+    positions = _positions_of_worker(num_used, even_size, worker, num_workers)
 
     def records() -> tf.data.Dataset:
-        return source.records("train", shuffle_seed=shuffle_seed).take(num_used)
+        all_records = source.records("train", shuffle_seed=shuffle_seed).take(num_used)
+        return all_records if num_workers == 1 else select_records(all_records, positions)
 
-    examples = plain_examples(source, "train", indices, records)
+    examples = plain_examples(source, "train", indices[positions], records)
     images = _prepare_for_evaluation(examples, image_size, crop_fraction)
     dataset = images.map(_without_label).batch(even_size).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, even_size)
-    return CheckedBatches(dataset, num_batches, find_error)
+    return CheckedBatches(dataset, len(positions) // even_size, find_error)
+
+
+def _positions_of_worker(
+    num_examples: int,
+    batch_size: int,
+    worker: int,
+    num_workers: int,
+) -> np.ndarray:
+    """The examples of every `num_workers`-th batch, ascending."""
+    positions = np.arange(num_examples)
+    return positions[positions // batch_size % num_workers == worker]
 
 
 def _prepare_for_evaluation(

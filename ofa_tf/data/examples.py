@@ -64,7 +64,7 @@ def shuffled_examples(
     first = positions[0] if len(positions) else 0
     seed = int(rng.integers(MAX_SHUFFLE_SEED))
     records = source.records("train", shuffle_seed=seed, first=int(first))
-    return _encoded_examples(source, _select(records, positions - first))
+    return _encoded_examples(source, select_records(records, positions - first))
 
 
 def _encoded_examples(source: ImageSource, records: tf.data.Dataset) -> Examples:
@@ -75,7 +75,7 @@ def _encoded_examples(source: ImageSource, records: tf.data.Dataset) -> Examples
     return Examples(records.map(read, num_parallel_calls=tf.data.AUTOTUNE), records)
 
 
-def _select(records: tf.data.Dataset, positions: np.ndarray) -> tf.data.Dataset:
+def select_records(records: tf.data.Dataset, positions: np.ndarray) -> tf.data.Dataset:
     """The elements at `positions`, ascending."""
     if np.array_equal(positions, np.arange(len(positions))):
         return records.take(len(positions))

@@ -10,7 +10,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "calibration": ["calibrate_batch_norm"],
+        "calibration": ["Calibrator", "calibrate_batch_norm"],
         "channel_sorting": ["sort_channels"],
         "extraction": ["copy_subnet", "extract_subnet"],
         "file_names": ["SUPERNET_FILE"],

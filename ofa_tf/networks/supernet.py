@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.replicas import Replicas
 from ofa_tf.networks.blocks import builtin  # noqa: F401 -- registers the layers of the part types
 from ofa_tf.networks.blocks.head import ElasticHead
 from ofa_tf.networks.blocks.part_layer import NetworkSettings, PartLayer, get_part_layer
@@ -182,6 +183,10 @@ class Supernet(keras.Model):
         It is traced once, however many subnets and image sizes it is called for; see
         `calibrate_batch_norm`, which calls it.
         """
+        return self.trace_statistics_estimator(Replicas())
+
+    def trace_statistics_estimator(self, replicas: Replicas) -> Callable[[Any, Any, Any], None]:
+        """`statistics_estimator`, in which each replica updates the statistics of its own, from its own images."""
         signature = (
             tf.TensorSpec((None, None, None, 3), tf.float32),
             tf.TensorSpec((self.space.num_genes,), tf.int32),
@@ -191,7 +196,7 @@ class Supernet(keras.Model):
         def run(images: tf.Tensor, genes: tf.Tensor, momentum: tf.Tensor) -> None:
             self(images, genes, training=True, momentum=momentum)
 
-        return tf.function(run, input_signature=signature, autograph=False)
+        return replicas.trace(run, *signature)
 
     def fit(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Not for a supernet, whose training draws subnets.

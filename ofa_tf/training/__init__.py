@@ -6,9 +6,10 @@ Then `trainer.py`, the loop of one phase, and what it is made of: `subnet_sampli
 `schedules.py` (steps and learning rates), `train_step.py` with `distillation.py`, `losses.py` and
 `alpha_divergence.py` (one optimizer step), `evaluation.py` (measured accuracy), `epoch_means.py` and
 `epoch_progress.py` (what the user sees), `checkpoint_timer.py`, `train_state.py` and `checkpoints.py` (when, what and
-how it is saved). A found subnet is trained alone by the same loop: `finetuning.py` says which one,
-`finetuning_sources.py` and `finetuning_weights.py` what it takes over from its run. `baseline.py` and `throughput.py`
-are for comparison: a plain Keras network, and the speed of other ways to train.
+how it is saved) and `worker_state.py` (how several workers begin with the same). A found subnet is trained alone by
+the same loop: `finetuning.py` says which one, `finetuning_sources.py` and `finetuning_weights.py` what it takes over
+from its run. `baseline.py` and `throughput.py` are for comparison: a plain Keras network, and the speed of other ways
+to train.
 """
 
 import lazy_loader

@@ -116,9 +116,10 @@ class TrainConfig:
         validation_fraction: Share of the training images held out for
             validation and search.
         augmentation: A name in `ofa_tf.data.augmentations.AUGMENTATIONS`.
-        batch_size: Images in a step.
-        micro_batch_size: Images that go through the network at a time, where those of a step
-            do not fit into memory; 0: all. Exact, but for batch normalization, see `TrainStep`.
+        batch_size: Images in a step, over all devices.
+        micro_batch_size: Images that go through the network at a time, on each device, where those
+            of a step do not fit into memory; 0: all. Exact, but for batch normalization, see
+            `TrainStep`.
         mixed_precision: What convolutions and activations are computed in: a name in
             `ofa_tf.base.precision.PRECISIONS`. Weights, batch normalization's statistics,
             softmax and the optimizer's state are float32 in all.

@@ -1,14 +1,16 @@
 """Measured accuracy of subnets."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from ofa_tf.base.replicas import Batches, Replicas
 from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.batches import calibration_batches, eval_batches
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.networks.calibration import calibrate_batch_norm
+from ofa_tf.networks.calibration import Calibrator
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.training.losses import count_correct
@@ -18,6 +20,8 @@ _BATCH_SIZE = 128
 # Larger images come in smaller batches: their activations take gigabytes otherwise.
 _MAX_BATCH_PIXELS = 2**21
 
+_NO_CLASS = -1  # the label of what no prediction is right about
+
 # The images of a split at one image size stay in memory if they have no more pixels than this: 24 MB.
 _MAX_KEPT_PIXELS = 2_000_000
 
@@ -26,7 +30,8 @@ class Evaluator:
     """Measures subnets of one supernet, each after its own BN calibration.
 
     Keep one to measure many subnets: graphs are traced once. `supernet` and
-    `source` are what it was made with.
+    `source` are what it was made with. Several replicas share the batches; each worker
+    reads its own only, and all must measure the same subnets in the same order.
 
     Args:
         supernet: Its running statistics are changed by each measurement.
@@ -36,6 +41,7 @@ class Evaluator:
         num_calibration_images: Training images for BN calibration.
         batch_size: Images evaluated at a time, at most.
         seed: Decides which images calibrate.
+        replicas: Where the supernet was built; one device by default.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class Evaluator:
         num_calibration_images: int = 2000,
         batch_size: int = _BATCH_SIZE,
         seed: int = 0,
+        replicas: Replicas | None = None,
     ) -> None:
         self.supernet = supernet
         self.source = source
@@ -54,13 +61,15 @@ class Evaluator:
         self._num_calibration_images = num_calibration_images
         self._batch_size = batch_size
         self._seed = seed
+        self._replicas = replicas or Replicas()
+        self._calibrator = Calibrator(supernet, self._replicas)
         self._kept: dict[tuple, list[Any]] = {}
         signature = (
             tf.TensorSpec((None, None, None, 3), tf.float32),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((supernet.space.num_genes,), tf.int32),
         )
-        self._count_correct = tf.function(self._forward, input_signature=signature, autograph=False)
+        self._count_correct = self._replicas.trace(self._forward, *signature)
 
     def top1(self, arch: Arch, split: str = "validation", before_batch: Callable[[], None] | None = None) -> float:
         """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it.
@@ -68,8 +77,8 @@ class Evaluator:
         Args:
             arch: The subnet; its `image_size` is used.
             split: `"train"`, `"validation"` or `"test"`.
-            before_batch: Called before each batch of images, those for calibration, too;
-                what it raises ends the measurement.
+            before_batch: Called before each batch of images, those for calibration, too, and equally
+                often on all workers; what it raises ends the measurement.
 
         Raises:
             InputError: If `arch` is not of the space or there is no such split.
@@ -81,19 +90,23 @@ class Evaluator:
         self.calibrate(arch, before_batch)
         num_correct = 0
         num_images = 0
-        for images, labels in self.eval_batches(arch.image_size, split):
+        # Of a replica that has nothing to do.
+        nothing = (tf.zeros((1, arch.image_size, arch.image_size, 3)), tf.constant([_NO_CLASS]))
+        for batches in self._replicas.rounds(self.eval_batches(arch.image_size, split)):
             before_batch()
-            num_correct += int(self._count_correct(images, labels, genes))
-            num_images += len(labels)
-        return num_correct / num_images
+            num_correct += self._count_in_round([batch or nothing for batch in batches], genes)
+            num_images += sum(len(batch[1]) for batch in batches if batch is not None)
+        num_correct, num_images = self._replicas.sum_over_workers(np.array([num_correct, num_images]))
+        return float(num_correct / num_images)
 
     def calibrate(self, arch: Arch, before_batch: Callable[[], None] | None = None) -> None:
         """Set the supernet's running statistics for `arch`, at its image size; see `top1` for `before_batch`."""
         batches = self.training_images(arch.image_size, self._num_calibration_images)
-        calibrate_batch_norm(self.supernet, _announced(batches, before_batch or _do_nothing), arch)
+        rounds = self._replicas.rounds(batches)
+        self._calibrator.calibrate(_announced(rounds, before_batch or _do_nothing), arch)
 
-    def training_images(self, image_size: int, num_images: int) -> Iterable[tf.Tensor]:
-        """A fixed sample of training images, unaugmented, normalised, in batches."""
+    def training_images(self, image_size: int, num_images: int) -> Batches:
+        """A fixed sample of training images, unaugmented, normalised, in batches; with several workers, this one's."""
         batches = calibration_batches(
             self.source,
             image_size=image_size,
@@ -101,21 +114,31 @@ class Evaluator:
             num_images=num_images,
             seed=self._seed,
             crop_fraction=self._crop_fraction,
+            worker=self._replicas.worker,
+            num_workers=self._replicas.num_workers,
         )
         key = ("training", image_size, num_images)
         return self._keep_if_small(key, batches, num_pixels=num_images * image_size**2)
 
-    def eval_batches(self, image_size: int, split: str) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
-        """The images and labels of a split as evaluation sees them."""
+    def eval_batches(self, image_size: int, split: str) -> Batches:
+        """The images and labels of a split as evaluation sees them; with several workers, this one's."""
         batches = eval_batches(
             self.source,
             split,
             image_size=image_size,
             batch_size=_fitting_batch_size(self._batch_size, image_size),
             crop_fraction=self._crop_fraction,
+            worker=self._replicas.worker,
+            num_workers=self._replicas.num_workers,
         )
         num_pixels = self.source.num_examples(split) * image_size**2
         return self._keep_if_small((split, image_size), batches, num_pixels)
+
+    def _count_in_round(self, batches: Sequence[tuple[tf.Tensor, tf.Tensor]], genes: np.ndarray) -> int:
+        """How many images of a batch for each replica of this worker a subnet gets right."""
+        images, labels = zip(*batches, strict=True)
+        counts = self._count_correct(self._replicas.dealt(images), self._replicas.dealt(labels), genes)
+        return sum(int(count) for count in self._replicas.local_values(counts))
 
     def _forward(
         self,
@@ -129,9 +152,9 @@ class Evaluator:
     def _keep_if_small(
         self,
         key: tuple,
-        batches: Iterable[Any],
+        batches: Batches,
         num_pixels: int,
-    ) -> Iterable[Any]:
+    ) -> Batches:
         """The batches, in memory if they are few: many subnets are measured on the same ones."""
         if key in self._kept:
             return self._kept[key]
@@ -141,11 +164,11 @@ class Evaluator:
         return self._kept[key]
 
 
-def _announced(batches: Iterable[tf.Tensor], before_batch: Callable[[], None]) -> Iterator[tf.Tensor]:
-    """The batches, each after a call."""
-    for batch in batches:
+def _announced(rounds: Iterable[Any], before_batch: Callable[[], None]) -> Iterator[Any]:
+    """The rounds of batches, each after a call."""
+    for batches in rounds:
         before_batch()
-        yield batch
+        yield batches
 
 
 def _do_nothing() -> None:

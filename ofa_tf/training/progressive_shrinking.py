@@ -7,12 +7,16 @@ that small subnets begin with what large ones have learned.
 Reference: Once-for-All, section 3.3.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked
+from ofa_tf.base.precision import get_precision
+from ofa_tf.base.replicas import Replicas, check_batch_size
 from ofa_tf.data.batches import steps_per_epoch
 from ofa_tf.data.sources import open_source
 from ofa_tf.networks.file_names import SUPERNET_FILE
@@ -43,42 +47,63 @@ def train(
     config: TrainConfig,
     phases: Sequence[Phase],
     resume: bool = False,
+    replicas: Replicas | None = None,
 ) -> TrainResult:
     """Run phases one after the other, each from the checkpoint of the one before.
 
-    The network after each phase lies in the workdir, see `load_supernet`.
+    The network after each phase lies in the workdir, see `load_supernet`. With several workers,
+    all must see the workdir; the first one writes to it.
 
     Args:
         config: Settings.
         phases: From `select_phases`.
         resume: Skip finished phases and continue one that was interrupted.
+        replicas: What computes together; one device by default.
 
     Raises:
-        InputError: If an earlier phase is missing, a phase was already begun and
-            `resume` is false, settings differ from those of the phases already
-            trained, a checkpoint is damaged, the data cannot be read, or another
-            program trains in the workdir.
+        InputError: If the replicas cannot share a batch equally, or not in float16, an earlier phase is missing,
+            a phase was already begun and `resume` is false, settings differ from those of
+            the phases already trained, a checkpoint is damaged, the data cannot be read, or
+            another program trains in the workdir.
         KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
     """
+    replicas = replicas or Replicas()
+    check_batch_size(config.batch_size, replicas)
+    _check_precision_of(replicas, config)
     check_start(config, phases, resume)
-    with locked(config.workdir):
-        return _train_unfinished(config, phases, resume)
+    unfinished = tuple(phase for phase in phases if not is_finished(config, phase))
+    replicas.wait_for_all()  # the workdir is as all have seen it
+    lock = locked(config.workdir) if replicas.is_first_worker else contextlib.nullcontext()
+    with lock:
+        return _train_unfinished(config, unfinished, resume, replicas)
+
+
+def _check_precision_of(replicas: Replicas, config: TrainConfig) -> None:
+    """Check that a step's loss need not be scaled where several replicas share it, which is not done here."""
+    scales_loss = get_precision(config.mixed_precision).scales_loss
+    if scales_loss and replicas.num_replicas > 1:
+        raise InputError(
+            f"Expected --mixed_precision=bfloat16 or none with several replicas. Received: "
+            f"--mixed_precision={config.mixed_precision}, {replicas.num_replicas} replicas. Use bfloat16."
+        )
 
 
 def _train_unfinished(
     config: TrainConfig,
-    phases: Sequence[Phase],
+    unfinished: tuple[Phase, ...],
     resume: bool,
+    replicas: Replicas,
 ) -> TrainResult:
-    """Train those of the phases that are not finished."""
-    unfinished = tuple(phase for phase in phases if not is_finished(config, phase))
+    """Train phases that are not finished."""
     if not unfinished:
-        _put_network_back(config)
+        if replicas.is_first_worker:
+            _put_network_back(config)
         return TrainResult(trained=(), evaluator=None)
     source = open_source(config.dataset, config.data_dir, config.download, config.validation_fraction)
     steps_per_epoch(source, config.batch_size)  # raises if there is not one
-    config.save()
-    trainer = Trainer(config, source)
+    if replicas.is_first_worker:
+        config.save()
+    trainer = Trainer(config, source, replicas)
     for phase in unfinished:
         trainer.run_phase(phase, resume)
     return TrainResult(unfinished, trainer.evaluator)

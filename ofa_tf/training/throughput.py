@@ -215,7 +215,7 @@ class _Bench:
 
         def run(index: int) -> None:
             rows = genes[index * num_subnets : (index + 1) * num_subnets]
-            loss, _ = self._train_step(
+            result = self._train_step(
                 self._images,
                 self._labels,
                 rows,
@@ -223,7 +223,7 @@ class _Bench:
                 dropout_seed=(0, index),
                 teacher=teacher,
             )
-            loss.numpy()  # waits for the step's end
+            result.loss.numpy()  # waits for the step's end
 
         return run
 

@@ -88,12 +88,22 @@ def read_state(checkpoint: Path) -> TrainState:
     advice = f"Delete {checkpoint} and run the phase again."
     document = files.read_json(path, "checkpoint", advice)
     try:
-        return TrainState(
-            phase=document["phase"],
-            num_steps=document["num_steps"],
-            is_finished=document["is_finished"],
-            history=document["history"],
-            means=EpochMeans(**document.get("means", {})),  # which older checkpoints lack
-        )
+        return state_from_document(document)
     except (KeyError, TypeError) as error:
         raise InputError(f"Expected {path} to be as it was written. Received: {error!r}. {advice}") from error
+
+
+def state_from_document(document: dict[str, Any]) -> TrainState:
+    """The state that `dataclasses.asdict` made a document of.
+
+    Raises:
+        KeyError: If it lacks an entry.
+        TypeError: If one is not of its type.
+    """
+    return TrainState(
+        phase=document["phase"],
+        num_steps=document["num_steps"],
+        is_finished=document["is_finished"],
+        history=document["history"],
+        means=EpochMeans(**document.get("means", {})),  # which older checkpoints lack
+    )

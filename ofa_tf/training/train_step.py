@@ -1,13 +1,14 @@
 """The traced functions of a training step."""
 
 import dataclasses
-from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.precision import get_precision
+from ofa_tf.base.replicas import Replicas, assign_here
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
@@ -16,18 +17,32 @@ from ofa_tf.training.losses import count_correct
 from ofa_tf.training.phases import Teacher
 
 
-@dataclasses.dataclass(frozen=True)
-class _MicroBatch:
-    """A part of a batch.
+class StepResult(NamedTuple):
+    """What a step tells: float32 scalars; reading one waits for the step's end.
 
     Args:
-        images: float32 `(images, height, width, 3)`.
-        labels: int32 `(images,)`.
-        share: Of the images of the batch.
+        loss: Mean over its subnets and the images of all workers.
+        accuracy: Share of right predictions, the same mean.
+        num_stopping: Replicas whose worker wants to stop: all workers learn it from the same step.
     """
 
-    images: tf.Tensor
-    labels: tf.Tensor
+    loss: tf.Tensor
+    accuracy: tf.Tensor
+    num_stopping: tf.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class _MicroBatch:
+    """A part of a batch, on each replica another.
+
+    Args:
+        images: float32 `(images, height, width, 3)`, dealt out to replicas, see `Replicas`.
+        labels: int32 `(images,)`, dealt out alike.
+        share: Of the images of one replica's part in the batch of all replicas.
+    """
+
+    images: Any
+    labels: Any
     share: float
 
 
@@ -40,7 +55,12 @@ class TrainStep:
 
     A batch that does not fit into memory goes through the network in micro-batches. The
     update is that of the whole batch but for batch normalization, which then normalises with
-    the statistics of each micro-batch, as it does with several devices.
+    the statistics of each micro-batch.
+
+    Several replicas share a batch. All train the same subnets, each on its own images and with
+    its own dropout; their gradients are added up once a step, before weight decay and update.
+    That, too, is the update of the whole batch but for batch normalization: the one of a single
+    device whose micro-batches are the replicas' shares.
 
     In float16 the loss is scaled up, as small gradients would be 0 otherwise; a step whose
     gradients overflow is left out, and the next ones are scaled less (Micikevicius et al.,
@@ -52,30 +72,37 @@ class TrainStep:
     Args:
         supernet: Trained in place.
         config: Optimizer and loss settings.
+        replicas: Where the supernet was built; one device by default.
 
     Reference: Once-for-All, section 3.3 (Algorithm of progressive shrinking);
     gradients of a step's subnets are summed, as in its released code. In-place
     distillation: BigNAS, Yu et al., ECCV 2020, section 3.2.
     """
 
-    def __init__(self, supernet: Supernet, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        supernet: Supernet,
+        config: TrainConfig,
+        replicas: Replicas | None = None,
+    ) -> None:
         self.supernet = supernet
-        self._sgd = keras.optimizers.SGD(learning_rate=0.0, momentum=config.momentum, nesterov=True)
-        self._loss_scaler = None
-        self.optimizer = self._sgd
-        if get_precision(config.mixed_precision).scales_loss:
-            self._loss_scaler = keras.optimizers.LossScaleOptimizer(self._sgd)
-            self.optimizer = self._loss_scaler
-        self.optimizer.build(supernet.trainable_variables)
         self.num_traces = 0
         self._config = config
+        self._replicas = replicas or Replicas()
         self._loss = DISTILLATION_LOSSES[config.distillation_loss]
         self._teacher: Supernet | None = None
-        # The sums of a step's gradients, one for each trainable variable.
-        self._gradients = []
-        for variable in supernet.trainable_variables:
-            total = tf.Variable(tf.zeros(variable.shape), trainable=False, name="gradient")
-            self._gradients.append(total)
+        with self._replicas.scope():
+            self._sgd = keras.optimizers.SGD(learning_rate=0.0, momentum=config.momentum, nesterov=True)
+            self._loss_scaler = None
+            self.optimizer = self._sgd
+            if get_precision(config.mixed_precision).scales_loss:
+                self._loss_scaler = keras.optimizers.LossScaleOptimizer(self._sgd)
+                self.optimizer = self._loss_scaler
+            self.optimizer.build(supernet.trainable_variables)
+            # The sums of a step's gradients, one for each trainable variable, and of its losses and right predictions.
+            self._gradients = [_make_sum(variable.shape) for variable in supernet.trainable_variables]
+            self._loss_sum = _make_sum(())
+            self._num_correct = _make_sum(())
 
         images = tf.TensorSpec((None, None, None, 3), tf.float32)
         targets = tf.TensorSpec((None, self._loss.num_columns(supernet.num_classes)), tf.float32)
@@ -83,11 +110,10 @@ class TrainStep:
         genes = tf.TensorSpec((supernet.space.num_genes,), tf.int32)
         dropout_seed = tf.TensorSpec((2,), tf.int32)
         scalar = tf.TensorSpec((), tf.float32)
-        self._accumulate = _traced_once(
-            self._accumulate_gradients, images, targets, labels, genes, dropout_seed, scalar
-        )
-        self._apply = _traced_once(self._apply_gradients, scalar)
-        self._predict = _traced_once(self._teacher_logits, images)
+        trace = self._replicas.trace
+        self._accumulate = trace(self._accumulate_gradients, images, targets, labels, genes, dropout_seed, scalar)
+        self._apply = self._replicas.trace_update(self._apply_gradients, scalar, scalar)
+        self._predict = trace(self._teacher_logits, images)
 
     @property
     def teacher(self) -> Supernet:
@@ -99,7 +125,8 @@ class TrainStep:
         if self._teacher is None:
             # A subnet that is trained alone learns from the full network of its whole space.
             space = get_search_space(self._config.space)
-            self._teacher = build_supernet(space, self.supernet.num_classes, dtype=self.supernet.dtype_policy)
+            with self._replicas.scope():
+                self._teacher = build_supernet(space, self.supernet.num_classes, dtype=self.supernet.dtype_policy)
         return self._teacher
 
     def reset_optimizer(self) -> None:
@@ -116,68 +143,84 @@ class TrainStep:
         learning_rate: float,
         dropout_seed: tuple[int, int],
         teacher: Teacher,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Take one step, or hand it to the device, which may still be at it.
+        wants_to_stop: bool = False,
+    ) -> StepResult:
+        """Take one step, or hand it to the devices, which may still be at it.
 
         Args:
-            images: float32 `(batch, height, width, 3)`.
+            images: float32 `(batch, height, width, 3)`; with several workers, this worker's.
             labels: int32 `(batch,)`.
             genes: Subnets, int32 `(n, num_genes)`.
             learning_rate: Of this step.
             dropout_seed: Seed of the run and number of the step, which decide what is dropped.
             teacher: Whose predictions are distilled. `LARGEST_OF_STEP` is the first subnet.
-
-        Returns:
-            Loss and accuracy, means over the subnets, float32 scalars; who reads them waits for
-            the step's end.
+            wants_to_stop: Whether this worker wants to.
         """
         batches = self._split(images, labels)
         targets = [self._make_targets(batch, self._ask_teacher(batch, teacher)) for batch in batches]
         run_seed, step = dropout_seed
-        losses = []
-        counts = []
         for index, row in enumerate(genes):
             number = step * len(genes) + index  # of the subnet in the whole phase
             for part, batch in enumerate(batches):
-                seed = tf.constant([run_seed, number * len(batches) + part], tf.int32)
+                seeds = self._dropout_seeds(run_seed, number, part, len(batches))
                 share = tf.constant(batch.share, tf.float32)
-                loss, num_correct, logits = self._accumulate(
-                    batch.images, targets[part], batch.labels, row, seed, share
-                )
-                losses.append(loss)
-                counts.append(num_correct)
+                logits = self._accumulate(batch.images, targets[part], batch.labels, row, seeds, share)
                 if index == 0 and teacher is Teacher.LARGEST_OF_STEP:
                     targets[part] = self._make_targets(batch, logits)
-        self._apply(tf.constant(learning_rate, tf.float32))
-        mean_loss = tf.add_n(losses) / len(genes)
-        num_predictions = len(genes) * images.shape[0]
-        accuracy = tf.cast(tf.add_n(counts), tf.float32) / num_predictions
-        return mean_loss, accuracy
+        stop_flag = tf.constant(wants_to_stop, tf.float32)
+        loss, num_correct, num_stopping = self._apply(tf.constant(learning_rate, tf.float32), stop_flag)
+        num_predictions = len(genes) * len(images) * self._replicas.num_workers
+        return StepResult(loss / len(genes), num_correct / num_predictions, num_stopping)
 
     def _split(self, images: tf.Tensor, labels: tf.Tensor) -> list[_MicroBatch]:
         """The micro-batches of a batch; the last one may be smaller."""
-        batch_size = images.shape[0]
-        micro_batch_size = self._config.micro_batch_size or batch_size
-        if micro_batch_size >= batch_size:
-            return [_MicroBatch(images, labels, 1.0)]
+        replicas = self._replicas
+        num_images = len(images) // replicas.num_local  # of one replica
+        images, labels = replicas.deal(images), replicas.deal(labels)
+        micro_batch_size = self._config.micro_batch_size or num_images
+        if micro_batch_size >= num_images:
+            return [_MicroBatch(images, labels, 1.0 / replicas.num_replicas)]
         batches = []
-        for start in range(0, batch_size, micro_batch_size):
-            end = min(start + micro_batch_size, batch_size)
-            batches.append(_MicroBatch(images[start:end], labels[start:end], (end - start) / batch_size))
+        for start in range(0, num_images, micro_batch_size):
+            end = min(start + micro_batch_size, num_images)
+            share = (end - start) / num_images / replicas.num_replicas
+            part = slice(start, end)
+            batches.append(_MicroBatch(self._cut(images, part), self._cut(labels, part), share))
         return batches
 
-    def _ask_teacher(self, batch: _MicroBatch, teacher: Teacher) -> tf.Tensor | None:
+    def _cut(self, values: Any, part: slice) -> Any:
+        """Some of the images or labels of each replica."""
+        return self._replicas.each(lambda local_values: local_values[part], values)
+
+    def _dropout_seeds(self, run_seed: int, number: int, part: int, num_parts: int) -> Any:
+        """Another seed for each subnet and each part of the batch, whichever replica has it.
+
+        Args:
+            run_seed: Seed of the run.
+            number: Of the subnet in the whole phase.
+            part: Number of the micro-batch.
+            num_parts: Micro-batches of one replica.
+        """
+        first_replica = self._replicas.worker * self._replicas.num_local
+        seeds = []
+        for index in range(self._replicas.num_local):
+            place = (first_replica + index) * num_parts + part
+            num_places = self._replicas.num_replicas * num_parts
+            seeds.append(tf.constant([run_seed, number * num_places + place], tf.int32))
+        return self._replicas.dealt(seeds)
+
+    def _ask_teacher(self, batch: _MicroBatch, teacher: Teacher) -> Any:
         """The logits of the full network; `None` where another one teaches, or nobody."""
         if teacher is not Teacher.FULL_NETWORK:
             return None
         # Outside of the trace: one that makes variables is traced twice.
         self.build_teacher()
-        logits: tf.Tensor = self._predict(batch.images)
-        return logits
+        return self._predict(batch.images)
 
-    def _make_targets(self, batch: _MicroBatch, teacher_logits: tf.Tensor | None) -> tf.Tensor:
+    def _make_targets(self, batch: _MicroBatch, teacher_logits: Any) -> Any:
         """What predictions are compared with."""
-        return self._loss.make_targets(
+        return self._replicas.each(
+            self._loss.make_targets,
             batch.labels,
             self.supernet.num_classes,
             self._config.label_smoothing,
@@ -193,12 +236,12 @@ class TrainStep:
         genes: tf.Tensor,
         dropout_seed: tf.Tensor,
         share: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Add a subnet's gradients to the sums: its share of the loss, how many images it gets right, its logits."""
+    ) -> tf.Tensor:
+        """Add a subnet's gradients, its share of the loss and how many images it gets right to the sums: its logits."""
         self.num_traces += 1
         if self.supernet.dropout_rate:
             state = self.supernet.dropout.seed_generator.state
-            state.assign(tf.cast(dropout_seed, state.dtype))
+            assign_here(state.value, tf.cast(dropout_seed, state.dtype))
         with tf.GradientTape() as tape:
             # Running statistics are left alone: calibration sets them before anyone looks at them.
             logits = self.supernet(images, genes, training=True, update_statistics=False)
@@ -208,27 +251,45 @@ class TrainStep:
         gradients = tape.gradient(scaled_loss, variables)
         for total, gradient in zip(self._gradients, gradients, strict=True):
             total.assign_add(gradient)
-        return loss, count_correct(labels, logits), logits
+        self._loss_sum.assign_add(loss)
+        self._num_correct.assign_add(tf.cast(count_correct(labels, logits), tf.float32))
+        return logits
 
-    def _apply_gradients(self, learning_rate: tf.Tensor) -> None:
-        """Update the supernet by the summed gradients, and begin new sums."""
+    def _apply_gradients(
+        self, learning_rate: tf.Tensor, stop_flag: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Update the supernet by the summed gradients, and begin new sums.
+
+        Returns:
+            Sums of losses, of right predictions and of the stop flags of all replicas.
+        """
         self.num_traces += 1
         variables = self.supernet.trainable_variables
+        # One reduction: all that replicas have to tell each other in a step.
+        *gradients, loss, num_correct, num_stopping = self._replicas.total(lambda: [*self._take_sums(), stop_flag])
         decayed = []
-        for total, variable in zip(self._gradients, variables, strict=True):
-            decayed.append(self._with_weight_decay(total, variable))
+        for gradient, variable in zip(gradients, variables, strict=True):
+            decayed.append(self._with_weight_decay(gradient, variable))
         self._sgd.learning_rate.assign(learning_rate)
-        self.optimizer.apply(decayed, variables)
-        for total in self._gradients:
-            total.assign(tf.zeros_like(total))
+        self._replicas.apply(self.optimizer, decayed, variables)
+        return loss, num_correct, num_stopping
 
-    def _with_weight_decay(self, total: tf.Variable, variable: keras.Variable) -> tf.Tensor:
+    def _take_sums(self) -> list[tf.Tensor]:
+        """The sums of one replica, which begin anew."""
+        values = []
+        for total in [*self._gradients, self._loss_sum, self._num_correct]:
+            value = total.value()
+            total.assign(tf.zeros_like(value))
+            values.append(value)
+        return values
+
+    def _with_weight_decay(self, gradient: tf.Tensor, variable: keras.Variable) -> tf.Tensor:
         """A summed gradient and that of the L2 penalty, both of the scaled loss."""
         # Biases and batch normalization's parameters are vectors; everything else decays.
         is_vector = len(variable.shape) <= 1
         if is_vector or not self._config.weight_decay:
-            return total.value()
-        return total + self._scale_loss(self._config.weight_decay * variable.value)
+            return gradient
+        return gradient + self._scale_loss(self._config.weight_decay * variable.value)
 
     def _scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         """What the optimizer divides by, multiplied: a loss, or a gradient; as it is unless the precision scales."""
@@ -245,6 +306,12 @@ class TrainStep:
         return self.teacher(images, largest, training=True, update_statistics=False)
 
 
-def _traced_once(function: Callable, *signature: tf.TensorSpec) -> Callable:
-    """`function` as one graph, whatever the number and the size of the images."""
-    return tf.function(function, input_signature=signature, autograph=False)
+def _make_sum(shape: tuple[int, ...]) -> tf.Variable:
+    """A sum of its own on each replica, 0 at first."""
+    return tf.Variable(
+        tf.zeros(shape),
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM,
+        name="sum",
+    )

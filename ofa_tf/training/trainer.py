@@ -21,12 +21,13 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import StopRequest
 from ofa_tf.base.precision import get_precision
 from ofa_tf.base.progress import announce
+from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.checked_batches import CheckedBatches
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.networks.channel_sorting import sort_channels
 from ofa_tf.networks.saving import save_supernet
-from ofa_tf.networks.supernet import build_supernet
+from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.checkpoint_timer import CheckpointTimer
 from ofa_tf.training.checkpoints import restore_checkpoint, save_checkpoint
 from ofa_tf.training.config import TrainConfig
@@ -39,7 +40,8 @@ from ofa_tf.training.schedules import EpochSteps, PhaseSchedule
 from ofa_tf.training.start_checks import missing_phase_error
 from ofa_tf.training.subnet_sampling import draw_subnets, image_size_of, validation_archs
 from ofa_tf.training.train_state import TrainState, latest_checkpoint, list_checkpoints, set_aside
-from ofa_tf.training.train_step import TrainStep
+from ofa_tf.training.train_step import StepResult, TrainStep
+from ofa_tf.training.worker_state import share_state, share_variables
 
 _HOW_TO_GO_ON = "the same command continues (train_main.py and finetune.py: with --resume)"
 
@@ -50,13 +52,11 @@ class _PendingStep:
 
     Args:
         number: Of the step in the phase, from 0.
-        loss: float32 scalar; reading it waits for the step's end.
-        accuracy: The same, in [0, 1].
+        result: What it will tell.
     """
 
     number: int
-    loss: tf.Tensor
-    accuracy: tf.Tensor
+    result: StepResult
 
 
 @dataclasses.dataclass
@@ -89,31 +89,43 @@ class _PhaseRun:
 class Trainer:
     """Holds the supernet and the traced functions that all phases share.
 
+    With several workers, each has a trainer, and all do the same on their parts of each batch. The first one
+    reads and writes checkpoints and logs.
+
     Args:
         config: Settings.
         source: Images.
+        replicas: What computes together; one device by default.
     """
 
-    def __init__(self, config: TrainConfig, source: ImageSource) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        source: ImageSource,
+        replicas: Replicas | None = None,
+    ) -> None:
         self.config = config
         self.source = source
         self.space = config.search_space
-        self.supernet = build_supernet(
-            self.space,
-            source.num_classes,
-            config.dropout_rate,
-            config.seed,
-            dtype=get_precision(config.mixed_precision).dtype_policy,
-        )
+        self._replicas = replicas or Replicas()
+        with self._replicas.scope():
+            self.supernet = build_supernet(
+                self.space,
+                source.num_classes,
+                config.dropout_rate,
+                config.seed,
+                dtype=get_precision(config.mixed_precision).dtype_policy,
+            )
         if config.start_as_identity:
             self.supernet.start_as_identity()
-        self.train_step = TrainStep(self.supernet, config)
+        self.train_step = TrainStep(self.supernet, config, self._replicas)
         self.evaluator = Evaluator(
             self.supernet,
             source,
             augmentation=config.augmentation,
             num_calibration_images=config.num_calibration_images,
             seed=config.seed,
+            replicas=self._replicas,
         )
         self._steps_per_epoch = steps_per_epoch(source, config.batch_size)
         self._has_teacher = False
@@ -133,15 +145,22 @@ class Trainer:
         """
         state = self._begin(phase, resume)
         schedule = PhaseSchedule(self.config.phases[phase.name], self._steps_per_epoch)
-        log_folder = Path(self.config.workdir) / "logs" / phase.name
-        log = tf.summary.create_file_writer(str(log_folder))
+        log = self._open_log(phase)
         with StopRequest() as stop_request, log.as_default():
             run = _PhaseRun(phase, schedule, state, stop_request)
             while not run.is_done:
                 self._run_epoch(run)
                 if not run.is_done:
-                    self._save_between(run, self._checkpoint_timer.is_due_after_epoch())
+                    is_due = self._checkpoint_timer.is_due_after_epoch()
+                    self._save_between(run, is_due, self._is_stopping(run))
             self._finish(run)
+
+    def _open_log(self, phase: Phase) -> tf.summary.SummaryWriter:
+        """TensorBoard's log of a phase, which the first worker writes."""
+        if not self._replicas.is_first_worker:
+            return tf.summary.create_noop_writer()
+        folder = Path(self.config.workdir) / "logs" / phase.name
+        return tf.summary.create_file_writer(str(folder))
 
     # --- before the first step -----------------------------------------------
 
@@ -149,7 +168,15 @@ class Trainer:
         """Put weights and optimizer in the state the phase continues from."""
         self.train_step.reset_optimizer()
         if self.config.teacher_of(phase) is Teacher.FULL_NETWORK:
-            self._load_teacher()
+            self._load_teacher(phase)
+        state = TrainState(phase.name)
+        if self._replicas.is_first_worker:
+            state = self._read_state(phase, resume)
+        share_variables(self._replicas, [*self.supernet.weights, *self.train_step.optimizer.variables])
+        return share_state(self._replicas, state)
+
+    def _read_state(self, phase: Phase, resume: bool) -> TrainState:
+        """Read what the phase continues from: its own checkpoint, or that of the phase before."""
         if resume and latest_checkpoint(self.config.workdir, phase) is not None:
             return self._restore_newest(phase)
         self._load_previous(phase)
@@ -178,18 +205,25 @@ class Trainer:
     def _restore(self, checkpoint: Path) -> TrainState:
         return restore_checkpoint(checkpoint, self.supernet, self.train_step.optimizer)
 
-    def _load_teacher(self) -> None:
-        """Give the teacher the weights of the full network, once."""
+    def _load_teacher(self, phase: Phase) -> None:
+        """Give the teacher of a phase the weights of the full network, once."""
         if self._has_teacher:
             return
+        teacher = self.train_step.teacher
+        if self._replicas.is_first_worker:
+            self._read_teacher(teacher, phase)
+        share_variables(self._replicas, teacher.weights)
+        self._has_teacher = True
+
+    def _read_teacher(self, teacher: Supernet, phase: Phase) -> None:
+        """Read the weights of the full network: of this run, or of the one that a found subnet comes from."""
         if self.config.finetuning is not None:
-            load_teacher(self.config, self.config.finetuning, self.train_step.teacher)
-            self._has_teacher = True
+            load_teacher(self.config, self.config.finetuning, teacher)
             return
         checkpoint = latest_checkpoint(self.config.workdir, FULL)
-        if checkpoint is not None:
-            restore_checkpoint(checkpoint, self.train_step.teacher)
-            self._has_teacher = True
+        if checkpoint is None:
+            raise missing_phase_error(self.config, phase, FULL)
+        restore_checkpoint(checkpoint, teacher)
 
     def _load_previous(self, phase: Phase) -> None:
         """Give the supernet the weights of the phase before, unless it holds them already, or of the subnet's run."""
@@ -243,6 +277,8 @@ class Trainer:
             image_sizes=[image_size_of(self.space, rows) for rows in genes],
             augmentation=self.config.augmentation,
             start_step=steps.first_step,
+            worker=self._replicas.worker,
+            num_workers=self._replicas.num_workers,
         )
 
     def _take_steps(
@@ -258,24 +294,30 @@ class Trainer:
             with display.step():
                 newest = self._take_step(run, images, labels, genes[step])
             # Of the step before: its end is waited for while the device has this one to do.
-            self._count_pending(run)
+            has_stopped = self._count_pending(run)
             run.pending = newest
             display.show(run.state.means)
             if not steps.is_last(step):
-                self._save_between(run, self._checkpoint_timer.is_due_within_epoch())
+                is_due = self._checkpoint_timer.is_due_within_epoch()
+                self._save_between(run, is_due, self._is_stopping_after(has_stopped, run))
         self._count_pending(run)
         display.show(run.state.means)
 
-    def _count_pending(self, run: _PhaseRun) -> None:
-        """Wait for the end of the newest step, and count its loss and accuracy, unless that was done."""
+    def _count_pending(self, run: _PhaseRun) -> bool:
+        """Wait for the end of the newest step, and count its loss and accuracy, unless that was done.
+
+        Returns:
+            Whether a worker wanted to stop when it began.
+        """
         step = run.pending
         if step is None:
-            return
+            return False
         run.pending = None
-        loss = float(step.loss)
+        loss = float(step.result.loss)
         if not np.isfinite(loss):
             raise _divergence_error(run, step.number, loss)
-        run.state.means.add(loss, float(step.accuracy))
+        run.state.means.add(loss, float(step.result.accuracy))
+        return float(step.result.num_stopping) > 0
 
     def _take_step(
         self,
@@ -286,22 +328,29 @@ class Trainer:
     ) -> _PendingStep:
         """Hand one step to the device."""
         step = run.state.num_steps
-        loss, accuracy = self.train_step(
+        result = self.train_step(
             images,
             labels,
             genes,
             learning_rate=run.schedule.learning_rate(step),
             dropout_seed=(self.config.seed, step),
             teacher=self.config.teacher_of(run.phase),
+            wants_to_stop=run.stop_request.is_requested,
         )
         run.state.num_steps += 1
-        return _PendingStep(step, loss, accuracy)
+        return _PendingStep(step, result)
+
+    def _is_stopping_after(self, has_stopped: bool, run: _PhaseRun) -> bool:
+        """Whether to stop now: several workers only when all have learnt it from the same step."""
+        if self._replicas.num_workers > 1:
+            return has_stopped
+        return run.stop_request.is_requested
 
     def _validate(self, run: _PhaseRun) -> dict[str, float]:
         """Top-1 accuracy of the smallest and the largest subnet of a phase, on the validation images."""
 
         def stop_if_requested() -> None:
-            self._save_between(run, is_due=False)
+            self._save_between(run, is_due=False, is_stopping=self._is_stopping(run))
 
         top1 = {}
         for name, arch in validation_archs(self.space, run.phase).items():
@@ -330,31 +379,38 @@ class Trainer:
 
     # --- checkpoints ---------------------------------------------------------
 
-    def _save_between(self, run: _PhaseRun, is_due: bool) -> None:
+    def _is_stopping(self, run: _PhaseRun) -> bool:
+        """Whether the user of any worker wants to stop."""
+        return self._replicas.any_worker(run.stop_request.is_requested)
+
+    def _save_between(self, run: _PhaseRun, is_due: bool, is_stopping: bool) -> None:
         """Save between two steps if it is time to, or if the user wants to stop, which then happens."""
-        is_stopping = run.stop_request.is_requested
         if is_due or is_stopping:
             self._count_pending(run)
             self._save(run)
         if is_stopping:
+            self._replicas.wait_for_all()  # the first worker has saved
             raise _saved_interrupt(run)
 
     def _finish(self, run: _PhaseRun) -> None:
         """Leave the network in the workdir, and a checkpoint that says that the phase is done."""
         # The checkpoint comes last: what it says is then true, whenever the process is killed.
-        save_supernet(self.supernet, self.config.workdir)
+        if self._replicas.is_first_worker:
+            save_supernet(self.supernet, self.config.workdir)
         run.state.is_finished = True
         self._save(run)
         self._loaded = run.phase
-        if run.stop_request.is_requested:
+        if self._is_stopping(run):
             raise _saved_interrupt(run)
 
     def _save(self, run: _PhaseRun) -> None:
+        """Check the weights, and let the first worker write them."""
         with self._checkpoint_timer.saving(), run.stop_request.finishing():
             for weights in self.supernet.get_weights():
                 if not np.isfinite(weights).all():
                     raise _divergence_error(run, run.state.num_steps, math.nan)
-            save_checkpoint(self.config.workdir, run.phase, self.supernet, self.train_step.optimizer, run.state)
+            if self._replicas.is_first_worker:
+                save_checkpoint(self.config.workdir, run.phase, self.supernet, self.train_step.optimizer, run.state)
 
 
 def _history_entry(

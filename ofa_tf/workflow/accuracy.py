@@ -22,6 +22,7 @@ def measure_accuracies(
     *,
     num_archs: int,
     seed: int = 0,
+    is_writer: bool = True,
 ) -> AccuracyTable:
     """Measure a sample of subnets; continues a table begun before.
 
@@ -34,6 +35,7 @@ def measure_accuracies(
         path: The table's file; written every few seconds and at the end.
         num_archs: Number of subnets.
         seed: Decides which.
+        is_writer: Whether to write the table's file: of several workers, one does.
 
     Returns:
         The table, as it was written.
@@ -53,7 +55,7 @@ def measure_accuracies(
             nonlocal last_write
             bar.set_postfix(top1=f"{table.top1[-1]:.1%}", refresh=False)
             bar.update()
-            if time.monotonic() - last_write > _SECONDS_BETWEEN_WRITES:
+            if is_writer and time.monotonic() - last_write > _SECONDS_BETWEEN_WRITES:
                 table.save(path)
                 last_write = time.monotonic()
 
@@ -66,5 +68,6 @@ def measure_accuracies(
             known=known,
             on_measured=on_measured,
         )
-    table.save(path)
+    if is_writer:
+        table.save(path)
     return table

@@ -43,6 +43,7 @@ from ofa_tf.workflow.table_checks import check_latency_table, check_present, ope
 # Modules that load TensorFlow are imported where they are needed: mistakes that have nothing to do with it, and looks
 # at archs and tables, need not wait for it.
 if TYPE_CHECKING:
+    from ofa_tf.base.replicas import Replicas
     from ofa_tf.data.image_source import ImageSource
     from ofa_tf.networks.supernet import Supernet
     from ofa_tf.training.evaluation import Evaluator
@@ -81,6 +82,20 @@ class Run(RunFolder):
             self.evaluator = evaluator
             self.supernet = evaluator.supernet
             self.source = evaluator.source
+
+    def compute_on(self, replicas: "Replicas") -> None:
+        """Let replicas share the work of measuring accuracies. Call before the supernet is loaded.
+
+        With several workers, all must ask for the same measurements in the same order; the first one writes files.
+        """
+        self.replicas = replicas
+
+    @functools.cached_property
+    def replicas(self) -> "Replicas":
+        """What computes together; one device by default."""
+        from ofa_tf.base.replicas import Replicas
+
+        return Replicas()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -136,7 +151,8 @@ class Run(RunFolder):
         from ofa_tf.networks.saving import load_supernet
 
         announce(f"loading the supernet in {self.path}")
-        supernet = load_supernet(self.path)
+        with self.replicas.scope():
+            supernet = load_supernet(self.path)
         if supernet.space != self.space:
             raise InputError(
                 f"Expected the supernet in {self.path} to be of the search space {self.space.name!r} as it is now. "
@@ -178,6 +194,7 @@ class Run(RunFolder):
             augmentation=config.augmentation,
             num_calibration_images=config.num_calibration_images,
             seed=config.seed,
+            replicas=self.replicas,
         )
 
     @functools.cached_property
@@ -223,6 +240,7 @@ class Run(RunFolder):
             self.accuracy_table_path,
             num_archs=num_archs,
             seed=seed,
+            is_writer=self.replicas.is_first_worker,
         )
 
     def _search_top1(self, arch: Arch) -> float:

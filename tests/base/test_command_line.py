@@ -24,7 +24,12 @@ from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
 
 _NUMBER = flags.DEFINE_integer("number", None, "What to add to.", required=True)
-_DO = flags.DEFINE_enum("do", "add", ["add", "refuse", "open", "fill", "fail", "wait", "exit"], "What else to do.")
+_DEEDS = ["add", "refuse", "open", "fill", "lose", "fail", "wait", "exit"]
+_DO = flags.DEFINE_enum("do", "add", _DEEDS, "What else to do.")
+
+
+class UnavailableError(Exception):
+    """Called like the one that TensorFlow raises when a worker is gone."""
 
 
 def wait():
@@ -42,6 +47,8 @@ def main(argv):
         open("/no/such/file")
     if _DO.value == "fill":
         raise OSError("No room. In any way")
+    if _DO.value == "lose":
+        raise UnavailableError("Collective ops is aborted by: recvmsg:Connection reset by peer\\nmore")
     if _DO.value == "fail":
         {}["missing"]
     if _DO.value == "wait":
@@ -54,6 +61,10 @@ def main(argv):
 if __name__ == "__main__":
     command_line.run(main)
 '''
+LOST = (
+    "Another worker has ended or does not answer, so this one ends, too. Earlier results are intact: start all workers "
+    "again (train_main.py: with --resume, on as many as there are)."
+)
 UNREADABLE = "Unable to open flagfile: [Errno 2] No such file or directory: '/no.cfg' (see --helpshort)"
 
 
@@ -88,6 +99,7 @@ def test_success_ends_with_status_0_and_silence_on_stderr(program: Path) -> None
         (["--do=refuse"], 1, "Expected `number` to be small. Received: number=3. Take less."),
         (["--do=open"], 1, "No such file or directory (/no/such/file). Earlier results are intact."),
         (["--do=fill"], 1, "No room. In any way. Earlier results are intact."),
+        (["--do=lose"], 1, LOST),
         # Wrong command lines.
         (["3", "4"], 1, "Expected only flags (--name=value). Received: 3 4. See --helpshort."),
         (["--numbre=3"], 1, "Unknown command line flag 'numbre'. Did you mean: number ? (see --helpshort)"),

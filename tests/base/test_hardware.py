@@ -36,3 +36,10 @@ def test_there_is_no_warning_if_a_gpu_is_used_or_none_is_there_or_none_is_wanted
     assert find_unused_gpu(0, {"CUDA_VISIBLE_DEVICES": ""}, driver_folder) is None
     assert find_unused_gpu(0, {"CUDA_VISIBLE_DEVICES": "-1"}, driver_folder) is None
     assert find_unused_gpu(0, {"CUDA_VISIBLE_DEVICES": "0"}, driver_folder) is not None
+
+
+def test_replicas_and_workers_are_said_where_there_are_several() -> None:
+    on_one_computer = describe_hardware(["H100", "H100"], intra_op_threads=0, precision="float32", num_replicas=2)
+    assert on_one_computer.endswith("in float32; 2 replicas share a batch")
+    on_two = describe_hardware(["H100", "H100"], intra_op_threads=0, precision="float32", num_replicas=4, num_workers=2)
+    assert on_two.endswith("in float32; 4 replicas share a batch, on 2 workers like this one")

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from ofa_tf.base.progress import announce, paused, progress_bar
+from ofa_tf.base import progress
+from ofa_tf.base.progress import announce, mute, paused, progress_bar
 
 
 def test_a_bar_that_stands_still_says_why_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +33,14 @@ def test_the_time_that_a_bar_stands_still_does_not_count_for_its_rate_in_a_log_f
 def test_announcements_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     announce("loading")
     assert capsys.readouterr() == ("", "loading ...\n")
+
+
+def test_a_worker_that_is_muted_says_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_IS_MUTED", False)  # put back afterwards
+    mute()
+    announce("loading")
+    with progress_bar(4, "epoch 1/2", "img") as bar, paused(bar, "validating"):
+        bar.update(4)
+    assert capsys.readouterr() == ("", "")

@@ -125,6 +125,30 @@ def test_evaluation_covers_the_split_in_order_with_a_last_partial_batch(source):
     np.testing.assert_allclose(np.concatenate([x for x, _ in results]), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("num_workers", [2, 5])
+def test_workers_share_the_batches_of_an_evaluation(tiny, streamed, num_workers):
+    for source in (tiny, streamed):
+        whole = [(x.numpy(), y.numpy()) for x, y in eval_batches(source, "test", image_size=8, batch_size=4)]
+        for worker in range(num_workers):
+            part = eval_batches(source, "test", image_size=8, batch_size=4, worker=worker, num_workers=num_workers)
+            expected = whole[worker::num_workers]
+            assert len(part) == len(expected)  # none where there are more workers than batches
+            _assert_same([(x.numpy(), y.numpy()) for x, y in part], expected)
+
+
+def test_workers_share_the_batches_of_a_calibration(tiny, streamed):
+    settings = {"image_size": 8, "batch_size": 6, "num_images": 17, "seed": 3}
+    for source in (tiny, streamed):
+        whole = [images.numpy() for images in calibration_batches(source, **settings)]
+        assert len(whole) == 3
+        for worker in range(2):
+            part = calibration_batches(source, **settings, worker=worker, num_workers=2)
+            expected = whole[worker::2]
+            assert len(part) == len(expected)
+            for images, expected_images in zip(part, expected, strict=True):
+                np.testing.assert_array_equal(images, expected_images)
+
+
 def test_evaluation_limit_takes_the_first_images(source):
     whole = next(iter(eval_batches(source, "test", image_size=8, batch_size=9)))
     part = list(eval_batches(source, "test", image_size=8, batch_size=3, limit=5))

@@ -83,7 +83,9 @@ def test_a_step_is_one_nesterov_update_with_the_summed_gradients_of_its_subnets(
     targets = make_targets(labels, 3, config.label_smoothing, teacher_logits, config.distillation_weight)
     expected = _reference_update(step.supernet, config, images, genes, [targets] * 3)
 
-    loss, accuracy = step(images, labels, genes, learning_rate=_RATE, dropout_seed=(0, 0), teacher=Teacher.FULL_NETWORK)
+    loss, accuracy, _ = step(
+        images, labels, genes, learning_rate=_RATE, dropout_seed=(0, 0), teacher=Teacher.FULL_NETWORK
+    )
 
     for variable, value in zip(step.supernet.trainable_variables, expected, strict=True):
         np.testing.assert_allclose(variable.numpy(), value, rtol=2e-4, atol=2e-5, err_msg=variable.path)
@@ -145,7 +147,7 @@ def test_micro_batches_add_up_to_the_update_of_the_batch(micro_batch_size: int) 
                     total += gradient.numpy()
     before = [variable.numpy() for variable in variables]
 
-    loss, _ = step(images, labels, genes, learning_rate=_RATE, dropout_seed=(0, 0), teacher=Teacher.NOBODY)
+    loss, _, _ = step(images, labels, genes, learning_rate=_RATE, dropout_seed=(0, 0), teacher=Teacher.NOBODY)
 
     assert float(loss) == pytest.approx(sum(losses) / 2, rel=1e-5)
     for variable, value, gradient in zip(variables, before, gradients, strict=True):

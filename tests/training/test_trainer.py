@@ -27,7 +27,7 @@ from ofa_tf.training.phases import PHASES, Phase, Teacher, previous_phase, selec
 from ofa_tf.training.progressive_shrinking import TrainResult, train
 from ofa_tf.training.schedules import warmup_cosine
 from ofa_tf.training.train_state import latest_checkpoint, list_checkpoints, read_state
-from ofa_tf.training.train_step import TrainStep
+from ofa_tf.training.train_step import StepResult, TrainStep
 from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
 
@@ -204,9 +204,16 @@ def test_every_step_has_the_learning_rate_of_the_schedule_and_a_seed_of_its_own(
 ) -> None:
     given = []
 
-    def record(step: TrainStep, *batch: Any, learning_rate: float, dropout_seed: tuple, teacher: Teacher) -> tuple:
+    def record(
+        step: TrainStep,
+        *batch: Any,
+        learning_rate: float,
+        dropout_seed: tuple,
+        teacher: Teacher,
+        wants_to_stop: bool,
+    ) -> StepResult:
         given.append((learning_rate, dropout_seed, teacher))
-        return 1.0, 0.5
+        return StepResult(tf.constant(1.0), tf.constant(0.5), tf.constant(float(wants_to_stop)))
 
     monkeypatch.setattr(TrainStep, "__call__", record)
     monkeypatch.setattr(trainer.Trainer, "_validate", lambda *_: {})

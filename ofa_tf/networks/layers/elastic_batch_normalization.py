@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.base.replicas import assign_here
 from ofa_tf.networks.layers.activations import get_activation
 from ofa_tf.networks.layers.fused_normalization import normalize_and_activate
 from ofa_tf.networks.layers.gpu import compiles_for_gpu
@@ -146,4 +147,5 @@ def _update(running: keras.Variable, batch: tf.Tensor, momentum: tf.Tensor) -> N
     channels = num_channels(batch)
     kept = tf.math.multiply_no_nan(old[:channels], momentum)  # a momentum of 0 forgets even NaN and infinity
     new = kept + tf.stop_gradient(batch) * (1 - momentum)
-    running.assign(tf.concat([new, old[channels:]], axis=0))
+    # Averaged over replicas by BN calibration, when all have seen their images.
+    assign_here(running.value, tf.concat([new, old[channels:]], axis=0))

@@ -1,0 +1,28 @@
+"""The command-line flag `--distribution`: on which devices a program computes."""
+
+from absl import flags
+
+from ofa_tf.base.cluster import Distribution, find_cluster
+
+_HELP = (
+    "Devices: none (one), mirrored (all of this computer), multiworker (all of several processes; TF_CONFIG or srun "
+    "tells each which one it is)."
+)
+
+
+def define_distribution_flag(values: flags.FlagValues = flags.FLAGS) -> None:
+    """Define the flag among `values`. Call once, before they are parsed."""
+    names = [distribution.value for distribution in Distribution]
+    flags.DEFINE_enum("distribution", Distribution.NONE.value, names, _HELP, flag_values=values)
+
+
+def distribution_from_flags(values: flags.FlagValues = flags.FLAGS) -> Distribution:
+    """What the parsed flag stands for.
+
+    Raises:
+        InputError: If there shall be several workers, and nothing says which they are.
+    """
+    distribution = Distribution(values["distribution"].value)
+    if distribution is Distribution.MULTIWORKER:
+        find_cluster()
+    return distribution
