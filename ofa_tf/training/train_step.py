@@ -13,6 +13,7 @@ from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.distillation import DISTILLATION_LOSSES
+from ofa_tf.training.fused_sgd import FusedSGD
 from ofa_tf.training.losses import count_correct
 from ofa_tf.training.phases import Teacher
 
@@ -92,7 +93,7 @@ class TrainStep:
         self._loss = DISTILLATION_LOSSES[config.distillation_loss]
         self._teacher: Supernet | None = None
         with self._replicas.scope():
-            self._sgd = keras.optimizers.SGD(learning_rate=0.0, momentum=config.momentum, nesterov=True)
+            self._sgd = FusedSGD(learning_rate=0.0, momentum=config.momentum, nesterov=True)
             self._loss_scaler = None
             self.optimizer = self._sgd
             if get_precision(config.mixed_precision).scales_loss:
