@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> None:
     check_start(config, config.run_phases, _RESUME.value)
     start = "drawn weights" if settings.from_scratch else f"the weights in {run.path}"
     announce(f"a subnet of {config.space} on {config.dataset}, from {start}, into {config.workdir}")
-    configure_tensorflow(flags.FLAGS.intra_op_threads)
+    configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision, flags.FLAGS.deterministic)
     run.finetune(arch, _WORKDIR.value, settings, _RESUME.value)
     print(f"The subnet is trained: see {config.workdir}.")
     print(f"Next: python tools/evaluate.py --workdir={config.workdir} --arch=max")

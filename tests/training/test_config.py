@@ -209,6 +209,7 @@ def test_changes_are_the_settings_that_are_given() -> None:
     define_changes_flags(values)
     values(["finetune.py", "--batch_size=8", "--distillation_weight=0", "--nostart_as_identity"])
     assert changes_from_flags(values) == {"batch_size": 8, "distillation_weight": 0.0, "start_as_identity": False}
+    assert {"intra_op_threads", "deterministic"} <= set(values)
     assert not {"workdir", "method", "space", "dataset", "validation_fraction", "include_smallest"} & set(values)
 
 
