@@ -84,7 +84,10 @@ def _one_arch(space: SearchSpace, text: str) -> Arch:
     """
     archs = list(parse_archs(space, text).values())
     if len(archs) != 1:
-        raise InputError(f"Expected --arch to name one subnet. Received: --arch={text}, {len(archs)} of them.")
+        raise InputError(
+            f"Expected --arch to name one subnet. Received: --arch={text}, {len(archs)} of them. Pass an arch JSON "
+            "file, max, min or random:1."
+        )
     return archs[0]
 
 
