@@ -23,7 +23,7 @@ _WIDTH = flags.DEFINE_integer("width", 500, "Width of the JPEGs, pixels.", lower
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 224, "Size of the images of a batch, pixels.", lower_bound=1)
 _AUGMENTATION = flags.DEFINE_string("augmentation", "imagenet", "What is random about a training image.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Images in a batch.", lower_bound=1)
-_BATCHES = flags.DEFINE_integer("batches", 16, "Batches of each way in a turn.", lower_bound=1)
+_BATCHES = flags.DEFINE_integer("batches", 16, "Batches of each way in a turn.", lower_bound=2)
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns over all ways.", lower_bound=1)
 
 

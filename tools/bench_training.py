@@ -20,6 +20,7 @@ from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.precision import PRECISIONS, get_precision
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
+from ofa_tf.space.presets import get_search_space
 
 # Loaded when needed: it loads TensorFlow, which flag errors need not wait for.
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     shapes = [_parse(shape) for shape in _SHAPES.value]
     precision = get_precision(_PRECISION.value)
+    get_search_space(_SPACE.value)
     _check_ways(_WAYS.value)
     configure_tensorflow(_NUM_THREADS.value, _PRECISION.value)
     import tensorflow as tf

@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> None:
     check_start(config, config.run_phases, _RESUME.value)
     start = "drawn weights" if settings.from_scratch else f"the weights in {run.path}"
     announce(f"a subnet of {config.space} on {config.dataset}, from {start}, into {config.workdir}")
-    configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision)
+    configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision, flags.FLAGS.deterministic)
     run.finetune(arch, _WORKDIR.value, settings, _RESUME.value)
     print(f"The subnet is trained: see {config.workdir}.")
     print(f"Next: python tools/evaluate.py --workdir={config.workdir} --arch=max")
@@ -84,7 +84,10 @@ def _one_arch(space: SearchSpace, text: str) -> Arch:
     """
     archs = list(parse_archs(space, text).values())
     if len(archs) != 1:
-        raise InputError(f"Expected --arch to name one subnet. Received: --arch={text}, {len(archs)} of them.")
+        raise InputError(
+            f"Expected --arch to name one subnet. Received: --arch={text}, {len(archs)} of them. Pass an arch JSON "
+            "file, max, min or random:1."
+        )
     return archs[0]
 
 

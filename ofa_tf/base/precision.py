@@ -78,5 +78,5 @@ def check_precision(
         return
     raise InputError(
         f"Expected --mixed_precision={name} on a GPU, or a CPU with {' or '.join(needed)}. Received: a computer with "
-        "neither. Leave it out: this CPU is faster in float32."
+        "neither. Pass --mixed_precision=none: this CPU is faster in float32."
     )

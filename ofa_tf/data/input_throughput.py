@@ -47,11 +47,11 @@ class InputTask:
         width: Of the JPEGs, pixels.
         image_size: Pixels of the images of a batch.
         batch_size: Images in a batch.
-        num_batches: Batches in a round.
+        num_batches: Batches in a round, of which the first one is not measured.
         augmentation: A name in `AUGMENTATIONS`.
 
     Raises:
-        InputError: If a number is less than 1, or there is no such augmentation.
+        InputError: If a number is too small, or there is no such augmentation.
     """
 
     height: int = 375
@@ -63,15 +63,19 @@ class InputTask:
 
     def __post_init__(self) -> None:
         get_augmentation(self.augmentation)
-        for name in ("height", "width", "image_size", "batch_size", "num_batches"):
-            value = getattr(self, name)
-            if value < 1:
-                raise InputError(f"Expected `{name}` to be at least 1. Received: {name}={value}.")
+        for name in ("height", "width", "image_size", "batch_size"):
+            self._check_at_least(1, name)
+        self._check_at_least(2, "num_batches")
 
     @property
     def num_images(self) -> int:
         """Images in a round."""
         return self.batch_size * self.num_batches
+
+    def _check_at_least(self, lowest: int, name: str) -> None:
+        value = getattr(self, name)
+        if value < lowest:
+            raise InputError(f"Expected `{name}` to be at least {lowest}. Received: {name}={value}.")
 
 
 def write_photos(folder: Path, task: InputTask) -> None:

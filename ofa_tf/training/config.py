@@ -180,8 +180,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         load_plugins(self.plugins)
         # Tools that open the run later may be started in another folder.
-        plugins = tuple(absolute_plugin(plugin) for plugin in self.plugins)
-        object.__setattr__(self, "plugins", plugins)
+        plugins = [absolute_plugin(plugin) for plugin in self.plugins]
+        # Those that a fine-tuning takes over from its run may be given again.
+        object.__setattr__(self, "plugins", tuple(dict.fromkeys(plugins)))
         object.__setattr__(self, "dataset", absolute_dataset(self.dataset))
         space = get_search_space(self.space)
         if self.finetuning is not None:

@@ -69,8 +69,7 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
         for name, text in _PHASE_HELP.items():
             _define(f"{phase}_{name}", getattr(settings, name), text.format(phase), values)
     flags.DEFINE_float("epochs_scale", 1.0, _SCALE_HELP, flag_values=values)
-    _define("intra_op_threads", 0, _THREADS_HELP, values)
-    _define("deterministic", False, _DETERMINISTIC_HELP, values)
+    _define_machine_flags(values)
 
 
 def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
@@ -94,7 +93,7 @@ def define_changes_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     for name in _changeable_settings():
         text = f"{_HELP[name]} By default as in the run."
         _define(name, getattr(defaults, name), text, values, is_optional=True)
-    _define("intra_op_threads", 0, _THREADS_HELP, values)
+    _define_machine_flags(values)
 
 
 def changes_from_flags(values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
@@ -105,6 +104,12 @@ def changes_from_flags(values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]
         if value is not None:
             given[name] = value
     return given
+
+
+def _define_machine_flags(values: flags.FlagValues) -> None:
+    """Define flags for how this machine computes, which no run remembers."""
+    _define("intra_op_threads", 0, _THREADS_HELP, values)
+    _define("deterministic", False, _DETERMINISTIC_HELP, values)
 
 
 def _changeable_settings() -> list[str]:

@@ -131,9 +131,15 @@ class TrainStep:
         return self._teacher
 
     def reset_optimizer(self) -> None:
-        """Forget the momentum, as a new phase does."""
+        """Forget the momentum and by how much the loss is scaled, as a new phase does.
+
+        The phase then takes the same steps, whether it was begun by the program that trained the one before or not.
+        """
         for variable in self._sgd.variables:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
+        if self._loss_scaler is not None:
+            self._loss_scaler.step_counter.assign(0)
+            self._loss_scaler.dynamic_scale.assign(self._loss_scaler.initial_scale)
 
     def __call__(
         self,

@@ -1,9 +1,9 @@
 """Training a found subnet alone: with the recipe of the run it is of, in a run of its own.
 
 The new run's search space has this one subnet (`SearchSpace.of_one`), so that its supernet is the plain network: the
-same parameters, no kernel transforms, one image size. All that can be done with a run can be done with it. As for any
-subnet, BN calibration sets the running statistics before each evaluation and export; training keeps none, where a
-network that never was part of a supernet would keep running averages.
+same parameters, no kernel transforms, one image size. It is evaluated, exported and trained further like any run; there
+is nothing to search in it. As for any subnet, BN calibration sets the running statistics before each evaluation and
+export; training keeps none, where a network that never was part of a supernet would keep running averages.
 """
 
 import dataclasses
@@ -96,11 +96,11 @@ def _default_warmup_epochs(run: TrainConfig, settings: FinetuneSettings) -> floa
 
 def _model_phase(run: TrainConfig, settings: FinetuneSettings) -> PhaseConfig:
     """The phase of the run whose settings are taken over: the last one, or from scratch the first."""
-    if not run.phases:
+    phases = [phase for phase in run.run_phases if phase.name in run.phases]
+    if not phases:
         raise InputError(
             f"Expected --learning_rate: {run.workdir} holds imported weights, whose training is not known. "
             "Received: none. Pass one."
         )
-    first, last = run.run_phases[0], run.run_phases[-1]
-    phase = first if settings.from_scratch else last
+    phase = phases[0] if settings.from_scratch else phases[-1]
     return run.phases[phase.name]

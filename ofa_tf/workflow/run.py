@@ -69,7 +69,8 @@ class Run(RunFolder):
     Args:
         path: The run's `--workdir`.
         evaluator: One of the run's supernet, if the training has just ended in
-            this process: loading and tracing are saved.
+            this process: loading and tracing are saved. One that computes in half
+            precision is not used: a run is measured in float32, see `load_supernet`.
 
     Raises:
         InputError: (on access) If something is missing or damaged; the message
@@ -78,7 +79,7 @@ class Run(RunFolder):
 
     def __init__(self, path: str | Path, evaluator: "Evaluator | None" = None) -> None:
         super().__init__(path)
-        if evaluator is not None:
+        if evaluator is not None and evaluator.supernet.compute_dtype == "float32":
             self.evaluator = evaluator
             self.supernet = evaluator.supernet
             self.source = evaluator.source

@@ -28,7 +28,8 @@ def test_a_cpu_computes_in_half_precision_if_it_has_instructions_for_it(
     check_precision(name, {}, no_driver, AVX512 | {feature})
     check_precision("none", {}, no_driver, AVX512)
     with pytest.raises(
-        InputError, match=rf"Expected --mixed_precision={name} on a GPU, or a CPU with .*{feature}.* Leave it out"
+        InputError,
+        match=rf"Expected --mixed_precision={name} on a GPU, or a CPU with .*{feature}.* Pass --mixed_precision=none",
     ):
         check_precision(name, {}, no_driver, AVX512)
 

@@ -22,7 +22,11 @@ def test_each_way_to_prepare_images_is_measured(tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"height": 0}, "`height` to be at least 1. Received: height=0"), ({"augmentation": "flip"}, "one of none, crop")],
+    [
+        ({"height": 0}, "`height` to be at least 1. Received: height=0"),
+        ({"num_batches": 1}, "`num_batches` to be at least 2. Received: num_batches=1"),
+        ({"augmentation": "flip"}, "one of none, crop"),
+    ],
 )
 def test_tasks_out_of_range(change, message):
     with pytest.raises(InputError, match=message):

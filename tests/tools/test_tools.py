@@ -258,6 +258,8 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
         ),
         ("tools/search.py", ["--output=a.json"], "Expected at least one limit"),
         ("tools/bench_training.py", ["--shapes=16by224"], "Received: --shapes=16by224"),
+        ("tools/bench_training.py", ["--space=moon"], "Received: 'moon'"),
+        ("tools/bench_training.py", ["--ways=slow"], "Received: --ways=slow"),
         (
             "tools/bench_input.py",
             ["--augmentation=flip"],

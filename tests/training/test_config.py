@@ -93,6 +93,14 @@ def test_an_impossible_method_is_refused(values: dict, message: str) -> None:
         TrainConfig(**{"workdir": "w", "phases": _FULL, **values})
 
 
+def test_a_plugin_that_is_given_twice_is_kept_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("")
+    monkeypatch.chdir(tmp_path)
+    config = TrainConfig(workdir="run", phases=_FULL, plugins=(str(plugin), "mine.py"))
+    assert config.plugins == (str(plugin),)
+
+
 def test_a_plugin_that_is_gone_is_named_with_the_file_that_asks_for_it(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text("")
@@ -209,6 +217,7 @@ def test_changes_are_the_settings_that_are_given() -> None:
     define_changes_flags(values)
     values(["finetune.py", "--batch_size=8", "--distillation_weight=0", "--nostart_as_identity"])
     assert changes_from_flags(values) == {"batch_size": 8, "distillation_weight": 0.0, "start_as_identity": False}
+    assert {"intra_op_threads", "deterministic"} <= set(values)
     assert not {"workdir", "method", "space", "dataset", "validation_fraction", "include_smallest"} & set(values)
 
 

@@ -189,6 +189,13 @@ def test_from_scratch_it_takes_over_the_first_phase(tmp_path: Path) -> None:
         assert config.phases["finetune"] == PhaseConfig(epochs, learning_rate=0.5, warmup_epochs=warmup_epochs)
 
 
+def test_of_a_run_of_some_phases_it_takes_over_the_last_of_these(tmp_path: Path) -> None:
+    phases = {"full": PhaseConfig(3, 0.5), "kernel": PhaseConfig(2, 0.25)}
+    run = TrainConfig(str(tmp_path / "run"), phases=phases, space=MICRO.name)
+    config = finetune_config(run, ARCH, tmp_path, FinetuneSettings(epochs=1))
+    assert config.phases == {"finetune": PhaseConfig(epochs=1, learning_rate=0.25)}
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

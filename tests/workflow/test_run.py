@@ -4,15 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.sources import open_source
 from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.saving import save_supernet
 from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.search.constraints import Limits
 from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.evaluation import Evaluator
 from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
 
@@ -55,6 +58,17 @@ def test_looking_at_archs_and_tables_does_not_load_tensorflow(tmp_path: Path) ->
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_run_that_was_trained_in_half_precision_is_measured_in_float32(tmp_path: Path) -> None:
+    TrainConfig(str(tmp_path), space=MICRO.name, mixed_precision="bfloat16").save()
+    trained = build_supernet(MICRO, 10, seed=1, dtype="mixed_bfloat16")
+    save_supernet(trained, tmp_path)
+    evaluator = Evaluator(trained, open_source("digits"))
+    for run in (Run(tmp_path), Run(tmp_path, evaluator)):
+        assert run.evaluator.supernet.dtype_policy.name == "float32"
+        for loaded, kept in zip(run.supernet.get_weights(), trained.get_weights(), strict=True):
+            np.testing.assert_array_equal(loaded, kept)
 
 
 def test_a_latency_table_of_another_computer_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ TensorFlow has several kernels for each pass of a depthwise convolution, none of
 layout and the padding pick one. What was measured stands in docs/decisions/005 (CPU) and 037 (GPU).
 """
 
+import abc
 import dataclasses
 from collections.abc import Callable
 
@@ -42,26 +43,24 @@ def depthwise_conv2d(inputs: tf.Tensor, kernel: tf.Tensor, strides: int) -> tf.T
     return convolve(tf.identity(inputs), tf.identity(kernel))
 
 
-def _choose_passes(dtype: tf.DType, size: int, strides: int) -> "_CpuPasses | _GpuPasses":
+def _choose_passes(dtype: tf.DType, size: int, strides: int) -> "_Passes":
     """The fastest passes for the device that this program computes on."""
     if not has_gpu():
         return _CpuPasses(size, strides)
     if dtype != tf.float32:
         return _GpuPasses(size, strides)
-    if size == _LARGEST_GROUPED_SIZE:
+    if size == _GROUPED_SIZE:
         return _GroupedKernelGradient(size, strides)
     return _TransposedKernelGradient(size, strides)
 
 
-# Up to this kernel size, cuDNN has a fast float32 kernel for the kernel gradient of a grouped convolution.
-_LARGEST_GROUPED_SIZE = 3
+# For this kernel size, cuDNN has a fast float32 kernel for the kernel gradient of a grouped convolution.
+_GROUPED_SIZE = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class _CpuPasses:
-    """Forward pass and input gradient by oneDNN, where it is on; the kernel gradient by TensorFlow's own kernel.
-
-    oneDNN's kernel gradient takes two to three times as long as TensorFlow's own, which an explicit padding selects.
+class _Passes(abc.ABC):
+    """The passes of a depthwise convolution.
 
     Args:
         size: Height and width of the kernel.
@@ -70,6 +69,32 @@ class _CpuPasses:
 
     size: int
     strides: int
+
+    @abc.abstractmethod
+    def forward(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """The outputs."""
+
+    @abc.abstractmethod
+    def input_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        """The gradient of the inputs, from that of the outputs."""
+
+    def kernel_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        """The gradient of the kernel, from that of the outputs."""
+        return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+            input=inputs,
+            filter_sizes=tf.shape(kernel),
+            out_backprop=upstream,
+            strides=_nhwc_strides(self.strides),
+            padding="EXPLICIT",
+            explicit_paddings=_nhwc_paddings(self.size),
+        )
+
+
+class _CpuPasses(_Passes):
+    """Forward pass and input gradient by oneDNN, where it is on; the kernel gradient by TensorFlow's own kernel.
+
+    oneDNN's kernel gradient takes two to three times as long as TensorFlow's own, which an explicit padding selects.
+    """
 
     def forward(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         padded, padding = pad_symmetrically(inputs, self.size, self.strides)
@@ -92,23 +117,12 @@ class _CpuPasses:
         height, width = tf.shape(inputs)[1], tf.shape(inputs)[2]
         return gradient[:, margin : margin + height, margin : margin + width]
 
-    def kernel_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
-        return _kernel_gradient(inputs, kernel, upstream, self.strides)
 
-
-@dataclasses.dataclass(frozen=True)
-class _GpuPasses:
+class _GpuPasses(_Passes):
     """All passes by one operator each, which uses cuDNN's grouped convolutions in half precision.
 
     cuDNN takes about a second for the first call of a pass with a new shape.
-
-    Args:
-        size: Height and width of the kernel.
-        strides: Stride along height and width.
     """
-
-    size: int
-    strides: int
 
     def forward(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return tf.raw_ops.DepthwiseConv2dNative(
@@ -129,13 +143,11 @@ class _GpuPasses:
             explicit_paddings=_nhwc_paddings(self.size),
         )
 
-    def kernel_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
-        return _kernel_gradient(inputs, kernel, upstream, self.strides)
-
 
 class _TransposedKernelGradient(_GpuPasses):
-    """The kernel gradient with channels before height and width, in which TensorFlow's own kernel is 2 to 5 times
-    as fast, transpositions included.
+    """The kernel gradient with channels before height and width.
+
+    TensorFlow's own kernel is 2 to 5 times as fast with them, transpositions included.
     """
 
     def kernel_gradient(self, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
@@ -168,18 +180,6 @@ class _GroupedKernelGradient(_GpuPasses):
 
 
 _NHWC_TO_NCHW = (0, 3, 1, 2)
-
-
-def _kernel_gradient(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor, strides: int) -> tf.Tensor:
-    """The kernel gradient, by TensorFlow's own kernel on a CPU."""
-    return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-        input=inputs,
-        filter_sizes=tf.shape(kernel),
-        out_backprop=upstream,
-        strides=_nhwc_strides(strides),
-        padding="EXPLICIT",
-        explicit_paddings=_nhwc_paddings(kernel.shape[0]),
-    )
 
 
 def _nhwc_strides(strides: int) -> list[int]:

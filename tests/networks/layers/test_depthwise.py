@@ -97,6 +97,23 @@ def test_a_cpu_gets_the_kernels_for_cpus() -> None:
     assert operators["DepthwiseConv2dNativeBackpropFilter"].get_attr("padding") == b"EXPLICIT"
 
 
+@pytest.mark.parametrize(
+    ("dtype", "size", "passes"),
+    [
+        (tf.float32, 3, depthwise._GroupedKernelGradient),
+        (tf.float32, 5, depthwise._TransposedKernelGradient),
+        (tf.float32, 7, depthwise._TransposedKernelGradient),
+        (tf.float16, 3, depthwise._GpuPasses),
+        (tf.bfloat16, 7, depthwise._GpuPasses),
+    ],
+)
+def test_a_gpu_gets_kernels_by_dtype_and_size(
+    dtype: tf.DType, size: int, passes: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(depthwise, "has_gpu", lambda: True)
+    assert type(depthwise._choose_passes(dtype, size, 1)) is passes
+
+
 @pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize(
     "passes", [depthwise._GpuPasses, depthwise._TransposedKernelGradient, depthwise._GroupedKernelGradient]

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ofa_tf.networks.layers import elastic_batch_normalization
 from ofa_tf.networks.layers.elastic_batch_normalization import ElasticBatchNormalization
 from tests.support import plain_layers
 from tests.support.networks import assert_close, randomize
@@ -44,6 +45,13 @@ def test_inference_uses_the_first_channels_statistics(channels: int) -> None:
         np.testing.assert_array_equal(weight, old)
 
 
+@pytest.fixture(params=[False, True], ids=["operators", "fused"])
+def each_operation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training by TensorFlow's operators, and by what is compiled for GPUs."""
+    monkeypatch.setattr(elastic_batch_normalization, "compiles_for_gpu", lambda: request.param)
+
+
+@pytest.mark.usefixtures("each_operation")
 @pytest.mark.parametrize("channels", [6, 4, 1])
 def test_training_equals_keras_in_outputs_gradients_and_running_statistics(channels: int) -> None:
     layer = build(epsilon=1e-2, momentum=0.8)
@@ -65,6 +73,17 @@ def test_training_equals_keras_in_outputs_gradients_and_running_statistics(chann
             assert_close(actual.numpy()[:channels], expected)
     for weight, old in zip(layer.weights, untouched, strict=True):
         np.testing.assert_array_equal(weight.numpy()[channels:], old)
+
+
+@pytest.mark.usefixtures("each_operation")
+@pytest.mark.parametrize("is_training", [False, True])
+def test_the_activation_comes_behind(is_training: bool) -> None:
+    inputs = random_inputs(4)
+    linear, activated = build(), build(activation="relu6")
+
+    outputs = activated(inputs, training=is_training)
+
+    assert_close(outputs, tf.nn.relu6(linear(inputs, training=is_training)))
 
 
 def test_running_variance_is_the_biased_one() -> None:
