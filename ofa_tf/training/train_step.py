@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.precision import get_precision
 from ofa_tf.base.replicas import Replicas, assign_here
 from ofa_tf.networks.supernet import Supernet, build_supernet
@@ -16,6 +17,9 @@ from ofa_tf.training.distillation import DISTILLATION_LOSSES
 from ofa_tf.training.fused_sgd import FusedSGD
 from ofa_tf.training.losses import count_correct
 from ofa_tf.training.phases import Teacher
+
+# Below it the loss is scaled down: what does not fit into float16 then is no matter of small gradients.
+_LEAST_LOSS_SCALE = 1.0
 
 
 class StepResult(NamedTuple):
@@ -140,6 +144,21 @@ class TrainStep:
         if self._loss_scaler is not None:
             self._loss_scaler.step_counter.assign(0)
             self._loss_scaler.dynamic_scale.assign(self._loss_scaler.initial_scale)
+
+    def check_overflows(self) -> None:
+        """Check that gradients are not too large for float16 even where the loss is hardly scaled.
+
+        Raises:
+            InputError: If they are: nothing is learnt then.
+        """
+        if self._loss_scaler is None:
+            return
+        scale = float(self._loss_scaler.dynamic_scale)
+        if scale < _LEAST_LOSS_SCALE:
+            raise InputError(
+                f"Expected gradients that float16 can hold. Received: overflows, down to a loss scale of {scale:g}. "
+                "Pass --mixed_precision=bfloat16, in another --workdir, or lower the learning rate."
+            )
 
     def __call__(
         self,

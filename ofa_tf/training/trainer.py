@@ -248,6 +248,7 @@ class Trainer:
         self._checkpoint_timer.begin_epoch()
         with EpochDisplay(title, steps, self.config.batch_size) as display:
             self._take_steps(run, steps, genes, batches, display)
+            self.train_step.check_overflows()
             images_per_second = display.images_per_second()
             with display.validating():
                 top1 = self._validate(run)

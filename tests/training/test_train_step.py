@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.distillation import DISTILLATION_LOSSES
@@ -291,6 +292,10 @@ def test_in_float16_the_update_is_that_of_float32_but_for_rounding_and_an_overfl
     for weight, old in zip(step.supernet.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, old)
     assert float(step.optimizer.dynamic_scale) == 2.0**119
+    step.check_overflows()
+    step.optimizer.dynamic_scale.assign(0.5)
+    with pytest.raises(InputError, match=r"down to a loss scale of 0.5. Pass --mixed_precision=bfloat16"):
+        step.check_overflows()
 
     step.reset_optimizer()
     fresh = TrainStep(step.supernet, config).optimizer.variables
