@@ -85,6 +85,7 @@ def test_a_model_is_fine_tuned_for_int8(run: Run, quickstart: Path, tmp_path: Pa
     assert TFLiteModel(model).input_dtype == np.int8
 
 
+@pytest.mark.long
 def test_a_found_subnet_is_trained_alone_measured_and_exported(run: Run, quickstart: Path, tmp_path: Path) -> None:
     arch = quickstart / "archs" / "found_1.json"
     workdir = tmp_path / "tuned"

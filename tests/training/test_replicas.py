@@ -37,7 +37,7 @@ def _assert_as_on_one_device(result: Path, expected: Mapping[str, np.ndarray]) -
     assert found["top1"] == expected["top1"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_replicas_train_and_measure_as_one_device_does(photos: Path, tmp_path: Path) -> None:
     """With the micro-batches of one device as large as the replicas' shares; then even dropout is the same."""
     result = tmp_path / "result.npz"

@@ -340,6 +340,7 @@ def stopped_in_kernel_phase(finished: TrainConfig, tmp_path: Path, monkeypatch: 
     return config
 
 
+@pytest.mark.long
 def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_is_used(
     stopped_in_kernel_phase: TrainConfig, finished: TrainConfig, capfd: pytest.CaptureFixture[str]
 ) -> None:
