@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["command_line", "distribution_flag", "files", "plugin_flags"],
     submod_attrs={
+        "cluster": ["Distribution", "check_batch_size", "find_cluster"],
         "correlation": ["rank_correlation"],
         "distribution_flag": ["define_distribution_flag", "distribution_from_flags"],
         "errors": ["InputError"],
@@ -29,7 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plugins": ["PLUGIN_HINT", "absolute_plugin", "load_plugins"],
         "progress": ["announce", "on_progress", "paused", "progress_bar", "tell"],
         "registry": ["Registry"],
-        "replicas": ["Batches", "Replicas", "assign_here", "check_batch_size"],
+        "replicas": ["Batches", "Replicas", "assign_here"],
         "tensorflow_setup": ["configure_tensorflow"],
     },
 )

@@ -63,6 +63,23 @@ def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster:
     )
 
 
+def check_batch_size(batch_size: int, num_replicas: int) -> None:
+    """Check that a batch can be dealt out in equal shares.
+
+    Args:
+        batch_size: Images in a step, over all replicas.
+        num_replicas: Those that share it; or the number of workers, as long as only that is known.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    if batch_size % num_replicas:
+        raise InputError(
+            f"Expected --batch_size to be a multiple of the {num_replicas} replicas, which share each batch. "
+            f"Received: --batch_size={batch_size}. Use another batch size, or another number of devices."
+        )
+
+
 def _parse(text: str) -> Cluster:
     """The cluster that TF_CONFIG describes."""
     try:

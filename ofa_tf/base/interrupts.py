@@ -110,3 +110,17 @@ def _handle_signals(handlers: Mapping[int, Any]) -> dict[int, Any]:
 def _restore_handlers(previous: dict[int, Any]) -> None:
     for number, handler in previous.items():
         signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """Within it, Ctrl-C ends the process at once, even where it waits in C++ code.
+
+    Python's own handler runs only when such code returns. For a time in which nothing can be
+    lost. Call in the main thread.
+    """
+    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)

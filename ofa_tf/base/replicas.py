@@ -20,7 +20,6 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.cluster import Cluster, Distribution, find_cluster
-from ofa_tf.base.errors import InputError
 
 # Of the first worker of a computer under Slurm. Jobs that share a computer get different ones, mostly.
 _FIRST_PORT = 15_000
@@ -321,19 +320,6 @@ def _resolver(cluster: Cluster) -> tf.distribute.cluster_resolver.ClusterResolve
         gpus_per_task=1,
         auto_set_gpu=False,
     )
-
-
-def check_batch_size(batch_size: int, replicas: Replicas) -> None:
-    """Check that a batch can be dealt out in equal shares.
-
-    Raises:
-        InputError: If it cannot.
-    """
-    if batch_size % replicas.num_replicas:
-        raise InputError(
-            f"Expected --batch_size to be a multiple of the {replicas.num_replicas} replicas, which share each batch. "
-            f"Received: --batch_size={batch_size}. Use another batch size, or another number of devices."
-        )
 
 
 def assign_here(variable: tf.Variable, value: tf.Tensor) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ofa_tf.base.cluster import Distribution, find_cluster
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.hardware import describe_hardware, find_unused_gpu
+from ofa_tf.base.interrupts import ended_by_ctrl_c
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.base.precision import check_precision, get_precision
 from ofa_tf.base.progress import announce, mute, tell
@@ -91,7 +92,8 @@ def configure_tensorflow(
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     from ofa_tf.base.replicas import open_replicas
 
-    replicas = open_replicas(distribution)
+    with _while_waiting(distribution):
+        replicas = open_replicas(distribution)
     gpu_names = [_name(gpu) for gpu in gpus]
     precision = get_precision(mixed_precision)
     tell(
@@ -105,6 +107,13 @@ def configure_tensorflow(
     if distribution is Distribution.MIRRORED and replicas.num_replicas == 1:
         tell("--distribution=mirrored: there is one device, and one replica computes alone, as without the flag")
     return replicas
+
+
+def _while_waiting(distribution: Distribution) -> contextlib.AbstractContextManager[None]:
+    """Around the wait for other workers, which Ctrl-C ends. (TensorFlow takes SIGTERM for itself meanwhile.)"""
+    if distribution is Distribution.MULTIWORKER:
+        return ended_by_ctrl_c()
+    return contextlib.nullcontext()
 
 
 def _prepare_worker() -> None:

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ofa_tf.base import files
+from ofa_tf.base.cluster import check_batch_size
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked
 from ofa_tf.base.precision import get_precision
-from ofa_tf.base.replicas import Replicas, check_batch_size
+from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.batches import steps_per_epoch
 from ofa_tf.data.sources import open_source
 from ofa_tf.networks.file_names import SUPERNET_FILE
@@ -68,7 +69,7 @@ def train(
         KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
     """
     replicas = replicas or Replicas()
-    check_batch_size(config.batch_size, replicas)
+    check_batch_size(config.batch_size, replicas.num_replicas)
     _check_precision_of(replicas, config)
     check_start(config, phases, resume)
     unfinished = tuple(phase for phase in phases if not is_finished(config, phase))

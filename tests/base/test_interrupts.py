@@ -1,10 +1,13 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from ofa_tf.base.interrupts import StopRequest, delayed_interrupts
+from tests.support.repository import ROOT
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
@@ -100,3 +103,17 @@ def test_who_stops_in_time_hears_nothing_of_the_time() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop_request.is_requested
     _work(0.2)
+
+
+def test_ctrl_c_ends_a_process_without_python_s_handler() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from ofa_tf.base.interrupts import ended_by_ctrl_c\n"
+        "try:\n"
+        "    with ended_by_ctrl_c():\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(3)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
+    assert result.returncode == -signal.SIGINT

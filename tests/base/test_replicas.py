@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from ofa_tf.base.cluster import Cluster
+from ofa_tf.base.cluster import Cluster, check_batch_size
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.replicas import Replicas, _resolver, check_batch_size
+from ofa_tf.base.replicas import Replicas, _resolver
 
 
 def test_one_replica_gets_each_batch_in_a_round_of_its_own() -> None:
@@ -32,12 +32,9 @@ def test_all_workers_get_as_many_rounds_as_the_first_one(batches: list, expected
 
 
 def test_a_batch_that_replicas_share_equally_is_taken() -> None:
-    class Four(Replicas):
-        num_replicas = 4
-
-    check_batch_size(12, Four())
+    check_batch_size(12, 4)
     with pytest.raises(InputError, match=r"multiple of the 4 replicas, .*Received: --batch_size=6\."):
-        check_batch_size(6, Four())
+        check_batch_size(6, 4)
 
 
 def test_slurm_s_tasks_become_workers_with_ports_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
