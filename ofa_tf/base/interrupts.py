@@ -4,6 +4,7 @@
   `KeyboardInterrupt`: the interrupt comes right after the block.
 - `StopRequest` is for a long loop of our own that can stop only between two steps:
   it asks again and again whether somebody wants it to, and puts things in order first.
+- `ended_by_ctrl_c` is for a wait in foreign code in which nothing can be lost: it ends at once.
 """
 
 import contextlib

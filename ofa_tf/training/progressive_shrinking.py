@@ -72,10 +72,10 @@ def train(
     check_batch_size(config.batch_size, replicas.num_replicas)
     _check_precision_of(replicas, config)
     check_start(config, phases, resume)
-    unfinished = tuple(phase for phase in phases if not is_finished(config, phase))
-    replicas.wait_for_all()  # the workdir is as all have seen it
     lock = locked(config.workdir) if replicas.is_first_worker else contextlib.nullcontext()
     with lock:
+        replicas.wait_for_all()  # nobody else writes from now on, and all workers see the same
+        unfinished = tuple(phase for phase in phases if not is_finished(config, phase))
         return _train_unfinished(config, unfinished, resume, replicas)
 
 
