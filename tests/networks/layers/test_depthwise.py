@@ -34,7 +34,7 @@ def run(convolve, inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor, str
 
 
 @pytest.mark.parametrize(("height", "width"), [(9, 9), (8, 8), (7, 10)])
-@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("strides", [1, 2, 3])
 @pytest.mark.parametrize("kernel_size", [1, 3, 5, 7])
 def test_outputs_and_gradients_equal_those_of_tensorflow(
     kernel_size: int, strides: int, height: int, width: int
@@ -79,22 +79,33 @@ def test_gradients_within_a_branch_of_a_graph_equal_those_outside(strides: int) 
         assert_close(kernel_gradient, tf.pad(expected[2], outside))  # what was cut off has no gradient
 
 
-def test_a_cpu_gets_the_kernels_for_cpus() -> None:
+@pytest.mark.parametrize(
+    ("kernel_size", "strides", "channels", "padding"),
+    [
+        (3, 1, 16, b"SAME"),
+        (3, 1, 64, b"EXPLICIT"),
+        (3, 1, None, b"EXPLICIT"),
+        (3, 2, 16, b"EXPLICIT"),
+        (5, 1, 16, b"EXPLICIT"),
+    ],
+)
+def test_a_cpu_gets_the_kernels_for_cpus(kernel_size: int, strides: int, channels: int | None, padding: bytes) -> None:
     if has_gpu():
         pytest.skip("there is a GPU")
-    tensors = random_tensors(5, 2, 9, 8)
+    images = tf.TensorSpec((None, None, None, channels))
+    kernel = tf.TensorSpec((kernel_size, kernel_size, channels, 1))
 
-    @tf.function(autograph=False)
+    @tf.function(autograph=False, input_signature=[images, kernel, images])
     def in_graph(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return run(depthwise_conv2d, inputs, kernel, upstream, 2)
+        return run(depthwise_conv2d, inputs, kernel, upstream, strides)
 
     operators = {}
-    for operator in in_graph.get_concrete_function(*tensors).graph.get_operations():
+    for operator in in_graph.get_concrete_function().graph.get_operations():
         operators[operator.type] = operator
     # The padding is what picks the kernel.
-    assert operators["DepthwiseConv2dNative"].get_attr("padding") == b"VALID"
-    assert operators["DepthwiseConv2dNativeBackpropInput"].get_attr("padding") == b"VALID"
-    assert operators["DepthwiseConv2dNativeBackpropFilter"].get_attr("padding") == b"EXPLICIT"
+    assert operators["DepthwiseConv2dNative"].get_attr("padding") == b"SAME"
+    assert operators["DepthwiseConv2dNativeBackpropInput"].get_attr("padding") == b"SAME"
+    assert operators["DepthwiseConv2dNativeBackpropFilter"].get_attr("padding") == padding
 
 
 @pytest.mark.parametrize(
