@@ -12,22 +12,19 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ofa_tf.base import command_line, distribution_flag
+from ofa_tf.base import command_line
 from ofa_tf.base.cluster import Distribution, check_batch_size, find_cluster
 from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
 from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.data.dataset_names import check_dataset
-from ofa_tf.training import config_flags as training_flags
 from ofa_tf.training.config_flags import config_from_flags, define_flags
 from ofa_tf.training.phases import next_phase, select_phases
 from ofa_tf.training.start_checks import check_start
 
 define_flags()
 define_distribution_flag()
-flags.adopt_module_key_flags(training_flags)  # --helpshort shows them
-flags.adopt_module_key_flags(distribution_flag)
 _PHASE = flags.DEFINE_string("phase", "all", "full, kernel, depth, width (or sandwich, see --method) or all.")
 _STAGE = flags.DEFINE_integer("stage", None, "Stage of phase depth or width, from 1; all its stages by default.")
 _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and continue an interrupted one.")

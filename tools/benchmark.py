@@ -21,7 +21,7 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files, plugin_flags
+from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import on_progress, progress_bar
@@ -32,8 +32,6 @@ from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Mea
 from ofa_tf.devices.opening import list_devices
 
 define_plugins_flag()
-flags.adopt_module_key_flags(plugin_flags)
-flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.")
 _DEVICE = flags.DEFINE_list("device", ["host"], f"{device_flags.DEVICE_HELP} Several are separated by commas.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.")

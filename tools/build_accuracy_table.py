@@ -15,7 +15,7 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, distribution_flag, plugin_flags
+from ofa_tf.base import command_line
 from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
@@ -26,8 +26,6 @@ from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
 define_distribution_flag()
-flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
-flags.adopt_module_key_flags(distribution_flag)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ARCHS_FOR_PREDICTOR)
 _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)

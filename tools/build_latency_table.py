@@ -16,7 +16,7 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, plugin_flags
+from ofa_tf.base import command_line
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices import device_flags
@@ -26,8 +26,6 @@ from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
-flags.adopt_module_key_flags(plugin_flags)
-flags.adopt_module_key_flags(device_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", device_flags.DEVICE_HELP)
 _PRECISION = flags.DEFINE_string("precision", "float32", f"Precision of the models: {', '.join(PRECISIONS)}.")

@@ -13,7 +13,7 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, distribution_flag, files, plugin_flags
+from ofa_tf.base import command_line, files
 from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
@@ -25,8 +25,6 @@ from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
 define_distribution_flag()
-flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
-flags.adopt_module_key_flags(distribution_flag)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _ARCH = flags.DEFINE_list("arch", ["max"], "Arch JSON files, max, min or random:N, separated by commas.")
 _SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Images to measure on.")

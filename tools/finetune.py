@@ -16,7 +16,7 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, plugin_flags
+from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
@@ -24,7 +24,6 @@ from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.training import config_flags
 from ofa_tf.training.config_flags import changes_from_flags, define_changes_flags
 from ofa_tf.training.start_checks import check_start
 from ofa_tf.workflow.arch_names import parse_archs
@@ -33,8 +32,6 @@ from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
 define_changes_flags()
-flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
-flags.adopt_module_key_flags(config_flags)
 _FROM = flags.DEFINE_string("from", None, "Folder of the training run or import that the subnet is of.", required=True)
 _ARCH = flags.DEFINE_string("arch", None, "Arch JSON file, max, min or random:1.", required=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the new run.", required=True)

@@ -15,7 +15,7 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files, plugin_flags
+from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
@@ -25,7 +25,6 @@ from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
 
 define_plugins_flag()
-flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
 _SPACE = flags.DEFINE_string("space", None, "Search space of the weights.", required=True)
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "File of PyTorch, or .npz of the same names.", required=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "New folder for the supernet.", required=True)

@@ -16,7 +16,7 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files, plugin_flags
+from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
@@ -25,7 +25,6 @@ from ofa_tf.pretrained.state_dict import read_state_dict
 from ofa_tf.space.presets import get_search_space
 
 define_plugins_flag()
-flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
 _CONFIG = flags.DEFINE_string("config", None, "The network's net.config.", required=True)
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "The network's weights (init), or .npz.", required=True)
 _IMAGE_SIZE = flags.DEFINE_integer(

@@ -16,12 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ofa_tf.base import command_line
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices import device_flags
-from ofa_tf.training import config_flags as training_flags
 from ofa_tf.training.config_flags import config_from_flags, define_flags
 
 define_flags()
-flags.adopt_module_key_flags(training_flags)  # --helpshort shows them
-flags.adopt_module_key_flags(device_flags)
 _DEVICE = flags.DEFINE_string("device", "host", device_flags.DEVICE_HELP)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 32, "Subnets whose accuracy is measured.")
 _MAX_ACCURACY_DROP = flags.DEFINE_float(

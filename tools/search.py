@@ -15,10 +15,9 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files, plugin_flags
+from ofa_tf.base import command_line, files
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.search import limit_flags
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
 from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, PREDICTORS
@@ -28,8 +27,6 @@ from ofa_tf.workflow.search import SearchSettings
 
 define_limit_flags()
 define_plugins_flag()
-flags.adopt_module_key_flags(limit_flags)  # --helpshort shows them
-flags.adopt_module_key_flags(plugin_flags)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
 _LATENCY_TABLE = flags.DEFINE_string(

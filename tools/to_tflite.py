@@ -17,7 +17,7 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, plugin_flags
+from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import announce
@@ -37,7 +37,6 @@ from ofa_tf.workflow.export_plan import check_model_output, find_other_precision
 from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
-flags.adopt_module_key_flags(plugin_flags)  # --helpshort shows them
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
 _ARCH = flags.DEFINE_list("arch", None, "Arch JSON files, max, min or random:N; --output of several is a folder.")
 _MODEL = flags.DEFINE_string("model", None, "A .keras file of a subnet, instead of --workdir and --arch.")

@@ -13,7 +13,10 @@ from typing import NoReturn
 from absl import app, flags, logging
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.flag_groups import describe_flags
 from ofa_tf.base.tensorflow_setup import set_environment
+
+_HELP_FLAGS = frozenset({"--help", "--helpshort", "-help", "-helpshort", "-?"})
 
 _STATUS_ERROR = 1
 _STATUS_INTERRUPTED = 130  # as shells report a program that SIGINT ended
@@ -102,6 +105,9 @@ def _is_news(record: LogRecord) -> bool:
 def _parse_flags(argv: Sequence[str]) -> list[str]:
     """Parse the flags as absl does, with one line for a mistake and status 0 for help."""
     try:
+        if _HELP_FLAGS.intersection(argv):
+            _show_help(argv[0])
+            raise SystemExit
         return flags.FLAGS(list(argv))
     except flags.Error as error:
         reason = str(error).removeprefix("ERROR:: ")
@@ -116,6 +122,12 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
     # Nobody read the help to its end, as with `| head`.
     _give_up_stdout()
     raise SystemExit(0)
+
+
+def _show_help(program: str) -> None:
+    """Print what the program says of itself, and its flags by group, which absl would list by name."""
+    doc = sys.modules["__main__"].__doc__ or ""
+    sys.stdout.write(f"{doc}\n{describe_flags(program)}\n\nMore (--flagfile, logging): --helpfull\n")
 
 
 def _give_up_stdout() -> None:

@@ -3,6 +3,7 @@
 from absl import flags
 
 from ofa_tf.base.cluster import Distribution, find_cluster
+from ofa_tf.base.flag_groups import FlagGroup, define_in_group
 
 _HELP = (
     "Devices: none (one), mirrored (all of this computer), multiworker (all of several processes; TF_CONFIG or srun "
@@ -13,7 +14,8 @@ _HELP = (
 def define_distribution_flag(values: flags.FlagValues = flags.FLAGS) -> None:
     """Define the flag among `values`. Call once, before they are parsed."""
     names = [distribution.value for distribution in Distribution]
-    flags.DEFINE_enum("distribution", Distribution.NONE.value, names, _HELP, flag_values=values)
+    default = Distribution.NONE.value
+    define_in_group(FlagGroup.DEVICES, flags.DEFINE_enum, "distribution", default, names, _HELP, values=values)
 
 
 def distribution_from_flags(values: flags.FlagValues = flags.FLAGS) -> Distribution:

@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from ofa_tf.base.flag_groups import FlagGroup, define_in_group
 from ofa_tf.base.plugins import load_plugins
 
 PLUGINS_HELP = "Python files or modules with search spaces, block types, ... of your own, separated by commas."
@@ -9,7 +10,7 @@ PLUGINS_HELP = "Python files or modules with search spaces, block types, ... of 
 
 def define_plugins_flag(values: flags.FlagValues = flags.FLAGS) -> None:
     """Define the flag among `values`. Call once, before they are parsed."""
-    flags.DEFINE_list("plugins", [], PLUGINS_HELP, flag_values=values)
+    define_in_group(FlagGroup.RUN, flags.DEFINE_list, "plugins", [], PLUGINS_HELP, values=values)
 
 
 def load_plugins_from_flags(values: flags.FlagValues = flags.FLAGS) -> tuple[str, ...]:

@@ -7,17 +7,42 @@ from typing import Any
 from absl import flags
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.flag_groups import FlagGroup, define_in_group
 from ofa_tf.devices.android.delegates import DELEGATES
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_kind import DeviceKind
 from ofa_tf.devices.opening import DEVICE_KINDS, describe_forms, kind_of, open_device
 
-_BENCHMARK_BINARY = flags.DEFINE_string(
-    "benchmark_binary", None, "benchmark_model for the phone; by default the one that --fetch_benchmark_binary keeps."
+_BENCHMARK_BINARY = define_in_group(
+    FlagGroup.PHONES,
+    flags.DEFINE_string,
+    "benchmark_binary",
+    None,
+    "benchmark_model for the phone; by default the one that --fetch_benchmark_binary keeps.",
 )
-_DELEGATE = flags.DEFINE_enum("delegate", "xnnpack", list(DELEGATES), "Who runs the operators on a phone.")
-_CPU_MASK = flags.DEFINE_string("cpu_mask", None, "Cores that may run the model, hexadecimal, such as f0.")
-_WAIT_MINUTES = flags.DEFINE_float("wait_minutes", 5.0, "How long to wait for a phone that is gone.", lower_bound=0)
+_DELEGATE = define_in_group(
+    FlagGroup.PHONES,
+    flags.DEFINE_enum,
+    "delegate",
+    "xnnpack",
+    list(DELEGATES),
+    "Who runs the operators on a phone.",
+)
+_CPU_MASK = define_in_group(
+    FlagGroup.PHONES,
+    flags.DEFINE_string,
+    "cpu_mask",
+    None,
+    "Cores that may run the model, hexadecimal, such as f0.",
+)
+_WAIT_MINUTES = define_in_group(
+    FlagGroup.PHONES,
+    flags.DEFINE_float,
+    "wait_minutes",
+    5.0,
+    "How long to wait for a phone that is gone.",
+    lower_bound=0,
+)
 
 # The options of device kinds that have a flag.
 _FLAGS = {

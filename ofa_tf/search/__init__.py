@@ -12,7 +12,6 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["limit_flags"],
     submod_attrs={
         "accuracy_table": ["AccuracyTable", "build_accuracy_table", "sample_archs"],
         "constrained_search": ["SearchResult", "search_arch"],

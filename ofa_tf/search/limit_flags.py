@@ -3,6 +3,7 @@
 from absl import flags
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.flag_groups import FlagGroup, define_in_group
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits
 
@@ -10,11 +11,11 @@ from ofa_tf.search.constraints import Limits
 def define_limit_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     """Define the flags among `values`. Call once, before they are parsed."""
     for name in CONSTRAINT_KINDS:
-        flags.DEFINE_float(f"max_{name}", None, CONSTRAINT_KINDS[name].help, flag_values=values)
+        text = CONSTRAINT_KINDS[name].help
+        define_in_group(FlagGroup.LIMITS, flags.DEFINE_float, f"max_{name}", None, text, values=values)
     # Flags are parsed before the plugins that they name are loaded, so a plugin's kinds get no flags of their own.
-    flags.DEFINE_list(
-        "limits", [], "Limits as NAME=VALUE, separated by commas, of kinds that --plugins register.", flag_values=values
-    )
+    text = "Limits as NAME=VALUE, separated by commas, of kinds that --plugins register."
+    define_in_group(FlagGroup.LIMITS, flags.DEFINE_list, "limits", [], text, values=values)
 
 
 def limits_from_flags(values: flags.FlagValues = flags.FLAGS) -> Limits:

@@ -16,7 +16,6 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["config_flags"],
     submod_attrs={
         "baseline": ["train_baseline"],
         "config": ["PhaseConfig", "TrainConfig"],

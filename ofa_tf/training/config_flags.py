@@ -6,9 +6,11 @@ from typing import Any
 from absl import flags
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.flag_groups import FlagGroup, define_in_group
 from ofa_tf.base.plugin_flags import PLUGINS_HELP
 from ofa_tf.base.precision import PRECISIONS
 from ofa_tf.data.augmentations import AUGMENTATIONS
+from ofa_tf.space.presets import list_search_spaces
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
 from ofa_tf.training.distillation import DISTILLATION_LOSSES
 from ofa_tf.training.phases import METHODS
@@ -16,29 +18,46 @@ from ofa_tf.training.rules import SettingError
 
 # The defaults are those of `TrainConfig`, and each flag sets the field of its name.
 _DEFAULT_WORKDIR = "runs/default"
-_HELP = {
-    "workdir": "Folder for everything the run makes.",
-    "method": f"How subnets are trained: {' or '.join(METHODS)}.",
-    "space": "Name of the search space.",
-    "dataset": "digits, a name of tensorflow-datasets, or folder:PATH.",
-    "data_dir": "Where tensorflow-datasets keeps prepared data sets.",
-    "download": "Let tensorflow-datasets download and prepare the data set.",
-    "validation_fraction": "Share of the training images held out for validation and search.",
-    "augmentation": f"One of {', '.join(AUGMENTATIONS)}.",
-    "batch_size": "Images in a step, over all devices.",
-    "micro_batch_size": "Images that go through a device's network at a time, if those of a step do not fit; 0: all.",
-    "mixed_precision": f"Half precision, on GPUs and CPUs that have it: {', '.join(PRECISIONS)}.",
-    "momentum": "Nesterov momentum.",
-    "weight_decay": "L2 penalty, not on batch normalization and biases.",
-    "label_smoothing": "Share of the label spread over all classes.",
-    "dropout_rate": "Dropout before the classifier.",
-    "distillation_weight": "Weight of the loss against the teacher's predictions.",
-    "distillation_loss": f"How predictions are compared with the teacher's: {' or '.join(DISTILLATION_LOSSES)}.",
-    "include_smallest": "Let the first of several subnets of a step be the smallest one.",
-    "start_as_identity": "Let blocks with a residual connection hand their input on unchanged at first.",
-    "num_calibration_images": "Training images for BN calibration.",
-    "seed": "Decides every random choice.",
-    "plugins": PLUGINS_HELP,
+_HELP_BY_GROUP = {
+    FlagGroup.RUN: {
+        "workdir": "Folder for everything the run makes.",
+        "seed": "Decides every random choice.",
+        "plugins": PLUGINS_HELP,
+    },
+    FlagGroup.NETWORK: {
+        "space": f"Search space: {', '.join(list_search_spaces())}, or one of a plugin.",
+        "start_as_identity": "Let blocks with a residual connection hand their input on unchanged at first.",
+        "dropout_rate": "Dropout before the classifier.",
+    },
+    FlagGroup.DATA: {
+        "dataset": "digits, a name of tensorflow-datasets, or folder:PATH.",
+        "data_dir": "Where tensorflow-datasets keeps prepared data sets.",
+        "download": "Let tensorflow-datasets download and prepare the data set.",
+        "validation_fraction": "Share of the training images held out for validation and search.",
+        "augmentation": f"One of {', '.join(AUGMENTATIONS)}.",
+        "num_calibration_images": "Training images for BN calibration.",
+    },
+    FlagGroup.STEP: {
+        "batch_size": "Images in a step, over all devices.",
+        "micro_batch_size": (
+            "Images that go through a device's network at a time, if those of a step do not fit; 0: all."
+        ),
+        "momentum": "Nesterov momentum.",
+        "weight_decay": "L2 penalty, not on batch normalization and biases.",
+        "label_smoothing": "Share of the label spread over all classes.",
+        "distillation_weight": "Weight of the loss against the teacher's predictions.",
+        "distillation_loss": f"How predictions are compared with the teacher's: {' or '.join(DISTILLATION_LOSSES)}.",
+        "include_smallest": "Let the first of several subnets of a step be the smallest one.",
+    },
+    FlagGroup.PHASES: {
+        "method": f"How subnets are trained: {' or '.join(METHODS)}.",
+    },
+    FlagGroup.DEVICES: {
+        "mixed_precision": (
+            f"Half precision, on GPUs and CPUs that have it: {', '.join(PRECISIONS)}. Where it would be slow it is "
+            "refused."
+        ),
+    },
 }
 _SETTINGS_OF_THE_NETWORK_AND_ITS_DATA = (
     "workdir",
@@ -49,7 +68,7 @@ _SETTINGS_OF_THE_NETWORK_AND_ITS_DATA = (
     "include_smallest",
     "plugins",
 )
-_SCALE_HELP = "Times as many epochs, warm-ups included, of all phases."
+_SCALE_HELP = "Times as many epochs, warm-ups included, of all phases; rounded, but at least one of each."
 _THREADS_HELP = "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images."
 _DETERMINISTIC_HELP = "On a GPU: the same weights for the same seed, bit for bit, if somewhat slower."
 _PHASE_HELP = {
@@ -58,17 +77,23 @@ _PHASE_HELP = {
     "warmup_epochs": "Epochs in which phase {}'s learning rate rises.",
     "num_subnets": "Subnets in a step of phase {}.",
 }
+_OTHER_PHASE_HELP = {
+    "sandwich_num_subnets": "Subnets in a step of phase sandwich, the largest and the smallest among them.",
+}
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     """Define the flags of a training run among `values`. Call once, before they are parsed."""
     defaults = TrainConfig(workdir=_DEFAULT_WORKDIR)
-    for name, text in _HELP.items():
-        _define(name, getattr(defaults, name), text, values)
+    for group, texts in _HELP_BY_GROUP.items():
+        for name, text in texts.items():
+            _define(group, name, getattr(defaults, name), text, values)
+    define_in_group(FlagGroup.PHASES, flags.DEFINE_float, "epochs_scale", 1.0, _SCALE_HELP, values=values)
     for phase, settings in DEFAULT_PHASES.items():
-        for name, text in _PHASE_HELP.items():
-            _define(f"{phase}_{name}", getattr(settings, name), text.format(phase), values)
-    flags.DEFINE_float("epochs_scale", 1.0, _SCALE_HELP, flag_values=values)
+        for field, pattern in _PHASE_HELP.items():
+            name = f"{phase}_{field}"
+            text = _OTHER_PHASE_HELP.get(name, pattern.format(phase))
+            _define(FlagGroup.PHASES, name, getattr(settings, field), text, values)
     _define_machine_flags(values)
 
 
@@ -82,7 +107,7 @@ def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
     if not scale > 0:
         raise InputError(f"Expected --epochs_scale to be above 0. Received: --epochs_scale={scale}. 1 changes nothing.")
     phases = {phase: _phase_from_flags(phase, values) for phase in DEFAULT_PHASES}
-    settings = {name: values[name].value for name in _HELP}
+    settings = {name: values[name].value for name in _settings()}
     settings["plugins"] = tuple(settings["plugins"])
     return TrainConfig(phases=phases, **settings)
 
@@ -90,9 +115,12 @@ def config_from_flags(values: flags.FlagValues = flags.FLAGS) -> TrainConfig:
 def define_changes_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     """Define flags for the settings in which a run may differ from one that it takes its recipe from."""
     defaults = TrainConfig(workdir=_DEFAULT_WORKDIR)
-    for name in _changeable_settings():
-        text = f"{_HELP[name]} By default as in the run."
-        _define(name, getattr(defaults, name), text, values, is_optional=True)
+    changeable = _changeable_settings()
+    for group, texts in _HELP_BY_GROUP.items():
+        for name, text in texts.items():
+            if name in changeable:
+                default = getattr(defaults, name)
+                _define(group, name, default, f"{text} By default as in the run.", values, is_optional=True)
     _define_machine_flags(values)
 
 
@@ -108,12 +136,17 @@ def changes_from_flags(values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]
 
 def _define_machine_flags(values: flags.FlagValues) -> None:
     """Define flags for how this machine computes, which no run remembers."""
-    _define("intra_op_threads", 0, _THREADS_HELP, values)
-    _define("deterministic", False, _DETERMINISTIC_HELP, values)
+    _define(FlagGroup.DEVICES, "intra_op_threads", 0, _THREADS_HELP, values)
+    _define(FlagGroup.DEVICES, "deterministic", False, _DETERMINISTIC_HELP, values)
+
+
+def _settings() -> list[str]:
+    """The fields of a configuration that have a flag of their own, whichever the phase."""
+    return [name for texts in _HELP_BY_GROUP.values() for name in texts]
 
 
 def _changeable_settings() -> list[str]:
-    return [name for name in _HELP if name not in _SETTINGS_OF_THE_NETWORK_AND_ITS_DATA]
+    return [name for name in _settings() if name not in _SETTINGS_OF_THE_NETWORK_AND_ITS_DATA]
 
 
 def _phase_from_flags(phase: str, values: flags.FlagValues) -> PhaseConfig:
@@ -133,6 +166,7 @@ def _scale_epochs(num_epochs: int, scale: float) -> int:
 
 
 def _define(
+    group: FlagGroup,
     name: str,
     default: Any,
     text: str,
@@ -143,7 +177,7 @@ def _define(
     define = _definer(default)
     if is_optional:
         default = None
-    define(name, default, text, flag_values=values)
+    define_in_group(group, define, name, default, text, values=values)
 
 
 def _definer(default: object) -> Callable[..., object]:

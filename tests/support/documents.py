@@ -135,7 +135,7 @@ def programs() -> tuple[str, ...]:
 def program_flags(program: str) -> frozenset[str]:
     """The flags that a program knows, without running it.
 
-    These are the flags that `DEFINE_...` names in its source and in those of the
+    These are the flags that `DEFINE_...` and `define_in_group` name in its source and in those of the
     modules that it imports, directly or not; and those of functions `define_...`
     of modules that it calls, which are called here.
     """
@@ -191,11 +191,13 @@ def _calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
 def _flags_in(path: Path) -> frozenset[str]:
     found = set()
     for name, call in _calls(path):
-        if not name.startswith("DEFINE_") or not call.args:
+        arguments = call.args
+        if name == "define_in_group":
+            arguments = arguments[2:]  # behind the group and absl's function
+        elif not name.startswith("DEFINE_"):
             continue
-        flag = call.args[0]
-        if isinstance(flag, ast.Constant):
-            found.add(str(flag.value))
+        if arguments and isinstance(arguments[0], ast.Constant):
+            found.add(str(arguments[0].value))
     return frozenset(found)
 
 
