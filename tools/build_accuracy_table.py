@@ -20,7 +20,7 @@ from ofa_tf.base.distribution_flag import define_distribution_flag, distribution
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.summary import format_correlation
-from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR
+from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR, check_space
 from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, PREDICTORS, get_predictor
 from ofa_tf.workflow.run import open_run
 
@@ -39,6 +39,7 @@ def main(argv: Sequence[str]) -> None:
     load_plugins_from_flags()
     distribution = distribution_from_flags()
     run = open_run(_WORKDIR.value)
+    check_space(run.space)
     predictor = get_predictor(_PREDICTOR.value)
     replicas = configure_tensorflow(distribution=distribution)
     run.compute_on(replicas)

@@ -11,7 +11,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "accuracy_predictor": ["AccuracyPredictor", "MIN_ARCHS_FOR_PREDICTOR"],
+        "accuracy_predictor": ["AccuracyPredictor", "MIN_ARCHS_FOR_PREDICTOR", "check_space"],
         "predictor_registry": ["DEFAULT_PREDICTOR", "PREDICTORS", "fit_predictor", "get_predictor"],
     },
 )

@@ -8,6 +8,7 @@ import numpy as np
 from ofa_tf.base.correlation import rank_correlation
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.space.search_space import SearchSpace
 
 MIN_ARCHS_FOR_PREDICTOR = 10
 
@@ -37,6 +38,20 @@ class AccuracyPredictor(Protocol):
 
         They should lie in [0, 1], but may leave it a little, as a linear model's do.
         """
+
+
+def check_space(space: SearchSpace) -> None:
+    """Check that a search space has subnets enough for a table that anything can be fitted to.
+
+    Raises:
+        InputError: If it has not, as that of a subnet trained alone.
+    """
+    num_archs = space.count(include_image_sizes=True)
+    if num_archs < MIN_ARCHS_FOR_PREDICTOR:
+        raise InputError(
+            f"Expected a search space of at least {MIN_ARCHS_FOR_PREDICTOR} subnets. Received: {space.name}, which has "
+            f"{num_archs}. There is nothing to search in it; tools/evaluate.py --arch=max measures the largest one."
+        )
 
 
 def check_table(table: AccuracyTable) -> None:

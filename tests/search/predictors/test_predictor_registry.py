@@ -3,6 +3,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.predictors.accuracy_predictor import check_space
 from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.search.predictors.ridge_predictor import RidgePredictor
 from tests.support.spaces import MICRO
@@ -25,3 +26,10 @@ def test_a_predictor_that_is_not_known_is_refused() -> None:
     message = r"Expected a predictor of accuracies, one of \['ridge'.*\]. Received: 'oracle'. If it is your own, load"
     with pytest.raises(InputError, match=message):
         fit_predictor(_table(), "oracle")
+
+
+def test_a_space_with_nothing_to_search_in_is_refused() -> None:
+    check_space(MICRO)
+    message = "Expected a search space of at least 10 subnets. Received: micro, which has 1. There is nothing to search"
+    with pytest.raises(InputError, match=message):
+        check_space(MICRO.of_one(MICRO.smallest()))
