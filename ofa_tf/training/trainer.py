@@ -1,12 +1,11 @@
 """`Trainer`: one phase of training, epoch by epoch and step by step.
 
-What the loop is made of stands in modules of its own: which subnets a step trains
-(`subnet_sampling`), how long a phase lasts and with which learning rate (`schedules`),
-one step (`train_step`), what the user sees (`epoch_progress`), and when a checkpoint is
-due (`checkpoint_timer`).
+What the loop is made of stands in modules of its own: what a phase begins with
+(`phase_beginning`), which subnets a step trains (`subnet_sampling`), how long a phase lasts
+and with which learning rate (`schedules`), one step (`train_step`), what the user sees
+(`epoch_progress`), and when a checkpoint is due (`checkpoint_timer`).
 """
 
-import contextlib
 import dataclasses
 import math
 import zlib
@@ -20,28 +19,24 @@ import tensorflow as tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import StopRequest
 from ofa_tf.base.precision import get_precision
-from ofa_tf.base.progress import announce
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.checked_batches import CheckedBatches
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.networks.channel_sorting import sort_channels
 from ofa_tf.networks.saving import save_supernet
-from ofa_tf.networks.supernet import Supernet, build_supernet
+from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.training.checkpoint_timer import CheckpointTimer
-from ofa_tf.training.checkpoints import restore_checkpoint, save_checkpoint
+from ofa_tf.training.checkpoints import save_checkpoint
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.epoch_means import EpochMeans
 from ofa_tf.training.epoch_progress import EpochDisplay
 from ofa_tf.training.evaluation import Evaluator
-from ofa_tf.training.finetuning_weights import load_first_weights, load_teacher
-from ofa_tf.training.phases import FULL, Phase, Teacher, previous_phase
+from ofa_tf.training.phase_beginning import PhaseBeginning
+from ofa_tf.training.phases import Phase, previous_phase
 from ofa_tf.training.schedules import EpochSteps, PhaseSchedule
-from ofa_tf.training.start_checks import missing_phase_error
 from ofa_tf.training.subnet_sampling import draw_subnets, image_size_of, validation_archs
-from ofa_tf.training.train_state import TrainState, latest_checkpoint, list_checkpoints, set_aside
+from ofa_tf.training.train_state import TrainState
 from ofa_tf.training.train_step import StepResult, TrainStep
-from ofa_tf.training.worker_state import share_state, share_variables
 
 _HOW_TO_GO_ON = "the same command continues (train_main.py and finetune.py: with --resume)"
 
@@ -128,8 +123,7 @@ class Trainer:
             replicas=self._replicas,
         )
         self._steps_per_epoch = steps_per_epoch(source, config.batch_size)
-        self._has_teacher = False
-        self._loaded: Phase | None = None  # whose weights the supernet holds
+        self._beginning = PhaseBeginning(config, self.train_step, self._replicas)
         self._checkpoint_timer = CheckpointTimer()
 
     def run_phase(self, phase: Phase, resume: bool) -> None:
@@ -143,7 +137,7 @@ class Trainer:
             InputError: If the loss is not finite, or a checkpoint is missing or damaged.
             KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
         """
-        state = self._begin(phase, resume)
+        state = self._beginning.begin(phase, resume)
         schedule = PhaseSchedule(self.config.phases[phase.name], self._steps_per_epoch)
         log = self._open_log(phase)
         with StopRequest() as stop_request, log.as_default():
@@ -161,81 +155,6 @@ class Trainer:
             return tf.summary.create_noop_writer()
         folder = Path(self.config.workdir) / "logs" / phase.name
         return tf.summary.create_file_writer(str(folder))
-
-    # --- before the first step -----------------------------------------------
-
-    def _begin(self, phase: Phase, resume: bool) -> TrainState:
-        """Put weights and optimizer in the state the phase continues from."""
-        self.train_step.reset_optimizer()
-        if self.config.teacher_of(phase) is Teacher.FULL_NETWORK:
-            self._load_teacher(phase)
-        state = TrainState(phase.name)
-        if self._replicas.is_first_worker:
-            state = self._read_state(phase, resume)
-        share_variables(self._replicas, [*self.supernet.weights, *self.train_step.optimizer.variables])
-        return share_state(self._replicas, state)
-
-    def _read_state(self, phase: Phase, resume: bool) -> TrainState:
-        """Read what the phase continues from: its own checkpoint, or that of the phase before."""
-        if resume and latest_checkpoint(self.config.workdir, phase) is not None:
-            return self._restore_newest(phase)
-        self._load_previous(phase)
-        if phase.sorts_channels:
-            sort_channels(self.supernet, stage=phase.stage - 1)
-        return TrainState(phase.name)
-
-    def _restore_newest(self, phase: Phase) -> TrainState:
-        """Go on from the newest checkpoint of a phase, or from the one before if that is damaged.
-
-        Raises:
-            InputError: If all are damaged, or of another network; tells of the newest.
-        """
-        newest, *older = reversed(list_checkpoints(self.config.workdir, phase))
-        try:
-            return self._restore(newest)
-        except InputError as error:
-            for checkpoint in older:
-                with contextlib.suppress(InputError):
-                    state = self._restore(checkpoint)
-                    place = set_aside(newest)
-                    announce(f"{error} It lies in {place} now; going on from {checkpoint.name}")
-                    return state
-            raise
-
-    def _restore(self, checkpoint: Path) -> TrainState:
-        return restore_checkpoint(checkpoint, self.supernet, self.train_step.optimizer)
-
-    def _load_teacher(self, phase: Phase) -> None:
-        """Give the teacher of a phase the weights of the full network, once."""
-        if self._has_teacher:
-            return
-        teacher = self.train_step.teacher
-        if self._replicas.is_first_worker:
-            self._read_teacher(teacher, phase)
-        share_variables(self._replicas, teacher.weights)
-        self._has_teacher = True
-
-    def _read_teacher(self, teacher: Supernet, phase: Phase) -> None:
-        """Read the weights of the full network: of this run, or of the one that a found subnet comes from."""
-        if self.config.finetuning is not None:
-            load_teacher(self.config, self.config.finetuning, teacher)
-            return
-        checkpoint = latest_checkpoint(self.config.workdir, FULL)
-        if checkpoint is None:
-            raise missing_phase_error(self.config, phase, FULL)
-        restore_checkpoint(checkpoint, teacher)
-
-    def _load_previous(self, phase: Phase) -> None:
-        """Give the supernet the weights of the phase before, unless it holds them already, or of the subnet's run."""
-        if self.config.finetuning is not None:
-            load_first_weights(self.config.finetuning, self.supernet)
-        previous = previous_phase(phase)
-        if previous is None or previous == self._loaded:
-            return
-        checkpoint = latest_checkpoint(self.config.workdir, previous)
-        if checkpoint is None:
-            raise missing_phase_error(self.config, phase, previous)
-        restore_checkpoint(checkpoint, self.supernet)
 
     # --- an epoch ------------------------------------------------------------
 
@@ -400,7 +319,7 @@ class Trainer:
             save_supernet(self.supernet, self.config.workdir)
         run.state.is_finished = True
         self._save(run)
-        self._loaded = run.phase
+        self._beginning.supernet_holds(run.phase)
         if self._is_stopping(run):
             raise _saved_interrupt(run)
 

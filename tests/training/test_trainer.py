@@ -16,10 +16,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked
+from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.networks.saving import load_supernet
 from ofa_tf.networks.supernet import Supernet, build_supernet
-from ofa_tf.training import trainer
+from ofa_tf.training import phase_beginning, trainer
 from ofa_tf.training.checkpoints import restore_checkpoint
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.evaluation import Evaluator
@@ -156,15 +157,16 @@ def test_a_phase_begins_sorted_with_the_full_network_as_teacher_and_without_mome
     finished: TrainConfig, source: ImageSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sorted_stages: list[int] = []
-    monkeypatch.setattr(trainer, "sort_channels", lambda supernet, stage: sorted_stages.append(stage))
+    monkeypatch.setattr(phase_beginning, "sort_channels", lambda supernet, stage: sorted_stages.append(stage))
     training = trainer.Trainer(finished, source)
+    beginning = phase_beginning.PhaseBeginning(finished, training.train_step, Replicas())
     optimizer = training.train_step.optimizer
     stages_by_phase = {}
     for phase in PHASES:
         for variable in optimizer.variables:
             variable.assign(tf.ones(variable.shape, variable.dtype))
         sorted_stages.clear()
-        training._begin(phase, resume=False)
+        beginning.begin(phase, resume=False)
         stages_by_phase[phase.name] = list(sorted_stages)
         assert all(np.all(np.asarray(variable) == 0) for variable in optimizer.variables)
         previous = previous_phase(phase)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.sources import open_source
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.saving import load_supernet, save_supernet
@@ -22,6 +23,7 @@ from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.finetuning import Finetuning
 from ofa_tf.training.finetuning_sources import TEACHER_FILE, teacher_file
+from ofa_tf.training.phase_beginning import PhaseBeginning
 from ofa_tf.training.phases import FINETUNE
 from ofa_tf.training.progressive_shrinking import train
 from ofa_tf.training.start_checks import check_start
@@ -47,7 +49,7 @@ def _config(workdir: Path, settings: FinetuneSettings = _LEARNING, run: Path = E
 def _begun(config: TrainConfig) -> Trainer:
     """A fine-tuning before its first step."""
     trainer = Trainer(config, open_source(config.dataset, validation_fraction=config.validation_fraction))
-    trainer._begin(FINETUNE, resume=False)
+    PhaseBeginning(config, trainer.train_step, Replicas()).begin(FINETUNE, resume=False)
     return trainer
 
 
