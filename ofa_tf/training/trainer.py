@@ -64,6 +64,8 @@ class _PhaseRun:
         state: How far it has got; updated in place.
         stop_request: Whether the user wants to stop.
         pending: The newest step; `None` when its loss and accuracy are counted.
+        is_stop_agreed: Whether a counted step told that a worker wants to stop: all workers
+            count the same steps, so all stop after the same one.
     """
 
     phase: Phase
@@ -71,6 +73,7 @@ class _PhaseRun:
     state: TrainState
     stop_request: StopRequest
     pending: _PendingStep | None = None
+    is_stop_agreed: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -214,30 +217,27 @@ class Trainer:
             with display.step():
                 newest = self._take_step(run, images, labels, genes[step])
             # Of the step before: its end is waited for while the device has this one to do.
-            has_stopped = self._count_pending(run)
+            self._count_pending(run)
             run.pending = newest
             display.show(run.state.means)
             if not steps.is_last(step):
                 is_due = self._checkpoint_timer.is_due_within_epoch()
-                self._save_between(run, is_due, self._is_stopping_after(has_stopped, run))
+                self._save_between(run, is_due, self._is_stopping_within_epoch(run))
         self._count_pending(run)
         display.show(run.state.means)
 
-    def _count_pending(self, run: _PhaseRun) -> bool:
-        """Wait for the end of the newest step, and count its loss and accuracy, unless that was done.
-
-        Returns:
-            Whether a worker wanted to stop when it began.
-        """
+    def _count_pending(self, run: _PhaseRun) -> None:
+        """Wait for the end of the newest step, and count its loss and accuracy, unless that was done."""
         step = run.pending
         if step is None:
-            return False
+            return
         run.pending = None
         loss = float(step.result.loss)
         if not np.isfinite(loss):
             raise _divergence_error(run, step.number, loss)
         run.state.means.add(loss, float(step.result.accuracy))
-        return float(step.result.num_stopping) > 0
+        if float(step.result.num_stopping) > 0:
+            run.is_stop_agreed = True
 
     def _take_step(
         self,
@@ -260,10 +260,10 @@ class Trainer:
         run.state.num_steps += 1
         return _PendingStep(step, result)
 
-    def _is_stopping_after(self, has_stopped: bool, run: _PhaseRun) -> bool:
+    def _is_stopping_within_epoch(self, run: _PhaseRun) -> bool:
         """Whether to stop now: several workers only when all have learnt it from the same step."""
         if self._replicas.num_workers > 1:
-            return has_stopped
+            return run.is_stop_agreed
         return run.stop_request.is_requested
 
     def _validate(self, run: _PhaseRun) -> dict[str, float]:

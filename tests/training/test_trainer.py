@@ -196,6 +196,40 @@ def _interrupt_after(monkeypatch: pytest.MonkeyPatch, num_steps: int) -> list[tu
     return taken
 
 
+class _TwoWorkers(Replicas):
+    """The first of two workers; the other one does the same elsewhere."""
+
+    num_workers = 2
+
+
+def test_workers_stop_after_the_same_step_whenever_their_checkpoints_are_due(
+    config: TrainConfig, source: ImageSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_of_the_wish = 3
+
+    def say_who_wants_to_stop(step: TrainStep, *batch: Any, dropout_seed: tuple, **options: Any) -> StepResult:
+        _, number = dropout_seed
+        num_stopping = tf.constant(float(number >= step_of_the_wish))
+        return StepResult(tf.constant(1.0), tf.constant(0.5), num_stopping)
+
+    monkeypatch.setattr(TrainStep, "__call__", say_who_wants_to_stop)
+    training = trainer.Trainer(dataclasses.replace(config, batch_size=4), source)
+    training._replicas = _TwoWorkers()
+    steps_taken = set()
+    for step_of_the_checkpoint in (None, 2, 3, 4):
+        steps = iter(range(100))
+        monkeypatch.setattr(
+            training._checkpoint_timer,
+            "is_due_within_epoch",
+            lambda steps=steps, due=step_of_the_checkpoint: next(steps) == due,
+        )
+        with pytest.raises(KeyboardInterrupt) as interrupt:
+            training.run_phase(PHASES[0], resume=False)
+        steps_taken.add(str(interrupt.value))
+    assert len(steps_taken) == 1
+    assert "saved after 5 steps" in steps_taken.pop()
+
+
 def _assert_equal_weights(network: Supernet, expected: Supernet) -> None:
     for found, wanted in zip(network.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(found, wanted)
