@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from ofa_tf.base import command_line
-from ofa_tf.base.cluster import Distribution, check_batch_size, find_cluster
-from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
+from ofa_tf.base.distribution_flag import check_cluster, define_distribution_flag, distribution_from_flags
 from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
@@ -34,8 +33,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     config = config_from_flags()
     distribution = distribution_from_flags()
-    if distribution is Distribution.MULTIWORKER:  # without waiting for the others
-        check_batch_size(config.batch_size, find_cluster().num_workers)
+    check_cluster(distribution, config.batch_size, config.mixed_precision)
     phases = select_phases(_PHASE.value, _STAGE.value, config.method)
     check_dataset(config.dataset)
     check_no_writer(config.workdir)

@@ -17,6 +17,7 @@ from absl import flags
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
+from ofa_tf.base.distribution_flag import check_cluster, define_distribution_flag, distribution_from_flags
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
@@ -32,6 +33,7 @@ from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
 define_changes_flags()
+define_distribution_flag()
 _FROM = flags.DEFINE_string("from", None, "Folder of the training run or import that the subnet is of.", required=True)
 _ARCH = flags.DEFINE_string("arch", None, "Arch JSON file, max, min or random:1.", required=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the new run.", required=True)
@@ -51,6 +53,7 @@ _RESUME = flags.DEFINE_boolean("resume", False, "Continue what was interrupted."
 def main(argv: Sequence[str]) -> None:
     del argv
     plugins = load_plugins_from_flags()
+    distribution = distribution_from_flags()
     run = open_run(_FROM.value)
     arch = _one_arch(run.space, _ARCH.value)
     changes = {**changes_from_flags(), "plugins": (*run.config.plugins, *plugins)}
@@ -62,12 +65,21 @@ def main(argv: Sequence[str]) -> None:
         changes=changes,
     )
     config = finetune_config(run.config, arch, _WORKDIR.value, settings)
+    check_cluster(distribution, config.batch_size, config.mixed_precision)
     check_no_writer(config.workdir)
     check_start(config, config.run_phases, _RESUME.value)
     start = "drawn weights" if settings.from_scratch else f"the weights in {run.path}"
     announce(f"a subnet of {config.space} on {config.dataset}, from {start}, into {config.workdir}")
-    configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision, flags.FLAGS.deterministic)
+    replicas = configure_tensorflow(
+        flags.FLAGS.intra_op_threads,
+        config.mixed_precision,
+        flags.FLAGS.deterministic,
+        distribution,
+    )
+    run.compute_on(replicas)
     run.finetune(arch, _WORKDIR.value, settings, _RESUME.value)
+    if not replicas.is_first_worker:
+        return
     print(f"The subnet is trained: see {config.workdir}.")
     print(f"Next: python tools/evaluate.py --workdir={config.workdir} --arch=max")
     print(f"Then: python tools/to_tflite.py --workdir={config.workdir} --arch=max --output=model.tflite")

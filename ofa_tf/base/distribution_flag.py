@@ -2,8 +2,9 @@
 
 from absl import flags
 
-from ofa_tf.base.cluster import Distribution, find_cluster
+from ofa_tf.base.cluster import Distribution, check_batch_size, find_cluster
 from ofa_tf.base.flag_groups import FlagGroup, define_in_group
+from ofa_tf.base.precision import check_replicas
 
 _HELP = (
     "Devices: none (one), mirrored (all of this computer), multiworker (all of several processes; TF_CONFIG or srun "
@@ -28,3 +29,21 @@ def distribution_from_flags(values: flags.FlagValues = flags.FLAGS) -> Distribut
     if distribution is Distribution.MULTIWORKER:
         find_cluster()
     return distribution
+
+
+def has_other_workers(values: flags.FlagValues = flags.FLAGS) -> bool:
+    """Whether the program computes together with others; one without the flag does not."""
+    return "distribution" in values and values["distribution"].value == Distribution.MULTIWORKER.value
+
+
+def check_cluster(distribution: Distribution, batch_size: int, mixed_precision: str) -> None:
+    """Check, without waiting for the others, that workers can share the steps of a training.
+
+    Raises:
+        InputError: If they cannot.
+    """
+    if distribution is not Distribution.MULTIWORKER:
+        return
+    num_workers = find_cluster().num_workers
+    check_batch_size(batch_size, num_workers)
+    check_replicas(mixed_precision, num_workers)

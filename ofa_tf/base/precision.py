@@ -51,6 +51,23 @@ def get_precision(name: str) -> Precision:
     return PRECISIONS[name]
 
 
+def check_replicas(name: str, num_replicas: int) -> None:
+    """Check that a step's loss need not be scaled where several replicas share it, which is not done here.
+
+    Args:
+        name: What `--mixed_precision` calls the precision.
+        num_replicas: Those that share a step; or the number of workers, as long as only that is known.
+
+    Raises:
+        InputError: If it would have to be.
+    """
+    if get_precision(name).scales_loss and num_replicas > 1:
+        raise InputError(
+            f"Expected --mixed_precision=bfloat16 or none with several replicas. Received: --mixed_precision={name}, "
+            f"{num_replicas} replicas. Use bfloat16."
+        )
+
+
 def check_precision(
     name: str,
     environment: Mapping[str, str] = os.environ,

@@ -1,4 +1,4 @@
-"""Progressive shrinking: from a search space and a data set to a trained supernet.
+"""Training: from a search space and a data set to a trained supernet, or to one subnet trained alone.
 
 Read `progressive_shrinking.py` first: `train` runs the phases (`phases.py`) that a `TrainConfig` (`config.py`, its
 rules in `rules.py`, its flags in `config_flags.py`) describes, after `start_checks.py` has looked at what is there.
@@ -21,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "config": ["PhaseConfig", "TrainConfig"],
         "config_flags": ["changes_from_flags", "config_from_flags", "define_changes_flags", "define_flags"],
         "evaluation": ["Evaluator"],
-        "finetuning": ["Finetuning"],
+        "finetuning": ["FIXED_SETTINGS", "Finetuning"],
         "phases": ["FINETUNE", "METHODS", "PHASES", "next_phase", "select_phases"],
         "progressive_shrinking": ["train"],
         "rules": ["SettingError"],

@@ -13,6 +13,7 @@ from ofa_tf.data.augmentations import AUGMENTATIONS
 from ofa_tf.space.presets import list_search_spaces
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
 from ofa_tf.training.distillation import DISTILLATION_LOSSES
+from ofa_tf.training.finetuning import FIXED_SETTINGS
 from ofa_tf.training.phases import METHODS
 from ofa_tf.training.rules import SettingError
 
@@ -59,15 +60,6 @@ _HELP_BY_GROUP = {
         ),
     },
 }
-_SETTINGS_OF_THE_NETWORK_AND_ITS_DATA = (
-    "workdir",
-    "method",
-    "space",
-    "dataset",
-    "validation_fraction",
-    "include_smallest",
-    "plugins",
-)
 _SCALE_HELP = "Times as many epochs, warm-ups included, of all phases; rounded, but at least one of each."
 _THREADS_HELP = "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images."
 _DETERMINISTIC_HELP = "On a GPU: the same weights for the same seed, bit for bit, if somewhat slower."
@@ -142,11 +134,15 @@ def _define_machine_flags(values: flags.FlagValues) -> None:
 
 def _settings() -> list[str]:
     """The fields of a configuration that have a flag of their own, whichever the phase."""
-    return [name for texts in _HELP_BY_GROUP.values() for name in texts]
+    names: list[str] = []
+    for texts in _HELP_BY_GROUP.values():
+        names += texts
+    return names
 
 
 def _changeable_settings() -> list[str]:
-    return [name for name in _settings() if name not in _SETTINGS_OF_THE_NETWORK_AND_ITS_DATA]
+    """Those that a fine-tuning may have otherwise than its run; plugins, which it may have besides, are apart."""
+    return [name for name in _settings() if name not in FIXED_SETTINGS and name != "plugins"]
 
 
 def _phase_from_flags(phase: str, values: flags.FlagValues) -> PhaseConfig:

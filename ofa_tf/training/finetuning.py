@@ -7,6 +7,21 @@ from typing import Any
 
 from ofa_tf.space.arch import Arch
 
+# What a fine-tuning has as its run has it, by the name in `TrainConfig`; what it is of, and the share of the images
+# that the supernet has not seen either.
+FIXED_SETTINGS = frozenset(
+    {
+        "dataset",
+        "finetuning",
+        "include_smallest",
+        "method",
+        "phases",
+        "space",
+        "validation_fraction",
+        "workdir",
+    }
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Finetuning:

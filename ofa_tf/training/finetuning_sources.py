@@ -1,6 +1,5 @@
 """The files that a fine-tuning takes over from the run that its subnet is of. Loads neither TensorFlow nor Keras."""
 
-import dataclasses
 from pathlib import Path
 
 from ofa_tf.base.errors import InputError
@@ -86,10 +85,10 @@ def _check_same_finetuning(config: TrainConfig) -> None:
             f"Expected --workdir to be new or {_kind(new)}. Received: {config.workdir}, which holds {_kind(old)}. "
             f"{advice}"
         )
-    differing = []
-    for field in dataclasses.fields(Finetuning):
-        if getattr(old, field.name) != getattr(new, field.name):
-            differing.append(field.name)
+    compared = ["arch", "run", "from_scratch"]
+    if latest_checkpoint(config.workdir, FINETUNE) is not None:
+        compared.remove("run")  # whose weights are here: it may have moved
+    differing = [name for name in compared if getattr(old, name) != getattr(new, name)]
     if differing:
         raise InputError(
             f"Expected {config.workdir} to hold the same fine-tuning, if any. Received: one with another "

@@ -1,8 +1,8 @@
-"""`train`: progressive shrinking, from the largest network to a supernet of all sizes.
+"""`train`: the phases of a run, one after the other, each from the weights of the one before.
 
-The full network is trained first. Then, phase by phase, smaller kernels, depths and
-widths are sampled too, and each phase starts from the weights of the one before, so
-that small subnets begin with what large ones have learned.
+By progressive shrinking the full network is trained first. Then, phase by phase, smaller kernels,
+depths and widths are sampled too, so that small subnets begin with what large ones have learned.
+The sandwich method has one phase, and so has the fine-tuning of one subnet, see `phases.py`.
 
 Reference: Once-for-All, section 3.3.
 """
@@ -14,11 +14,9 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.cluster import check_batch_size
-from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked
-from ofa_tf.base.precision import get_precision
+from ofa_tf.base.precision import check_replicas
 from ofa_tf.base.replicas import Replicas
-from ofa_tf.data.batches import steps_per_epoch
 from ofa_tf.data.sources import open_source
 from ofa_tf.networks.file_names import SUPERNET_FILE
 from ofa_tf.networks.saving import check_archive
@@ -62,7 +60,8 @@ def train(
         replicas: What computes together; one device by default.
 
     Raises:
-        InputError: If the replicas cannot share a batch equally, or not in float16, an earlier phase is missing,
+        InputError: If there are several replicas that cannot share a batch equally, or shall
+            compute in float16, an earlier phase is missing,
             a phase was already begun and `resume` is false, settings differ from those of
             the phases already trained, a checkpoint is damaged, the data cannot be read, or
             another program trains in the workdir.
@@ -70,23 +69,13 @@ def train(
     """
     replicas = replicas or Replicas()
     check_batch_size(config.batch_size, replicas.num_replicas)
-    _check_precision_of(replicas, config)
+    check_replicas(config.mixed_precision, replicas.num_replicas)
     check_start(config, phases, resume)
     lock = locked(config.workdir) if replicas.is_first_worker else contextlib.nullcontext()
     with lock:
         replicas.wait_for_all()  # nobody else writes from now on, and all workers see the same
         unfinished = tuple(phase for phase in phases if not is_finished(config, phase))
         return _train_unfinished(config, unfinished, resume, replicas)
-
-
-def _check_precision_of(replicas: Replicas, config: TrainConfig) -> None:
-    """Check that a step's loss need not be scaled where several replicas share it, which is not done here."""
-    scales_loss = get_precision(config.mixed_precision).scales_loss
-    if scales_loss and replicas.num_replicas > 1:
-        raise InputError(
-            f"Expected --mixed_precision=bfloat16 or none with several replicas. Received: "
-            f"--mixed_precision={config.mixed_precision}, {replicas.num_replicas} replicas. Use bfloat16."
-        )
 
 
 def _train_unfinished(
@@ -101,10 +90,9 @@ def _train_unfinished(
             _put_network_back(config)
         return TrainResult(trained=(), evaluator=None)
     source = open_source(config.dataset, config.data_dir, config.download, config.validation_fraction)
-    steps_per_epoch(source, config.batch_size)  # raises if there is not one
+    trainer = Trainer(config, source, replicas)
     if replicas.is_first_worker:
         config.save()
-    trainer = Trainer(config, source, replicas)
     for phase in unfinished:
         trainer.run_phase(phase, resume)
     return TrainResult(unfinished, trainer.evaluator)

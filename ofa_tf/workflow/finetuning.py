@@ -14,7 +14,7 @@ from typing import Any
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
 from ofa_tf.training.config import PhaseConfig, TrainConfig
-from ofa_tf.training.finetuning import Finetuning
+from ofa_tf.training.finetuning import FIXED_SETTINGS, Finetuning
 from ofa_tf.training.phases import FINETUNE
 from ofa_tf.training.rules import SettingError
 
@@ -33,6 +33,9 @@ class FinetuneSettings:
             than with those that the supernet has for it.
         changes: Settings of `TrainConfig` that shall differ from the run's, by name.
 
+    Raises:
+        InputError: If `changes` has a setting that there is not, or that stays as it is in the run.
+
     Reference: Once-for-All, section 4.2.
     """
 
@@ -41,6 +44,16 @@ class FinetuneSettings:
     warmup_epochs: float | None = None
     from_scratch: bool = False
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        fields = {field.name for field in dataclasses.fields(TrainConfig)}
+        changeable = sorted(fields - FIXED_SETTINGS)
+        unknown = sorted(set(self.changes) - set(changeable))
+        if unknown:
+            raise InputError(
+                f"Expected `changes` to be among {changeable}. Received: {unknown}. The others are those of the run "
+                "that the subnet is of, or arguments of their own."
+            )
 
 
 def finetune_config(

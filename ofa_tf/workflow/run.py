@@ -85,7 +85,7 @@ class Run(RunFolder):
             self.source = evaluator.source
 
     def compute_on(self, replicas: "Replicas") -> None:
-        """Let replicas share the work of measuring accuracies. Call before the supernet is loaded.
+        """Let replicas share the work of measuring and of fine-tuning. Call before the supernet is loaded.
 
         With several workers, all must ask for the same measurements in the same order; the first one writes files.
         """
@@ -418,8 +418,10 @@ class Run(RunFolder):
 
         from ofa_tf.training.progressive_shrinking import train
 
-        result = train(config, config.run_phases, resume)
-        return Run(workdir, result.evaluator)
+        result = train(config, config.run_phases, resume, self.replicas)
+        run = Run(workdir, result.evaluator)
+        run.compute_on(self.replicas)
+        return run
 
     # --- export ----------------------------------------------------------
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.networks.saving import load_supernet
 from ofa_tf.search.accuracy_table import AccuracyTable
@@ -151,6 +152,18 @@ def test_a_batch_that_replicas_cannot_share_equally_is_refused_before_anything_i
 
     with pytest.raises(ValueError, match=r"a multiple of the 3 replicas, .* Received: --batch_size=16"):
         train(config, select_phases("full"), replicas=Three())
+    assert not Path(config.workdir).exists()
+
+
+def test_float16_with_several_replicas_is_refused_before_anything_is_written(config: TrainConfig) -> None:
+    class Two(Replicas):
+        num_replicas = 2
+
+    config = dataclasses.replace(config, mixed_precision="float16")
+    with pytest.raises(
+        InputError, match=r"bfloat16 or none with several replicas. Received: --mixed_precision=float16"
+    ):
+        train(config, select_phases("full"), replicas=Two())
     assert not Path(config.workdir).exists()
 
 

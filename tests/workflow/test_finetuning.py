@@ -1,10 +1,8 @@
 """A subnet of a run that an earlier version trained is trained alone: `micro` on the digits, four steps an epoch."""
 
 import dataclasses
-import os
 import re
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +26,10 @@ from ofa_tf.training.phases import FINETUNE
 from ofa_tf.training.progressive_shrinking import train
 from ofa_tf.training.start_checks import check_start
 from ofa_tf.training.train_state import latest_checkpoint, read_state
-from ofa_tf.training.train_step import TrainStep
 from ofa_tf.training.trainer import Trainer
 from ofa_tf.workflow.finetuning import FinetuneSettings, finetune_config
 from ofa_tf.workflow.run import Run, open_run
+from tests.support.interruptions import interrupt_after
 from tests.support.networks import randomize
 from tests.support.repository import FIXTURES
 from tests.support.spaces import BOTTLENECKS, MICRO
@@ -131,29 +129,16 @@ def test_a_fine_tuning_that_was_stopped_goes_on_bit_for_bit_without_the_run_it_c
 ) -> None:
     run = shutil.copytree(EARLIER, tmp_path / "run")
     config = _config(tmp_path / "stopped", run=run)
-    _stop_after(monkeypatch, num_steps=3)
+    interrupt_after(monkeypatch, num_steps=3)
     with pytest.raises(KeyboardInterrupt, match="Phase finetune is saved after 3 steps"):
         train(config, config.run_phases)
-    shutil.rmtree(run)
+    moved = run.rename(tmp_path / "moved")
+    config = _config(tmp_path / "stopped", run=moved)
+    shutil.rmtree(moved)
     with pytest.raises(InputError, match=r"checkpoints of \['finetune'\]. Pass --resume to continue"):
         train(config, config.run_phases)
     train(config, config.run_phases, resume=True)
     _assert_equal(load_supernet(config.workdir).get_weights(), load_supernet(tuned).get_weights())
-
-
-def _stop_after(monkeypatch: pytest.MonkeyPatch, num_steps: int) -> None:
-    """Send SIGTERM in the middle of a training, once."""
-    take_step = TrainStep.__call__
-    taken = []
-
-    def stop_after_some(*args: Any, **kwargs: Any) -> Any:
-        result = take_step(*args, **kwargs)
-        taken.append(result)
-        if len(taken) == num_steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return result
-
-    monkeypatch.setattr(TrainStep, "__call__", stop_after_some)
 
 
 def test_without_a_weight_there_is_no_teacher(tuned: Path, tmp_path: Path) -> None:
@@ -180,6 +165,12 @@ def test_it_has_the_recipe_of_the_run_but_for_what_is_changed(tmp_path: Path) ->
     )
     config.save()
     assert TrainConfig.load(tmp_path) == config
+
+
+@pytest.mark.parametrize("name", ["validation_fraction", "workdir", "phases", "epoch"])
+def test_what_stays_as_it_is_in_the_run_cannot_be_changed(name: str) -> None:
+    with pytest.raises(InputError, match=rf"Expected `changes` to be among \[.*\]. Received: \['{name}'\]"):
+        FinetuneSettings(changes={name: 0.5})
 
 
 def test_from_scratch_it_takes_over_the_first_phase(tmp_path: Path) -> None:
