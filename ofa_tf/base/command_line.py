@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
+from ofa_tf.base.distribution_flag import has_other_workers
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.flag_groups import describe_flags
 from ofa_tf.base.tensorflow_setup import set_environment
@@ -85,7 +86,7 @@ def _message_for_user(error: Exception) -> str | None:
     if kind in _MACHINE_ERRORS:
         first_line = str(error).strip().partition("\n")[0]
         return f"{first_line or kind}. Earlier results are intact."
-    if kind in _LOST_WORKER_ERRORS:
+    if kind in _LOST_WORKER_ERRORS and has_other_workers():
         return _LOST_WORKER
     return None
 

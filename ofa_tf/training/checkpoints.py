@@ -77,9 +77,13 @@ def restore_checkpoint(
     network = checkpoint / SUPERNET_FILE
     optimizer_file = checkpoint / _OPTIMIZER_FILE
     check_archive(optimizer_file)
+    if optimizer is None:
+        load_network(network, supernet)
+        return state
+    values = _read_optimizer(optimizer_file, optimizer)
     load_network(network, supernet)
-    if optimizer is not None:
-        _load_optimizer(optimizer, optimizer_file)
+    for variable, value in zip(optimizer.variables, values, strict=True):
+        variable.assign(value)
     return state
 
 
@@ -114,11 +118,20 @@ def _save_optimizer(optimizer: keras.optimizers.Optimizer, path: Path) -> None:
     np.savez(path, **values)
 
 
-def _load_optimizer(optimizer: keras.optimizers.Optimizer, path: Path) -> None:
-    """Read what `_save_optimizer` wrote."""
+def _read_optimizer(path: Path, optimizer: keras.optimizers.Optimizer) -> list[np.ndarray]:
+    """Read the values that `_save_optimizer` wrote, in the order of the variables.
+
+    Raises:
+        InputError: If they are not those of such an optimizer.
+    """
+    names = [str(index) for index in range(len(optimizer.variables))]
     with np.load(path) as values:
-        for index, variable in enumerate(optimizer.variables):
-            variable.assign(values[str(index)])
+        if sorted(values.files) != sorted(names):
+            raise InputError(
+                f"Expected {path} to have the {len(names)} values of the optimizer. Received: {len(values.files)}. "
+                f"Delete {path.parent} and run the phase again."
+            )
+        return [values[name] for name in names]
 
 
 def _as_json(value: Any) -> Any:

@@ -38,7 +38,6 @@ _VALUES_OF_EARLIER_RUNS = {
     "finetuning": None,
     "distillation_loss": CROSS_ENTROPY,
 }
-_PHASE_VALUES_OF_EARLIER_RUNS: dict[str, float] = {}  # the same of each phase; there are none yet
 
 
 _PHASE_RULES = {
@@ -192,7 +191,7 @@ class TrainConfig:
         if self.distillation_loss not in DISTILLATION_LOSSES:
             raise InputError(
                 f"Expected `distillation_loss` to be one of {list(DISTILLATION_LOSSES)}. "
-                f"Received: distillation_loss={self.distillation_loss!r}."
+                f"Received: distillation_loss={self.distillation_loss!r}. Choose one of them."
             )
         if not self.workdir:
             raise InputError("Expected `workdir` to be a folder. Received: nothing. Pass --workdir=DIR.")
@@ -201,7 +200,9 @@ class TrainConfig:
         if unknown:
             raise InputError(f"Expected `phases` to be among {names}. Received: {unknown}.")
         if self.method not in METHODS:
-            raise InputError(f"Expected `method` to be one of {list(METHODS)}. Received: method={self.method!r}.")
+            raise InputError(
+                f"Expected `method` to be one of {list(METHODS)}. Received: method={self.method!r}. Choose one."
+            )
         self._check_sandwich()
         check_settings(self, _RULES)
 
@@ -270,7 +271,7 @@ class TrainConfig:
         try:
             phases = {}
             for name, values in fields["phases"].items():
-                phases[name] = PhaseConfig(**{**_PHASE_VALUES_OF_EARLIER_RUNS, **values})
+                phases[name] = PhaseConfig(**values)
             fields["phases"] = phases
             if fields["finetuning"] is not None:
                 fields["finetuning"] = Finetuning.from_dict(fields["finetuning"])

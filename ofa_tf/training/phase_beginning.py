@@ -37,7 +37,7 @@ class PhaseBeginning:
         self._has_teacher = False
         self._loaded: Phase | None = None
 
-    def supernet_holds(self, phase: Phase) -> None:
+    def note_finished(self, phase: Phase) -> None:
         """Take note that the supernet has the weights of a phase that is finished: the next one need not read them."""
         self._loaded = phase
 

@@ -12,7 +12,6 @@ import enum
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.registry import Registry
 from ofa_tf.space.search_space import SearchSpace
 
 _KINDS_WITH_STAGES = ("depth", "width")
@@ -32,7 +31,7 @@ class Phase:
     """One phase, or one stage of it: which choices may be sampled.
 
     Args:
-        kind: `"full"`, `"kernel"`, `"depth"`, `"width"` or `"sandwich"`.
+        kind: `"full"`, `"kernel"`, `"depth"`, `"width"`, `"sandwich"` or `"finetune"`.
         stage: Counted from 1; 1 for kinds that have one stage.
         kernel_sizes: How many of the largest kernel sizes are sampled; `None`
             for all. The others alike.
@@ -91,22 +90,19 @@ FINETUNE = Phase("finetune", trains_one_subnet=True)
 
 PROGRESSIVE_SHRINKING = "progressive_shrinking"
 
-# By the name of the method, its phases in order.
-METHODS: Registry[tuple[Phase, ...]] = Registry("method of training")
 # Reference: Once-for-All, section 3.3 and appendix B.
-PHASES = METHODS.register(
-    PROGRESSIVE_SHRINKING,
-    (
-        FULL,
-        Phase("kernel", depths=1, expand_ratios=1),
-        Phase("depth", 1, depths=2, expand_ratios=1),
-        Phase("depth", 2, expand_ratios=1),
-        Phase("width", 1, expand_ratios=2),
-        Phase("width", 2),
-    ),
+PHASES = (
+    FULL,
+    Phase("kernel", depths=1, expand_ratios=1),
+    Phase("depth", 1, depths=2, expand_ratios=1),
+    Phase("depth", 2, expand_ratios=1),
+    Phase("width", 1, expand_ratios=2),
+    Phase("width", 2),
 )
-# Reference: BigNAS, Yu et al., ECCV 2020 (arXiv 2003.11142), section 3.2.
-METHODS.register("sandwich", (SANDWICH,))
+
+# By the name of the method, its phases in order. Reference of the second: BigNAS, Yu et al., ECCV 2020
+# (arXiv 2003.11142), section 3.2.
+METHODS: dict[str, tuple[Phase, ...]] = {PROGRESSIVE_SHRINKING: PHASES, "sandwich": (SANDWICH,)}
 
 # A phase's place decides what it draws, so that a further one must come last.
 ALL_PHASES = (*PHASES, SANDWICH, FINETUNE)
@@ -125,6 +121,8 @@ def select_phases(kind: str, stage: int | None = None, method: str = PROGRESSIVE
     Raises:
         InputError: If there is no such method, phase or stage.
     """
+    if method not in METHODS:
+        raise InputError(f"Expected --method to be one of {list(METHODS)}. Received: --method={method}. Choose one.")
     phases = METHODS[method]
     kinds = dict.fromkeys(phase.kind for phase in phases)
     known = [*kinds, _ALL]

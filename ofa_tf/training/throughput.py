@@ -37,9 +37,10 @@ class Throughput:
 
     Args:
         name: What was trained how.
-        images_per_second: Median over the steps of all rounds.
+        images_per_second: Batch size, divided by the median over the rounds of a round's mean seconds a step.
         first_step_seconds: Time of the first step, tracing included.
-        peak_memory_bytes: Of the GPU, by all ways measured so far; 0 without one.
+        peak_memory_bytes: Of the GPU while this way was warmed up, with what the ways before it
+            keep there; 0 without one.
     """
 
     name: str
@@ -82,6 +83,9 @@ def measure_throughput(
     largest subnet as a plain Keras model in a graph of its own; random archs
     eagerly, which is slow. Each way sees the same archs twice and is measured the second
     time. A plain model has one network to train in a step, and nobody to teach it.
+
+    Plain and eager are as one would write them with Keras: its SGD, without the fused update, the
+    weight decay and, in float16, the scaled loss of the supernet's step.
 
     Args:
         load: What a step does.
@@ -139,10 +143,13 @@ def _measure(
         steps_per_round: Archs that a round moves on by.
     """
     first_seconds = {}
+    peak_memory_bytes = {}
     for way in ways:
+        _reset_peak_memory()
         first_seconds[way.name] = _seconds_per_step(way.run, range(1))
         for index in range(way.num_warmup_steps):
             way.run(index)
+        peak_memory_bytes[way.name] = _peak_memory_bytes()
     seconds: dict[str, list[float]] = {way.name: [] for way in ways}
     for round_number in range(num_rounds):
         start = round_number * steps_per_round
@@ -155,12 +162,17 @@ def _measure(
             way.name,
             images_per_second=batch_size / median_seconds,
             first_step_seconds=first_seconds[way.name],
-            peak_memory_bytes=_peak_memory_bytes(),
+            peak_memory_bytes=peak_memory_bytes[way.name],
         )
 
 
+def _reset_peak_memory() -> None:
+    for gpu in tf.config.list_logical_devices("GPU"):
+        tf.config.experimental.reset_memory_stats(gpu.name)
+
+
 def _peak_memory_bytes() -> int:
-    """The most memory of the first GPU that was in use at a time; 0 without one."""
+    """The most memory of the first GPU that was in use at a time since the reset; 0 without one."""
     gpus = tf.config.list_logical_devices("GPU")
     if not gpus:
         return 0
@@ -282,7 +294,7 @@ def _dtype_policy(name: str) -> Iterator[None]:
 
 
 def _make_optimizer(config: TrainConfig, variables: list[keras.Variable]) -> keras.optimizers.Optimizer:
-    """The optimizer of training, ready to be traced."""
+    """Keras's SGD, ready to be traced."""
     optimizer = keras.optimizers.SGD(_LEARNING_RATE, momentum=config.momentum, nesterov=True)
     optimizer.build(variables)
     return optimizer

@@ -100,10 +100,16 @@ def state_from_document(document: dict[str, Any]) -> TrainState:
         KeyError: If it lacks an entry.
         TypeError: If one is not of its type.
     """
-    return TrainState(
+    state = TrainState(
         phase=document["phase"],
         num_steps=document["num_steps"],
         is_finished=document["is_finished"],
         history=document["history"],
         means=EpochMeans(**document.get("means", {})),  # which older checkpoints lack
     )
+    expected_types = {"phase": str, "num_steps": int, "is_finished": bool, "history": list}
+    for name, expected_type in expected_types.items():
+        value = getattr(state, name)
+        if not isinstance(value, expected_type):
+            raise TypeError(f"{name}={value!r}")
+    return state

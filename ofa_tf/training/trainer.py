@@ -105,6 +105,7 @@ class Trainer:
         self.config = config
         self.source = source
         self.space = config.search_space
+        self._steps_per_epoch = steps_per_epoch(source, config.batch_size)
         self._replicas = replicas or Replicas()
         with self._replicas.scope():
             self.supernet = build_supernet(
@@ -125,7 +126,6 @@ class Trainer:
             seed=config.seed,
             replicas=self._replicas,
         )
-        self._steps_per_epoch = steps_per_epoch(source, config.batch_size)
         self._beginning = PhaseBeginning(config, self.train_step, self._replicas)
         self._checkpoint_timer = CheckpointTimer()
 
@@ -137,7 +137,8 @@ class Trainer:
             resume: Whether to go on from the phase's own checkpoint, if there is one.
 
         Raises:
-            InputError: If the loss is not finite, or a checkpoint is missing or damaged.
+            InputError: If the loss is not finite, gradients overflow in float16, or a checkpoint is
+                missing or damaged.
             KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
         """
         state = self._beginning.begin(phase, resume)
@@ -170,7 +171,7 @@ class Trainer:
         self._checkpoint_timer.begin_epoch()
         with EpochDisplay(title, steps, self.config.batch_size) as display:
             self._take_steps(run, steps, genes, batches, display)
-            self.train_step.check_overflows()
+            self.train_step.check_overflows()  # before validation, which would tell nothing
             images_per_second = display.images_per_second()
             with display.validating():
                 top1 = self._validate(run)
@@ -319,12 +320,13 @@ class Trainer:
             save_supernet(self.supernet, self.config.workdir)
         run.state.is_finished = True
         self._save(run)
-        self._beginning.supernet_holds(run.phase)
+        self._beginning.note_finished(run.phase)
         if self._is_stopping(run):
             raise _saved_interrupt(run)
 
     def _save(self, run: _PhaseRun) -> None:
         """Check the weights, and let the first worker write them."""
+        self.train_step.check_overflows()
         with self._checkpoint_timer.saving(), run.stop_request.finishing():
             for weights in self.supernet.get_weights():
                 if not np.isfinite(weights).all():

@@ -21,8 +21,10 @@ import time
 from absl import flags
 
 from ofa_tf.base import command_line
+from ofa_tf.base.distribution_flag import define_distribution_flag
 from ofa_tf.base.errors import InputError
 
+define_distribution_flag()
 _NUMBER = flags.DEFINE_integer("number", None, "What to add to.", required=True)
 _DEEDS = ["add", "refuse", "open", "fill", "lose", "fail", "wait", "exit"]
 _DO = flags.DEFINE_enum("do", "add", _DEEDS, "What else to do.")
@@ -99,7 +101,7 @@ def test_success_ends_with_status_0_and_silence_on_stderr(program: Path) -> None
         (["--do=refuse"], 1, "Expected `number` to be small. Received: number=3. Take less."),
         (["--do=open"], 1, "No such file or directory (/no/such/file). Earlier results are intact."),
         (["--do=fill"], 1, "No room. In any way. Earlier results are intact."),
-        (["--do=lose"], 1, LOST),
+        (["--do=lose", "--distribution=multiworker"], 1, LOST),
         # Wrong command lines.
         (["3", "4"], 1, "Expected only flags (--name=value). Received: 3 4. See --helpshort."),
         (["--numbre=3"], 1, "Unknown command line flag 'numbre'. Did you mean: number ? (see --helpshort)"),
@@ -133,6 +135,13 @@ def test_defect_keeps_its_traceback(program: Path) -> None:
     assert status == 1
     assert stderr.startswith("Traceback (most recent call last):")
     assert stderr.endswith("KeyError: 'missing'\n")
+
+
+def test_without_other_workers_none_is_blamed(program: Path) -> None:
+    _, _, stderr = run(program, "--number=3", "--do=lose")
+
+    assert stderr.startswith("Traceback (most recent call last):")
+    assert "Collective ops is aborted" in stderr.splitlines()[-2]
 
 
 def test_status_that_a_program_chose_is_kept(program: Path) -> None:

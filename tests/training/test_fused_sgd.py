@@ -30,3 +30,6 @@ def _run_in_graph(optimizer: keras.optimizers.SGD, variable: keras.Variable, gra
 
     for gradient in gradients:
         apply(gradient)
+    operators = {operator.type for operator in apply.get_concrete_function(gradients[0]).graph.get_operations()}
+    is_fused = isinstance(optimizer, FusedSGD) and optimizer.momentum > 0
+    assert ("ResourceApplyKerasMomentum" in operators) == is_fused

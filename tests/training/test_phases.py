@@ -68,7 +68,7 @@ def test_a_phase_of_another_method_is_refused(kind: str, method: str) -> None:
 
 
 def test_an_unknown_method_is_refused() -> None:
-    message = r"one of \['progressive_shrinking', 'sandwich'\]. Received: 'bignas'"
+    message = r"one of \['progressive_shrinking', 'sandwich'\]. Received: --method=bignas"
     with pytest.raises(InputError, match=message):
         select_phases("all", method="bignas")
 

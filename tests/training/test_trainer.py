@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked
 from ofa_tf.base.replicas import Replicas
@@ -27,9 +28,10 @@ from ofa_tf.training.evaluation import Evaluator
 from ofa_tf.training.phases import PHASES, Phase, Teacher, previous_phase, select_phases
 from ofa_tf.training.progressive_shrinking import TrainResult, train
 from ofa_tf.training.schedules import warmup_cosine
-from ofa_tf.training.train_state import latest_checkpoint, list_checkpoints, read_state
+from ofa_tf.training.train_state import STATE_FILE, TrainState, latest_checkpoint, list_checkpoints, read_state
 from ofa_tf.training.train_step import StepResult, TrainStep
 from ofa_tf.workflow.run import Run
+from tests.support.interruptions import interrupt_after
 from tests.support.spaces import MICRO
 
 logging.getLogger("absl").setLevel(logging.ERROR)
@@ -84,7 +86,7 @@ def test_the_sandwich_method_trains_in_one_phase_and_resumes_bit_for_bit(
     assert not list(Path(config.workdir).glob("checkpoints/full"))
 
     interrupted = dataclasses.replace(config, workdir=str(tmp_path / "interrupted"))
-    _interrupt_after(monkeypatch, num_steps=3)
+    interrupt_after(monkeypatch, num_steps=3)
     with pytest.raises(KeyboardInterrupt):
         train(interrupted, select_phases("all", method="sandwich"))
     train(interrupted, select_phases("all", method="sandwich"), resume=True)
@@ -180,20 +182,25 @@ def test_a_phase_begins_sorted_with_the_full_network_as_teacher_and_without_mome
     _assert_equal_weights(training.train_step.teacher, load_supernet(full))
 
 
-def _interrupt_after(monkeypatch: pytest.MonkeyPatch, num_steps: int) -> list[tuple[float, float]]:
-    """Send SIGTERM in the middle of a training, once; gives the list of what all steps return."""
-    take_step = TrainStep.__call__
-    taken: list[tuple[float, float]] = []
+@pytest.mark.parametrize("is_checkpoint_due", [True, False])
+def test_gradients_that_overflow_at_any_scale_end_the_phase(
+    config: TrainConfig, source: ImageSource, monkeypatch: pytest.MonkeyPatch, is_checkpoint_due: bool
+) -> None:
+    taken = []
 
-    def stop_after_some(*args: Any, **kwargs: Any) -> tuple[float, float]:
-        result = take_step(*args, **kwargs)
-        taken.append(result)
-        if len(taken) == num_steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return result
+    def overflow(step: TrainStep, *batch: Any, **options: Any) -> StepResult:
+        taken.append(step)
+        step.optimizer.dynamic_scale.assign(0.5)
+        return StepResult(tf.constant(1.0), tf.constant(0.5), tf.constant(0.0))
 
-    monkeypatch.setattr(TrainStep, "__call__", stop_after_some)
-    return taken
+    monkeypatch.setattr(TrainStep, "__call__", overflow)
+    training = trainer.Trainer(dataclasses.replace(config, mixed_precision="float16"), source)
+    monkeypatch.setattr(training._checkpoint_timer, "is_due_within_epoch", lambda: is_checkpoint_due)
+    with pytest.raises(InputError, match=r"down to a loss scale of 0.5"):
+        training.run_phase(PHASES[0], resume=False)
+    num_steps = source.num_examples("train") // config.batch_size
+    assert len(taken) == (1 if is_checkpoint_due else num_steps)
+    assert latest_checkpoint(config.workdir, PHASES[0]) is None
 
 
 class _TwoWorkers(Replicas):
@@ -317,7 +324,7 @@ def test_a_phase_that_is_stopped_within_or_after_an_epoch_goes_on_to_the_same_we
     finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_steps: int
 ) -> None:
     config = _kernel_phase_to_come(finished, tmp_path / "copy")
-    taken = _interrupt_after(monkeypatch, num_steps)
+    taken = interrupt_after(monkeypatch, num_steps)
     with pytest.raises(KeyboardInterrupt, match=f"Phase kernel is saved after {num_steps} steps"):
         train(config, select_phases("kernel"))
     train(config, select_phases("kernel"), resume=True)
@@ -370,7 +377,7 @@ def test_a_run_that_was_stopped_while_it_validated_resumes_bit_for_bit(
 def stopped_in_kernel_phase(finished: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
     """A run that was stopped in the second epoch of its second phase, with a checkpoint of the first epoch besides."""
     config = _kernel_phase_to_come(finished, tmp_path / "copy")
-    _interrupt_after(monkeypatch, num_steps=5)
+    interrupt_after(monkeypatch, num_steps=5)
     with pytest.raises(KeyboardInterrupt):
         train(config, select_phases("kernel"))
     return config
@@ -402,11 +409,24 @@ def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_is_used(
 def test_a_run_all_of_whose_checkpoints_are_damaged_is_left_alone(stopped_in_kernel_phase: TrainConfig) -> None:
     config = stopped_in_kernel_phase
     before = list_checkpoints(config.workdir, PHASES[1])
-    for checkpoint in before:
+    newest = before[-1] / "optimizer.npz"
+    np.savez(newest, **{"0": np.zeros(3)})
+    for checkpoint in before[:-1]:
         (checkpoint / "optimizer.npz").write_bytes(b"PK")
-    with pytest.raises(InputError, match=f"Expected {before[-1] / 'optimizer.npz'} to be a complete file"):
+    with pytest.raises(InputError, match=rf"Expected {newest} to have the \d+ values of the optimizer. Received: 1"):
+        train(config, select_phases("kernel"), resume=True)
+    newest.write_bytes(b"PK")
+    with pytest.raises(InputError, match=f"Expected {newest} to be a complete file"):
         train(config, select_phases("kernel"), resume=True)
     assert list_checkpoints(config.workdir, PHASES[1]) == before
+
+
+@pytest.mark.parametrize("change", [{"num_steps": "3"}, {"history": 1}, {"is_finished": None}])
+def test_a_state_whose_values_are_of_other_types_is_damaged(tmp_path: Path, change: dict[str, Any]) -> None:
+    document = {**dataclasses.asdict(TrainState("full")), **change}
+    files.write_json(tmp_path / STATE_FILE, "checkpoint", document)
+    with pytest.raises(InputError, match=r"to be as it was written. Received: TypeError"):
+        read_state(tmp_path)
 
 
 def test_two_runs_do_not_train_in_one_workdir(config: TrainConfig) -> None:
