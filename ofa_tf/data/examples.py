@@ -50,7 +50,10 @@ def shuffled_examples(
     rng: np.random.Generator,
     positions: np.ndarray,
 ) -> Examples:
-    """Those training examples of a shuffled epoch that stand at `positions`; few others are read.
+    """Those training examples of a shuffled epoch that stand at `positions`.
+
+    Others are not decoded. Of a folder they are not read, either; of TFDS only those before the first position are
+    mostly left out, so that each of several workers reads the others' images.
 
     Args:
         source: Where the images come from.

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import ExifTags, Image
 
-from ofa_tf.data.augmentations import AUGMENTATIONS, draw_choices
+from ofa_tf.data.augmentations import AUGMENTATIONS, CROP_PLACE, CROPS, draw_choices
 from ofa_tf.data.image_source import decode_rgb
 from ofa_tf.data.input_throughput import photo_like_image
 from ofa_tf.data.jpeg import decode_box, is_complete_jpeg, jpeg_sides
@@ -120,8 +120,8 @@ def test_a_jpeg_is_complete_from_its_first_to_its_last_bytes():
 def test_damage_below_the_crop_is_found():
     content = _KINDS["colours of every other pixel"]
     row = draw_choices(np.random.default_rng(0), 1, AUGMENTATIONS["none"])[0]
-    row[20:22] = 0  # the crop lies in the upper left corner
-    row[:20] = 0.2
+    row[CROP_PLACE] = 0  # in the upper left corner
+    row[CROPS] = 0.2
     encoded_training_image(content, row, tf.constant(8), _IMAGENET)
     with pytest.raises(tf.errors.InvalidArgumentError):
         encoded_training_image(content[: len(content) * 3 // 4], row, tf.constant(8), _IMAGENET)

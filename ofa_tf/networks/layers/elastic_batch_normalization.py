@@ -88,7 +88,9 @@ class ElasticBatchNormalization(keras.layers.Layer):
             return self._normalize_by_running_statistics(inputs)
         outputs, mean, variance = self._normalize_by_batch_statistics(inputs)
         if update_statistics:
-            momentum = tf.cast(self.momentum if momentum is None else momentum, tf.float32)
+            if momentum is None:
+                momentum = self.momentum
+            momentum = tf.cast(momentum, tf.float32)
             _update(self.moving_mean, mean, momentum)
             _update(self.moving_variance, variance, momentum)
         return outputs

@@ -13,6 +13,7 @@ from ofa_tf.networks.layers.slicing import (
     first_in_and_out_channels,
     num_channels,
     pad_symmetrically,
+    strided_size,
 )
 
 
@@ -90,8 +91,7 @@ class ElasticConv2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, height, width, _ = input_shape
-        sizes = (None if size is None else (size - 1) // self.strides + 1 for size in (height, width))
-        return (batch, *sizes, self.filters)
+        return (batch, strided_size(height, self.strides), strided_size(width, self.strides), self.filters)
 
     def get_config(self) -> dict[str, Any]:
         config = {

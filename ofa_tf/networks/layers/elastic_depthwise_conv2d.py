@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.networks.layers.depthwise import depthwise_conv2d
-from ofa_tf.networks.layers.slicing import as_numpy, first_channels, num_channels
+from ofa_tf.networks.layers.slicing import as_numpy, first_channels, num_channels, strided_size
 
 
 @keras.saving.register_keras_serializable(package="ofa_tf")
@@ -85,8 +85,7 @@ class ElasticDepthwiseConv2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, height, width, channels = input_shape
-        sizes = (None if size is None else (size - 1) // self.strides + 1 for size in (height, width))
-        return (batch, *sizes, channels)
+        return (batch, strided_size(height, self.strides), strided_size(width, self.strides), channels)
 
     def get_config(self) -> dict[str, Any]:
         config = {

@@ -75,6 +75,13 @@ def pad_symmetrically(x: tf.Tensor, kernel_size: int, strides: int) -> tuple[tf.
     return tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]]), "VALID"
 
 
+def strided_size(size: int | None, strides: int) -> int | None:
+    """Height or width behind a symmetrically padded convolution; `None` where it is not known."""
+    if size is None:
+        return None
+    return (size - 1) // strides + 1
+
+
 def as_numpy(variable: keras.Variable) -> Any:
     """The full-precision value of a Keras variable."""
     return keras.ops.convert_to_numpy(variable.value)
