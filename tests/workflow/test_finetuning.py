@@ -167,6 +167,16 @@ def test_it_has_the_recipe_of_the_run_but_for_what_is_changed(tmp_path: Path) ->
     assert TrainConfig.load(tmp_path) == config
 
 
+def test_the_replicas_of_the_run_share_the_steps(tmp_path: Path) -> None:
+    class Three(Replicas):
+        num_replicas = 3
+
+    run = Run(EARLIER)
+    run.compute_on(Three())
+    with pytest.raises(InputError, match=r"a multiple of the 3 replicas, .* Received: --batch_size=16"):
+        run.finetune(ARCH, tmp_path, dataclasses.replace(_LEARNING, changes={"batch_size": 16}))
+
+
 @pytest.mark.parametrize("name", ["validation_fraction", "workdir", "phases", "epoch"])
 def test_what_stays_as_it_is_in_the_run_cannot_be_changed(name: str) -> None:
     with pytest.raises(InputError, match=rf"Expected `changes` to be among \[.*\]. Received: \['{name}'\]"):
