@@ -52,8 +52,8 @@ def shuffled_examples(
 ) -> Examples:
     """Those training examples of a shuffled epoch that stand at `positions`.
 
-    Others are not decoded. Of a folder they are not read, either; of TFDS only those before the first position are
-    mostly left out, so that each of several workers reads the others' images.
+    Others are not decoded. Those of a folder are not read, either; those of TFDS are, but for most of the ones before
+    the first position, so that each of several workers reads the images of the others.
 
     Args:
         source: Where the images come from.
