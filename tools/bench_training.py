@@ -30,14 +30,17 @@ if TYPE_CHECKING:
 _WAY_FLAGS = ("random", "largest", "plain", "eager")
 
 _SPACE = flags.DEFINE_string("space", "mobilenet_v3_w1.0", "Search space.")
-_SHAPES = flags.DEFINE_list("shapes", ["16x224", "64x32"], "Batch sizes and image sizes.")
-_NUM_THREADS = flags.DEFINE_integer("num_threads", 2, "Threads within an operator.", lower_bound=1)
+_SHAPES = flags.DEFINE_list("shapes", ["16x224", "64x32"], "Batch size x image size, of each measurement.")
+_NUM_THREADS = flags.DEFINE_integer(
+    "num_threads", 2, "Threads that share one operation; 1 is faster with small images.", lower_bound=1
+)
 _ROUNDS = flags.DEFINE_integer("rounds", 8, "Turns over all ways.", lower_bound=1)
 _STEPS = flags.DEFINE_integer("steps", 4, "Steps of each way in a turn.", lower_bound=1)
 _WAYS = flags.DEFINE_list(
     "ways",
     list(_WAY_FLAGS),
-    "What to measure: random archs, the largest arch, the largest subnet as a plain Keras model, random archs eagerly.",
+    "What to measure: random archs, the largest arch, the largest subnet as a plain Keras model, and (eager) random "
+    "archs without a graph.",
 )
 _NUM_SUBNETS = flags.DEFINE_integer("num_subnets", 1, "Subnets in a step of the supernet.", lower_bound=1)
 _TEACHER = flags.DEFINE_boolean("teacher", False, "Whether the full network predicts in a step of the supernet, too.")

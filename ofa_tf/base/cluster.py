@@ -94,10 +94,14 @@ def _parse(text: str) -> Cluster:
     if strangers:
         raise _error(f"tasks that do not train: {', '.join(strangers)}")
     workers = []
+    all_addresses: list[str] = []
     for task_type in _TASK_TYPES:
         addresses = cluster.get(task_type, [])
         _check_addresses(addresses, task_type)
+        all_addresses += addresses
         workers += [(task_type, index) for index in range(len(addresses))]
+    if len(set(all_addresses)) < len(all_addresses):
+        raise _error("the same address for several workers")
     this = (_get(task, "type"), _as_number(_get(task, "index")))
     if this not in workers:
         known = ", ".join(f"{task_type} {index}" for task_type, index in workers)

@@ -15,12 +15,12 @@ from absl import app, flags, logging
 from ofa_tf.base.distribution_flag import has_other_workers
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.flag_groups import describe_flags
+from ofa_tf.base.interrupts import STATUS_INTERRUPTED
 from ofa_tf.base.tensorflow_setup import set_environment
 
 _HELP_FLAGS = frozenset({"--help", "--helpshort", "-help", "-helpshort", "-?"})
 
 _STATUS_ERROR = 1
-_STATUS_INTERRUPTED = 130  # as shells report a program that SIGINT ended
 
 # What TensorFlow raises for full disks, rights, damaged files and want of memory; its other errors are defects.
 _MACHINE_ERRORS = ("DataLossError", "NotFoundError", "PermissionDeniedError", "ResourceExhaustedError")
@@ -66,7 +66,7 @@ def _run_guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str]) -> 
         raise SystemExit(_STATUS_ERROR) from None
     except KeyboardInterrupt as error:
         consequence = str(error) or "Earlier results are intact."
-        _fail(f"Interrupted. {consequence}", _STATUS_INTERRUPTED)
+        _fail(f"Interrupted. {consequence}", STATUS_INTERRUPTED)
     except Exception as error:
         message = _message_for_user(error)
         if message is None:

@@ -4,7 +4,7 @@
   `KeyboardInterrupt`: the interrupt comes right after the block.
 - `StopRequest` is for a long loop of our own that can stop only between two steps:
   it asks again and again whether somebody wants it to, and puts things in order first.
-- `ended_by_ctrl_c` is for a wait in foreign code in which nothing can be lost: it ends at once.
+- `ended_by_interrupts` is for a wait in foreign code in which nothing can be lost: it ends at once.
 """
 
 import contextlib
@@ -14,6 +14,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
+
+STATUS_INTERRUPTED = 130  # as shells report a program that SIGINT ended
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ACKNOWLEDGEMENT = b"\nstopping as soon as nothing is lost (once more: at once)\n"
@@ -114,14 +116,14 @@ def _restore_handlers(previous: dict[int, Any]) -> None:
 
 
 @contextlib.contextmanager
-def ended_by_ctrl_c() -> Iterator[None]:
-    """Within it, Ctrl-C ends the process at once, even where it waits in C++ code.
+def ended_by_interrupts() -> Iterator[None]:
+    """Within it, Ctrl-C and SIGTERM end the process at once, even where it waits in C++ code.
 
-    Python's own handler runs only when such code returns. For a time in which nothing can be
-    lost. Call in the main thread.
+    Python's own handlers run only when such code returns. For a time in which nothing can be
+    lost. (TensorFlow's code that waits for other workers sets a handler of its own for SIGTERM.)
     """
-    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    previous = _handle_signals(dict.fromkeys(_SIGNALS, signal.SIG_DFL))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        _restore_handlers(previous)

@@ -20,6 +20,10 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.cluster import Cluster, Distribution, find_cluster
+from ofa_tf.base.errors import InputError
+
+# What TensorFlow says then; the reason stands in its log only.
+_ADDRESS_IN_USE = "Could not start gRPC server"
 
 # Of the first worker of a computer under Slurm. Jobs that share a computer get different ones, mostly.
 _FIRST_PORT = 15_000
@@ -293,19 +297,33 @@ def open_replicas(distribution: Distribution) -> Replicas:
     what the others compute together raises one of TensorFlow's errors, such as `UnavailableError`.
 
     Raises:
-        InputError: If nothing says which workers there are.
+        InputError: If nothing says which workers there are, or another program has this worker's address.
     """
     if distribution is Distribution.MULTIWORKER:
         cluster = find_cluster()
         if cluster.num_workers > 1:
-            strategy = tf.distribute.MultiWorkerMirroredStrategy(_resolver(cluster))
-            return StrategyReplicas(strategy, cluster.worker, cluster.num_workers)
+            return StrategyReplicas(_connect(cluster), cluster.worker, cluster.num_workers)
     if distribution is Distribution.NONE:
         return Replicas()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:
         return Replicas()
     return StrategyReplicas(tf.distribute.MirroredStrategy([device.name for device in devices]))
+
+
+def _connect(cluster: Cluster) -> tf.distribute.Strategy:
+    """Wait until all workers are there."""
+    resolver = _resolver(cluster)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    except tf.errors.UnknownError as error:
+        if _ADDRESS_IN_USE not in str(error):
+            raise
+        address = resolver.cluster_spec().task_address(resolver.task_type, resolver.task_id)
+        raise InputError(
+            f"Expected the port of {address}, this worker's address, to be free. Received: one in use. End the program "
+            "that has it, or choose another port for all workers."
+        ) from error
 
 
 def _resolver(cluster: Cluster) -> tf.distribute.cluster_resolver.ClusterResolver:

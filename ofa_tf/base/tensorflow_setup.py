@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ofa_tf.base.cluster import Distribution, find_cluster
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.hardware import describe_hardware, find_unused_gpu
-from ofa_tf.base.interrupts import ended_by_ctrl_c
+from ofa_tf.base.interrupts import ended_by_interrupts
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.base.precision import check_precision, get_precision
 from ofa_tf.base.progress import announce, mute, tell
@@ -110,9 +110,9 @@ def configure_tensorflow(
 
 
 def _while_waiting(distribution: Distribution) -> contextlib.AbstractContextManager[None]:
-    """Around the wait for other workers, which Ctrl-C ends. (TensorFlow takes SIGTERM for itself meanwhile.)"""
+    """Around the wait for other workers, which Ctrl-C ends."""
     if distribution is Distribution.MULTIWORKER:
-        return ended_by_ctrl_c()
+        return ended_by_interrupts()
     return contextlib.nullcontext()
 
 
@@ -121,7 +121,7 @@ def _prepare_worker() -> None:
     if _IS_QUIET:
         os.environ[_LOG_LEVEL] = _FATAL_ONLY
     cluster = find_cluster()
-    announce(f"waiting for {cluster.num_workers} workers")
+    announce(f"waiting until all {cluster.num_workers} workers are there (Ctrl-C ends it)")
     if cluster.worker > 0:
         mute()
 

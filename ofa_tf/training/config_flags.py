@@ -55,13 +55,16 @@ _HELP_BY_GROUP = {
     },
     FlagGroup.DEVICES: {
         "mixed_precision": (
-            f"Half precision, on GPUs and CPUs that have it: {', '.join(PRECISIONS)}. Where it would be slow it is "
-            "refused."
+            f"Half precision: {', '.join(PRECISIONS)}; refused where neither GPU nor CPU has it. On a CPU, small "
+            "images may be slower in it."
         ),
     },
 }
 _SCALE_HELP = "Times as many epochs, warm-ups included, of all phases; rounded, but at least one of each."
-_THREADS_HELP = "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images."
+_THREADS_HELP = (
+    "Threads that share one operation; 0: as many as there are cores. 1 is faster with small images. No run remembers "
+    "it."
+)
 _DETERMINISTIC_HELP = "On a GPU: the same weights for the same seed, bit for bit, if somewhat slower."
 _PHASE_HELP = {
     "epochs": "Epochs of phase {}, warm-up included.",

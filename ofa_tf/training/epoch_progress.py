@@ -17,11 +17,13 @@ class EpochDisplay:
         title: What is trained, such as `full 1/12`.
         steps: The epoch's steps.
         batch_size: Images in a step.
+        traces: Whether the first of them traces, for half a minute, or minutes with a large space.
     """
 
-    def __init__(self, title: str, steps: EpochSteps, batch_size: int) -> None:
+    def __init__(self, title: str, steps: EpochSteps, batch_size: int, traces: bool = False) -> None:
         self._batch_size = batch_size
         self._num_images = len(steps) * batch_size
+        self._traces = traces
         self._has_stepped = False
         self._start = time.monotonic()
         self._bar = progress_bar(
@@ -38,12 +40,14 @@ class EpochDisplay:
         self._bar.close()
 
     def step(self) -> contextlib.AbstractContextManager[None]:
-        """Around a step. The first one of a process traces, for minutes with a large space."""
+        """Around a step."""
         if self._has_stepped:
             return contextlib.nullcontext()
         self._has_stepped = True
-        if not sys.stderr.isatty():  # in a log, a bar that does not move says nothing
-            announce("tracing the first step")
+        if self._traces and not sys.stderr.isatty():  # in a log, a bar that does not move says nothing
+            announce(
+                "tracing the first step (half a minute; minutes with a large space or several workers on one computer)"
+            )
         return paused(self._bar, "first step")
 
     def show(self, means: EpochMeans) -> None:

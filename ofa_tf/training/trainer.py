@@ -169,7 +169,8 @@ class Trainer:
         batches = self._read_epoch(run, steps, genes)
         title = f"{run.phase.name} {steps.epoch + 1}/{run.schedule.settings.epochs}"
         self._checkpoint_timer.begin_epoch()
-        with EpochDisplay(title, steps, self.config.batch_size) as display:
+        traces = self.train_step.num_traces == 0
+        with EpochDisplay(title, steps, self.config.batch_size, traces) as display:
             self._take_steps(run, steps, genes, batches, display)
             self.train_step.check_overflows()  # before validation, which would tell nothing
             images_per_second = display.images_per_second()

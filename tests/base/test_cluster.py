@@ -49,6 +49,7 @@ def test_without_a_cluster_the_message_says_how_to_get_one() -> None:
             'a "task" of type worker and index 1, where the cluster has: worker 0',
         ),
         ('{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {}}', "tasks that do not train: ps"),
+        ('{"cluster": {"worker": ["a:1", "a:1"]}, "task": {}}', "the same address for several workers"),
         ('{"cluster": {"worker": "a:1"}, "task": {}}', '"worker" that is no list of addresses'),
         ('{"cluster": {"worker": ["a"]}, "task": {}}', "the address 'a', which is not like host:port"),
         ('{"cluster": {"worker": []}, "task": {}}', "where the cluster has: none"),

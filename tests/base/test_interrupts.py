@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ofa_tf.base.interrupts import StopRequest, delayed_interrupts
+from ofa_tf.base.interrupts import StopRequest, delayed_interrupts, ended_by_interrupts
 from tests.support.repository import ROOT
 
 
@@ -105,15 +105,24 @@ def test_who_stops_in_time_hears_nothing_of_the_time() -> None:
     _work(0.2)
 
 
-def test_ctrl_c_ends_a_process_without_python_s_handler() -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_ends_a_process_without_python_s_handler(name: str) -> None:
     code = (
         "import os, signal, sys\n"
-        "from ofa_tf.base.interrupts import ended_by_ctrl_c\n"
+        "from ofa_tf.base.interrupts import ended_by_interrupts\n"
+        f"signal.signal(signal.{name}, signal.default_int_handler)\n"
         "try:\n"
-        "    with ended_by_ctrl_c():\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    with ended_by_interrupts():\n"
+        f"        os.kill(os.getpid(), signal.{name})\n"
         "except KeyboardInterrupt:\n"
         "    sys.exit(3)\n"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
-    assert result.returncode == -signal.SIGINT
+    assert result.returncode == -signal.Signals[name]
+
+
+def test_after_the_wait_python_handles_ctrl_c_again() -> None:
+    with ended_by_interrupts():
+        pass
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)

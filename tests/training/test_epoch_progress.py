@@ -32,3 +32,13 @@ def test_the_bar_counts_images_from_the_first_step_and_shows_the_result(monkeypa
     assert "24/24" in last
     for shown in ("loss=1.500", "acc=50.0%", "smallest=25.0%", "largest=75.0%"):
         assert shown in last
+
+
+@pytest.mark.parametrize("traces", [True, False])
+def test_a_log_tells_of_the_first_step_that_traces(traces: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = EpochSteps(epoch=0, first_step=0, end=2)
+    with EpochDisplay("full 1/4", steps, batch_size=8, traces=traces) as display:
+        for _ in range(2):
+            with display.step():
+                pass
+    assert capsys.readouterr().err.count("tracing the first step") == int(traces)
