@@ -6,7 +6,7 @@ root. Nothing here reads an image.
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from absl import logging
@@ -49,14 +49,21 @@ def read_split_folders(root: Path) -> dict[str, FilesByClass]:
         minimum = 2 if split == "train" else 1
         files[split] = _list_classes(root, folder, minimum)
     for split, folder in folders.items():
-        differing = sorted(set(files["train"]) ^ set(files[split]))
-        if differing:
-            shown = ", ".join(differing[:_NUM_CLASSES_SHOWN])
+        differences = [*_only_in("train", split, files), *_only_in(split, "train", files)]
+        if differences:
             raise InputError(
                 f"Expected {folders['train']} and {folder} to have the same class folders. "
-                f"Received: {shown} only in one of them. Add or rename class folders."
+                f"Received: {' and '.join(differences)}. Add or rename class folders."
             )
     return files
+
+
+def _only_in(split: str, other: str, files: Mapping[str, FilesByClass]) -> list[str]:
+    """The classes that a split has and another one lacks, in words; nothing if there are none."""
+    classes = sorted(set(files[split]) - set(files[other]))
+    if not classes:
+        return []
+    return [f"{', '.join(classes[:_NUM_CLASSES_SHOWN])} only in {split}"]
 
 
 def hold_out(

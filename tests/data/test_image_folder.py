@@ -154,7 +154,7 @@ def test_too_few_images_of_a_class(tmp_path):
 def test_differing_classes_of_train_and_test_are_named(tmp_path):
     write_class_folders(tmp_path / "train", {"a": 3, "b": 3})
     write_class_folders(tmp_path / "test", {"a": 3, "c": 3})
-    with pytest.raises(InputError, match=r"the same class folders. Received: b, c only in one of them"):
+    with pytest.raises(InputError, match=r"the same class folders. Received: b only in train and c only in test\. Add"):
         _open(tmp_path)
 
 
