@@ -35,6 +35,13 @@ lint: $(STAMP) ## ruff (rules and formatting), mypy, and the order of imports
 bench: $(STAMP) ## training throughput on this machine
 	$(BIN)/python tools/bench_training.py
 
+bench-gpu: $(STAMP) ## training throughput on a GPU: two precisions, one subnet a step and four with a teacher
+	for precision in none bfloat16; do \
+	    $(BIN)/python tools/bench_training.py --shapes=64x224,256x224 --ways=random --mixed_precision=$$precision || exit; \
+	    $(BIN)/python tools/bench_training.py --shapes=64x224,256x224 --ways=random --mixed_precision=$$precision \
+	        --num_subnets=4 --teacher || exit; \
+	done
+
 bench-export: $(STAMP) ## what each rewrite of an exported network gains on this machine
 	$(BIN)/python tools/bench_export.py
 
@@ -60,4 +67,4 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	@touch $(STAMP)
 	@echo "Installed into .venv"
 
-.PHONY: help install install-pytorch quickstart test test-long test-fast lint bench bench-export clean
+.PHONY: help install install-pytorch quickstart test test-long test-fast lint bench bench-gpu bench-export clean
