@@ -134,10 +134,11 @@ class _CpuPasses(_Passes):
         """
         if self.strides == 1:
             return kernel
-        height, width = tf.shape(inputs)[1], tf.shape(inputs)[2]
-        unused_rows = (height - 1) % self.strides
-        unused_columns = (width - 1) % self.strides
-        return tf.pad(kernel, [[0, unused_rows], [0, unused_columns], [0, 0], [0, 0]])
+        shape = tf.shape(inputs)
+        rows = (shape[1] - 1) % self.strides
+        columns = (shape[2] - 1) % self.strides
+        paddings = [[0, rows], [0, columns], [0, 0], [0, 0]]
+        return tf.pad(kernel, paddings)
 
 
 # Up to so many, oneDNN's gradient of a 3x3 kernel takes a third to a half of the time of TensorFlow's own.

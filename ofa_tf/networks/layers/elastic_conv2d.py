@@ -111,8 +111,12 @@ class ElasticConv2D(keras.layers.Layer):
 
 def _pointwise(inputs: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """A 1x1 convolution as a matrix product, which is faster in the backward pass."""
-    outputs = tf.reshape(inputs, (-1, num_channels(inputs))) @ matrix
-    shape = tf.concat([tf.shape(inputs)[:-1], tf.shape(matrix)[-1:]], axis=0)
+    pixels = tf.reshape(inputs, (-1, num_channels(inputs)))
+    outputs = pixels @ matrix
+
+    outer_sizes = tf.shape(inputs)[:-1]
+    filters = tf.shape(matrix)[-1:]
+    shape = tf.concat([outer_sizes, filters], axis=0)
     outputs = tf.reshape(outputs, shape)
     outputs.set_shape((*inputs.shape[:-1], matrix.shape[-1]))
     return outputs
