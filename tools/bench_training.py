@@ -17,8 +17,8 @@ from absl import flags
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
+from ofa_tf.base.compute_precision import COMPUTE_PRECISIONS, get_compute_precision
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.precision import PRECISIONS, get_precision
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.space.presets import get_search_space
 
@@ -44,7 +44,7 @@ _WAYS = flags.DEFINE_list(
 )
 _NUM_SUBNETS = flags.DEFINE_integer("num_subnets", 1, "Subnets in a step of the supernet.", lower_bound=1)
 _TEACHER = flags.DEFINE_boolean("teacher", False, "Whether the full network predicts in a step of the supernet, too.")
-_PRECISION = flags.DEFINE_string("mixed_precision", "none", f"One of {', '.join(PRECISIONS)}.")
+_PRECISION = flags.DEFINE_string("mixed_precision", "none", f"One of {', '.join(COMPUTE_PRECISIONS)}.")
 
 _SHAPE = re.compile(r"0*(?P<batch_size>[1-9]\d*)x0*(?P<image_size>[1-9]\d*)")
 
@@ -52,7 +52,7 @@ _SHAPE = re.compile(r"0*(?P<batch_size>[1-9]\d*)x0*(?P<image_size>[1-9]\d*)")
 def main(argv: Sequence[str]) -> None:
     del argv
     shapes = [_parse(shape) for shape in _SHAPES.value]
-    precision = get_precision(_PRECISION.value)
+    precision = get_compute_precision(_PRECISION.value)
     get_search_space(_SPACE.value)
     _check_ways(_WAYS.value)
     configure_tensorflow(_NUM_THREADS.value, _PRECISION.value)

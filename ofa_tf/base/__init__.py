@@ -5,10 +5,10 @@ program runs and ends), `flag_groups.py` (its flags and help), `files.py` (files
 `folder_lock.py` (one writer a folder) and `registry.py` (things that are known by a name). The others are looked up
 when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C where it must not strike),
 `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's own), `correlation.py` (of
-ranks), `hardware.py` (what there is to compute on), `precision.py` (half precision, and who has it), `cluster.py` and
-`distribution_flag.py` (how many devices, and which worker this process is), `replicas.py` (the copies of a network that
-compute together) and `tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here but `replicas.py` loads
-TensorFlow by being imported.
+ranks), `hardware.py` (what there is to compute on), `compute_precision.py` (half precision, and who has it),
+`cluster.py` and `distribution_flag.py` (how many devices, and which worker this process is), `replicas.py` (the copies
+of a network that compute together) and `tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here but
+`replicas.py` loads TensorFlow by being imported.
 """
 
 import lazy_loader
@@ -27,7 +27,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "native_output": ["withheld_stderr"],
         "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
-        "precision": ["PRECISIONS", "check_precision", "check_replicas", "get_precision"],
+        "compute_precision": [
+            "COMPUTE_PRECISIONS",
+            "check_compute_precision",
+            "check_replicas",
+            "get_compute_precision",
+        ],
         "plugins": ["PLUGIN_HINT", "absolute_plugin", "load_plugins"],
         "progress": ["announce", "on_progress", "paused", "progress_bar", "tell"],
         "registry": ["Registry"],

@@ -3,8 +3,8 @@
 from absl import flags
 
 from ofa_tf.base.cluster import Distribution, check_batch_size, find_cluster
+from ofa_tf.base.compute_precision import check_replicas
 from ofa_tf.base.flag_groups import FlagGroup, define_in_group
-from ofa_tf.base.precision import check_replicas
 
 _HELP = (
     "Devices: none (one), mirrored (all of this computer), multiworker (all of several processes; TF_CONFIG or srun "

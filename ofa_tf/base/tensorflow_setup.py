@@ -5,11 +5,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ofa_tf.base.cluster import Distribution, find_cluster
+from ofa_tf.base.compute_precision import check_compute_precision, get_compute_precision
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.hardware import describe_hardware, find_unused_gpu
 from ofa_tf.base.interrupts import ended_by_interrupts
 from ofa_tf.base.native_output import withheld_stderr
-from ofa_tf.base.precision import check_precision, get_precision
 from ofa_tf.base.progress import announce, mute, tell
 
 # It loads TensorFlow.
@@ -60,7 +60,7 @@ def configure_tensorflow(
             are cores. Where operations are small, splitting them costs more
             than it saves: operations that do not wait for each other, of which a
             backward pass has many, then make better use of the cores.
-        mixed_precision: What networks will compute in, by its name in `PRECISIONS`.
+        mixed_precision: What networks will compute in, by its name in `COMPUTE_PRECISIONS`.
         deterministic: Whether a GPU, too, shall give the same bits for the same seed, for
             which it is slower in places; a CPU does so anyway.
         distribution: On which devices to compute. With several workers, this waits until all are there, and
@@ -77,7 +77,7 @@ def configure_tensorflow(
         raise InputError(
             f"Expected `intra_op_threads` to be at least 0. Received: intra_op_threads={intra_op_threads}."
         )
-    check_precision(mixed_precision)
+    check_compute_precision(mixed_precision)
     set_environment()
     if distribution is Distribution.MULTIWORKER:
         _prepare_worker()
@@ -95,7 +95,7 @@ def configure_tensorflow(
     with _while_waiting(distribution):
         replicas = open_replicas(distribution)
     gpu_names = [_name(gpu) for gpu in gpus]
-    precision = get_precision(mixed_precision)
+    precision = get_compute_precision(mixed_precision)
     tell(
         describe_hardware(
             gpu_names, intra_op_threads, precision.description, replicas.num_replicas, replicas.num_workers

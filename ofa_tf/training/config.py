@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from ofa_tf.base import files
+from ofa_tf.base.compute_precision import get_compute_precision
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import absolute_plugin, load_plugins
-from ofa_tf.base.precision import get_precision
 from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.dataset_names import absolute_dataset
 from ofa_tf.space.presets import get_search_space
@@ -120,7 +120,7 @@ class TrainConfig:
             of a step do not fit into memory; 0: all. Exact, but for batch normalization, see
             `TrainStep`.
         mixed_precision: What convolutions and activations are computed in: a name in
-            `ofa_tf.base.precision.PRECISIONS`. Weights, batch normalization's statistics,
+            `ofa_tf.base.compute_precision.COMPUTE_PRECISIONS`. Weights, batch normalization's statistics,
             softmax and the optimizer's state are float32 in all.
         momentum: Of SGD with Nesterov momentum.
         weight_decay: L2 penalty, not on batch normalization and biases.
@@ -187,7 +187,7 @@ class TrainConfig:
         if self.finetuning is not None:
             space.validate(self.finetuning.arch)
         get_augmentation(self.augmentation)
-        get_precision(self.mixed_precision)
+        get_compute_precision(self.mixed_precision)
         if self.distillation_loss not in DISTILLATION_LOSSES:
             raise InputError(
                 f"Expected `distillation_loss` to be one of {list(DISTILLATION_LOSSES)}. "

@@ -5,10 +5,10 @@ from typing import Any
 
 from absl import flags
 
+from ofa_tf.base.compute_precision import COMPUTE_PRECISIONS
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.flag_groups import FlagGroup, define_in_group
 from ofa_tf.base.plugin_flags import PLUGINS_HELP
-from ofa_tf.base.precision import PRECISIONS
 from ofa_tf.data.augmentations import AUGMENTATIONS
 from ofa_tf.space.presets import list_search_spaces
 from ofa_tf.training.config import DEFAULT_PHASES, PhaseConfig, TrainConfig
@@ -55,8 +55,8 @@ _HELP_BY_GROUP = {
     },
     FlagGroup.DEVICES: {
         "mixed_precision": (
-            f"Half precision: {', '.join(PRECISIONS)}; refused where neither GPU nor CPU has it. On a CPU, small "
-            "images may be slower in it."
+            f"Half precision: {', '.join(COMPUTE_PRECISIONS)}; refused where neither GPU nor CPU has it. On a CPU, "
+            "small images may be slower in it."
         ),
     },
 }

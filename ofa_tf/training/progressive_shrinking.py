@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.cluster import check_batch_size
+from ofa_tf.base.compute_precision import check_replicas
 from ofa_tf.base.folder_lock import locked
-from ofa_tf.base.precision import check_replicas
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.sources import open_source
 from ofa_tf.networks.file_names import SUPERNET_FILE

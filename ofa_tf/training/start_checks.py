@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ofa_tf.base import files
+from ofa_tf.base.compute_precision import check_compute_precision
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.precision import check_precision
 from ofa_tf.training.config import CONFIG_FILE, PhaseConfig, TrainConfig
 from ofa_tf.training.finetuning_sources import check_finetuning
 from ofa_tf.training.phases import ALL_PHASES, FULL, Phase, Teacher, previous_phase
@@ -36,7 +36,7 @@ def check_start(config: TrainConfig, phases: Sequence[Phase], resume: bool) -> N
             already trained, an earlier phase is missing, a phase was already
             begun and `resume` is false, or the run that a fine-tuning is of lacks something.
     """
-    check_precision(config.mixed_precision)
+    check_compute_precision(config.mixed_precision)
     check_finetuning(config)
     files.check_output(Path(config.workdir) / CONFIG_FILE)
     _check_phase_settings(config, phases)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.base.precision import get_precision
+from ofa_tf.base.compute_precision import get_compute_precision
 from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.space.presets import get_search_space
@@ -59,7 +59,7 @@ class TrainingLoad:
         image_size: Pixels.
         num_subnets: Subnets in a step of the supernet.
         has_teacher: Whether the full network predicts before, too.
-        mixed_precision: A name in `ofa_tf.base.precision.PRECISIONS`.
+        mixed_precision: A name in `ofa_tf.base.compute_precision.COMPUTE_PRECISIONS`.
     """
 
     space_name: str
@@ -205,7 +205,7 @@ class _Bench:
             batch_size=load.batch_size,
             mixed_precision=load.mixed_precision,
         )
-        self._dtype_policy = get_precision(load.mixed_precision).dtype_policy
+        self._dtype_policy = get_compute_precision(load.mixed_precision).dtype_policy
         shape = (load.batch_size, load.image_size, load.image_size, 3)
         self._images = tf.random.stateless_normal(shape, seed=(0, 0))
         self._labels = tf.zeros((load.batch_size,), tf.int32)

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.base.compute_precision import get_compute_precision
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.precision import get_precision
 from ofa_tf.base.replicas import Replicas, assign_here
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.presets import get_search_space
@@ -100,7 +100,7 @@ class TrainStep:
             self._sgd = FusedSGD(learning_rate=0.0, momentum=config.momentum, nesterov=True)
             self._loss_scaler = None
             self.optimizer = self._sgd
-            if get_precision(config.mixed_precision).scales_loss:
+            if get_compute_precision(config.mixed_precision).scales_loss:
                 self._loss_scaler = keras.optimizers.LossScaleOptimizer(self._sgd)
                 self.optimizer = self._loss_scaler
             self.optimizer.build(supernet.trainable_variables)

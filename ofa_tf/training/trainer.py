@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ofa_tf.base.compute_precision import get_compute_precision
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import StopRequest
-from ofa_tf.base.precision import get_precision
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.checked_batches import CheckedBatches
@@ -113,7 +113,7 @@ class Trainer:
                 source.num_classes,
                 config.dropout_rate,
                 config.seed,
-                dtype=get_precision(config.mixed_precision).dtype_policy,
+                dtype=get_compute_precision(config.mixed_precision).dtype_policy,
             )
         if config.start_as_identity:
             self.supernet.start_as_identity()

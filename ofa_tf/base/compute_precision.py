@@ -13,7 +13,7 @@ from ofa_tf.base.hardware import DRIVER_FOLDER, has_nvidia_gpu, read_cpu_feature
 
 
 @dataclasses.dataclass(frozen=True)
-class Precision:
+class ComputePrecision:
     """What convolutions and activations are computed in. Weights and sums are float32 in all.
 
     Args:
@@ -31,24 +31,25 @@ class Precision:
     scales_loss: bool = False
 
 
-PRECISIONS = {
-    "none": Precision("float32", "float32"),
-    "bfloat16": Precision("bfloat16 and float32", "mixed_bfloat16", ("avx512_bf16", "amx_bf16")),
-    "float16": Precision("float16 and float32", "mixed_float16", ("avx512_fp16", "amx_fp16"), scales_loss=True),
+COMPUTE_PRECISIONS = {
+    "none": ComputePrecision("float32", "float32"),
+    "bfloat16": ComputePrecision("bfloat16 and float32", "mixed_bfloat16", ("avx512_bf16", "amx_bf16")),
+    "float16": ComputePrecision("float16 and float32", "mixed_float16", ("avx512_fp16", "amx_fp16"), scales_loss=True),
 }
 
 
-def get_precision(name: str) -> Precision:
+def get_compute_precision(name: str) -> ComputePrecision:
     """Look up a precision by what `--mixed_precision` calls it.
 
     Raises:
         InputError: If there is none of that name.
     """
-    if name not in PRECISIONS:
+    if name not in COMPUTE_PRECISIONS:
         raise InputError(
-            f"Expected `mixed_precision` to be one of {', '.join(PRECISIONS)}. Received: mixed_precision={name!r}."
+            f"Expected `mixed_precision` to be one of {', '.join(COMPUTE_PRECISIONS)}. "
+            f"Received: mixed_precision={name!r}."
         )
-    return PRECISIONS[name]
+    return COMPUTE_PRECISIONS[name]
 
 
 def check_replicas(name: str, num_replicas: int) -> None:
@@ -61,14 +62,14 @@ def check_replicas(name: str, num_replicas: int) -> None:
     Raises:
         InputError: If it would have to be.
     """
-    if get_precision(name).scales_loss and num_replicas > 1:
+    if get_compute_precision(name).scales_loss and num_replicas > 1:
         raise InputError(
             f"Expected --mixed_precision=bfloat16 or none with several replicas. Received: --mixed_precision={name}, "
             f"{num_replicas} replicas. Use bfloat16."
         )
 
 
-def check_precision(
+def check_compute_precision(
     name: str,
     environment: Mapping[str, str] = os.environ,
     driver_folder: Path = DRIVER_FOLDER,
@@ -86,7 +87,7 @@ def check_precision(
     Raises:
         InputError: If it has neither.
     """
-    needed = get_precision(name).cpu_features
+    needed = get_compute_precision(name).cpu_features
     if not needed or has_nvidia_gpu(environment, driver_folder):
         return
     if cpu_features is None:
