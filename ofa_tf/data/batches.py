@@ -24,6 +24,7 @@ from ofa_tf.data.preprocessing import (
     evaluation_image,
     training_image,
 )
+from ofa_tf.data.shares import SHARES
 
 _Tensors = tuple[tf.Tensor, ...]
 
@@ -118,49 +119,65 @@ def eval_batches(
     batch_size: int,
     limit: int | None = None,
     crop_fraction: float | None = None,
+    with_positions: bool = False,
     worker: int = 0,
     num_workers: int = 1,
 ) -> CheckedBatches:
-    """The images of a split in their fixed order, not augmented.
+    """The images of a split, or of a share of one, in their fixed order, not augmented.
 
     Args:
         source: Where the images come from.
-        split: `"train"`, `"validation"` or `"test"`.
+        split: A name in `SHARES`.
         image_size: Height and width of the images, pixels.
         batch_size: Images in a batch; the last one may have fewer.
         limit: Number of images, the first ones; all if `None`.
         crop_fraction: See `evaluation_image`; normally the augmentation's
             `eval_crop_fraction`.
+        with_positions: Whether to return the positions of the images, too.
         worker: Which of the batches to return: this one, and every `num_workers`-th from there.
         num_workers: Number of workers that share the batches; what others get is not decoded.
 
     Returns:
-        Batches of images, float32 `(batch, size, size, 3)`, normalised, and
-        labels, int32 `(batch,)`.
+        Batches of images, float32 `(batch, size, size, 3)`, normalised, of labels,
+        int32 `(batch,)`, and, if asked for, of the images' positions in the order of
+        all that `split` has, int64 `(batch,)`.
 
     Raises:
-        InputError: If an argument is out of range, or a small data set has an
-            unreadable image.
+        InputError: If an argument is out of range, there is no such split, it has too
+            few images to be shared, or a small data set has an unreadable image.
     """
     _check_positive("image_size", image_size)
     _check_positive("batch_size", batch_size)
     _check_crop_fraction(crop_fraction)
-    num_examples = source.num_examples(split)
+    share = SHARES[split]
+    indices = share.positions(source.num_examples(share.split))
     if limit is not None:
         _check_positive("limit", limit)
-        num_examples = min(limit, num_examples)
+        indices = indices[:limit]
 
-    positions = _positions_of_worker(num_examples, batch_size, worker, num_workers)
+    positions = _positions_of_worker(len(indices), batch_size, worker, num_workers)
+    own_indices = indices[positions]
 
     def records() -> tf.data.Dataset:
-        all_records = source.records(split).take(num_examples)
-        return all_records if num_workers == 1 else select_records(all_records, positions)
+        return select_records(source.records(share.split), own_indices)
 
-    examples = plain_examples(source, split, positions, records)
-    images = _prepare_for_evaluation(examples, image_size, crop_fraction)
-    dataset = images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    examples = plain_examples(source, share.split, own_indices, records)
+    dataset = _prepare_for_evaluation(examples, image_size, crop_fraction)
+    if with_positions:
+        dataset = tf.data.Dataset.zip(dataset, tf.data.Dataset.from_tensor_slices(positions)).map(_with_position)
+    dataset = dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, batch_size)
     return CheckedBatches(dataset, math.ceil(len(positions) / batch_size), find_error)
+
+
+def num_eval_images(source: ImageSource, split: str) -> int:
+    """How many images `eval_batches` returns.
+
+    Raises:
+        InputError: If there is no such split, or it has too few images to be shared.
+    """
+    share = SHARES[split]
+    return len(share.positions(source.num_examples(share.split)))
 
 
 def calibration_batches(
@@ -266,6 +283,10 @@ def _prepare(
         return prepare(image, *how), tf.cast(label, tf.int32)
 
     return tf.data.Dataset.zip(examples.pairs, how).map(prepare_pair, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _with_position(pair: _Tensors, position: tf.Tensor) -> _Tensors:
+    return (*pair, position)
 
 
 def _without_label(image: tf.Tensor, label: tf.Tensor) -> tf.Tensor:

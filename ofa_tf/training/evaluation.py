@@ -8,22 +8,28 @@ import tensorflow as tf
 
 from ofa_tf.base.replicas import Batches, Replicas
 from ofa_tf.data.augmentations import get_augmentation
-from ofa_tf.data.batches import calibration_batches, eval_batches
+from ofa_tf.data.batches import calibration_batches, eval_batches, num_eval_images
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.networks.calibration import Calibrator
 from ofa_tf.networks.supernet import Supernet
+from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
-from ofa_tf.training.losses import count_correct
+from ofa_tf.training.losses import find_correct
 
 _BATCH_SIZE = 128
 
 # Larger images come in smaller batches: their activations take gigabytes otherwise.
 _MAX_BATCH_PIXELS = 2**21
 
+_NUM_HALVES = 2  # of a `Measurement`
+
 _NO_CLASS = -1  # the label of what no prediction is right about
 
 # The images of a split at one image size stay in memory if they have no more pixels than this: 24 MB.
 _MAX_KEPT_PIXELS = 2_000_000
+
+# Images, labels and the positions of the images.
+_NumberedBatch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 class Evaluator:
@@ -69,38 +75,53 @@ class Evaluator:
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((supernet.space.num_genes,), tf.int32),
         )
-        self._count_correct = self._replicas.trace(self._forward, *signature)
+        self._find_correct = self._replicas.trace(self._forward, *signature)
 
     def top1(self, arch: Arch, split: str = "validation", before_batch: Callable[[], None] | None = None) -> float:
-        """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it.
+        """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it; see `measure`."""
+        return self.measure(arch, split, before_batch).top1
+
+    def measure(
+        self, arch: Arch, split: str = "validation", before_batch: Callable[[], None] | None = None
+    ) -> Measurement:
+        """Count the images that a subnet gets right, after BN calibration for it.
 
         Args:
             arch: The subnet; its `image_size` is used.
-            split: `"train"`, `"validation"` or `"test"`.
+            split: A name in `SHARES`: a split, or one of the shares of the validation images.
             before_batch: Called before each batch of images, those for calibration, too, and equally
                 often on all workers; what it raises ends the measurement.
 
+        Returns:
+            What it gets right; the halves are every second image of the split, in its fixed order.
+
         Raises:
-            InputError: If `arch` is not of the space or there is no such split.
+            InputError: If `arch` is not of the space, there is no such split, or it has too few images
+                to be shared.
 
         Reference: Once-for-All, section 3.3 and appendix B (BN statistics).
         """
         genes = self.supernet.space.encode(arch)
+        batches = self.eval_batches(arch.image_size, split, with_positions=True)
         before_batch = before_batch or _do_nothing
         self.calibrate(arch, before_batch)
-        num_correct = 0
-        num_images = 0
+        # A row of images that are right and one of all images, with a column for each half.
+        counts = np.zeros((2, _NUM_HALVES), int)
         # Of a replica that has nothing to do.
-        nothing = (tf.zeros((1, arch.image_size, arch.image_size, 3)), tf.constant([_NO_CLASS]))
-        for batches in self._replicas.rounds(self.eval_batches(arch.image_size, split)):
+        nothing = (
+            tf.zeros((1, arch.image_size, arch.image_size, 3)),
+            tf.constant([_NO_CLASS]),
+            tf.zeros((0,), tf.int64),
+        )
+        for round_of_batches in self._replicas.rounds(batches):
             before_batch()
-            num_correct += self._count_in_round([batch or nothing for batch in batches], genes)
-            num_images += sum(len(batch[1]) for batch in batches if batch is not None)
-        num_correct, num_images = self._replicas.sum_over_workers(np.array([num_correct, num_images]))
-        return float(num_correct / num_images)
+            counts += self._count_in_round([batch or nothing for batch in round_of_batches], genes)
+        total = self._replicas.sum_over_workers(counts)
+        (correct_1, correct_2), (images_1, images_2) = total.astype(int).tolist()
+        return Measurement(num_correct=(correct_1, correct_2), num_images=(images_1, images_2))
 
     def calibrate(self, arch: Arch, before_batch: Callable[[], None] | None = None) -> None:
-        """Set the supernet's running statistics for `arch`, at its image size; see `top1` for `before_batch`."""
+        """Set the supernet's running statistics for `arch`, at its image size; see `measure` for `before_batch`."""
         batches = self.training_images(arch.image_size, self._num_calibration_images)
         rounds = self._replicas.rounds(batches)
         self._calibrator.calibrate(_announced(rounds, before_batch or _do_nothing), arch)
@@ -120,25 +141,46 @@ class Evaluator:
         key = ("training", image_size, num_images)
         return self._keep_if_small(key, batches, num_pixels=num_images * image_size**2)
 
-    def eval_batches(self, image_size: int, split: str) -> Batches:
-        """The images and labels of a split as evaluation sees them; with several workers, this one's."""
+    def eval_batches(self, image_size: int, split: str, with_positions: bool = False) -> Batches:
+        """What evaluation sees of a split; with several workers, this one's.
+
+        Args:
+            image_size: Height and width of the images, pixels.
+            split: A name in `SHARES`.
+            with_positions: Whether to return the positions of the images beside images and labels.
+        """
         batches = eval_batches(
             self.source,
             split,
             image_size=image_size,
             batch_size=_fitting_batch_size(self._batch_size, image_size),
             crop_fraction=self._crop_fraction,
+            with_positions=with_positions,
             worker=self._replicas.worker,
             num_workers=self._replicas.num_workers,
         )
-        num_pixels = self.source.num_examples(split) * image_size**2
-        return self._keep_if_small((split, image_size), batches, num_pixels)
+        key = (split, image_size, with_positions)
+        num_pixels = num_eval_images(self.source, split) * image_size**2
+        return self._keep_if_small(key, batches, num_pixels)
 
-    def _count_in_round(self, batches: Sequence[tuple[tf.Tensor, tf.Tensor]], genes: np.ndarray) -> int:
-        """How many images of a batch for each replica of this worker a subnet gets right."""
-        images, labels = zip(*batches, strict=True)
-        counts = self._count_correct(self._replicas.dealt(images), self._replicas.dealt(labels), genes)
-        return sum(int(count) for count in self._replicas.local_values(counts))
+    def _count_in_round(
+        self, batches: Sequence[tuple[tf.Tensor, tf.Tensor, tf.Tensor]], genes: np.ndarray
+    ) -> np.ndarray:
+        """What a subnet gets right of a batch for each replica of this worker, and of how many images.
+
+        Returns:
+            int `(2, _NUM_HALVES)`: images that are right, and all images, of each half.
+        """
+        images, labels, positions = zip(*batches, strict=True)
+        dealt = self._find_correct(self._replicas.dealt(images), self._replicas.dealt(labels), genes)
+        counts = np.zeros((2, _NUM_HALVES), int)
+        for is_correct, of_batch in zip(self._replicas.local_values(dealt), positions, strict=True):
+            halves = np.asarray(of_batch) % _NUM_HALVES
+            # A replica that has nothing to do gets one image without a position, which is never right.
+            is_counted = np.asarray(is_correct)[: len(halves)]
+            counts[0] += np.bincount(halves[is_counted], minlength=_NUM_HALVES)
+            counts[1] += np.bincount(halves, minlength=_NUM_HALVES)
+        return counts
 
     def _forward(
         self,
@@ -147,7 +189,7 @@ class Evaluator:
         genes: tf.Tensor,
     ) -> tf.Tensor:
         logits = self.supernet(images, genes, training=False)
-        return count_correct(labels, logits)
+        return find_correct(labels, logits)
 
     def _keep_if_small(
         self,

@@ -60,6 +60,18 @@ def count_correct(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     Returns:
         int32 scalar.
     """
+    return tf.reduce_sum(tf.cast(find_correct(labels, logits), tf.int32))
+
+
+def find_correct(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Which rows of `logits` have their largest entry at the label.
+
+    Args:
+        labels: int `(batch,)`.
+        logits: float `(batch, num_classes)`.
+
+    Returns:
+        bool `(batch,)`.
+    """
     predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    is_correct = predicted == tf.cast(labels, tf.int32)
-    return tf.reduce_sum(tf.cast(is_correct, tf.int32))
+    return predicted == tf.cast(labels, tf.int32)

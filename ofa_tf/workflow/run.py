@@ -26,6 +26,7 @@ from ofa_tf.networks.file_names import SUPERNET_FILE
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
+from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
@@ -212,13 +213,27 @@ class Run(RunFolder):
 
         Args:
             arch: The subnet; its `image_size` is used.
-            split: `"train"`, `"validation"` or `"test"`.
+            split: See `measure`.
 
         Raises:
-            InputError: If `arch` is not of the run's space or there is no such split.
+            InputError: See `measure`.
+        """
+        return self.measure(arch, split).top1
+
+    def measure(self, arch: Arch, split: str = "validation") -> Measurement:
+        """Count the images that a subnet gets right, after BN calibration for it.
+
+        Args:
+            arch: The subnet; its `image_size` is used.
+            split: `"train"`, `"validation"`, `"test"`, or one of the shares of the validation images:
+                `"search"`, on which tables and searches choose, and `"report"`, on which they do not.
+
+        Raises:
+            InputError: If `arch` is not of the run's space, there is no such split, or it has too few
+                images to be shared.
         """
         self.space.validate(arch)  # before the supernet is loaded, which takes long
-        return self.evaluator.top1(arch, split)
+        return self.evaluator.measure(arch, split)
 
     def build_accuracy_table(self, num_archs: int = 100, seed: int = 0) -> AccuracyTable:
         """Measure a sample of subnets on the validation images; continues a table begun before.

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ofa_tf.data.batches import eval_batches
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.supernet import build_supernet
@@ -27,6 +28,25 @@ def test_top1_is_the_share_of_images_that_the_calibrated_subnet_gets_right(sourc
         num_images += len(labels)
     assert num_images == source.num_examples("train")
     assert measured == num_correct / num_images
+
+
+@pytest.mark.parametrize("split", ["train", "search", "report"])
+def test_what_is_right_is_counted_in_two_halves_of_every_second_image(source: ImageSource, split: str) -> None:
+    supernet = build_supernet(MICRO, source.num_classes, seed=5)
+    arch = MICRO.smallest()
+    # Batches of an odd number of images, so that a half's images stand at other places in each batch.
+    evaluator = Evaluator(supernet, source, num_calibration_images=32, batch_size=5)
+    measured = evaluator.measure(arch, split)
+
+    evaluator.calibrate(arch)
+    subnet = extract_subnet(supernet, arch)
+    stored_split = "train" if split == "train" else "validation"
+    whole = eval_batches(source, stored_split, image_size=arch.image_size, batch_size=1)
+    is_correct = [int(np.argmax(subnet(images))) == int(labels[0]) for images, labels in whole]
+    is_correct = {"train": is_correct, "search": is_correct[0::2], "report": is_correct[1::2]}[split]
+    assert measured.num_images == (len(is_correct[0::2]), len(is_correct[1::2]))
+    assert measured.num_correct == (sum(is_correct[0::2]), sum(is_correct[1::2]))
+    assert evaluator.top1(arch, split) == measured.top1
 
 
 def test_large_images_are_evaluated_in_smaller_batches(source: ImageSource) -> None:
