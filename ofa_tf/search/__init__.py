@@ -1,9 +1,10 @@
 """From measured subnets to the most accurate one within limits, without training.
 
-Read `measurement.py` and `accuracy_table.py` (what was measured), `predictors/` (the accuracy of what was not),
-`constraint_kinds.py` and `constraints.py` (what may be limited, and how that is checked), `evolution.py` (how good
-archs are found), `finalists.py` (why the best prediction does not simply win) and `constrained_search.py`, which puts
-them together.
+Read `measurement.py` (what a subnet gets right), `accuracy_table.py` (that of many, and its file, whose lines
+`accuracy_lines.py` reads), `accuracy_sampling.py` (of which ones; `shards.py` for several processes), `predictors/`
+(the accuracy of what was not measured), `constraint_kinds.py` and `constraints.py` (what may be limited, and how that
+is checked), `evolution.py` (how good archs are found), `finalists.py` (why the best prediction does not simply win)
+and `constrained_search.py`, which puts them together.
 
 Nothing here knows devices, quantization or networks: latencies come in as a function of genes, accuracies as a
 function of an arch, sizes as bytes per value.
@@ -14,7 +15,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "accuracy_table": ["AccuracyTable", "build_accuracy_table", "sample_archs"],
+        "accuracy_sampling": ["build_accuracy_table", "sample_archs"],
+        "accuracy_table": ["AccuracyTable", "AccuracyTableFile", "Origin"],
         "constrained_search": ["SearchResult", "search_arch"],
         "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],
         "constraints": ["Limits", "make_constraints"],
@@ -22,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "finalists": ["FinalistSettings"],
         "limit_flags": ["define_limit_flags", "limits_from_flags"],
         "measurement": ["Measurement"],
+        "shards": ["Shard"],
     },
 )

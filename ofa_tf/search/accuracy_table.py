@@ -1,142 +1,292 @@
-"""`AccuracyTable`: measured accuracies of a sample of subnets, and how one comes to be."""
+"""`AccuracyTable`: measured accuracies of a sample of subnets, and its file.
+
+The file grows by a line with each subnet that is measured, so that a table of a hundred thousand takes no longer to
+be continued than one of ten, and a process that is killed loses the line it was writing. Its first line says what all
+measurements have in common.
+"""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+import json
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_lines import decode_lines, encode_line
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
+
+_SCHEMA = "ofa_tf/accuracy_table/2"
+# What reading a first line that is something else raises.
+_HEADER_ERRORS = (ValueError, TypeError, KeyError, AttributeError)
+
+_HINT = "Build one with tools/build_accuracy_table.py."
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What decides the measurements of a table.
+
+    Args:
+        split: Name of the images that were measured on, see `ofa_tf.data.shares`.
+        network: What identifies the supernet, such as its file's hash.
+        shard: Which subnets these are, if others measure the rest of them.
+    """
+
+    split: str
+    network: str
+    shard: Shard | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class AccuracyTable:
-    """Archs and their measured top-1 accuracies, each after BN calibration.
+    """Archs and what they get right, each after BN calibration.
 
     Args:
         space: Search space of the archs.
         genes: int32 `(n, num_genes)`.
-        top1: float `(n,)`, in [0, 1].
-        split: Split of the data set that was measured on.
-        network: What identifies the supernet, such as its file's hash.
+        num_correct: int64 `(n, 2)`: images that each gets right, in two halves of them, see `Measurement`.
+        num_images: Images in each half.
+        split: See `Origin`.
+        network: See `Origin`.
+        shard: See `Origin`.
+
+    Raises:
+        InputError: If there are no images, or more are right than there are.
     """
 
     space: SearchSpace
     genes: np.ndarray
-    top1: np.ndarray
+    num_correct: np.ndarray
+    num_images: tuple[int, int]
     split: str
     network: str
+    shard: Shard | None = None
+
+    def __post_init__(self) -> None:
+        Measurement((0, 0), self.num_images)  # raises if there are no images
+        is_possible = (self.num_correct >= 0) & (self.num_correct <= np.asarray(self.num_images))
+        if not is_possible.all():
+            row = int(np.argmin(is_possible.all(axis=1)))
+            raise InputError(
+                "Expected `num_correct` to be from 0 to the number of images. "
+                f"Received: num_correct={self.num_correct[row].tolist()}, num_images={self.num_images}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.genes)
+
+    @property
+    def top1(self) -> np.ndarray:
+        """Measured top-1 accuracies in [0, 1], float `(n,)`."""
+        return self.num_correct.sum(axis=1) / sum(self.num_images)
+
+    @property
+    def origin(self) -> Origin:
+        """What decided the measurements."""
+        return Origin(self.split, self.network, self.shard)
+
+    def measurement(self, row: int) -> Measurement:
+        """What was measured of an arch."""
+        first, second = self.num_correct[row].tolist()
+        return Measurement((first, second), self.num_images)
 
     def save(self, path: str | Path) -> None:
-        """Write the table as JSON, atomically."""
+        """Write the whole table, atomically."""
+        lines = [_Header(self.space.name, self.num_images, self.origin).encode()]
         archs = self.space.decode(self.genes)
-        entries = []
-        for arch, top1 in zip(archs, self.top1, strict=True):
-            entries.append({"arch": arch.to_dict(), "top1": float(top1)})
-        payload = {
-            "space": self.space.name,
-            "split": self.split,
-            "network": self.network,
-            "entries": entries,
-        }
-        files.write_json(path, "accuracy_table", payload)
+        for arch, num_correct in zip(archs, self.num_correct, strict=True):
+            lines.append(encode_line(arch, num_correct))
+        files.write_bytes(path, "".join(lines).encode())
 
     @classmethod
     def load(cls, path: str | Path, space: SearchSpace) -> "AccuracyTable":
-        """Read a table.
+        """Read a table. A last line that was not written to its end is left out.
 
         Raises:
-            InputError: If there is none, it is damaged or of another space.
+            InputError: If there is none, it is damaged or of another space; the message names the line.
         """
-        document = files.read_json(path, "accuracy_table", hint="Build one with tools/build_accuracy_table.py.")
-        try:
-            entries = document["entries"]
-            archs = [Arch.from_dict(entry["arch"]) for entry in entries]
-            top1 = np.array([entry["top1"] for entry in entries], float)
-            return cls(
-                space=space,
-                genes=space.encode(archs),
-                top1=top1,
-                split=document["split"],
-                network=document["network"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
+        path = Path(path)
+        header_line, *lines = _read_whole_lines(path)
+        header = _read_header(header_line, path)
+        if header.space != space.name:
             raise InputError(
-                f"Expected {path} to be a complete accuracy table of {space.name}. Received: {error!r}. "
-                "Build it again with tools/build_accuracy_table.py."
-            ) from error
+                f"Expected {path} to be an accuracy table of {space.name}. Received: one of {header.space!r}. "
+                "Use it with the workdir that it was measured for."
+            )
+        counts = decode_lines(lines, space, header.num_images, path)
+        return cls(
+            space=space,
+            genes=counts.genes,
+            num_correct=counts.num_correct,
+            num_images=header.num_images,
+            split=header.origin.split,
+            network=header.origin.network,
+            shard=header.origin.shard,
+        )
 
 
-def sample_archs(space: SearchSpace, num_archs: int, seed: int) -> list[Arch]:
-    """Archs worth measuring: the largest and smallest at the ends of the image sizes, then random ones.
+@dataclasses.dataclass(frozen=True)
+class _Header:
+    """The first line of a table's file.
 
     Args:
-        space: Search space.
-        num_archs: Number of archs.
-        seed: Decides the random ones.
+        space: Name of the search space.
+        num_images: Images in each half.
+        origin: What decided the measurements.
+    """
+
+    space: str
+    num_images: tuple[int, int]
+    origin: Origin
+
+    def encode(self) -> str:
+        """The line, with its end."""
+        values: dict[str, Any] = {
+            "schema": _SCHEMA,
+            "versions": files.versions(),
+            "space": self.space,
+            "split": self.origin.split,
+            "network": self.origin.network,
+            "num_images": list(self.num_images),
+        }
+        if self.origin.shard is not None:
+            values["shard"] = self.origin.shard.to_dict()
+        return json.dumps(values) + "\n"
+
+    @classmethod
+    def decode(cls, line: str) -> "_Header":
+        """Reverse `encode`.
+
+        Raises:
+            ValueError: Or another of `_HEADER_ERRORS`: if the line is something else.
+        """
+        values = json.loads(line)
+        if values["schema"] != _SCHEMA:
+            raise InputError(f"the schema {values['schema']!r}")
+        first, second = values["num_images"]
+        num_images = (int(first), int(second))
+        Measurement((0, 0), num_images)  # raises if there can be no such images
+        shard = values.get("shard")
+        if shard is not None:
+            shard = Shard.from_dict(shard)
+        return cls(str(values["space"]), num_images, Origin(values["split"], values["network"], shard))
+
+
+class AccuracyTableFile:
+    """The file of a table that grows.
+
+    Args:
+        path: The file; need not be there.
+        space: Search space of the table.
+        origin: What decides the measurements. Those of another network or other images that the file may
+            hold are not continued, but replaced.
+
+    Attributes:
+        known: What the file holds of the same origin; `None` if nothing.
 
     Raises:
-        InputError: If `num_archs` is below 1.
+        InputError: If the file is damaged, or of the same network and another sample of subnets.
     """
-    if num_archs < 1:
-        raise InputError(f"Expected `num_archs` to be at least 1. Received: num_archs={num_archs}.")
 
-    smallest_size = space.image_sizes[0]
-    largest_size = space.image_sizes[-1]
-    ends = [
-        space.largest(smallest_size),
-        space.smallest(smallest_size),
-        space.largest(largest_size),
-        space.smallest(largest_size),
-    ]
+    def __init__(self, path: Path, space: SearchSpace, origin: Origin) -> None:
+        self._path = path
+        self._space = space
+        self._origin = origin
+        self.known = self._load_known()
+        self._num_images = None if self.known is None else self.known.num_images
 
-    num_random = max(0, num_archs - len(ends))
-    genes = space.sample_genes(np.random.default_rng(seed), num_random)
-    randoms = space.decode(space.canonical_genes(genes))
-    return [*ends, *randoms][:num_archs]
+    def append(self, arch: Arch, measurement: Measurement) -> None:
+        """Write a measurement, of as many images as those before."""
+        line = encode_line(arch, measurement.num_correct)
+        if self._num_images is None:
+            self._num_images = measurement.num_images
+            header = _Header(self._space.name, measurement.num_images, self._origin).encode()
+            files.write_bytes(self._path, (header + line).encode())
+            return
+        with self._path.open("rb+") as stream:
+            _cut_unfinished_line(stream)
+            stream.write(line.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _load_known(self) -> AccuracyTable | None:
+        if not self._path.exists():
+            return None
+        known = AccuracyTable.load(self._path, self._space)
+        if (known.split, known.network) != (self._origin.split, self._origin.network):
+            return None
+        if known.shard != self._origin.shard:
+            raise InputError(
+                f"Expected {self._path} to be {_describe(self._origin.shard)}. "
+                f"Received: {_describe(known.shard)}. Pass the same --num_archs and --seed, or delete the file."
+            )
+        return known
 
 
-def build_accuracy_table(
-    space: SearchSpace,
-    archs: Iterable[Arch],
-    measure: Callable[[Arch], float],
-    *,
-    split: str,
-    network: str,
-    known: AccuracyTable | None = None,
-    on_measured: Callable[[AccuracyTable], None] | None = None,
-) -> AccuracyTable:
-    """Measure archs one by one, leaving out those that `known` holds already.
+def check_num_images(measurement: Measurement, num_images: tuple[int, int]) -> None:
+    """Check that a measurement is of as many images as those before.
 
-    Args:
-        space: Search space.
-        archs: What to measure.
-        measure: Arch -> top-1 accuracy in [0, 1].
-        split: Split that `measure` uses.
-        network: What identifies the supernet.
-        known: A table to continue; one of another network or split is ignored.
-        on_measured: Called with the table so far after each arch.
-
-    Returns:
-        The table of all archs of `known` that count, then of the others.
+    Raises:
+        InputError: If it is not.
     """
-    top1_by_genes: dict[tuple[int, ...], float] = {}
-    if known is not None and (known.network, known.split) == (network, split):
-        for row, top1 in zip(known.genes.tolist(), known.top1.tolist(), strict=True):
-            top1_by_genes[tuple(row)] = top1
+    if measurement.num_images != num_images:
+        raise InputError(
+            f"Expected the subnets of a table to be measured on {sum(num_images)} images, as those that it has. "
+            f"Received: {sum(measurement.num_images)} images. The data set has changed since; delete the table to "
+            "build it anew."
+        )
 
-    def table_so_far() -> AccuracyTable:
-        rows = np.array(list(top1_by_genes), np.int32)
-        accuracies = np.array(list(top1_by_genes.values()))
-        return AccuracyTable(space, rows, accuracies, split, network)
 
-    for arch in archs:
-        genes = tuple(space.encode(arch).tolist())
-        if genes not in top1_by_genes:
-            top1_by_genes[genes] = measure(arch)
-        if on_measured is not None:
-            on_measured(table_so_far())
-    return table_so_far()
+def _describe(shard: Shard | None) -> str:
+    if shard is None:
+        return "no shard"
+    return f"--shard={shard.number}/{shard.count} --num_archs={shard.num_archs} --seed={shard.seed}"
+
+
+def _cut_unfinished_line(stream: Any) -> None:
+    """Go to the end of a file, without what a killed process left of a line there."""
+    end = stream.seek(0, os.SEEK_END)
+    if end == 0:
+        return
+    stream.seek(end - 1)
+    if stream.read(1) == b"\n":
+        return
+    stream.seek(0)
+    whole = stream.read().rfind(b"\n") + 1
+    stream.truncate(whole)
+    stream.seek(whole)
+
+
+def _read_whole_lines(path: Path) -> list[str]:
+    """The lines that were written to their end, at least one."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"Expected a file at {path}. Received: no such file. {_HINT}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Expected {path} to be an accuracy table. Received: {error}. {_HINT}") from error
+    whole, end, _ = text.rpartition("\n")
+    if not end:
+        raise InputError(
+            f"Expected {path} to be an accuracy table. Received: a file without a whole line. Delete it. {_HINT}"
+        )
+    return whole.split("\n")
+
+
+def _read_header(line: str, path: Path) -> _Header:
+    try:
+        return _Header.decode(line)
+    except _HEADER_ERRORS as error:
+        fault = str(error)
+        if isinstance(error, KeyError):
+            fault = f"no {error}"
+        raise InputError(
+            f"Expected line 1 of {path} to be the head of an accuracy table, with the schema {_SCHEMA!r}. "
+            f"Received: {fault}. Delete the file, and build the table again with tools/build_accuracy_table.py."
+        ) from error

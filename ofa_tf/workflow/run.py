@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
+from ofa_tf.data.shares import SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
@@ -27,13 +28,14 @@ from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.start_checks import check_start
-from ofa_tf.workflow.accuracy import SEARCH_SPLIT, measure_accuracies
+from ofa_tf.workflow.accuracy import measure_accuracies
 from ofa_tf.workflow.export_plan import check_model_output
 from ofa_tf.workflow.finetuning import FinetuneSettings, finetune_config
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
@@ -235,12 +237,13 @@ class Run(RunFolder):
         self.space.validate(arch)  # before the supernet is loaded, which takes long
         return self.evaluator.measure(arch, split)
 
-    def build_accuracy_table(self, num_archs: int = 100, seed: int = 0) -> AccuracyTable:
-        """Measure a sample of subnets on the validation images; continues a table begun before.
+    def build_accuracy_table(self, num_archs: int = 100, seed: int = 0, shard: Shard | None = None) -> AccuracyTable:
+        """Measure a sample of subnets on half of the validation images; continues a table begun before.
 
         Args:
             num_archs: Number of subnets.
             seed: Decides which.
+            shard: Which of these to measure here, in a file of its own; all, in the run's table, by default.
 
         Returns:
             The table, as it is kept in the run.
@@ -249,19 +252,23 @@ class Run(RunFolder):
             InputError: If `num_archs` is below 1, the table begun before is damaged,
                 or the run lacks its supernet or its data set.
         """
+        path = self.accuracy_table_path
+        if shard is not None:
+            path = self.shard_path(shard)
         return measure_accuracies(
             self.space,
-            self._search_top1,
+            lambda arch: self.measure(arch, SEARCH_SHARE),
             lambda: self.network_id,
-            self.accuracy_table_path,
+            path,
             num_archs=num_archs,
             seed=seed,
+            shard=shard,
             is_writer=self.replicas.is_first_worker,
         )
 
     def _search_top1(self, arch: Arch) -> float:
         """Top-1 accuracy of a subnet on the images that tables and searches look at."""
-        return self.evaluate(arch, SEARCH_SPLIT)
+        return self.measure(arch, SEARCH_SHARE).top1
 
     def accuracy_table(self) -> AccuracyTable:
         """The accuracy table.
@@ -269,6 +276,7 @@ class Run(RunFolder):
         Raises:
             InputError: If there is none, or it is of an earlier supernet.
         """
+        self.check_accuracy_table()
         table = AccuracyTable.load(self.accuracy_table_path, self.space)
         if table.network != self.network_id:
             raise InputError(
@@ -276,6 +284,20 @@ class Run(RunFolder):
                 "earlier supernet. Build it again with tools/build_accuracy_table.py."
             )
         return table
+
+    def check_accuracy_table(self) -> None:
+        """Check that the run has not only an accuracy table of an earlier version.
+
+        Raises:
+            InputError: If it has.
+        """
+        if self.earlier_accuracy_table_path.exists() and not self.accuracy_table_path.exists():
+            raise InputError(
+                f"Expected an accuracy table at {self.accuracy_table_path}. Received: only "
+                f"{self.earlier_accuracy_table_path}, in which an earlier version measured on all validation images, "
+                "without keeping counts: none would be left to report on. Build it again with: "
+                f"python tools/build_accuracy_table.py --workdir={self.path}."
+            )
 
     # --- latencies -------------------------------------------------------
 
@@ -393,6 +415,7 @@ class Run(RunFolder):
         """
         self.check()
         get_precision(precision)
+        self.check_accuracy_table()
         commands = {self.accuracy_table_path: "build_accuracy_table.py"}
         if limits.latency_ms is not None:
             opened(device)  # raises if there can be none of that id

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.devices.device import Device
+from ofa_tf.search.shards import Shard
 
 
 class RunFolder:
@@ -19,7 +20,20 @@ class RunFolder:
     @property
     def accuracy_table_path(self) -> Path:
         """Where the accuracy table lies."""
+        return self.path / "accuracy_table.jsonl"
+
+    @property
+    def earlier_accuracy_table_path(self) -> Path:
+        """Where earlier versions kept the accuracy table, in another form."""
         return self.path / "accuracy_table.json"
+
+    def shard_path(self, shard: Shard) -> Path:
+        """Where one of several processes that measure a table together keeps what it measured."""
+        return self.path / f"accuracy_table.shard-{shard.number}-of-{shard.count}.jsonl"
+
+    def shard_paths(self) -> list[Path]:
+        """The files at `shard_path` that there are."""
+        return sorted(self.path.glob("accuracy_table.shard-*-of-*.jsonl"))
 
     def latency_table_path(
         self, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None

@@ -1,82 +1,219 @@
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_table import AccuracyTable, build_accuracy_table, sample_archs
-from ofa_tf.space.arch import Arch
-from ofa_tf.space.presets import get_search_space
-from tests.support.spaces import MICRO
+from ofa_tf.search import accuracy_lines
+from ofa_tf.search.accuracy_table import AccuracyTable, AccuracyTableFile, Origin
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.shards import Shard
+from ofa_tf.space.presets import get_search_space, list_search_spaces
+from ofa_tf.space.search_space import SearchSpace
+from tests.support.spaces import BOTTLENECKS, MICRO
+
+_ORIGIN = Origin("search", "net")
+_NUM_IMAGES = (10, 9)
 
 
-class _Meter:
-    """Measures by a formula, and remembers what it measured."""
-
-    def __init__(self) -> None:
-        self.measured: list[Arch] = []
-
-    def __call__(self, arch: Arch) -> float:
-        self.measured.append(arch)
-        return sum(arch.depths) / 10
+def _table(space: SearchSpace = MICRO, num: int = 6) -> AccuracyTable:
+    rng = np.random.default_rng(0)
+    genes = np.unique(space.canonical_genes(space.sample_genes(rng, 2 * num)), axis=0)[:num]
+    num_correct = rng.integers(0, _NUM_IMAGES, (len(genes), 2), endpoint=True)
+    return AccuracyTable(space, genes, num_correct, _NUM_IMAGES, "search", "net")
 
 
-def test_a_table_holds_what_was_measured_and_survives_the_file(tmp_path: Path) -> None:
-    archs = sample_archs(MICRO, 8, seed=0)
-    table = build_accuracy_table(MICRO, archs, _Meter(), split="validation", network="net")
-    table.save(tmp_path / "table.json")
-    loaded = AccuracyTable.load(tmp_path / "table.json", MICRO)
-    assert MICRO.decode(loaded.genes) == archs
-    np.testing.assert_allclose(loaded.top1, [sum(arch.depths) / 10 for arch in archs])
-    assert (loaded.split, loaded.network) == ("validation", "net")
+def _assert_same(first: AccuracyTable, second: AccuracyTable) -> None:
+    np.testing.assert_array_equal(first.genes, second.genes)
+    np.testing.assert_array_equal(first.num_correct, second.num_correct)
+    assert first.genes.dtype == second.genes.dtype
+    assert (first.num_images, first.origin) == (second.num_images, second.origin)
 
 
-def test_known_archs_are_not_measured_again_unless_the_network_changed() -> None:
-    archs = sample_archs(MICRO, 8, seed=0)
-    known = build_accuracy_table(MICRO, archs[:5], _Meter(), split="validation", network="net")
-    meter = _Meter()
-    build_accuracy_table(MICRO, archs, meter, split="validation", network="net", known=known)
-    assert meter.measured == archs[5:]
-    other = _Meter()
-    build_accuracy_table(MICRO, archs, other, split="validation", network="other net", known=known)
-    assert other.measured == archs
+def _append(path: Path, table: AccuracyTable, rows: range) -> None:
+    file = AccuracyTableFile(path, table.space, table.origin)
+    for row in rows:
+        file.append(table.space.decode_one(table.genes[row]), table.measurement(row))
 
 
-def test_the_sample_begins_with_the_ends_of_the_space_and_is_reproducible() -> None:
-    space = get_search_space("mobilenet_v3_tiny")
-    archs = sample_archs(space, 30, seed=1)
-    assert archs == sample_archs(space, 30, seed=1) != sample_archs(space, 30, seed=2)
-    assert archs[0] == space.largest(space.image_sizes[0])
-    assert {space.smallest(), space.smallest(40), space.largest()} <= set(archs[:4])
-    assert len(set(archs)) == 30  # the others are random
-    assert len(archs) == 30
+@pytest.mark.parametrize(
+    "space", [MICRO, BOTTLENECKS, *map(get_search_space, list_search_spaces())], ids=lambda s: s.name
+)
+def test_a_table_survives_its_file(tmp_path: Path, space: SearchSpace) -> None:
+    table = _table(space)
+    table.save(tmp_path / "table.jsonl")
+    _assert_same(AccuracyTable.load(tmp_path / "table.jsonl", space), table)
+    np.testing.assert_allclose(table.top1, [table.measurement(row).top1 for row in range(len(table))])
 
 
-def test_each_measurement_is_reported_with_the_table_so_far() -> None:
-    sizes: list[int] = []
-    build_accuracy_table(
-        MICRO,
-        sample_archs(MICRO, 3, 0),
-        _Meter(),
-        split="validation",
-        network="net",
-        on_measured=lambda table: sizes.append(len(table.top1)),
-    )
-    assert sizes == [1, 2, 3]
+def test_more_lines_than_are_read_at_a_time_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accuracy_lines, "_NUM_READ_TOGETHER", 4)
+    for num in (4, 6):
+        table = _table(num=num)
+        table.save(tmp_path / "table.jsonl")
+        _assert_same(AccuracyTable.load(tmp_path / "table.jsonl", MICRO), table)
 
 
-def test_a_missing_or_foreign_table_is_refused(tmp_path: Path) -> None:
+def test_a_table_that_grew_is_the_same_as_one_that_was_written_at_once(tmp_path: Path) -> None:
+    table = _table()
+    table.save(tmp_path / "whole.jsonl")
+    for rows in (range(1), range(1, 4), range(4, 6)):
+        _append(tmp_path / "grown.jsonl", table, rows)
+    assert (tmp_path / "grown.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_a_line_is_appended_without_reading_or_writing_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = _table()
+    path = tmp_path / "table.jsonl"
+    _append(path, table, range(4))
+    file = AccuracyTableFile(path, MICRO, table.origin)
+    before = path.read_bytes()
+    inode = path.stat().st_ino
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("The whole file is read.")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    file.append(MICRO.decode_one(table.genes[4]), table.measurement(4))
+    assert path.read_bytes()[: len(before)] == before
+    assert path.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("num_lost", [1, 20])
+def test_a_process_killed_in_a_line_loses_that_line_only(tmp_path: Path, num_lost: int) -> None:
+    table = _table()
+    path = tmp_path / "table.jsonl"
+    table.save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-num_lost])
+    assert len(AccuracyTable.load(path, MICRO)) == 5
+    _append(path, table, range(5, 6))
+    assert path.read_bytes() == whole
+
+
+def test_a_table_of_another_network_or_split_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    table = _table()
+    for origin in (Origin("search", "other"), Origin("validation", "net")):
+        table.save(path)
+        file = AccuracyTableFile(path, MICRO, origin)
+        assert file.known is None
+        assert len(AccuracyTable.load(path, MICRO)) == 6  # until something is measured
+        file.append(MICRO.smallest(), Measurement((3, 4), (5, 5)))
+        replaced = AccuracyTable.load(path, MICRO)
+        assert (len(replaced), replaced.origin, replaced.num_images) == (1, origin, (5, 5))
+
+
+def test_a_shard_is_not_continued_as_another_sample(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    shard = Shard(1, 2, num_archs=6, seed=0)
+    file = AccuracyTableFile(path, MICRO, Origin("search", "net", shard))
+    file.append(MICRO.smallest(), Measurement((3, 4), (5, 5)))
+    assert AccuracyTable.load(path, MICRO).shard == shard
+    with pytest.raises(InputError, match=r"--shard=1/2 --num_archs=8 --seed=0. Received: --shard=1/2 --num_archs=6"):
+        AccuracyTableFile(path, MICRO, Origin("search", "net", Shard(1, 2, num_archs=8, seed=0)))
+
+
+def _change(change: Callable[[dict], object]) -> Callable[[str], str]:
+    def change_line(line: str) -> str:
+        entry = json.loads(line)
+        change(entry)
+        return json.dumps(entry)
+
+    return change_line
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda line: line[:-9], "Expecting"),
+        (lambda line: "7", "'7', which is no JSON object"),
+        (lambda line: f"{line}, {line}", "Extra data"),
+        (_change(lambda entry: entry.pop("arch")), "no 'arch'"),
+        (_change(lambda entry: entry.pop("num_correct")), "no 'num_correct'"),
+        (_change(lambda entry: entry.update(num_correct=[11, 0])), r"num_correct=\(11, 0\), num_images=\(10, 9\)"),
+        (_change(lambda entry: entry.update(num_correct=[-1, 0])), r"num_correct=\(-1, 0\)"),
+        (_change(lambda entry: entry.update(num_correct=[float("nan"), 0])), r"num_correct=\[nan, 0\], which are not"),
+        (_change(lambda entry: entry.update(num_correct=[0.7, 0])), r"num_correct=\[0.7, 0\], which are not"),
+        (_change(lambda entry: entry.update(num_correct=[1])), r"num_correct=\[1\], which are not"),
+        (_change(lambda entry: entry.update(num_correct=7.3)), r"num_correct=7.3, which are not"),
+        (_change(lambda entry: entry["arch"].update(image_size=17)), "image_size"),
+        (_change(lambda entry: entry["arch"].update(depths=[1])), "depths"),
+        (_change(lambda entry: entry["arch"].update(depths=["1", "1"])), "depths"),
+        (_change(lambda entry: entry["arch"].update(width=3)), "Received also: \\['width'\\]"),
+        (_change(lambda entry: entry["arch"].update(stem_depth=1)), "stem_depth"),
+        (_change(lambda entry: entry["arch"].update(space="other")), "Received: one of 'other'"),
+    ],
+)
+def test_a_line_that_is_wrong_is_named(tmp_path: Path, change: Callable[[str], str], message: str) -> None:
+    path = tmp_path / "table.jsonl"
+    _table().save(path)
+    lines = path.read_text().splitlines()
+    lines[3] = change(lines[3])
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=rf"Expected line 4 of {path} to hold .*Received: .*{message}"):
+        AccuracyTable.load(path, MICRO)
+
+
+def test_an_arch_written_by_hand_without_empty_fields_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    table = _table()
+    table.save(path)
+    lines = path.read_text().splitlines()
+    lines[2] = _change(lambda entry: entry["arch"].pop("width_multipliers"))(lines[2])
+    path.write_text("\n".join(lines) + "\n")
+    _assert_same(AccuracyTable.load(path, MICRO), table)
+
+
+def test_a_doubled_arch_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    _table().save(path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[2]]) + "\n")
+    with pytest.raises(InputError, match=rf"each arch once in {path}. Received: the same one in lines 3 and 8"):
+        AccuracyTable.load(path, MICRO)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "a file without a whole line"),
+        ('{"schema": "ofa_tf/accuracy_table/2"', "a file without a whole line"),
+        ("[]\n", "line 1 of .* Received: list indices"),
+        ('{"schema": "ofa_tf/accuracy_table/1"}\n', "line 1 of .* with the schema 'ofa_tf/accuracy_table/2'"),
+        ('{"schema": "ofa_tf/accuracy_table/2", "space": "micro"}\n', "line 1 of .* Received: no 'num_images'"),
+    ],
+)
+def test_a_file_without_the_head_of_a_table_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "table.jsonl"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        AccuracyTable.load(path, MICRO)
+
+
+@pytest.mark.parametrize("num_images", [[0, 0], [-1, 3], [2], "ab", None])
+def test_an_impossible_number_of_images_is_refused(tmp_path: Path, num_images: object) -> None:
+    path = tmp_path / "table.jsonl"
+    _table().save(path)
+    header, *lines = path.read_text().splitlines()
+    header = _change(lambda entry: entry.update(num_images=num_images))(header)
+    path.write_text("\n".join([header, *lines]) + "\n")
+    with pytest.raises(InputError, match=rf"line 1 of {path}"):
+        AccuracyTable.load(path, MICRO)
+
+
+def test_a_missing_table_or_one_of_another_space_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no such file. Build one with tools/build_accuracy_table.py"):
-        AccuracyTable.load(tmp_path / "none.json", MICRO)
-    (tmp_path / "bad.json").write_text('{"schema": "ofa_tf/accuracy_table/1"}')
-    with pytest.raises(InputError, match=r"Received: KeyError\('entries'\). Build it again with"):
-        AccuracyTable.load(tmp_path / "bad.json", MICRO)
-    table = build_accuracy_table(MICRO, sample_archs(MICRO, 2, 0), _Meter(), split="validation", network="net")
-    table.save(tmp_path / "micro.json")
-    with pytest.raises(InputError, match="Received: one of 'micro'"):
-        AccuracyTable.load(tmp_path / "micro.json", get_search_space("mobilenet_v3_tiny"))
+        AccuracyTable.load(tmp_path / "none.jsonl", MICRO)
+    _table().save(tmp_path / "micro.jsonl")
+    with pytest.raises(InputError, match=r"accuracy table of bottlenecks. Received: one of 'micro'"):
+        AccuracyTable.load(tmp_path / "micro.jsonl", BOTTLENECKS)
 
 
-def test_a_sample_of_no_archs_is_refused() -> None:
-    with pytest.raises(InputError, match="Received: num_archs=0"):
-        sample_archs(MICRO, 0, 0)
+def test_more_right_images_than_there_are_is_refused() -> None:
+    with pytest.raises(InputError, match=r"Received: num_correct=\[11, 0\]"):
+        AccuracyTable(MICRO, _table().genes[:1], np.array([[11, 0]]), _NUM_IMAGES, "search", "net")

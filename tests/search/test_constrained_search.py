@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import search_arch
 from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
@@ -11,6 +10,7 @@ from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import estimate_peak_ram_bytes, estimate_size_bytes, num_macs
+from tests.support.accuracies import table_of
 from tests.support.spaces import MICRO
 
 _FAST = EvolutionSettings(population_size=20, num_generations=20)
@@ -20,7 +20,7 @@ _FAST = EvolutionSettings(population_size=20, num_generations=20)
 def predictor() -> AccuracyPredictor:
     genes = MICRO.sample_genes(np.random.default_rng(0), 60)
     top1 = 0.5 + 0.01 * MICRO.canonical_genes(genes).sum(axis=1)
-    return fit_predictor(AccuracyTable(MICRO, genes, top1, "validation", "net"))
+    return fit_predictor(table_of(MICRO, genes, top1))
 
 
 def test_the_finalist_that_is_measured_best_is_returned_with_its_costs(predictor: AccuracyPredictor) -> None:
@@ -52,7 +52,7 @@ def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_li
     best, too_large = int(np.argmin(macs)), int(np.argmax(macs))
     top1 = np.full(30, 0.5)
     top1[best], top1[too_large] = 0.9, 0.99
-    known = AccuracyTable(MICRO, genes, top1, "validation", "net")
+    known = table_of(MICRO, genes, top1)
     for measured, is_known in ((0.89, True), (0.9, False)):
         finalists = FinalistSettings(lambda arch: measured, 3, known)  # noqa: B023
         found = search_arch(MICRO, predictor, constraints, settings=_FAST, finalists=finalists)
@@ -100,7 +100,7 @@ def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
 def test_an_arch_that_was_measured_before_never_wins_outside_the_limits(predictor: AccuracyPredictor) -> None:
     constraints = make_constraints(MICRO, 10, Limits(macs=float(num_macs(MICRO, MICRO.smallest(), 10))))
     genes = MICRO.encode([MICRO.largest()])
-    known = AccuracyTable(MICRO, genes, np.array([0.99]), "validation", "net")
+    known = table_of(MICRO, genes, np.array([0.99]))
     found = search_arch(
         MICRO, predictor, constraints, settings=_FAST, finalists=FinalistSettings(lambda arch: 0.1, 3, known)
     )

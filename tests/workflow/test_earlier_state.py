@@ -6,6 +6,7 @@ what that version computed from them.
 """
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.saving import load_subnet, load_supernet
-from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.predictors.predictor_registry import fit_predictor
+from ofa_tf.search.constraints import Limits
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
@@ -80,18 +81,25 @@ def test_a_subnet_a_tflite_model_and_a_found_arch_are_read() -> None:
     MICRO.validate(Arch.load(EARLIER / "archs" / "found.json"))
 
 
-def test_tables_are_read_and_predict_the_same() -> None:
+def test_a_latency_table_is_read_and_predicts_the_same() -> None:
     expected = read_expected(EARLIER)
     table = LatencyTable.load(EARLIER / "latency_tables" / "host_float32.json", MICRO)
     assert LatencyModel(MICRO, table).predict(expected["arch"]) == pytest.approx(expected["predicted_latency_ms"])
-    accuracies = AccuracyTable.load(EARLIER / "accuracy_table.json", MICRO)
-    assert len(accuracies.top1) == 12
-    predicted_top1 = fit_predictor(accuracies).predict(accuracies.genes)
-    assert predicted_top1 == pytest.approx(expected["predicted_top1"], rel=1e-9)
 
 
-def test_the_accuracy_table_is_of_the_supernet_beside_it() -> None:
-    assert AccuracyTable.load(EARLIER / "accuracy_table.json", MICRO).network == Run(EARLIER).network_id
+def test_an_accuracy_table_without_counts_is_not_searched_and_can_be_built_anew(earlier: Path) -> None:
+    run = Run(earlier)
+    build = re.escape(f"python tools/build_accuracy_table.py --workdir={earlier}")
+    message = rf"Received: only {earlier / 'accuracy_table.json'}, .* Build it again with: {build}."
+    with pytest.raises(InputError, match=message):
+        run.check_tables(Limits(macs=1e6), "host")
+    with pytest.raises(InputError, match=message):
+        run.accuracy_table()
+    before = (earlier / "accuracy_table.json").read_bytes()
+    built = run.build_accuracy_table(2)
+    assert len(run.accuracy_table()) == len(built) == 2
+    run.check_tables(Limits(macs=1e6), "host")
+    assert (earlier / "accuracy_table.json").read_bytes() == before
 
 
 @pytest.mark.slow

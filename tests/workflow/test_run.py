@@ -32,7 +32,7 @@ def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         run.check_tables(LATENCY, "host", "int8")
     for text in (
-        str(tmp_path / "accuracy_table.json"),
+        str(tmp_path / "accuracy_table.jsonl"),
         str(tmp_path / "latency_tables" / "host_int8.json"),
         f"python tools/build_accuracy_table.py --workdir={tmp_path}",
         f"python tools/build_latency_table.py --device=host --precision=int8 --workdir={tmp_path}",

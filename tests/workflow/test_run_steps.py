@@ -30,8 +30,9 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def measured_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run with the latency table of a device."""
+    """A run with an accuracy table and the latency table of a device."""
     run = Run(shutil.copytree(FIXTURES / "earlier_state", tmp_path_factory.mktemp("measured") / "run"))
+    run.build_accuracy_table(10)
     run.build_latency_table(FormulaDevice(), LatencyTableSettings(num_networks=4, num_held_out=2))
     return run
 
@@ -94,8 +95,8 @@ def test_an_accuracy_table_is_checked_before_the_supernet_is_loaded(run: Run) ->
     (run.path / "supernet.keras").unlink()
     with pytest.raises(InputError, match=r"Received: num_archs=0"):
         run.build_accuracy_table(0)
-    run.accuracy_table_path.write_text('{"schema": "ofa_tf/accuracy_table/1"}')
-    with pytest.raises(InputError, match=r"to be a complete accuracy table of micro"):
+    run.accuracy_table_path.write_text('{"schema": "ofa_tf/accuracy_table/1"}\n')
+    with pytest.raises(InputError, match=r"Expected line 1 of .* to be the head of an accuracy table"):
         run.build_accuracy_table(20)
 
 
@@ -106,9 +107,9 @@ def test_loading_a_run_checks_that_its_supernet_and_its_data_set_fit(run: Run) -
         Run(run.path).load()
 
 
-def test_the_files_of_a_run_have_the_names_that_they_always_had(tmp_path: Path) -> None:
+def test_the_files_of_a_run_have_fixed_names(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    assert run.accuracy_table_path == tmp_path / "accuracy_table.json"
+    assert run.accuracy_table_path == tmp_path / "accuracy_table.jsonl"
     assert run.latency_table_path("adb:1.2.3.4:5", "int8").parent == tmp_path / "latency_tables"
     assert run.latency_table_path(FormulaDevice()) == tmp_path / "latency_tables" / "formula_float32.json"
     assert run.latency_table_path("host", latency_table="mine.json") == Path("mine.json")

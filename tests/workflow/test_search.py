@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.predictors import predictor_registry
 from ofa_tf.search.predictors.ridge_predictor import RidgePredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.search import SearchSettings, search_within
+from tests.support.accuracies import table_of
 from tests.support.spaces import MICRO
 
 _FAST = EvolutionSettings(population_size=20, num_generations=20)
@@ -27,7 +27,7 @@ def _search(settings: SearchSettings) -> Arch:
     """What is found from accuracies by which the largest network is the best one."""
     genes = MICRO.sample_genes(np.random.default_rng(0), 60)
     top1 = 0.5 + 0.01 * MICRO.canonical_genes(genes).sum(axis=1)
-    accuracies = AccuracyTable(MICRO, genes, top1, "validation", "net")
+    accuracies = table_of(MICRO, genes, top1)
     found = search_within(
         Limits(macs=1e12),
         10,

@@ -6,6 +6,7 @@ from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.predictors.accuracy_predictor import check_space
 from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.search.predictors.ridge_predictor import RidgePredictor
+from tests.support.accuracies import table_of
 from tests.support.spaces import MICRO
 
 
@@ -13,7 +14,7 @@ def _table() -> AccuracyTable:
     """Accuracies by which the largest network is the best one."""
     genes = MICRO.sample_genes(np.random.default_rng(0), 60)
     top1 = 0.5 + 0.01 * MICRO.canonical_genes(genes).sum(axis=1)
-    return AccuracyTable(MICRO, genes, top1, "validation", "net")
+    return table_of(MICRO, genes, top1)
 
 
 def test_the_ridge_predictor_is_used_unless_told_otherwise() -> None:
