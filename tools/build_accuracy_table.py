@@ -1,9 +1,15 @@
 """Measures the accuracy of a sample of subnets, for the accuracy predictor.
 
-Continues a table that was begun for the same supernet.
+Continues a table that was begun for the same supernet. Measures on every second validation image; the others are
+for reports. Several processes or computers can each measure a shard, with the same supernet and data set; when their
+files lie in one workdir, --merge makes the table that one process would have measured.
 
 Example:
     python tools/build_accuracy_table.py --workdir=runs/quickstart --num_archs=100
+
+    python tools/build_accuracy_table.py --workdir=runs/quickstart --num_archs=100 --shard=1/2
+    python tools/build_accuracy_table.py --workdir=runs/quickstart --num_archs=100 --shard=2/2
+    python tools/build_accuracy_table.py --workdir=runs/quickstart --merge
 """
 
 import sys
@@ -17,11 +23,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.summary import format_correlation
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR, check_space
 from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, PREDICTORS, get_predictor
+from ofa_tf.search.shards import Shard
 from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
@@ -29,6 +38,8 @@ define_distribution_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ARCHS_FOR_PREDICTOR)
 _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
+_SHARD = flags.DEFINE_string("shard", None, "Measure only the i-th of n shards of the subnets, as i/n, i from 1.")
+_MERGE = flags.DEFINE_bool("merge", False, "Measure nothing; put the shards together that were measured.")
 _PREDICTOR = flags.DEFINE_string(
     "predictor", DEFAULT_PREDICTOR, f"What predicts accuracies, and is judged here: {', '.join(PREDICTORS)}."
 )
@@ -37,22 +48,45 @@ _PREDICTOR = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
+    shard = _shard_from_flags()
     distribution = distribution_from_flags()
     run = open_run(_WORKDIR.value)
     check_space(run.space)
     predictor = get_predictor(_PREDICTOR.value)
-    replicas = configure_tensorflow(distribution=distribution)
-    run.compute_on(replicas)
-    table = run.build_accuracy_table(_NUM_ARCHS.value, _SEED.value)
-    if not replicas.is_first_worker:
+    if _MERGE.value:
+        table = run.merge_accuracy_table()
+    else:
+        replicas = configure_tensorflow(distribution=distribution)
+        run.compute_on(replicas)
+        table = run.build_accuracy_table(_NUM_ARCHS.value, _SEED.value, shard)
+        if not replicas.is_first_worker:
+            return
+    _tell_size(table)
+    if shard is not None:
+        print(f"written to {run.shard_path(shard)}; when all are there: --merge")
         return
-    if len(table.top1) > _NUM_ARCHS.value:
-        print(f"the table already had {len(table.top1)} subnets: nothing was measured")
-    print(f"{len(table.top1)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {table.split}")
     report = predictor.fit(table).report
     correlation = format_correlation(report["rank_correlation"])
     print(f"accuracy predictor, cross-validated: RMSE {report['rmse']:.2%}, rank correlation {correlation}")
     print(f"written to {run.accuracy_table_path}")
+
+
+def _shard_from_flags() -> Shard | None:
+    if _SHARD.value is None:
+        return None
+    if _MERGE.value:
+        raise InputError(f"Expected --shard or --merge. Received: both, --shard={_SHARD.value}. Leave one out.")
+    return Shard.parse(_SHARD.value, _NUM_ARCHS.value, _SEED.value)
+
+
+def _tell_size(table: AccuracyTable) -> None:
+    if not _MERGE.value and table.shard is None and len(table) > _NUM_ARCHS.value:
+        print(f"the table already had {len(table)} subnets: nothing was measured")
+    num_images = sum(table.num_images)
+    print(
+        f"{len(table)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {num_images} images "
+        f"({table.split})"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """From measured subnets to the most accurate one within limits, without training.
 
 Read `measurement.py` (what a subnet gets right), `accuracy_table.py` (that of many, and its file, whose lines
-`accuracy_lines.py` reads), `accuracy_sampling.py` (of which ones; `shards.py` for several processes), `predictors/`
+`accuracy_lines.py` reads), `accuracy_sampling.py` (of which ones; `shards.py` and
+`shard_merging.py` for several processes), `predictors/`
 (the accuracy of what was not measured), `constraint_kinds.py` and `constraints.py` (what may be limited, and how that
 is checked), `evolution.py` (how good archs are found), `finalists.py` (why the best prediction does not simply win)
 and `constrained_search.py`, which puts them together.
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "finalists": ["FinalistSettings"],
         "limit_flags": ["define_limit_flags", "limits_from_flags"],
         "measurement": ["Measurement"],
+        "shard_merging": ["merge_shards"],
         "shards": ["Shard"],
     },
 )

@@ -28,6 +28,7 @@ from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.shard_merging import merge_shards
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -205,8 +206,7 @@ class Run(RunFolder):
     def network_id(self) -> str:
         """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
         self.load_supernet()  # raises if the file is missing or damaged
-        content = (self.path / SUPERNET_FILE).read_bytes()
-        return hashlib.sha256(content).hexdigest()
+        return _hash_file(self.path / SUPERNET_FILE)
 
     # --- accuracies ------------------------------------------------------
 
@@ -265,6 +265,20 @@ class Run(RunFolder):
             shard=shard,
             is_writer=self.replicas.is_first_worker,
         )
+
+    def merge_accuracy_table(self) -> AccuracyTable:
+        """Make the run's table of all shards that `build_accuracy_table` measured. Loads no TensorFlow.
+
+        Returns:
+            The table, the same that one process would have measured.
+
+        Raises:
+            InputError: If a shard is missing, unfinished or of another network, data set or sample.
+        """
+        supernet = self.path / SUPERNET_FILE
+        if not supernet.is_file():
+            raise InputError(f"Expected a trained supernet at {supernet}. Received: no such file. Train first.")
+        return merge_shards(self.shard_paths(), self.accuracy_table_path, self.space, _hash_file(supernet))
 
     def _search_top1(self, arch: Arch) -> float:
         """Top-1 accuracy of a subnet on the images that tables and searches look at."""
@@ -509,3 +523,8 @@ class Run(RunFolder):
 
         self.load()  # what the run lacks, each subnet would
         return export_all(archs, lambda arch, path: self.export(arch, path, options), on_exported)
+
+
+def _hash_file(path: Path) -> str:
+    content = path.read_bytes()
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,123 @@
+"""`merge_shards`: the tables of several processes become one, the same that one process would have measured."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
+from ofa_tf.search.accuracy_table import AccuracyTable, AccuracyTableFile, Origin
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.shards import Shard
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
+
+_PROGRAM = "tools/build_accuracy_table.py"
+
+# Shards that are missing, of which an error names so many.
+_NUM_SHARDS_SHOWN = 5
+
+
+def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network: str) -> AccuracyTable:
+    """Put the shards of a sample together; continues a table begun before.
+
+    Args:
+        paths: The shards' files.
+        path: The file of the table; need not be there.
+        space: Search space.
+        network: What identifies the supernet that they must be of.
+
+    Returns:
+        The table, as it was written.
+
+    Raises:
+        InputError: If a shard is missing, unfinished, of another network, other images or another sample.
+    """
+    if not paths:
+        raise InputError(
+            f"Expected shards of an accuracy table in {path.parent}. Received: none. Measure them first, with "
+            f"{_PROGRAM} --shard=1/2 and --shard=2/2 for two processes."
+        )
+    tables: dict[Path, AccuracyTable] = {}
+    shards: dict[Path, Shard] = {}
+    for shard_path in paths:
+        table = AccuracyTable.load(shard_path, space)
+        tables[shard_path] = table
+        shards[shard_path] = _shard_of(table, shard_path)
+    _check_network(tables, network)
+    _check_agreement(tables, shards)
+    _check_all_there(shards)
+
+    first = next(iter(shards.values()))
+    archs = sample_archs(space, first.num_archs, first.seed)
+    measured: dict[Arch, Measurement] = {}
+    for shard_path, table in tables.items():
+        measured |= _measurements(table, shards[shard_path].select(archs), shard_path)
+
+    split = next(iter(tables.values())).split
+    origin = Origin(split, network)
+    known = AccuracyTableFile(path, space, origin).known
+    table = build_accuracy_table(space, archs, measured.__getitem__, origin=origin, known=known)
+    table.save(path)
+    return table
+
+
+def _shard_of(table: AccuracyTable, path: Path) -> Shard:
+    if table.shard is None:
+        raise InputError(f"Expected {path} to be a shard. Received: a whole table. Move that file away.")
+    return table.shard
+
+
+def _check_network(tables: Mapping[Path, AccuracyTable], network: str) -> None:
+    for path, table in tables.items():
+        if table.network != network:
+            raise InputError(
+                f"Expected {path} to be of the supernet beside it. Received: one of another supernet. "
+                "Delete it, and measure that shard again."
+            )
+
+
+def _check_agreement(tables: Mapping[Path, AccuracyTable], shards: Mapping[Path, Shard]) -> None:
+    """Check that all are of the same images and the same sample."""
+    facts: dict[Path, dict[str, Any]] = {}
+    for path, table in tables.items():
+        shard = shards[path]
+        facts[path] = {
+            "split": table.split,
+            "images": sum(table.num_images),
+            "shards": shard.count,
+            "--num_archs": shard.num_archs,
+            "--seed": shard.seed,
+        }
+    first_path, *others = facts
+    for name, expected in facts[first_path].items():
+        for path in others:
+            found = facts[path][name]
+            if found != expected:
+                raise InputError(
+                    f"Expected all shards to be of the same {name}. Received: {expected} in {first_path}, {found} in "
+                    f"{path}. Delete the one that does not belong, and measure that shard again."
+                )
+
+
+def _check_all_there(shards: Mapping[Path, Shard]) -> None:
+    count = next(iter(shards.values())).count
+    present = {shard.number for shard in shards.values()}
+    missing = [f"--shard={number}/{count}" for number in range(1, count + 1) if number not in present]
+    if missing:
+        shown = ", ".join(missing[:_NUM_SHARDS_SHOWN])
+        raise InputError(
+            f"Expected all {count} shards of the accuracy table. Received: none of {shown}. "
+            f"Measure with {_PROGRAM} and that flag, or bring its file here."
+        )
+
+
+def _measurements(table: AccuracyTable, expected: Sequence[Arch], path: Path) -> dict[Arch, Measurement]:
+    """What a shard measured, after checking that it is whole."""
+    archs = table.space.decode(table.genes)
+    if archs != list(expected):
+        raise InputError(
+            f"Expected {path} to hold the {len(expected)} subnets of its shard. Received: {len(archs)}, or others. "
+            f"Measure the rest with {_PROGRAM} and the same flags."
+        )
+    return {arch: table.measurement(row) for row, arch in enumerate(archs)}
