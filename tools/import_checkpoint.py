@@ -3,7 +3,10 @@
 Example:
     python tools/import_checkpoint.py --space=mobilenet_v3_w1.2 --checkpoint=FILE --workdir=runs/published
 
-The data set is not read here; the other tools calibrate, evaluate and search with it.
+The data set is not read here; the other tools calibrate, evaluate and search with it. Unless it is a folder with
+validation images of its own, they are drawn from the training images, which the published network has been trained
+with: accuracies on them are too high, and serve to compare subnets. Half of them are searched on and the other half
+reported. Measuring a subnet takes time in proportion to them: twice as many, twice as long.
 """
 
 import sys
@@ -25,11 +28,22 @@ from ofa_tf.space.presets import get_search_space
 from ofa_tf.training.config import TrainConfig
 
 define_plugins_flag()
+_IMAGENET = "imagenet2012"
+_NUM_VALIDATION_OF_IMAGENET = 10_000
+
 _SPACE = flags.DEFINE_string("space", None, "Search space of the weights.", required=True)
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "File of PyTorch, or .npz of the same names.", required=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "New folder for the supernet.", required=True)
-_DATASET = flags.DEFINE_string("dataset", "imagenet2012", "Data set of the weights' classes, for the other tools.")
+_DATASET = flags.DEFINE_string("dataset", _IMAGENET, "Data set of the weights' classes, for the other tools.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where tensorflow-datasets keeps prepared data sets.")
+
+_NUM_VALIDATION_IMAGES = flags.DEFINE_integer(
+    "num_validation_images",
+    None,
+    f"Training images that serve for validation; by default {_NUM_VALIDATION_OF_IMAGENET} of {_IMAGENET}, and a fifth "
+    "of other data sets.",
+    lower_bound=1,
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -48,6 +62,7 @@ def main(argv: Sequence[str]) -> None:
         space=space.name,
         dataset=_DATASET.value,
         data_dir=_DATA_DIR.value,
+        num_validation_images=_num_validation_images(),
         augmentation="imagenet",
         num_calibration_images=2000,
         plugins=plugins,
@@ -65,7 +80,23 @@ def main(argv: Sequence[str]) -> None:
         f"{len(tensors)} tensors of {_CHECKPOINT.value} are now {workdir / SUPERNET_FILE}, "
         f"with {supernet.num_classes} classes"
     )
+    images = "a fifth"
+    if config.num_validation_images:
+        images = f"{config.num_validation_images:,}"
+    print(
+        f"validation images: {images} of the training images, which the network has been trained with, unless "
+        f"{config.dataset} is a folder that has its own"
+    )
     print(f"Next: python tools/evaluate.py --workdir={workdir} --arch=max")
+
+
+def _num_validation_images() -> int:
+    """What the flag says, or else is usual for the data set."""
+    if _NUM_VALIDATION_IMAGES.value is not None:
+        return _NUM_VALIDATION_IMAGES.value
+    if _DATASET.value == _IMAGENET:
+        return _NUM_VALIDATION_OF_IMAGENET
+    return 0
 
 
 if __name__ == "__main__":

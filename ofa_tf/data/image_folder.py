@@ -17,6 +17,7 @@ from ofa_tf.data.folder_layout import (
     read_split_folders,
     split_class_folders,
 )
+from ofa_tf.data.held_out import HoldOut
 from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, ImageSource, check_split
 
 # First bytes of the formats that TensorFlow decodes. The suffix does not decide the format: a PNG called .jpg is fine.
@@ -37,7 +38,7 @@ class FolderSource(ImageSource):
 
     Class folders right under PATH are split by class: of each class's files,
     in the order of a hash of their paths, the first tenth is for testing, then
-    `validation_fraction` of the rest for validation. With `PATH/train`, the
+    a share of the rest, `how_many`, for validation. With `PATH/train`, the
     test images come from `PATH/test`; `PATH/validation` (or `val`, `valid`) is
     taken for validation, or for testing if there is no `PATH/test`. What is
     missing for validation is held out of the training images. Classes are
@@ -45,7 +46,7 @@ class FolderSource(ImageSource):
 
     Args:
         path: The folder.
-        validation_fraction: Share of the training images held out.
+        how_many: How many training images are held out.
         cache_bytes: See `ImageSource`.
 
     Raises:
@@ -55,10 +56,11 @@ class FolderSource(ImageSource):
     def __init__(
         self,
         path: str,
-        validation_fraction: float,
+        how_many: HoldOut,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
         check_folder(path)
+        name = f"folder:{path}"
         self._root = Path(path).expanduser()
         self._prefix = os.fsencode(self._root) + b"/"
         if _is_split_folder(self._root / "train"):
@@ -66,8 +68,10 @@ class FolderSource(ImageSource):
         else:
             files = split_class_folders(self._root)
         if "validation" not in files:
-            files["validation"], files["train"] = hold_out(files["train"], validation_fraction, minimum=2)
-        super().__init__(f"folder:{path}", tuple(files["train"]), cache_bytes)
+            num_train = sum(len(of_class) for of_class in files["train"].values())
+            fraction = how_many.fraction_of(num_train, name)
+            files["validation"], files["train"] = hold_out(files["train"], fraction, minimum=2)
+        super().__init__(name, tuple(files["train"]), cache_bytes)
         self._files = {split: _mixed(by_class) for split, by_class in files.items()}
         self._bytes = {split: self._check_files(split) for split in self.splits}
 

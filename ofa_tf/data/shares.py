@@ -40,7 +40,8 @@ class Share:
         if num_images < self.step:
             raise InputError(
                 f"Expected at least {self.step} {self.split} images, to search on some and to report on others. "
-                f"Received: {num_images}. Hold more images out of training, with a larger --validation_fraction."
+                f"Received: {num_images}. Hold more images out of training, with a larger --validation_fraction or "
+                "--num_validation_images."
             )
         return np.arange(self.first, num_images, self.step)
 

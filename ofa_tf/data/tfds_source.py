@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.utils.shard_utils import FileInstruction
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.held_out import HoldOut
 from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, READ_ERRORS, ImageSource, check_split
 from ofa_tf.data.interleaving import find_place, unread_files
 from ofa_tf.data.tfds_builders import prepared_builder
@@ -33,7 +34,7 @@ class TfdsSource(ImageSource):
     Args:
         name: What the user called the data set.
         builder: The prepared builder.
-        validation_fraction: Share of the training split held out.
+        how_many: How many training images are held out.
         cache_bytes: See `ImageSource`.
 
     Raises:
@@ -44,7 +45,7 @@ class TfdsSource(ImageSource):
         self,
         name: str,
         builder: tfds.core.DatasetBuilder,
-        validation_fraction: float,
+        how_many: HoldOut,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
         features = builder.info.features
@@ -58,12 +59,13 @@ class TfdsSource(ImageSource):
         self._builder = builder
         sizes = {split: info.num_examples for split, info in builder.info.splits.items()}
         self._test_split = self._find_test_split(sizes)
-        num_validation = max(1, round(validation_fraction * sizes["train"]))
+        fraction = how_many.fraction_of(sizes["train"], name)
+        num_validation = max(1, round(fraction * sizes["train"]))
         num_train = sizes["train"] - num_validation
         if num_train <= 0:
             raise InputError(
                 f"Expected to hold fewer than the {sizes['train']} training images of {name!r} out for validation. "
-                f"Received: validation_fraction={validation_fraction}. Use a smaller fraction."
+                f"Received: validation_fraction={fraction}. Use a smaller fraction."
             )
         # What is read of TFDS's own splits, in its language.
         self._reads = {
@@ -187,12 +189,12 @@ def open_tfds(
     name: str,
     data_dir: str | None,
     download: bool,
-    validation_fraction: float,
+    how_many: HoldOut,
     cache_bytes: int,
 ) -> TfdsSource:
     """Open the TFDS data set `name`; see `ofa_tf.data.sources.open_source`."""
     builder = prepared_builder(name, data_dir, download)
-    return TfdsSource(name, builder, validation_fraction, cache_bytes)
+    return TfdsSource(name, builder, how_many, cache_bytes)
 
 
 def _without_first(file: FileInstruction, num: int) -> FileInstruction:

@@ -37,6 +37,7 @@ _VALUES_OF_EARLIER_RUNS = {
     "mixed_precision": "none",
     "finetuning": None,
     "distillation_loss": CROSS_ENTROPY,
+    "num_validation_images": 0,
 }
 
 
@@ -54,6 +55,7 @@ _RULES = {
     "dropout_rate": BELOW_ONE,
     "distillation_weight": AT_LEAST_ZERO,
     "validation_fraction": BETWEEN_ZERO_AND_ONE,
+    "num_validation_images": AT_LEAST_ZERO,
     "num_calibration_images": AT_LEAST_ONE,
     "seed": INT32_SEED,
 }
@@ -113,7 +115,8 @@ class TrainConfig:
         data_dir: Where TFDS keeps prepared data sets; its default if `None`.
         download: Whether TFDS may download and prepare the data set.
         validation_fraction: Share of the training images held out for
-            validation and search.
+            validation and search, where the data set has no validation images.
+        num_validation_images: Training images held out, instead of a share; 0: `validation_fraction`.
         augmentation: A name in `ofa_tf.data.augmentations.AUGMENTATIONS`.
         batch_size: Images in a step, over all devices.
         micro_batch_size: Images that go through the network at a time, on each device, where those
@@ -159,6 +162,7 @@ class TrainConfig:
     data_dir: str | None = None
     download: bool = False
     validation_fraction: float = 0.2
+    num_validation_images: int = 0
     augmentation: str = "crop"
     batch_size: int = 32
     micro_batch_size: int = 0

@@ -35,6 +35,7 @@ _HELP_BY_GROUP = {
         "data_dir": "Where tensorflow-datasets keeps prepared data sets.",
         "download": "Let tensorflow-datasets download and prepare the data set.",
         "validation_fraction": "Share of the training images held out for validation and search.",
+        "num_validation_images": "Training images held out, in place of a share; 0: as --validation_fraction says.",
         "augmentation": f"One of {', '.join(AUGMENTATIONS)}.",
         "num_calibration_images": "Training images for BN calibration.",
     },

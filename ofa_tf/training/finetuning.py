@@ -18,6 +18,7 @@ FIXED_SETTINGS = frozenset(
         "phases",
         "space",
         "validation_fraction",
+        "num_validation_images",
         "workdir",
     }
 )

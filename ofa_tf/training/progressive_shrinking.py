@@ -89,7 +89,13 @@ def _train_unfinished(
         if replicas.is_first_worker:
             _put_network_back(config)
         return TrainResult(trained=(), evaluator=None)
-    source = open_source(config.dataset, config.data_dir, config.download, config.validation_fraction)
+    source = open_source(
+        config.dataset,
+        config.data_dir,
+        config.download,
+        config.validation_fraction,
+        num_validation_images=config.num_validation_images,
+    )
     trainer = Trainer(config, source, replicas)
     if replicas.is_first_worker:
         config.save()

@@ -176,7 +176,12 @@ class Run(RunFolder):
         from ofa_tf.data.sources import open_source
 
         config = self.config
-        source = open_source(config.dataset, config.data_dir, validation_fraction=config.validation_fraction)
+        source = open_source(
+            config.dataset,
+            config.data_dir,
+            validation_fraction=config.validation_fraction,
+            num_validation_images=config.num_validation_images,
+        )
         if source.num_classes != self.supernet.num_classes:
             remedy = "Import the weights again, into another --workdir, with the right --dataset."
             if config.phases:

@@ -225,3 +225,19 @@ def test_a_worker_reads_no_file_of_the_others(class_folders):
     np.testing.assert_array_equal(second_halves, [images[2:] for images in whole])
     with pytest.raises(InputError):
         _batches(source, worker=0, num_workers=2)
+
+
+def test_a_number_of_validation_images_is_drawn_from_all_classes(tmp_path):
+    root = write_class_folders(tmp_path / "photos", {"cat": 40, "ant": 20})
+    source = open_source(f"folder:{root}", num_validation_images=9)
+    assert source.num_examples("validation") == 9
+    assert source.num_examples("train") == 60 - 6 - 9
+    with pytest.raises(InputError, match=r"below the 54 training images of .* Received: num_validation_images=54"):
+        open_source(f"folder:{root}", num_validation_images=54)
+
+
+def test_a_validation_folder_is_taken_whatever_would_be_held_out(tmp_path):
+    for split, count in (("train", 8), ("val", 3), ("test", 2)):
+        write_class_folders(tmp_path / split, {"cat": count, "ant": count})
+    source = open_source(f"folder:{tmp_path}", num_validation_images=10_000)
+    assert [source.num_examples(split) for split in ("train", "validation", "test")] == [16, 6, 4]

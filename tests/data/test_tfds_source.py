@@ -98,6 +98,22 @@ def test_validation_fraction_decides_how_much_is_held_out(tfds_dir, tiny):
     assert (source.num_examples("train"), source.num_examples("validation")) == (30, 10)
 
 
+@pytest.mark.parametrize("num_images", [1, 7, 39])
+def test_a_number_of_validation_images_counts_rather_than_the_fraction(tfds_dir, tiny, num_images):
+    options = {"validation_fraction": 0.25, "num_validation_images": num_images}
+    source = open_source("ofa_tiny_images/plain", data_dir=tfds_dir, **options)
+    assert (source.num_examples("train"), source.num_examples("validation")) == (40 - num_images, num_images)
+
+
+@pytest.mark.parametrize("num_images", [40, 10_000])
+def test_as_many_validation_images_as_there_are_training_images_are_refused(tfds_dir, tiny, num_images):
+    message = f"below the 40 training images of 'ofa_tiny_images/plain'. Received: num_validation_images={num_images}"
+    with pytest.raises(InputError, match=message):
+        open_source("ofa_tiny_images/plain", data_dir=tfds_dir, num_validation_images=num_images)
+    with pytest.raises(InputError, match=r"at least 0. Received: num_validation_images=-1"):
+        open_source("digits", num_validation_images=-1)
+
+
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5])
 def test_validation_fraction_out_of_range(fraction):
     with pytest.raises(InputError, match=rf"Expected `validation_fraction`.*Received: validation_fraction={fraction}"):

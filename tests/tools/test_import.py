@@ -47,9 +47,15 @@ def imported(run: Run, weights: Path, tmp_path_factory: pytest.TempPathFactory) 
     """The workdir of an import."""
     folder = tmp_path_factory.mktemp("imported")
     photos = write_class_folders(folder / "photos", {"ant": 30, "bee": 30})
-    options = (f"--checkpoint={weights}", f"--workdir={folder / 'run'}", f"--dataset=folder:{photos}")
+    options = (
+        f"--checkpoint={weights}",
+        f"--workdir={folder / 'run'}",
+        f"--dataset=folder:{photos}",
+        "--num_validation_images=12",
+    )
     shown = _ok(run("tools/import_checkpoint.py", "--space=small", PLUGINS_FLAG, *options))
     assert "with 2 classes" in shown
+    assert "validation images: 12 of the training images, which the network has been trained with" in shown
     return folder / "run"
 
 
@@ -58,7 +64,7 @@ def test_an_import_is_evaluated_searched_and_shipped_like_a_trained_network(
     run: Run, imported: Path, tmp_path: Path
 ) -> None:
     workdir, arch, model = f"--workdir={imported}", tmp_path / "arch.json", tmp_path / "model.tflite"
-    assert "top-1" in _ok(run("tools/evaluate.py", workdir, "--arch=max"))
+    assert "of 12" in _ok(run("tools/evaluate.py", workdir, "--arch=max"))
     _ok(run("tools/build_accuracy_table.py", workdir, "--num_archs=10"))
     _ok(run("tools/search.py", workdir, "--max_macs=2e6", "--num_generations=20", f"--output={arch}"))
     _ok(run("tools/to_tflite.py", workdir, f"--arch={arch}", f"--output={model}"))

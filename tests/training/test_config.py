@@ -52,6 +52,7 @@ def test_a_configuration_that_was_changed_by_hand_is_named(tmp_path: Path) -> No
             r"one of \['cross_entropy', 'alpha_divergence'\]. Received: distillation_loss='hinge'",
         ),
         ("validation_fraction", 1.0, "Received: validation_fraction=1.0"),
+        ("num_validation_images", -1, "Received: num_validation_images=-1"),
         ("num_calibration_images", 0, "Received: num_calibration_images=0"),
         ("seed", -1, "Received: seed=-1"),
         ("space", "mobilenet_v9", "Received: 'mobilenet_v9'"),
@@ -218,7 +219,15 @@ def test_changes_are_the_settings_that_are_given() -> None:
     values(["finetune.py", "--batch_size=8", "--distillation_weight=0", "--nostart_as_identity"])
     assert changes_from_flags(values) == {"batch_size": 8, "distillation_weight": 0.0, "start_as_identity": False}
     assert {"intra_op_threads", "deterministic"} <= set(values)
-    assert not {"workdir", "method", "space", "dataset", "validation_fraction", "include_smallest"} & set(values)
+    assert not {
+        "workdir",
+        "method",
+        "space",
+        "dataset",
+        "validation_fraction",
+        "num_validation_images",
+        "include_smallest",
+    } & set(values)
 
 
 def test_the_imagenet_recipe_is_the_paper_s() -> None:
