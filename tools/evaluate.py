@@ -1,12 +1,15 @@
-"""Measures the top-1 accuracy of subnets, each after BN calibration.
+"""Measures the top-1 accuracy of subnets, each after BN calibration, and tells what they cost.
+
+Measures on validation images unless told otherwise: whoever compares subnets on the test images chooses on them.
 
 Example:
-    python tools/evaluate.py --workdir=runs/quickstart --arch=random:3 --split=test
+    python tools/evaluate.py --workdir=runs/quickstart --arch=min,max,random:5,front.json
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -19,15 +22,27 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.space.arch import Arch
-from ofa_tf.workflow.arch_names import parse_archs
-from ofa_tf.workflow.run import open_run
+from ofa_tf.data.shares import SHARES
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.report.evaluation import EvaluationTable
+from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.workflow.arch_names import parse_arch_list
+from ofa_tf.workflow.evaluation import describe_evaluation
+from ofa_tf.workflow.run import Run, open_run
+from ofa_tf.workflow.table_checks import opened
 
 define_plugins_flag()
 define_distribution_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_ARCH = flags.DEFINE_list("arch", ["max"], "Arch JSON files, max, min or random:N, separated by commas.")
-_SPLIT = flags.DEFINE_enum("split", "test", ["train", "validation", "test"], "Images to measure on.")
+_ARCH = flags.DEFINE_list("arch", ["max"], "JSON files of archs or fronts, max, min or random:N, separated by commas.")
+_SPLIT = flags.DEFINE_enum(
+    "split",
+    "validation",
+    list(SHARES),
+    "Images to measure on; search and report are the halves of the validation images that searches choose on and not.",
+)
+_DEVICE = flags.DEFINE_string("device", "host", "Whose latency is predicted, if its latency table is there.")
+_PRECISION = flags.DEFINE_string("precision", "float32", "Of the shipped models, for size and latency.")
 _SEED = flags.DEFINE_integer("seed", 0, "Decides the random archs.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 
@@ -37,11 +52,11 @@ def main(argv: Sequence[str]) -> None:
     load_plugins_from_flags()
     distribution = distribution_from_flags()
     run = open_run(_WORKDIR.value)
-    archs: dict[str, Arch] = {}
-    for text in _ARCH.value:
-        archs |= parse_archs(run.space, text, _SEED.value)
+    archs = parse_arch_list(run.space, _ARCH.value, _SEED.value)
     if not archs:
         raise InputError("Expected --arch to name an arch. Received: none. Pass --arch=max or another.")
+    precision = get_precision(_PRECISION.value)
+    latency_model = _latency_model(run)
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
@@ -50,15 +65,32 @@ def main(argv: Sequence[str]) -> None:
     run.load()
     subnets = "1 subnet" if len(archs) == 1 else f"{len(archs)} subnets"
     announce(f"measuring {subnets} (the first one takes longer)")
-    results = []
+    table = EvaluationTable(archs, has_latency=latency_model is not None)
+    results: list[dict[str, Any]] = []
     for name, arch in archs.items():
-        top1 = run.evaluate(arch, _SPLIT.value)
-        results.append({"name": name, "arch": arch.to_dict(), "top1": top1})
+        measured = run.measure(arch, _SPLIT.value)
+        num_classes = run.supernet.num_classes
+        facts = describe_evaluation(run.space, num_classes, arch, measured, precision, latency_model)
         if replicas.is_first_worker:
-            print(f"{name}: top-1 {top1:.2%} on {_SPLIT.value} at {arch.image_size} px", flush=True)
+            if not results:
+                print(table.heading())
+            print(table.line({"name": name, **facts}), flush=True)
+        results.append({"name": name, "arch": arch.to_dict(), **facts})
     if _OUTPUT.value and replicas.is_first_worker:
-        payload = {"split": _SPLIT.value, "results": results}
+        payload = {"split": _SPLIT.value, "device": _DEVICE.value, "precision": _PRECISION.value, "results": results}
         files.write_json(_OUTPUT.value, "evaluation", payload)
+
+
+def _latency_model(run: Run) -> LatencyModel | None:
+    """The latency model of the device that the flags name, if there is a table for it."""
+    opened(_DEVICE.value)  # raises if there can be no such device
+    if not run.latency_table_path(_DEVICE.value, _PRECISION.value).exists():
+        return None
+    try:
+        return run.latency_model(_DEVICE.value, _PRECISION.value)
+    except InputError as error:
+        announce(f"without predicted latencies: {error}")
+        return None
 
 
 if __name__ == "__main__":

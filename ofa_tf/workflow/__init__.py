@@ -11,7 +11,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "arch_names": ["parse_archs"],
+        "arch_names": ["parse_arch_list", "parse_archs"],
+        "evaluation": ["describe_evaluation"],
         "export": ["export_model"],
         "export_plan": ["check_model_output", "find_other_precision", "plan_exports"],
         "finetuning": ["FinetuneSettings", "finetune_config"],

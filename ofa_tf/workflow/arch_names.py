@@ -1,9 +1,11 @@
 """What `--arch` stands for: archs by file, by name or drawn. Loads neither TensorFlow nor Keras."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -14,8 +16,11 @@ def parse_archs(space: SearchSpace, text: str, seed: int = 0) -> dict[str, Arch]
 
     Args:
         space: The search space that they must be of.
-        text: Path of an arch JSON file, `min`, `max` or `random:N`.
+        text: Path of a JSON file of an arch or a front, `min`, `max` or `random:N`.
         seed: Decides the random ones.
+
+    Returns:
+        The archs. Those of a front are called by its file and their numbers in it.
 
     Raises:
         InputError: If it is none of these.
@@ -32,12 +37,51 @@ def parse_archs(space: SearchSpace, text: str, seed: int = 0) -> dict[str, Arch]
             f"Expected --arch to be an arch JSON file, min, max or random:N. Received: --arch={text}, which is no "
             "file. Find an arch with tools/search.py."
         )
-    arch = Arch.load(text)
+    archs = _load(Path(text))
     try:
-        space.validate(arch)
+        for arch in archs.values():
+            space.validate(arch)
     except InputError as error:
         raise InputError(f"{text}: {error}") from error
-    return {Path(text).stem: arch}
+    return archs
+
+
+def parse_arch_list(space: SearchSpace, texts: Sequence[str], seed: int = 0) -> dict[str, Arch]:
+    """Archs that a list of names stands for; see `parse_archs`.
+
+    Returns:
+        The archs, by name; of two files of one name, the later one is called by its path.
+
+    Raises:
+        InputError: If one of the names stands for nothing.
+    """
+    archs: dict[str, Arch] = {}
+    for text in texts:
+        for name, arch in parse_archs(space, text, seed).items():
+            is_taken = archs.get(name, arch) != arch
+            if is_taken:
+                name = name.replace(Path(text).stem, text, 1)
+            archs[name] = arch
+    return archs
+
+
+def _load(path: Path) -> dict[str, Arch]:
+    """The arch of a file, or those of a front."""
+    document = files.read_json(path)
+    if "entries" not in document:
+        return {path.stem: Arch.load(path)}
+    archs = {}
+    try:
+        for number, entry in enumerate(document["entries"]):
+            archs[f"{path.stem}_{number}"] = Arch.from_dict(entry["arch"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"Expected each of the `entries` of {path} to have an `arch`. Received: {error!r}. "
+            "Write a front with tools/search.py."
+        ) from error
+    return archs
 
 
 def _draw(space: SearchSpace, text: str, seed: int) -> list[Arch]:

@@ -69,4 +69,4 @@ def test_a_run_is_measured_from_any_folder(tmp_path: Path) -> None:
     result = _run(ROOT / "tools" / "evaluate.py", *arguments, folder=tmp_path)
     assert result.returncode == 0, result.stderr[-2000:]
     (entry,) = json.loads((tmp_path / "top1.json").read_text())["results"]
-    assert f"{entry['name']}: top-1 {entry['top1']:.2%} on validation" in result.stdout
+    assert f"{entry['top1']:.2%}" in result.stdout

@@ -99,8 +99,8 @@ def test_a_found_subnet_is_trained_alone_measured_and_exported(run: Run, quickst
 
     result = run("tools/evaluate.py", f"--workdir={workdir}", f"--arch=max,{arch}")
     assert result.returncode == 0, result.stderr[-2000:]
-    top1_of_max, top1_of_arch = (line.split("top-1")[1] for line in result.stdout.splitlines())
-    assert top1_of_max == top1_of_arch
+    _, line_of_max, line_of_arch = result.stdout.splitlines()
+    assert line_of_max.split()[1:] == line_of_arch.split()[1:]
 
     model = tmp_path / "model.tflite"
     result = run("tools/to_tflite.py", f"--workdir={workdir}", "--arch=max", f"--output={model}")
@@ -120,7 +120,15 @@ def test_evaluate_prints_and_writes_the_accuracy_of_each_arch(run: Run, quicksta
     results = json.loads(output.read_text())["results"]
     assert len(results) == 2
     for entry in results:
-        assert f"{entry['name']}: top-1 {entry['top1']:.2%} on test" in result.stdout
+        (line,) = [line for line in result.stdout.splitlines() if line.startswith(entry["name"])]
+        cells = line.split()[1:]
+        arch = Arch.from_dict(entry["arch"])
+        assert cells[:2] == [str(arch.image_size), f"{num_macs(SMALL, arch, 2):,}"]
+        assert cells[3] == f"{entry['latency_ms']:.3f}"  # the quickstart measured a latency table
+        assert cells[4:] == [f"{entry['top1']:.2%}", f"{entry['standard_error']:.2%}", str(entry["num_images"])]
+        assert entry["top1"] == entry["num_correct"] / entry["num_images"]
+    document = json.loads(output.read_text())
+    assert document["split"] == "validation"
 
 
 def test_an_accuracy_table_is_continued(run: Run, quickstart: Path, tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""What there is to say of subnets that are evaluated: what they cost, and what they get right."""
+
+from typing import Any
+
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.costs import estimate_size_bytes, num_macs
+from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.quantization.precisions import Precision
+
+
+def describe_evaluation(
+    space: SearchSpace,
+    num_classes: int,
+    arch: Arch,
+    measured: Measurement,
+    precision: Precision,
+    latency_model: LatencyModel | None = None,
+) -> dict[str, Any]:
+    """What a subnet costs and what it gets right, as JSON-serialisable data.
+
+    Args:
+        space: Search space of the subnet.
+        num_classes: Number of classes.
+        arch: The subnet.
+        measured: What it gets right.
+        precision: Of the shipped model, which its size depends on.
+        latency_model: Predicts its latency; `None` if there is no such prediction.
+
+    Returns:
+        `image_size` (pixels), `num_macs`, `size_bytes` (estimated), `latency_ms` (predicted, or `None`),
+        `top1`, `standard_error`, `num_correct` and `num_images`.
+    """
+    latency_ms = None
+    if latency_model is not None:
+        latency_ms = float(latency_model.predict(arch))
+    return {
+        "image_size": arch.image_size,
+        "num_macs": int(num_macs(space, arch, num_classes)),
+        "size_bytes": float(estimate_size_bytes(space, arch, num_classes, precision.bytes_per_weight)),
+        "latency_ms": latency_ms,
+        "top1": measured.top1,
+        "standard_error": measured.standard_error,
+        "num_correct": sum(measured.num_correct),
+        "num_images": sum(measured.num_images),
+    }
