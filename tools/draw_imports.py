@@ -265,7 +265,7 @@ PLACES = {
     "workflow": Place(1, 1, _RUN, (_RUN_CAPTION,), num_columns=4),
     "pretrained": Place(2, 0, _TRAINING, ("published PyTorch", "weights and networks")),
     "training": Place(2, 1, _TRAINING, ("phases, train step,", "checkpoints, evaluation")),
-    "search": Place(2, 2, _RUN, ("accuracy predictor,", "constraints, evolution")),
+    "search": Place(3, 2, _RUN, ("accuracy predictor,", "constraints, evolution")),
     "latency": Place(2, 3, _DEVICE, ("what each subnet costs", "on a device")),
     "report": Place(2, 4, _RUN, ("tables and plots",)),
     "data": Place(3, 0, _TRAINING, ("images of data sets,", "augmented, in batches")),

@@ -23,13 +23,13 @@ from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flag
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.data.shares import SHARES
+from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.evaluation import EvaluationTable
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.arch_names import parse_arch_list
 from ofa_tf.workflow.evaluation import describe_evaluation
 from ofa_tf.workflow.run import Run, open_run
-from ofa_tf.workflow.table_checks import opened
 
 define_plugins_flag()
 define_distribution_flag()
@@ -83,7 +83,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _latency_model(run: Run) -> LatencyModel | None:
     """The latency model of the device that the flags name, if there is a table for it."""
-    opened(_DEVICE.value)  # raises if there can be no such device
+    open_device(_DEVICE.value)  # raises if there can be no such device
     if not run.latency_table_path(_DEVICE.value, _PRECISION.value).exists():
         return None
     try:

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["costs"],
     submod_attrs={
         "arch": ["Arch"],
-        "costs": ["num_macs", "num_params"],
+        "costs": ["estimate_size_bytes", "num_macs", "num_params"],
         "part_tables": ["PartTables"],
         "parts": ["Part"],
         "presets": ["get_search_space", "list_search_spaces", "register_search_space"],

@@ -1,9 +1,9 @@
 """The steps after training, one file each, and the run that they belong to.
 
 Read `run.py` first: a training run with its workdir (`run_folder.py`), and all that is done with it; the tools call it.
-`accuracy.py`, `latency.py`, `search.py`, `finetuning.py` and `export.py` are the steps; they take plain values and know
-no workdir. `table_checks.py` checks the tables that a search needs, `export_plan.py` what an export will write.
-`quickstart.py` goes the whole way in one call; `lowering_benchmark.py` measures what rewrites gain.
+`accuracy.py`, `evaluation.py`, `latency.py`, `search.py`, `finetuning.py` and `export.py` are the steps; they take
+plain values and know no workdir. `table_checks.py` checks the tables that a search needs, `export_plan.py` what an
+export will write. `quickstart.py` goes the whole way in one call; `lowering_benchmark.py` measures what rewrites gain.
 """
 
 import lazy_loader
