@@ -1,8 +1,9 @@
 """From measured subnets to the most accurate one within limits, without training.
 
 Read `accuracy_table.py` (what was measured), `predictors/` (the accuracy of what was not), `constraint_kinds.py`
-and `constraints.py` (what may be limited, and how that is checked), `evolution.py` (how good archs are found),
-`finalists.py` (why the best prediction does not simply win) and `constrained_search.py`, which puts them together.
+and `constraints.py` (what may be limited, and how that is checked), `evolution.py` (how good archs are found), `front/`
+(how fronts of several objectives are), `finalists.py` (why the best prediction does not simply win) and
+`constrained_search.py`, which puts them together.
 
 Nothing here knows devices, quantization or networks: latencies come in as a function of genes, accuracies as a
 function of an arch, sizes as bytes per value.
