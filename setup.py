@@ -33,6 +33,7 @@ REQUIREMENTS = [
     "keras>=3.12",
     "lazy_loader>=0.6",
     "litert-quantizer>=0.11",
+    "moocore>=0.3.2",
     "numpy>=2.2",
     "scikit-learn>=1.7",
     "scipy>=1.15",

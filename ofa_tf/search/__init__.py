@@ -1,11 +1,11 @@
 """From measured subnets to the most accurate one within limits, without training.
 
 Read `measurement.py` (what a subnet gets right), `accuracy_table.py` (that of many, and its file, whose lines
-`accuracy_lines.py` reads), `accuracy_sampling.py` (of which ones; `shards.py` and
-`shard_merging.py` for several processes), `predictors/`
-(the accuracy of what was not measured), `constraint_kinds.py` and `constraints.py` (what may be limited, and how that
-is checked), `evolution.py` (how good archs are found), `finalists.py` (why the best prediction does not simply win)
-and `constrained_search.py`, which puts them together.
+`accuracy_lines.py` reads), `accuracy_sampling.py` (of which ones; `shards.py` and `shard_merging.py` for several
+processes), `predictors/` (the accuracy of what was not measured), `constraint_kinds.py` and `constraints.py` (what may
+be limited, and how that is checked), `evolution.py` (how good archs are found), `front/` (how fronts of several
+objectives are), `finalists.py` (why the best prediction does not simply win) and `constrained_search.py`, which puts
+them together.
 
 Nothing here knows devices, quantization or networks: latencies come in as a function of genes, accuracies as a
 function of an arch, sizes as bytes per value.

@@ -24,6 +24,7 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.constraints import Constraint, check_feasible, is_feasible
+from ofa_tf.search.distinct_rows import find_distinct
 from ofa_tf.space.search_space import SearchSpace
 
 # After so many rounds of drawing, a population goes on with fewer archs than it might have.
@@ -141,7 +142,8 @@ class Sampler:
             num_found += len(feasible)
             if num_found > count:
                 break
-        return _drop_repeated(np.concatenate(found))
+        everything = np.concatenate(found)
+        return everything[find_distinct(everything)]
 
 
 class Survival:
@@ -155,8 +157,8 @@ class Survival:
         self._population_size = population_size
 
     def select(self, population: Population) -> Population:
-        """The best archs, each once, best first; among equals, in the order of their genes."""
-        _, first = np.unique(population.genes, axis=0, return_index=True)
+        """The best archs, each once, best first; among equals, in the order of the population."""
+        first = find_distinct(population.genes)
         ranking = np.argsort(-population.scores[first], kind="stable")
         kept = first[ranking][: self._population_size]
         return Population(population.genes[kept], population.scores[kept])
@@ -269,9 +271,3 @@ def evolve(
 
     best = survival.select(population)
     return best.genes, best.scores
-
-
-def _drop_repeated(genes: np.ndarray) -> np.ndarray:
-    """Different rows, in the order in which they first occur."""
-    _, first = np.unique(genes, axis=0, return_index=True)
-    return genes[np.sort(first)]

@@ -2,8 +2,9 @@
 
 Read `arch.py` (one subnet), `blocks/` (what networks are made of), `design.py` (the numbers that define a space),
 `genes.py` (archs as vectors of choice indices), `parts.py` (the parts of a space with their choices) and
-`search_space.py`, which brings them together (`choice_check.py`: what an arch may say). `presets.py` has the spaces by
-name; `part_tables.py` looks numbers up for whole populations, and `costs.py` uses it for MACs, parameters and memory.
+`search_space.py`, which brings them together (`choice_check.py`: what an arch may say; `presence.py`: what is skipped).
+`presets.py` has the spaces by name; `part_tables.py` and `choice_numbers.py` look numbers up for whole populations, and
+`costs.py` uses the first for MACs, parameters and memory.
 """
 
 import lazy_loader
@@ -13,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["costs"],
     submod_attrs={
         "arch": ["Arch"],
+        "choice_numbers": ["ChoiceNumbers"],
         "costs": ["estimate_size_bytes", "num_macs", "num_params"],
         "part_tables": ["PartTables"],
         "parts": ["Part"],

@@ -21,6 +21,7 @@ from ofa_tf.space.choice_check import check_choices
 from ofa_tf.space.design import NetworkDesign
 from ofa_tf.space.genes import GeneLayout, make_layout
 from ofa_tf.space.parts import Part, make_parts
+from ofa_tf.space.presence import Presence
 
 
 # A subclass of the design, not a holder of one: the fields of a space are the keys of its JSON in the file of every
@@ -210,35 +211,57 @@ class SearchSpace(NetworkDesign):
 
     def active_blocks(self, genes: np.ndarray) -> np.ndarray:
         """Which elastic blocks are not skipped: bool, `genes.shape[:-1] + (num_blocks,)`, at full depth."""
-        columns = []
-        for stage_index, stage in enumerate(self.stages):
-            depths = self._depths(genes, stage_index)
-            columns += [depths > position for position in range(stage.depths[-1])]
-        return np.stack(columns, axis=-1)
+        return self._presence_of_blocks.of(genes)
 
     def active_parts(self, genes: np.ndarray) -> np.ndarray:
         """Which parts are not skipped: bool, `genes.shape[:-1] + (num_parts,)`."""
-        columns = []
-        for part in self.parts:
-            if part.stage is None:
-                columns.append(np.ones(np.shape(genes)[:-1], bool))
-            else:
-                columns.append(self._depths(genes, part.stage) > part.position)
-        return np.stack(columns, axis=-1)
+        return self.presence_of_parts.of(genes)
 
-    def _depths(self, genes: np.ndarray, stage_index: int) -> np.ndarray:
-        """How many blocks of a stage genes choose, int, `genes.shape[:-1]`."""
-        choices = np.array(self.layout.depth_choices(stage_index))
-        depth_genes = np.asarray(genes)[..., self.depth_genes]
-        return choices[depth_genes[..., stage_index]]
+    def active_genes(self, genes: np.ndarray) -> np.ndarray:
+        """Which genes matter, as no skipped block has them: bool, of the shape of `genes`."""
+        return self._presence_of_genes.of(genes)
+
+    @functools.cached_property
+    def presence_of_parts(self) -> Presence:
+        """When each part is there."""
+        least = np.zeros(len(self.parts), np.int32)
+        depth_genes = np.zeros(len(self.parts), np.intp)
+        for number, part in enumerate(self.parts):
+            if part.stage is not None:
+                depth_genes[number] = self.depth_genes.start + part.stage
+                least[number] = self._least_depth_index(part.stage, part.position)
+        return Presence(depth_genes, least)
+
+    @functools.cached_property
+    def _presence_of_blocks(self) -> Presence:
+        """When each block is there; those that a space of one subnet skips are among them, and never are."""
+        depth_genes = []
+        least = []
+        for stage_index, stage in enumerate(self.stages):
+            for position in range(stage.depths[-1]):
+                depth_genes.append(self.depth_genes.start + stage_index)
+                least.append(self._least_depth_index(stage_index, position))
+        return Presence(np.array(depth_genes, np.intp), np.array(least, np.int32))
+
+    @functools.cached_property
+    def _presence_of_genes(self) -> Presence:
+        """When the block is there to which each gene belongs; a gene of no block always matters."""
+        least = np.zeros(self.num_genes, np.int32)
+        depth_genes = np.zeros(self.num_genes, np.intp)
+        for of_blocks in self.block_genes:
+            depth_genes[of_blocks] = self._presence_of_blocks.depth_genes
+            least[of_blocks] = self._presence_of_blocks.least
+        return Presence(depth_genes, least)
+
+    def _least_depth_index(self, stage_index: int, position: int) -> int:
+        """The depth gene of a stage from which on its block at `position` is there."""
+        choices = self.layout.depth_choices(stage_index)
+        return int(np.searchsorted(choices, position, side="right"))
 
     def canonical_genes(self, genes: np.ndarray) -> np.ndarray:
         """`genes` with the entries of skipped blocks set to 0."""
-        genes = np.array(genes)
-        active = self.active_blocks(genes)
-        for of_blocks in self.block_genes:
-            genes[..., of_blocks] *= active
-        return genes
+        genes = np.asarray(genes)
+        return genes * self.active_genes(genes)
 
     def canonical(self, arch: Arch) -> Arch:
         """`arch` with the entries of skipped blocks set to the smallest choice.
@@ -329,10 +352,15 @@ class SearchSpace(NetworkDesign):
         Reference: Once-for-All, section 3.4 and its released search code
         (10% per gene, 50% for the image size).
         """
-        redrawn = self.sample_genes(rng, len(genes))
         chance = np.full(self.num_genes, probability)
         chance[self.image_size_gene] = image_size_probability
-        is_redrawn = rng.random(genes.shape) < chance
+        drawn = rng.random(genes.shape)
+        is_redrawn = drawn < chance
+
+        # One number decides both whether a gene is redrawn and to which choice: those below the chance, divided by it,
+        # are spread evenly over [0, 1) again.
+        share = np.divide(drawn, chance, out=np.zeros_like(drawn), where=is_redrawn)
+        redrawn = (share * self.gene_counts).astype(genes.dtype)
         return np.where(is_redrawn, redrawn, genes)
 
     def crossover(self, rng: np.random.Generator, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -346,7 +374,7 @@ class SearchSpace(NetworkDesign):
         Returns:
             New genes of the same shape.
         """
-        is_of_first = rng.random(first.shape) < 0.5
+        is_of_first = rng.integers(2, size=first.shape, dtype=bool)
         return np.where(is_of_first, first, second)
 
     def largest(self, image_size: int | None = None) -> Arch:

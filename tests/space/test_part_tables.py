@@ -4,6 +4,7 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.part_tables import PartTables
+from ofa_tf.space.presets import get_search_space
 from tests.support.networks import two_stage_space
 
 SPACE = two_stage_space()
@@ -44,3 +45,14 @@ def test_networks_of_image_sizes_that_are_not_covered_have_no_number() -> None:
 def test_whole_numbers_cannot_say_that_there_is_none() -> None:
     with pytest.raises(InputError, match=r"Received: dtype=int64, numbers for \[17\] of \[17, 24, 28\] px\."):
         PartTables(SPACE, number, is_covered=lambda image_size: image_size == 17)
+
+
+@pytest.mark.parametrize("join", [np.add, np.maximum])
+def test_a_number_does_not_depend_on_what_else_is_looked_up(join: np.ufunc) -> None:
+    space = get_search_space("mobilenet_v3_w1.0")
+    genes = space.sample_genes(np.random.default_rng(0), 600)
+    tables = PartTables(space, lambda part, input_size: 1 / number(part, input_size), np.float64)
+    together = tables.combine(genes, join, start=0.3)
+    alone = [tables.combine(row[np.newaxis], join, start=0.3)[0] for row in genes]
+    np.testing.assert_array_equal(together, alone)
+    assert len(tables.combine(genes[:0], join)) == 0

@@ -203,6 +203,20 @@ def test_active_blocks_are_those_below_the_depth() -> None:
     np.testing.assert_array_equal(SPACE.active_blocks(population[7]), active[7])
 
 
+@pytest.mark.parametrize("space", [SPACE, BOTTLENECKS, SPACE.of_one(SPACE.smallest())], ids=["all", "wide", "one"])
+def test_genes_of_skipped_blocks_do_not_matter_and_all_others_do(space: SearchSpace) -> None:
+    population = space.sample_genes(np.random.default_rng(0), 50)
+
+    is_active = space.active_genes(population)
+
+    expected = np.ones_like(is_active)
+    for of_blocks in space.block_genes:
+        expected[:, of_blocks] = space.active_blocks(population)
+    np.testing.assert_array_equal(is_active, expected)
+    assert not is_active.all()
+    np.testing.assert_array_equal(space.active_genes(population[7]), is_active[7])
+
+
 # --- drawing -------------------------------------------------------------
 
 

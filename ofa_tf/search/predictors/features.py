@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ofa_tf.space.choice_numbers import ChoiceNumbers
 from ofa_tf.space.search_space import SearchSpace
 
 
@@ -23,25 +24,34 @@ def encode_features(space: SearchSpace, genes: np.ndarray) -> np.ndarray:
     Reference: Once-for-All, section 3.4.
     """
     genes = np.asarray(genes)
-    is_present = _are_present(space, genes)
-    depth_genes = range(space.num_genes)[space.depth_genes]
+    is_active = space.active_genes(genes)
 
     columns = []
-    for gene in range(space.num_genes):
-        if gene in depth_genes:
-            continue
+    for gene in _genes_with_columns(space):
         one_hot = _one_hot(genes[:, gene], space.gene_counts[gene])
-        columns.append(one_hot * is_present[:, gene, np.newaxis])
+        columns.append(one_hot * is_active[:, gene, np.newaxis])
     return np.concatenate(columns, axis=1)
 
 
-def _are_present(space: SearchSpace, genes: np.ndarray) -> np.ndarray:
-    """Which genes mean anything, as their block is not skipped: bool `(n, num_genes)`."""
-    is_present = np.ones(genes.shape, bool)
-    active = space.active_blocks(genes)
-    for block_genes in space.block_genes:
-        is_present[:, block_genes] = active
-    return is_present
+def tabulate(space: SearchSpace, weights: np.ndarray) -> ChoiceNumbers:
+    """A linear function of the features as a look-up, many times faster: `tabulate(space, weights).sum(genes)`.
+
+    Args:
+        space: Search space.
+        weights: Of the features, `(num_features,)`.
+    """
+    numbers = [np.zeros(count) for count in space.gene_counts]
+    start = 0
+    for gene in _genes_with_columns(space):
+        end = start + space.gene_counts[gene]
+        numbers[gene] = weights[start:end]
+        start = end
+    return ChoiceNumbers(space, numbers)
+
+
+def _genes_with_columns(space: SearchSpace) -> list[int]:
+    depth_genes = range(space.num_genes)[space.depth_genes]
+    return [gene for gene in range(space.num_genes) if gene not in depth_genes]
 
 
 def _one_hot(indices: np.ndarray, num_choices: int) -> np.ndarray:

@@ -1,13 +1,15 @@
 """`RidgePredictor`: accuracies from a linear model of the choices."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
 
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.predictors.accuracy_predictor import check_table, report_quality
-from ofa_tf.search.predictors.features import encode_features
+from ofa_tf.search.predictors.features import encode_features, tabulate
+from ofa_tf.space.choice_numbers import ChoiceNumbers
 from ofa_tf.space.search_space import SearchSpace
 
 _NUM_FOLDS = 5
@@ -62,5 +64,8 @@ class RidgePredictor:
 
     def predict(self, genes: np.ndarray) -> np.ndarray:
         """Predicted top-1 accuracies: float `(n,)` for genes `(n, num_genes)`."""
-        features = encode_features(self.space, genes)
-        return features @ self.weights + self.offset
+        return self._choice_numbers.sum(genes) + self.offset
+
+    @functools.cached_property
+    def _choice_numbers(self) -> ChoiceNumbers:
+        return tabulate(self.space, self.weights)
