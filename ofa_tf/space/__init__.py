@@ -3,7 +3,7 @@
 Read `arch.py` (one subnet), `blocks/` (what networks are made of), `design.py` (the numbers that define a space),
 `genes.py` (archs as vectors of choice indices), `parts.py` (the parts of a space with their choices) and
 `search_space.py`, which brings them together (`choice_check.py`: what an arch may say). `presets.py` has the spaces by
-name; `part_tables.py` looks numbers up for whole populations, and `costs.py` uses it for MACs, parameters and memory.
+name; `part_tables.py` looks numbers up for whole populations, and `costs.py` uses it for MACs and parameters.
 """
 
 import lazy_loader
