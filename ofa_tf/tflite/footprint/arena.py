@@ -5,15 +5,14 @@ tensors first, each into the smallest gap that is free for as long as the tensor
 The planner here does the same, so that what it says is what will be allocated.
 """
 
-import dataclasses
+import bisect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 _ALIGNMENT = 64  # bytes; LiteRT lets every tensor begin at a multiple
 
 
-@dataclasses.dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """Memory that is needed for some steps.
 
     Args:
@@ -23,6 +22,15 @@ class Tensor:
     """
 
     size_bytes: int
+    first_step: int
+    last_step: int
+
+
+class _Place(NamedTuple):
+    """Where a tensor lies, and when; places are sorted by their offsets."""
+
+    offset: int
+    end: int
     first_step: int
     last_step: int
 
@@ -38,36 +46,32 @@ def plan_arena(tensors: Sequence[Tensor]) -> int:
     """
     # Python sorts stably: of tensors as large as each other, the first that is made is placed first.
     largest_first = sorted(tensors, key=lambda tensor: -tensor.size_bytes)
-    placed: list[tuple[int, int, Tensor]] = []
+    places: list[_Place] = []
     arena_bytes = 0
     for tensor in largest_first:
-        offset = _find_gap(tensor, placed)
+        offset = _find_gap(tensor, places)
         end = offset + tensor.size_bytes
-        placed.append((offset, end, tensor))
-        placed.sort(key=lambda entry: entry[0])
+        bisect.insort(places, _Place(offset, end, tensor.first_step, tensor.last_step))
         arena_bytes = max(arena_bytes, end)
     return arena_bytes
 
 
-def _find_gap(tensor: Tensor, placed: Sequence[tuple[int, int, Tensor]]) -> int:
-    """Where a tensor goes: into the smallest gap between those that live when it does, else behind them.
-
-    Args:
-        tensor: What is to be placed.
-        placed: Offset, end and tensor of what is there already, by ascending offset.
-    """
+def _find_gap(tensor: Tensor, places: Sequence[_Place]) -> int:
+    """Where a tensor goes: into the smallest gap between those that live when it does, else behind them."""
+    size_bytes, first_step, last_step = tensor
     best_offset: int | None = None
     smallest_gap = 0
     end_of_used = 0
-    for offset, end, other in placed:
-        if other.last_step < tensor.first_step or other.first_step > tensor.last_step:
+    for offset, end, other_first_step, other_last_step in places:
+        if other_last_step < first_step or other_first_step > last_step:
             continue
-        aligned = align(end_of_used)
         gap = offset - end_of_used
-        fits = aligned + tensor.size_bytes <= offset
-        if fits and (best_offset is None or gap < smallest_gap):
-            best_offset = aligned
-            smallest_gap = gap
+        if gap >= size_bytes:
+            aligned = align(end_of_used)
+            fits = aligned + size_bytes <= offset
+            if fits and (best_offset is None or gap < smallest_gap):
+                best_offset = aligned
+                smallest_gap = gap
         end_of_used = max(end_of_used, end)
     if best_offset is None:
         return align(end_of_used)

@@ -13,9 +13,9 @@ _SMALLEST_SHARED_BYTES = 5  # LiteRT lets single numbers keep a place of their o
 
 def peak_bytes(
     operators: Sequence[Operator],
+    *,
     num_input_values: int,
     bytes_per_value: int,
-    *,
     counts_input: bool,
 ) -> int:
     """The size of LiteRT's arena for some operators, without a delegate and on one thread.

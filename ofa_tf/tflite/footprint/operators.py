@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -103,6 +103,21 @@ def make_operators(graph: Graph) -> list[Operator]:
             num_scratch_values=_num_scratch_values(node, num_pixels),
         )
     return list(operators.values())
+
+
+def join_parts(parts: Mapping[str, Sequence[Operator]]) -> list[Operator]:
+    """The operators of a network from those of its parts, by name, in order."""
+    joined: list[Operator] = []
+    source = INPUT
+    for part_name, operators in parts.items():
+        names = {INPUT: source}
+        for operator in operators:
+            names[operator.output] = f"{part_name}_{operator.output}"
+            inputs = tuple(names[name] for name in operator.inputs)
+            nodes = (*operator.nodes[:-1], names[operator.output])
+            joined.append(dataclasses.replace(operator, nodes=nodes, inputs=inputs))
+        source = joined[-1].output
+    return joined
 
 
 def _out_channels(node: Node, in_channels: int) -> int:
