@@ -4,7 +4,7 @@ The numbers below are what `flatbuffers` writes for the tables of the TFLite sch
 are small beside the weights of a large network, and a tenth of a small one in int8.
 """
 
-from ofa_tf.tflite.footprint.operators import Constant, Operator
+from ofa_tf.tflite.footprint.operators import Constant, ConstantKind, Operator
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
 _OPERATOR_BYTES = 60  # its table, its options and the numbers of its tensors
@@ -45,9 +45,11 @@ def operator_bytes(operator: Operator, mode: QuantizationMode) -> int:
 def _constant_bytes(constant: Constant, operator: Operator, mode: QuantizationMode) -> int:
     data_bytes = constant.num_values * _bytes_per_value(constant, operator, mode)
     total = _TENSOR_BYTES + _FULL_BUFFER_BYTES + _align(data_bytes)
-    if constant.kind == "setting":
+    if constant.kind is ConstantKind.SETTING:
         return total + _SETTING_NAME_BYTES
-    name_bytes = _output_name_bytes(operator) if constant.kind == "bias" else _name_bytes(operator.nodes[0])
+    name_bytes = _name_bytes(operator.nodes[0])
+    if constant.kind is ConstantKind.BIAS:
+        name_bytes = _output_name_bytes(operator)
     total += name_bytes
     if _has_scales(constant, operator, mode):
         return total + _QUANTIZATION_BYTES + constant.num_channels * _SCALE_BYTES
@@ -58,13 +60,13 @@ def _constant_bytes(constant: Constant, operator: Operator, mode: QuantizationMo
 
 
 def _bytes_per_value(constant: Constant, operator: Operator, mode: QuantizationMode) -> int:
-    if constant.kind == "setting":
+    if constant.kind is ConstantKind.SETTING:
         return _INT32_BYTES
     if mode.has_integer_activations:
         by_kind = {
-            "kernel": mode.bytes_per_weight,
-            "bias": _INT64_BYTES if mode.bytes_per_value > 1 else _INT32_BYTES,
-            "factor": mode.bytes_per_value,
+            ConstantKind.KERNEL: mode.bytes_per_weight,
+            ConstantKind.BIAS: _INT64_BYTES if mode.bytes_per_value > 1 else _INT32_BYTES,
+            ConstantKind.OPERAND: mode.bytes_per_value,
         }
         return by_kind[constant.kind]
     if mode.weight_bits == 16 or _has_scales(constant, operator, mode):
@@ -76,7 +78,7 @@ def _has_scales(constant: Constant, operator: Operator, mode: QuantizationMode) 
     """Whether a constant is quantized; biases and operands are where activations are."""
     if mode.has_integer_activations:
         return True
-    is_kernel = constant.kind == "kernel" and operator.op != _HAS_FLOAT_KERNELS_IN_DYNAMIC
+    is_kernel = constant.kind is ConstantKind.KERNEL and operator.op != _HAS_FLOAT_KERNELS_IN_DYNAMIC
     return mode.weight_bits == 8 and is_kernel
 
 

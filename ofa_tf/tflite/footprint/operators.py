@@ -1,6 +1,7 @@
 """The operators that the converter makes of a lowered graph, as far as their bytes go."""
 
 import dataclasses
+import enum
 import math
 from collections.abc import Mapping, Sequence
 
@@ -23,20 +24,28 @@ _NUM_OPERATIONS_OF_HARD_SWISH = 4
 Sizes = tuple[int | None, ...]  # height and width
 
 
+class ConstantKind(enum.Enum):
+    """What an operator takes besides the outputs of others; settings are int32 in every precision."""
+
+    KERNEL = enum.auto()
+    BIAS = enum.auto()
+    OPERAND = enum.auto()
+    SETTING = enum.auto()
+
+
 @dataclasses.dataclass(frozen=True)
 class Constant:
     """A tensor that the file holds.
 
     Args:
         num_values: Entries.
-        kind: What it is: `"kernel"`, `"bias"`, `"factor"` (an operand) or `"setting"`
-            (int32 in every precision).
+        kind: What it is for.
         num_channels: Output channels, each of which has a scale of its own where it
             is quantized.
     """
 
     num_values: int
-    kind: str
+    kind: ConstantKind
     num_channels: int = 1
 
 
@@ -77,9 +86,12 @@ def make_operators(graph: Graph) -> list[Operator]:
 
     Args:
         graph: All its nodes are one operator each, or are fused with one.
+
+    Raises:
+        ValueError: If it leaves heights and widths open.
     """
     sizes = graph.sizes()
-    channels = {INPUT: graph.input_shape[-1]}
+    channels = {INPUT: _known(graph.input_shape[-1])}
     operators: dict[str, Operator] = {}
     outputs = {INPUT: INPUT}  # the operator's output that holds what a node gives
     for node in graph.nodes:
@@ -93,7 +105,7 @@ def make_operators(graph: Graph) -> list[Operator]:
             before = operators.pop(inputs[0])
             operators[node.name] = dataclasses.replace(before, nodes=(*before.nodes, node.name))
             continue
-        num_pixels = math.prod(size or 1 for size in sizes[node.name])
+        num_pixels = math.prod(_known(size) for size in sizes[node.name])
         operators[node.name] = Operator(
             nodes=(node.name,) * _num_operations(node),
             op=node.op,
@@ -133,6 +145,12 @@ def _is_fused(graph: Graph, node: Node) -> bool:
     return graph.sole_producer(node.inputs[0], _TAKES_FUNCTION) is not None
 
 
+def _known(size: int | None) -> int:
+    if size is None:
+        raise ValueError("Expected a graph of a fixed input size. Received: one that leaves it open.")
+    return size
+
+
 def _num_operations(node: Node) -> int:
     """How many operations of TensorFlow a node is; the converter names a tensor after all of them."""
     if node.op in LINEAR and "bias" in node.weights:
@@ -151,10 +169,8 @@ def _is_same_padding(graph: Graph, node: Node, sizes: Mapping[str, Sizes]) -> bo
         return False
     convolution = consumers[0]
     for axis, border in enumerate(node.attributes["padding"]):
-        before = sizes[node.inputs[0]][axis]
-        after = sizes[convolution.name][axis]
-        if before is None or after is None:
-            return False
+        before = _known(sizes[node.inputs[0]][axis])
+        after = _known(sizes[convolution.name][axis])
         length = convolution.kernel.shape[axis]
         if border != _same_border(before, after, length, convolution.attributes["stride"]):
             return False
@@ -170,15 +186,15 @@ def _same_border(before: int, after: int, length: int, stride: int) -> tuple[int
 def _constants(node: Node) -> tuple[Constant, ...]:
     if node.op in LINEAR:
         num_channels = int(node.kernel.shape[node.channel_axis])
-        kernel = Constant(node.kernel.size, "kernel", num_channels)
+        kernel = Constant(node.kernel.size, ConstantKind.KERNEL, num_channels)
         # The converter adds zeros where a node has no bias.
-        return (kernel, Constant(num_channels, "bias", num_channels))
+        return (kernel, Constant(num_channels, ConstantKind.BIAS, num_channels))
     if node.op in _NUM_SETTINGS:
-        return (Constant(_NUM_SETTINGS[node.op], "setting"),)
+        return (Constant(_NUM_SETTINGS[node.op], ConstantKind.SETTING),)
     if node.op == "add_constant":
-        return (Constant(node.weights["constant"].size, "factor"),)
+        return (Constant(node.weights["constant"].size, ConstantKind.OPERAND),)
     if node.op == "scale":
-        return (Constant(np.size(node.attributes["factor"]), "factor"),)
+        return (Constant(np.size(node.attributes["factor"]), ConstantKind.OPERAND),)
     return ()
 
 
