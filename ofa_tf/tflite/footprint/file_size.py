@@ -22,7 +22,7 @@ _OPERATION_NAME_BYTES = len("/BiasAdd;")
 _SETTING_NAME_BYTES = len("arith.constant10")
 
 # The model's own table, its kinds of operators, its input, what the converter and this program say of it.
-MODEL_BYTES = 2500
+MODEL_BYTES = 1700
 
 _FLOAT32_BYTES = 4
 _INT32_BYTES = 4
@@ -66,7 +66,6 @@ def _bytes_per_value(constant: Constant, operator: Operator, mode: QuantizationM
         by_kind = {
             ConstantKind.KERNEL: mode.bytes_per_weight,
             ConstantKind.BIAS: _INT64_BYTES if mode.bytes_per_value > 1 else _INT32_BYTES,
-            ConstantKind.OPERAND: mode.bytes_per_value,
         }
         return by_kind[constant.kind]
     if mode.weight_bits == 16 or _has_scales(constant, operator, mode):
@@ -75,7 +74,7 @@ def _bytes_per_value(constant: Constant, operator: Operator, mode: QuantizationM
 
 
 def _has_scales(constant: Constant, operator: Operator, mode: QuantizationMode) -> bool:
-    """Whether a constant is quantized; biases and operands are where activations are."""
+    """Whether a constant is quantized; biases are where activations are."""
     if mode.has_integer_activations:
         return True
     is_kernel = constant.kind is ConstantKind.KERNEL and operator.op != _HAS_FLOAT_KERNELS_IN_DYNAMIC

@@ -5,8 +5,6 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from ofa_tf.tflite.graph.graph import INPUT, LINEAR, Graph, Node
 
 _FUSED_FUNCTIONS = ("relu", "relu6")  # that are part of the operator before them
@@ -15,8 +13,7 @@ _VANISHES = ("flatten",)  # a dense layer takes one pixel as it is
 _PADS_ITSELF = ("conv2d", "depthwise_conv2d")
 _IN_PLACE = ("add", "multiply", "add_constant", "scale")  # whose output may lie where an input lay
 
-# Of padding: 4 x 2 numbers; of a crop: begin, end and strides of 4 axes; of a mean: 2 axes.
-_NUM_SETTINGS = {"pad": 8, "crop": 12, "mean": 2}
+_NUM_SETTINGS = {"pad": 4 * 2, "crop": 3 * 4}  # before and behind 4 axes; begin, end and stride of 4 axes
 
 _NUM_OPERATIONS_WITH_BIAS = 3  # the sum of products, the addition and the bias itself
 _NUM_OPERATIONS_OF_HARD_SWISH = 4
@@ -29,7 +26,6 @@ class ConstantKind(enum.Enum):
 
     KERNEL = enum.auto()
     BIAS = enum.auto()
-    OPERAND = enum.auto()
     SETTING = enum.auto()
 
 
@@ -191,10 +187,7 @@ def _constants(node: Node) -> tuple[Constant, ...]:
         return (kernel, Constant(num_channels, ConstantKind.BIAS, num_channels))
     if node.op in _NUM_SETTINGS:
         return (Constant(_NUM_SETTINGS[node.op], ConstantKind.SETTING),)
-    if node.op == "add_constant":
-        return (Constant(node.weights["constant"].size, ConstantKind.OPERAND),)
-    if node.op == "scale":
-        return (Constant(np.size(node.attributes["factor"]), ConstantKind.OPERAND),)
+    # Others are equal wherever they occur, as the 3 of all hard-swishes, and the file has them once.
     return ()
 
 
