@@ -21,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "head": ["Head"],
         "layers": ["PART_INPUT", "Layer", "LayerKind", "LayerList", "layer_sizes"],
         "mbconv": ["MBConv"],
-        "part_type": ["Block", "PlainPart", "StemDesign"],
+        "part_type": ["Block", "PlainPart", "StemDesign", "StemPart"],
         "registry": ["get_block_type", "get_stem_type", "register_part_type"],
         "rounding": ["make_divisible", "multiply_width", "out_size"],
         "stage": ["Stage"],
