@@ -33,7 +33,7 @@ from ofa_tf.tflite.quantization.modes import (
     modes_with_setting,
 )
 from ofa_tf.tflite.shipping.sidecar import sidecar_path
-from ofa_tf.workflow.export_plan import check_model_output, find_other_precision, plan_exports
+from ofa_tf.workflow.export_plan import check_model_output, find_other_precision, plan_exports, plan_limits
 from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
@@ -157,14 +157,15 @@ def _export_subnets(options: ExportOptions) -> None:
         )
     run = open_run(_WORKDIR.value)
     archs = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
+    limits = plan_limits(run.space, _ARCH.value, _OUTPUT.value, options.mode)
     for text in _ARCH.value:
         _warn_of_other_precision(text, options)
     configure_tensorflow()
     if len(archs) == 1:
         ((path, arch),) = archs.items()
-        _report(run.export(arch, path, options))
+        _report(run.export(arch, path, options, limits.get(path)))
         return
-    faults = run.export_all(archs, options, _report)
+    faults = run.export_all(archs, options, _report, limits)
     if faults:
         print("\n".join(f"not written: {fault}" for fault in faults), file=sys.stderr)
         raise InputError(

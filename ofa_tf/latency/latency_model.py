@@ -1,6 +1,8 @@
 """`LatencyModel`: predicted latency of any arch of a search space."""
 
 import dataclasses
+import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +19,7 @@ from ofa_tf.space.search_space import SearchSpace
 _SPREAD = 0.05  # usual relative deviation; larger ones weigh less and less in the fit
 MIN_ARCHS_FOR_EXPONENT = 4  # with fewer, only the scale is fitted
 _EXPONENTS = (0.5, 2.0)  # one outside is noise
+_ROUNDING_OF_RANKS = 1e-9  # 0.9 of 10 is 9, whatever floats make of it
 
 
 class LatencyModel:
@@ -86,6 +89,65 @@ class LatencyModel:
         if genes.ndim == 1:
             return float(latency_ms[0])
         return latency_ms
+
+    def upper_bound(self, archs: Arch | Sequence[Arch] | np.ndarray, confidence: float) -> Any:
+        """What latencies stay below with some probability, milliseconds: the prediction with a margin.
+
+        Args:
+            archs: As for `predict`.
+            confidence: The probability, in (0, 1).
+
+        Returns:
+            As `predict`: `prediction * (1 + margin(confidence))`.
+
+        Raises:
+            InputError: As for `predict` and `margin`.
+        """
+        return self.predict(archs) * (1 + self.margin(confidence))
+
+    def margin(self, confidence: float) -> float:
+        """By which share of its prediction a network is slower at most, with some probability.
+
+        Of n held-out networks and a further one, each is the slowest against its prediction
+        with the same probability. So the k-th smallest of the n relative errors is exceeded
+        with a probability of at most 1 - k / (n + 1).
+
+        Args:
+            confidence: The probability, in (0, 1).
+
+        Returns:
+            The smallest such error of the held-out networks that is enough, at least 0.
+
+        Raises:
+            InputError: If `confidence` is none, or the table has no held-out networks, or
+                too few to be as sure.
+
+        Reference: Lei et al., "Distribution-Free Predictive Inference for Regression", JASA
+        2018, section 2 (split conformal prediction).
+        """
+        if not 0 < confidence < 1:
+            raise InputError(f"Expected `confidence` to be between 0 and 1. Received: confidence={confidence}.")
+        errors = self._held_out_errors
+        num_networks = len(errors)
+        rank = math.ceil(confidence * (num_networks + 1) - _ROUNDING_OF_RANKS)
+        if rank > num_networks:
+            surest = num_networks / (num_networks + 1)
+            raise InputError(
+                f"Expected enough held-out networks in the latency table for confidence={confidence:g}. Received: "
+                f"{num_networks}, which are enough for {surest:.2g}. Measure more, with --num_held_out of "
+                "tools/build_latency_table.py, or be content with less."
+            )
+        return max(0.0, float(errors[rank - 1]))
+
+    @functools.cached_property
+    def _held_out_errors(self) -> np.ndarray:
+        """By which share of its prediction each held-out network was slower, ascending; negative where faster."""
+        held_out = self.table.held_out
+        archs = [Arch.from_dict(arch) for arch in held_out["archs"]]
+        if not archs:
+            return np.zeros(0)
+        measured = np.asarray(held_out["measured_ms"], float)
+        return np.sort(measured / self.predict(archs) - 1)
 
     def calibrate(self, archs: Sequence[Arch], measured_ms: Sequence[float]) -> "LatencyModel":
         """Fit scale and exponent on whole networks measured on the table's device.

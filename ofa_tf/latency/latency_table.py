@@ -85,6 +85,21 @@ class LatencyTable:
         """Whether an image size is within the measured ones."""
         return self.image_sizes[0] <= image_size <= self.image_sizes[-1]
 
+    @property
+    def held_out(self) -> dict[str, Any]:
+        """What the model was checked on, networks that it was not calibrated on: `archs`, `measured_ms` and `report`.
+
+        Raises:
+            InputError: If the table was not calibrated, or nothing was held out.
+        """
+        if self.calibration is None or "held_out" not in self.calibration:
+            raise InputError(
+                "Expected a latency table that was calibrated on networks, and checked on others. "
+                "Received: one that was not. Build it with tools/build_latency_table.py."
+            )
+        held_out: dict[str, Any] = self.calibration["held_out"]
+        return held_out
+
     def check_image_size(self, image_size: int) -> None:
         """Check that an image size is within the measured ones.
 

@@ -6,7 +6,7 @@ a flag `--max_NAME` for it. (That of a plugin is given as `--limits=NAME=VALUE`.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,19 @@ from ofa_tf.space.search_space import SearchSpace
 Measure = Callable[[np.ndarray], Any]  # genes `(n, num_genes)` -> values `(n,)`
 
 
+class ModelFootprint(Protocol):
+    """File size and memory of the models that are shipped, see `ofa_tf.tflite.footprint.Footprint`."""
+
+    def size_bytes(self, archs: np.ndarray, /) -> Any:
+        """Sizes of the model files."""
+
+    def least_peak_ram_bytes(self, archs: np.ndarray, /) -> Any:
+        """What `peak_ram_bytes` is at least; quick."""
+
+    def peak_ram_bytes(self, archs: np.ndarray, /) -> Any:
+        """Memory of the activations of one image."""
+
+
 @dataclasses.dataclass(frozen=True)
 class CostContext:
     """What the costs of a subnet depend on, beside its genes.
@@ -27,15 +40,14 @@ class CostContext:
         num_classes: Number of classes.
         predict_latency_ms: Latencies, milliseconds, of genes; `None` where
             there is no latency model.
-        bytes_per_weight: Of the shipped model, such as 4 for float32.
-        bytes_per_value: The same for its activations.
+        footprint: Of the models that are shipped, in their precision; `None` where
+            nothing is known of them.
     """
 
     space: SearchSpace
     num_classes: int
     predict_latency_ms: Measure | None = None
-    bytes_per_weight: float = 4
-    bytes_per_value: int = 4
+    footprint: ModelFootprint | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +61,15 @@ class ConstraintKind:
         needs: What that is, in words.
         depends_on_precision: Whether the cost is another one for a model in another
             precision.
+        make_exact_measure: Given where `make_measure` makes what is quick and never too
+            high: the same for what is exact, and slow.
     """
 
     help: str
     make_measure: Callable[[CostContext], Measure | None]
     needs: str = ""
     depends_on_precision: bool = True
+    make_exact_measure: Callable[[CostContext], Measure | None] | None = None
 
 
 CONSTRAINT_KINDS: Registry[ConstraintKind] = Registry("limit", PLUGIN_HINT)
@@ -68,17 +83,16 @@ def _macs(context: CostContext) -> Measure:
     return lambda genes: costs.num_macs(context.space, genes, context.num_classes)
 
 
-def _size_bytes(context: CostContext) -> Measure:
-    return lambda genes: costs.estimate_size_bytes(
-        context.space,
-        genes,
-        context.num_classes,
-        context.bytes_per_weight,
-    )
+def _size_bytes(context: CostContext) -> Measure | None:
+    return None if context.footprint is None else context.footprint.size_bytes
 
 
-def _peak_ram_bytes(context: CostContext) -> Measure:
-    return lambda genes: costs.estimate_peak_ram_bytes(context.space, genes, context.bytes_per_value)
+def _least_peak_ram_bytes(context: CostContext) -> Measure | None:
+    return None if context.footprint is None else context.footprint.least_peak_ram_bytes
+
+
+def _peak_ram_bytes(context: CostContext) -> Measure | None:
+    return None if context.footprint is None else context.footprint.peak_ram_bytes
 
 
 CONSTRAINT_KINDS.register(
@@ -91,9 +105,14 @@ CONSTRAINT_KINDS.register(
 )
 CONSTRAINT_KINDS.register(
     "size_bytes",
-    ConstraintKind("Largest estimated size of the weights.", _size_bytes),
+    ConstraintKind("Largest size of the model file, bytes.", _size_bytes, needs="footprint of the models"),
 )
 CONSTRAINT_KINDS.register(
     "peak_ram_bytes",
-    ConstraintKind("Largest estimated memory of the activations.", _peak_ram_bytes),
+    ConstraintKind(
+        "Largest memory of the activations of one image, bytes, as LiteRT allocates it.",
+        _least_peak_ram_bytes,
+        needs="footprint of the models",
+        make_exact_measure=_peak_ram_bytes,
+    ),
 )

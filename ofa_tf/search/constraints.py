@@ -8,7 +8,7 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import PLUGIN_HINT
-from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext, Measure
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext, Measure, ModelFootprint
 from ofa_tf.space.search_space import SearchSpace
 
 _WHOLE_NUMBERS_FROM = 100  # Smaller values are rounded to thousandths, in messages.
@@ -23,7 +23,7 @@ class Limits:
     Args:
         **limits: By the names of `CONSTRAINT_KINDS`; `None` for no limit. These are
             `latency_ms` (predicted, milliseconds), `macs` (multiply-accumulates),
-            `size_bytes` (of the weights), `peak_ram_bytes` (of the activations), and
+            `size_bytes` (of the model file), `peak_ram_bytes` (of the activations), and
             what else is registered.
 
     Raises:
@@ -81,12 +81,20 @@ class Constraint:
     Args:
         name: Name with its unit, such as `latency_ms`.
         limit: Largest value allowed.
-        measure: Genes `(n, num_genes)` -> values `(n,)`.
+        measure: Genes `(n, num_genes)` -> values `(n,)`. For whole populations; may be too
+            low where there is an exact measure besides.
+        exact_measure: The same, exact, where that takes long; `None`: `measure` is exact.
     """
 
     name: str
     limit: float
     measure: Measure
+    exact_measure: Measure | None = None
+
+    def measure_exactly(self, genes: np.ndarray) -> np.ndarray:
+        """The values of genes `(n, num_genes)`, with which a result is reported and accepted."""
+        measure = self.exact_measure or self.measure
+        return np.asarray(measure(genes))
 
 
 def make_constraints(
@@ -95,8 +103,7 @@ def make_constraints(
     limits: Limits,
     *,
     predict_latency_ms: Callable[[np.ndarray], np.ndarray | float] | None = None,
-    bytes_per_weight: float = 4,
-    bytes_per_value: int = 4,
+    footprint: ModelFootprint | None = None,
 ) -> list[Constraint]:
     """Constraints from limits.
 
@@ -106,18 +113,17 @@ def make_constraints(
         limits: What is limited, and to how much.
         predict_latency_ms: Latencies, milliseconds, of genes `(n, num_genes)`;
             needed if they are limited.
-        bytes_per_weight: Of the shipped model: 4 for float32, 1 for int8.
-        bytes_per_value: The same for its activations.
+        footprint: File size and memory of the shipped models; needed if one of them is
+            limited.
 
     Raises:
-        InputError: If latency is limited without a latency model.
+        InputError: If something is limited that nothing is known of.
     """
     context = CostContext(
         space=space,
         num_classes=num_classes,
         predict_latency_ms=predict_latency_ms,
-        bytes_per_weight=bytes_per_weight,
-        bytes_per_value=bytes_per_value,
+        footprint=footprint,
     )
     constraints = []
     for name, limit in limits.by_name.items():
@@ -125,15 +131,28 @@ def make_constraints(
         measure = kind.make_measure(context)
         if measure is None:
             raise InputError(f"Expected a {kind.needs} for the limit of {name}, {limit:g}. Received: none.")
-        constraints.append(Constraint(name, limit, measure))
+        exact_measure = kind.make_exact_measure(context) if kind.make_exact_measure else None
+        constraints.append(Constraint(name, limit, measure, exact_measure))
     return constraints
 
 
 def is_feasible(constraints: Sequence[Constraint], genes: np.ndarray) -> np.ndarray:
-    """Which archs meet all constraints: bool `(n,)`."""
+    """Which archs meet all constraints, as far as that can be told quickly: bool `(n,)`."""
     feasible = np.ones(len(genes), bool)
     for constraint in constraints:
         feasible &= constraint.measure(genes) <= constraint.limit
+    return feasible
+
+
+def is_exactly_feasible(constraints: Sequence[Constraint], genes: np.ndarray) -> np.ndarray:
+    """Which archs meet all constraints: bool `(n,)`. Asked of what may be a search's result."""
+    feasible = is_feasible(constraints, genes)
+    for constraint in constraints:
+        if constraint.exact_measure is None:
+            continue
+        candidates = np.flatnonzero(feasible)
+        values = constraint.measure_exactly(genes[candidates])
+        feasible[candidates] = values <= constraint.limit
     return feasible
 
 
@@ -145,7 +164,7 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
     """
     smallest = space.encode(space.smallest())[np.newaxis]
     for constraint in constraints:
-        value = float(constraint.measure(smallest)[0])
+        value = float(constraint.measure_exactly(smallest)[0])
         # In this order, a limit that is no number (NaN) is refused, too.
         if not constraint.limit >= value:
             raise InputError(

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "arch_names": ["parse_arch_list", "parse_archs"],
         "evaluation": ["describe_evaluation"],
         "export": ["export_model"],
-        "export_plan": ["check_model_output", "find_other_precision", "plan_exports"],
+        "export_plan": ["check_model_output", "find_other_precision", "plan_exports", "plan_limits"],
         "finetuning": ["FinetuneSettings", "finetune_config"],
         "latency": ["held_out_report"],
         "latency_settings": ["LatencyTableSettings"],

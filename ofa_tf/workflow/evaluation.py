@@ -5,8 +5,9 @@ from typing import Any
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.costs import estimate_size_bytes, num_macs
+from ofa_tf.space.costs import num_macs
 from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.footprint.footprint import Footprint
 from ofa_tf.tflite.quantization.precisions import Precision
 
 
@@ -29,7 +30,7 @@ def describe_evaluation(
         latency_model: Predicts its latency; `None` if there is no such prediction.
 
     Returns:
-        `image_size` (pixels), `num_macs`, `size_bytes` (estimated), `latency_ms` (predicted, or `None`),
+        `image_size` (pixels), `num_macs`, `size_bytes` (of the file, predicted), `latency_ms` (predicted, or `None`),
         `top1`, `standard_error`, `num_correct` and `num_images`.
     """
     latency_ms = None
@@ -38,7 +39,7 @@ def describe_evaluation(
     return {
         "image_size": arch.image_size,
         "num_macs": int(num_macs(space, arch, num_classes)),
-        "size_bytes": float(estimate_size_bytes(space, arch, num_classes, precision.bytes_per_weight)),
+        "size_bytes": int(Footprint(space, num_classes, precision.mode).size_bytes(arch)),
         "latency_ms": latency_ms,
         "top1": measured.top1,
         "standard_error": measured.standard_error,

@@ -73,7 +73,13 @@ def data_of_source(source: ImageSource, arch: Arch, options: ExportOptions) -> E
 
 
 def export_subnet(
-    evaluator: Evaluator, config: TrainConfig, arch: Arch, path: str | Path, options: ExportOptions
+    evaluator: Evaluator,
+    config: TrainConfig,
+    arch: Arch,
+    path: str | Path,
+    options: ExportOptions,
+    *,
+    limits: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Calibrate a subnet, cut it out, convert it, check it on the test images and write it.
 
@@ -83,17 +89,20 @@ def export_subnet(
         arch: The subnet.
         path: Target, ending in `.tflite`.
         options: How to convert.
+        limits: What the file must keep within, see `ship`.
 
     Returns:
         Facts about the model, see `ship`.
 
     Raises:
-        InputError: If the model does not pass the gate; nothing is written then.
+        InputError: If the model does not pass the gate, or breaks a limit; nothing is
+            written then.
     """
     announce("calibrating batch normalization, converting, checking on the test images")
     evaluator.calibrate(arch)
     subnet = extract_subnet(evaluator.supernet, arch)
-    return ship(subnet, arch, path, options, data_of_run(evaluator, config, arch, options))
+    data = data_of_run(evaluator, config, arch, options)
+    return ship(subnet, arch, path, options, data, limits=limits)
 
 
 def export_all(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
@@ -26,30 +27,69 @@ def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> 
         InputError: If an arch or a path is not allowed, or a path is that of
             something else.
     """
-    named: list[tuple[str, Arch]] = []
-    for text in arch_texts:
-        named += parse_archs(space, text).items()
-    if len(named) == 1:
-        ((_, arch),) = named
-        archs = {output: arch}
-    else:
-        archs = _in_folder(named, output, arch_texts)
-    for path in archs:
+    planned = _plan(space, arch_texts, output)
+    for path in planned:
         check_model_output(path)
-    return archs
+    return {path: arch for path, (arch, _) in planned.items()}
 
 
-def _in_folder(
-    named: Sequence[tuple[str, Arch]],
-    folder: str,
+def plan_limits(
+    space: SearchSpace,
     arch_texts: Sequence[str],
-) -> dict[str, Arch]:
-    if folder.endswith(".tflite"):
-        raise InputError(f"Expected --output to be a folder for {len(named)} archs. Received: {folder}.")
-    archs = {str(Path(folder) / f"{name}.tflite"): arch for name, arch in named}
-    if len(archs) < len(named):
+    output: str,
+    mode: QuantizationMode,
+) -> dict[str, dict[str, float]]:
+    """What the models must keep within, by their paths: the limits of the searches that found their archs.
+
+    Args:
+        space: The run's search space.
+        arch_texts: What names archs, see `parse_archs`.
+        output: As for `plan_exports`.
+        mode: How the models are quantized. Limits of models in another precision do not
+            count, see `find_other_precision`.
+
+    Returns:
+        Limits by their names, for each model that has some.
+
+    Raises:
+        InputError: If an arch or a path is not allowed.
+    """
+    limits: dict[str, dict[str, float]] = {}
+    for path, (_, text) in _plan(space, arch_texts, output).items():
+        found = _limits_of_search(text, mode)
+        if found:
+            limits[path] = found
+    return limits
+
+
+def _plan(
+    space: SearchSpace,
+    arch_texts: Sequence[str],
+    output: str,
+) -> dict[str, tuple[Arch, str]]:
+    """By the paths of their models, the archs, each with what named it."""
+    named: list[tuple[str, Arch, str]] = []
+    for text in arch_texts:
+        for name, arch in parse_archs(space, text).items():
+            named.append((name, arch, text))
+    if len(named) == 1:
+        ((_, arch, text),) = named
+        return {output: (arch, text)}
+    if output.endswith(".tflite"):
+        raise InputError(f"Expected --output to be a folder for {len(named)} archs. Received: {output}.")
+    planned = {str(Path(output) / f"{name}.tflite"): (arch, text) for name, arch, text in named}
+    if len(planned) < len(named):
         raise InputError(f"Expected the names of --arch to differ. Received: {','.join(arch_texts)}.")
-    return archs
+    return planned
+
+
+def _limits_of_search(arch_text: str, mode: QuantizationMode) -> dict[str, float]:
+    """The limits in the notes of an arch file, by name, if they are of models in a quantization mode."""
+    notes = _read_notes(arch_text)
+    limits = notes.get("limits")
+    if not isinstance(limits, dict) or find_other_precision(arch_text, mode) is not None:
+        return {}
+    return {name: float(limit) for name, limit in limits.items() if isinstance(limit, int | float)}
 
 
 def check_model_output(path: str | Path) -> None:
@@ -74,10 +114,8 @@ def find_other_precision(arch_path: str, mode: QuantizationMode) -> str | None:
     Returns:
         The name of the precision; `None`: it is the mode's, or nothing is known of it.
     """
-    if not Path(arch_path).is_file():
-        return None
-    notes = files.read_json(arch_path, "arch").get("notes")
-    if not isinstance(notes, dict) or notes.get("precision") is None:
+    notes = _read_notes(arch_path)
+    if notes.get("precision") is None:
         return None
     name = str(notes["precision"])
     is_same = name in PRECISIONS and PRECISIONS[name].holds_for(mode)
@@ -86,6 +124,14 @@ def find_other_precision(arch_path: str, mode: QuantizationMode) -> str | None:
     if is_same or is_free:
         return None
     return name
+
+
+def _read_notes(arch_path: str) -> dict[str, Any]:
+    """What a search wrote beside an arch; nothing of what is no file, or has no notes."""
+    if not Path(arch_path).is_file():
+        return {}
+    notes = files.read_json(arch_path, "arch").get("notes")
+    return notes if isinstance(notes, dict) else {}
 
 
 def _depends_on_precision(limits: Iterable[str]) -> bool:

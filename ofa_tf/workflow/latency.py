@@ -60,13 +60,13 @@ def measure_latency_table(
 
 def held_out_report(table: LatencyTable) -> dict[str, Any]:
     """How well the model agrees with the networks that it was not calibrated on; see `LatencyModel.evaluate`."""
-    report: dict[str, Any] = _held_out(table)["report"]
+    report: dict[str, Any] = table.held_out["report"]
     return report
 
 
 def plot_held_out(table: LatencyTable) -> str:
     """Predicted against measured latencies of the networks held out, as the text of an SVG file."""
-    held_out = _held_out(table)
+    held_out = table.held_out
     archs = [Arch.from_dict(arch) for arch in held_out["archs"]]
     predicted_ms = LatencyModel(table.space, table).predict(archs)
     title = f"{table.space.name} on {table.device['device']}, {table.precision}: {len(archs)} random networks"
@@ -77,21 +77,6 @@ def plot_held_out(table: LatencyTable) -> str:
         measured_label="measured latency, ms",
         predicted_label="predicted latency, ms",
     )
-
-
-def _held_out(table: LatencyTable) -> dict[str, Any]:
-    """What a calibration says of the networks held out: `archs`, `measured_ms` and `report`.
-
-    Raises:
-        InputError: If the table was not calibrated.
-    """
-    if table.calibration is None or "held_out" not in table.calibration:
-        raise InputError(
-            "Expected a latency table that was calibrated on networks. Received: one that was not. "
-            "Build it with tools/build_latency_table.py."
-        )
-    held_out: dict[str, Any] = table.calibration["held_out"]
-    return held_out
 
 
 def check_table_path(path: Path, space: SearchSpace, device: Device, settings: LatencyTableSettings) -> None:

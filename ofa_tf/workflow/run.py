@@ -482,13 +482,21 @@ class Run(RunFolder):
 
     # --- export ----------------------------------------------------------
 
-    def export(self, arch: Arch, path: str | Path, options: ExportOptions | None = None) -> dict[str, Any]:
+    def export(
+        self,
+        arch: Arch,
+        path: str | Path,
+        options: ExportOptions | None = None,
+        limits: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
         """Write a subnet as a TFLite model, if it agrees with the network, with a JSON sidecar beside it.
 
         Args:
             arch: The subnet.
             path: Target, ending in `.tflite`.
             options: How to convert; float32 by default.
+            limits: What the file must keep within, such as the `limits` of a `SearchResult`;
+                of these, `size_bytes` and `peak_ram_bytes` are checked.
 
         Returns:
             Facts about the model: `path`, `size_bytes`, `top1` and others, see
@@ -496,20 +504,28 @@ class Run(RunFolder):
 
         Raises:
             InputError: If `arch` is not of the run's space, `path` cannot be written, or the
-                model does not pass the gate; nothing is written then.
+                model does not pass the gate or breaks a limit; nothing is written then.
         """
         self.space.validate(arch)  # before the supernet is loaded, which takes long
         check_model_output(path)
 
         from ofa_tf.workflow.export import export_subnet
 
-        return export_subnet(self.evaluator, self.config, arch, path, options or ExportOptions())
+        return export_subnet(
+            self.evaluator,
+            self.config,
+            arch,
+            path,
+            options or ExportOptions(),
+            limits=limits,
+        )
 
     def export_all(
         self,
         archs: Mapping[str, Arch],
         options: ExportOptions,
         on_exported: Callable[[dict[str, Any]], None],
+        limits: Mapping[str, Mapping[str, float]] | None = None,
     ) -> list[str]:
         """Export several subnets; one that cannot be exported does not keep the others from it.
 
@@ -517,6 +533,7 @@ class Run(RunFolder):
             archs: The subnets, by the path that each is written to.
             options: How to convert.
             on_exported: Called with the facts about each model that was written.
+            limits: What each must keep within, by its path, see `export`.
 
         Returns:
             What keeps the others from being written, in words.
@@ -526,8 +543,13 @@ class Run(RunFolder):
         """
         from ofa_tf.workflow.export import export_all
 
+        limits_by_path = limits or {}
+
+        def export_one(arch: Arch, path: str) -> dict[str, Any]:
+            return self.export(arch, path, options, limits_by_path.get(path))
+
         self.load()  # what the run lacks, each subnet would
-        return export_all(archs, lambda arch, path: self.export(arch, path, options), on_exported)
+        return export_all(archs, export_one, on_exported)
 
 
 def _hash_file(path: Path) -> str:

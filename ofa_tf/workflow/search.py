@@ -14,6 +14,7 @@ from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import FinalistSettings
 from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, fit_predictor, get_predictor
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.footprint.footprint import Footprint
 from ofa_tf.tflite.quantization.precisions import get_precision
 
 
@@ -85,8 +86,7 @@ def search_within(
         num_classes,
         limits,
         predict_latency_ms=predict_latency_ms,
-        bytes_per_weight=precision.bytes_per_weight,
-        bytes_per_value=precision.bytes_per_value,
+        footprint=Footprint(space, num_classes, precision.mode),
     )
     finalists = None
     if settings.num_finalists:

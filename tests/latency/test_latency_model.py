@@ -120,3 +120,53 @@ def test_one_arch_several_archs_and_genes_are_predicted_alike(space: SearchSpace
     assert both.tolist() == [model.predict(arch) for arch in archs] == model.predict(space.encode(archs)).tolist()
     with pytest.raises(InputError, match="Expected an arch of the search space"):
         model.predict([dataclasses.replace(archs[0], space="another")])
+
+
+def checked_model(space: SearchSpace, table: LatencyTable, errors: list[float]) -> tuple[LatencyModel, list[Arch]]:
+    """A model with held-out networks that are slower than predicted by these shares."""
+    archs = space.decode(space.sample_genes(np.random.default_rng(5), len(errors)))
+    predicted_ms = [LatencyModel(space, table, 1.0, 1.0).predict(arch) for arch in archs]
+    measured_ms = [(1 + error) * latency_ms for error, latency_ms in zip(errors, predicted_ms, strict=True)]
+    held_out = {"archs": [arch.to_dict() for arch in archs], "measured_ms": measured_ms, "report": {}}
+    calibration = {"scale": 1.0, "exponent": 1.0, "held_out": held_out}
+    return LatencyModel(space, dataclasses.replace(table, calibration=calibration)), archs
+
+
+def test_the_margin_is_a_quantile_of_the_errors_of_held_out_networks(space: SearchSpace, table: LatencyTable) -> None:
+    errors = [0.02, -0.03, 0.10, 0.01, 0.04, -0.01, 0.05, 0.03, 0.06]
+    model, archs = checked_model(space, table, errors)
+
+    assert model.margin(0.9) == pytest.approx(0.10)  # the largest of nine: one in ten further ones is beyond it
+    assert model.margin(0.8) == pytest.approx(0.06)
+    assert model.margin(0.81) == pytest.approx(0.10)
+    assert model.margin(0.1) == 0  # a network is never said to be faster than predicted
+    genes = space.encode(archs)
+    np.testing.assert_allclose(model.upper_bound(genes, 0.8), 1.06 * model.predict(genes))
+    assert model.upper_bound(archs[0], 0.8) == pytest.approx(1.06 * model.predict(archs[0]))
+
+
+def test_bounds_hold_as_often_as_they_say(space: SearchSpace, table: LatencyTable) -> None:
+    rng = np.random.default_rng(0)
+    is_kept = []
+    for _ in range(60):
+        model, _ = checked_model(space, table, list(rng.normal(0, 0.05, 19)))
+        further = rng.normal(0, 0.05, 200)
+        is_kept.append(np.mean(further <= model.margin(0.9)))
+    assert 0.88 < np.mean(is_kept) < 0.94
+
+
+def test_too_few_held_out_networks_make_nobody_sure(space: SearchSpace, table: LatencyTable) -> None:
+    model, _ = checked_model(space, table, [0.01] * 4)
+    assert model.margin(0.8) == pytest.approx(0.01)
+    with pytest.raises(InputError, match=r"for confidence=0.9\. Received: 4, which are enough for 0.8\. Measure more"):
+        model.margin(0.9)
+    with pytest.raises(InputError, match=r"Expected a latency table that was calibrated .*, and checked on others"):
+        LatencyModel(space, table).margin(0.9)
+    with pytest.raises(InputError, match=r"Received: 0, which are enough for 0\."):
+        checked_model(space, table, [])[0].margin(0.5)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 1.5, float("nan")])
+def test_a_confidence_is_a_probability(confidence: float, space: SearchSpace, table: LatencyTable) -> None:
+    with pytest.raises(InputError, match=r"Expected `confidence` to be between 0 and 1\. Received: confidence="):
+        checked_model(space, table, [0.1] * 9)[0].margin(confidence)

@@ -9,7 +9,9 @@ from ofa_tf.search.finalists import FinalistSettings
 from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
 from ofa_tf.search.predictors.predictor_registry import fit_predictor
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.costs import estimate_peak_ram_bytes, estimate_size_bytes, num_macs
+from ofa_tf.space.costs import num_macs
+from ofa_tf.tflite.footprint.footprint import Footprint
+from ofa_tf.tflite.quantization.modes import INT8
 from tests.support.accuracies import table_of
 from tests.support.spaces import MICRO
 
@@ -77,11 +79,12 @@ def test_without_finalists_the_best_prediction_wins(predictor: AccuracyPredictor
 
 def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
     middle = MICRO.decode_one((MICRO.gene_counts - 1) // 2)
+    footprint = Footprint(MICRO, 10, INT8)
     limits = {
         "latency_ms": 2.0,
         "macs": num_macs(MICRO, middle, 10),
-        "size_bytes": estimate_size_bytes(MICRO, middle, 10, 1),
-        "peak_ram_bytes": estimate_peak_ram_bytes(MICRO, middle, 1),
+        "size_bytes": footprint.size_bytes(middle),
+        "peak_ram_bytes": footprint.peak_ram_bytes(middle),
     }
     given = Limits(**{name: float(limit) for name, limit in limits.items()})
     constraints = make_constraints(
@@ -89,8 +92,7 @@ def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
         10,
         given,
         predict_latency_ms=lambda genes: 1 + genes[:, 0] / 2,
-        bytes_per_weight=1,
-        bytes_per_value=1,
+        footprint=footprint,
     )
     found = search_arch(MICRO, predictor, constraints, settings=_FAST)
     assert set(found.costs) == {"latency_ms", "macs", "size_bytes", "peak_ram_bytes"}

@@ -8,23 +8,54 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.search import constraint_kinds, constraints
 from ofa_tf.search.constraint_kinds import ConstraintKind
-from ofa_tf.search.constraints import Limits, is_feasible, make_constraints
-from ofa_tf.space.costs import estimate_peak_ram_bytes, estimate_size_bytes
+from ofa_tf.search.constraints import Limits, check_feasible, is_exactly_feasible, is_feasible, make_constraints
 from tests.support.spaces import MICRO
+
+
+class MadeUpFootprint:
+    """Sizes and memory that follow from one gene each; the quick answer for memory is 1 too low."""
+
+    def size_bytes(self, genes: np.ndarray) -> np.ndarray:
+        return 100 + genes[:, 1]
+
+    def least_peak_ram_bytes(self, genes: np.ndarray) -> np.ndarray:
+        return self.peak_ram_bytes(genes) - 1
+
+    def peak_ram_bytes(self, genes: np.ndarray) -> np.ndarray:
+        return 10 + genes[:, 2]
 
 
 def test_constraints_come_in_one_order_however_limits_are_given() -> None:
     limits = Limits(peak_ram_bytes=3, macs=1, size_bytes=2)
-    names = [constraint.name for constraint in make_constraints(MICRO, 10, limits)]
-    assert names == ["macs", "size_bytes", "peak_ram_bytes"]
+    constraints = make_constraints(MICRO, 10, limits, footprint=MadeUpFootprint())
+    assert [constraint.name for constraint in constraints] == ["macs", "size_bytes", "peak_ram_bytes"]
 
 
-def test_weights_and_activations_may_take_different_numbers_of_bytes() -> None:
+def test_what_may_be_a_result_is_measured_exactly() -> None:
     genes = MICRO.sample_genes(np.random.default_rng(0), 20)
-    limits = Limits(size_bytes=1, peak_ram_bytes=1)
-    size, peak_ram = make_constraints(MICRO, 10, limits, bytes_per_weight=1, bytes_per_value=2)
-    np.testing.assert_array_equal(size.measure(genes), estimate_size_bytes(MICRO, genes, 10, 1))
-    np.testing.assert_array_equal(peak_ram.measure(genes), estimate_peak_ram_bytes(MICRO, genes, 2))
+    limits = Limits(size_bytes=100, peak_ram_bytes=10)
+    constraints = make_constraints(MICRO, 10, limits, footprint=MadeUpFootprint())
+
+    is_small = genes[:, 1] == 0
+    needs_little = genes[:, 2] == 0
+    assert 0 < (is_small & needs_little).sum() < is_small.sum() < 20
+    np.testing.assert_array_equal(is_feasible(constraints, genes), is_small)
+    np.testing.assert_array_equal(is_exactly_feasible(constraints, genes), is_small & needs_little)
+    _, peak_ram = constraints
+    np.testing.assert_array_equal(peak_ram.measure_exactly(genes), 10 + genes[:, 2])
+
+
+def test_the_least_limit_is_that_of_what_the_smallest_subnet_needs_exactly() -> None:
+    enough = make_constraints(MICRO, 10, Limits(peak_ram_bytes=10), footprint=MadeUpFootprint())
+    check_feasible(MICRO, enough)
+    too_little = make_constraints(MICRO, 10, Limits(peak_ram_bytes=9.5), footprint=MadeUpFootprint())
+    with pytest.raises(InputError, match=r"Expected the limit of peak_ram_bytes to be at least 10\.0,"):
+        check_feasible(MICRO, too_little)
+
+
+def test_sizes_cannot_be_limited_where_nothing_is_known_of_the_models() -> None:
+    with pytest.raises(InputError, match=r"Expected a footprint of the models for the limit of size_bytes, 5\."):
+        make_constraints(MICRO, 10, Limits(size_bytes=5))
 
 
 def test_another_kind_of_limit_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:

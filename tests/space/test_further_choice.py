@@ -13,6 +13,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.space import search_space
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks import registry
+from ofa_tf.space.blocks.layers import Layer, LayerKind
 from ofa_tf.space.blocks.mbconv import MBConv
 from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.costs import num_macs
@@ -50,10 +51,18 @@ class TwoKernels(MBConv):
         block = super().from_choices(stage, position, in_channels, out_channels, choices)
         return dataclasses.replace(block, second_kernel_size=choices["second_kernel_sizes"])
 
-    def linear_operators(self, input_size: int, num_classes: int) -> list:
-        first = super().linear_operators(input_size, num_classes)
-        second = dataclasses.replace(first[-1], num_weights=self.second_kernel_size**2 * self.out_channels)
-        return [*first, second]
+    def layers(self, num_classes: int) -> tuple[Layer, ...]:
+        first = super().layers(num_classes)
+        second = Layer(
+            name="second",
+            kind=LayerKind.DEPTHWISE,
+            inputs=(first[-1].name,),
+            in_channels=self.out_channels,
+            out_channels=self.out_channels,
+            kernel_size=self.second_kernel_size,
+            has_norm=True,
+        )
+        return (*first, second)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.blocks.axis import Axis
-from ofa_tf.space.blocks.part_type import LinearOperator, PlainPart
+from ofa_tf.space.blocks.layers import Layer
+from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.parts import Part
 
 
@@ -26,11 +27,8 @@ class Dish(PlainPart):
     def strides(self) -> tuple[int, ...]:
         return ()
 
-    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
-        return []
-
-    def peak_activations(self, input_size: int) -> int:
-        return 0
+    def layers(self, num_classes: int) -> tuple[Layer, ...]:
+        return ()
 
     @property
     def latency_key(self) -> str:

@@ -18,9 +18,10 @@ from ofa_tf.networks.blocks.part_layer import (
 )
 from ofa_tf.networks.layers.channel_order import order_by_importance, permute_channels, permute_normalization
 from ofa_tf.networks.layers.plain import Tensor
-from ofa_tf.space.blocks.part_type import Block, LinearOperator
+from ofa_tf.space.blocks.layers import PART_INPUT, Layer, LayerList
+from ofa_tf.space.blocks.part_type import Block
 from ofa_tf.space.blocks.registry import register_part_type
-from ofa_tf.space.blocks.rounding import make_divisible, out_size
+from ofa_tf.space.blocks.rounding import make_divisible
 from ofa_tf.space.blocks.stage import Stage
 from ofa_tf.space.parts import Part
 
@@ -70,20 +71,20 @@ class FusedMBConv(Block):
         """Whether the input is added to the output."""
         return self.stride == 1 and self.in_channels == self.out_channels
 
-    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
-        out_pixels = out_size(input_size, self.stride) ** 2
-        return [
-            LinearOperator(out_pixels, 9 * self.in_channels * self.middle_channels, 2 * self.middle_channels),
-            LinearOperator(out_pixels, self.middle_channels * self.out_channels, 2 * self.out_channels),
-        ]
-
-    def peak_activations(self, input_size: int) -> int:
-        out_pixels = out_size(input_size, self.stride) ** 2
-        inputs = input_size**2 * self.in_channels
-        middle = out_pixels * self.middle_channels
-        outputs = out_pixels * self.out_channels
-        kept = inputs if self.has_residual else 0
-        return max(inputs + middle, kept + middle + outputs)
+    def layers(self, num_classes: int) -> tuple[Layer, ...]:
+        row = LayerList(self.in_channels)
+        x = row.convolution(
+            "expand",
+            PART_INPUT,
+            self.middle_channels,
+            kernel_size=3,
+            stride=self.stride,
+            activation=self.activation,
+        )
+        x = row.convolution("project", x, self.out_channels)
+        if self.has_residual:
+            row.add("add", PART_INPUT, x)
+        return row.layers
 
     @property
     def latency_key(self) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.tflite.quantization.modes import FLOAT16, INT8, NOT_QUANTIZED, QAT, QuantizationMode
-from ofa_tf.workflow.export_plan import find_other_precision
+from ofa_tf.workflow.export_plan import find_other_precision, plan_exports, plan_limits
 from tests.support.spaces import SMALL
 
 
@@ -45,3 +45,20 @@ def test_nothing_is_known_of_archs_without_notes(tmp_path: Path) -> None:
     SMALL.smallest().save(tmp_path / "arch.json")
     assert find_other_precision(str(tmp_path / "arch.json"), INT8) is None
     assert find_other_precision("max", INT8) is None
+
+
+def test_the_limits_of_a_search_are_those_of_its_models_in_the_same_precision(tmp_path: Path) -> None:
+    limited = tmp_path / "limited.json"
+    limits = {"size_bytes": 1e5, "macs": 2e6}
+    SMALL.smallest().save(limited, notes={"precision": "int8", "limits": limits})
+    free = tmp_path / "free.json"
+    SMALL.largest().save(free)
+    output = str(tmp_path / "model.tflite")
+    folder = str(tmp_path / "models")
+
+    assert plan_limits(SMALL, [str(limited)], output, QAT) == {output: limits}
+    assert plan_limits(SMALL, [str(limited)], output, NOT_QUANTIZED) == {}
+    assert plan_limits(SMALL, [str(free)], output, INT8) == {}
+    several = plan_limits(SMALL, [str(limited), "max", str(free)], folder, INT8)
+    assert several == {f"{folder}/limited.tflite": limits}
+    assert several.keys() < plan_exports(SMALL, [str(limited), "max", str(free)], folder).keys()

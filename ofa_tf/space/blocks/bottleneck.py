@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ofa_tf.space.blocks.part_type import Block, LinearOperator
+from ofa_tf.space.blocks.layers import PART_INPUT, Layer, LayerList
+from ofa_tf.space.blocks.part_type import Block
 from ofa_tf.space.blocks.registry import register_part_type
-from ofa_tf.space.blocks.rounding import make_divisible, out_size
+from ofa_tf.space.blocks.rounding import make_divisible
 from ofa_tf.space.blocks.stage import Stage
 
 
@@ -58,29 +59,30 @@ class Bottleneck(Block):
     def strides(self) -> tuple[int, ...]:
         return (self.stride,)
 
-    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
-        pixels = input_size**2
-        out_pixels = out_size(input_size, self.stride) ** 2
-        middle = self.middle_channels
-        operators = [
-            LinearOperator(pixels, self.in_channels * middle, 2 * middle),
-            LinearOperator(out_pixels, 9 * middle * middle, 2 * middle),
-            LinearOperator(out_pixels, middle * self.out_channels, 2 * self.out_channels),
-        ]
+    def layers(self, num_classes: int) -> tuple[Layer, ...]:
+        row = LayerList(self.in_channels)
+        x = row.convolution("conv1", PART_INPUT, self.middle_channels, activation="relu")
+        x = row.convolution(
+            "conv2",
+            x,
+            self.middle_channels,
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            activation="relu",
+        )
+        x = row.convolution("conv3", x, self.out_channels)
+        shortcut = PART_INPUT
         if self.has_downsample:
-            weights = self.in_channels * self.out_channels
-            operators.append(LinearOperator(out_pixels, weights, 2 * self.out_channels))
-        return operators
+            shortcut = self._add_downsample(row)
+        total = row.add("add", shortcut, x)
+        row.activation(total, "relu")
+        return row.layers
 
-    def peak_activations(self, input_size: int) -> int:
-        pixels = input_size**2
-        out_pixels = out_size(input_size, self.stride) ** 2
-        inputs = pixels * self.in_channels
-        reduced = pixels * self.middle_channels
-        filtered = out_pixels * self.middle_channels
-        outputs = out_pixels * self.out_channels
-        during_downsample = 2 * outputs if self.has_downsample else 0
-        return inputs + max(reduced + filtered, filtered + outputs, during_downsample)
+    def _add_downsample(self, row: LayerList) -> str:
+        shortcut = PART_INPUT
+        if self.stride > 1:
+            shortcut = row.average_pool("downsample_pool", shortcut, self.stride)
+        return row.convolution("downsample", shortcut, self.out_channels)
 
     @property
     def latency_key(self) -> str:

@@ -1,12 +1,13 @@
 """`DeepStem`: the stem of ResNet-D, as data."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ofa_tf.space.blocks.axis import Axis
-from ofa_tf.space.blocks.part_type import LinearOperator, StemDesign, StemPart
+from ofa_tf.space.blocks.layers import PART_INPUT, Layer, LayerList
+from ofa_tf.space.blocks.part_type import StemDesign, StemPart
 from ofa_tf.space.blocks.registry import register_part_type
-from ofa_tf.space.blocks.rounding import make_divisible, multiply_width, out_size
+from ofa_tf.space.blocks.rounding import make_divisible, multiply_width
 
 
 @register_part_type
@@ -51,24 +52,16 @@ class DeepStem(StemPart):
     def strides(self) -> tuple[int, ...]:
         return (2, 2)
 
-    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
-        pixels = out_size(input_size, 2) ** 2
-        middle = self.middle_channels
-        first = LinearOperator(pixels, 9 * self.in_channels * middle, 2 * middle)
-        second = LinearOperator(pixels, 9 * middle * middle, 2 * middle)
-        third = LinearOperator(pixels, 9 * middle * self.out_channels, 2 * self.out_channels)
+    def layers(self, num_classes: int) -> tuple[Layer, ...]:
+        row = LayerList(self.in_channels)
+        settings: dict[str, Any] = {"kernel_size": self.kernel_size, "activation": self.activation}
+        x = row.convolution("conv1", PART_INPUT, self.middle_channels, stride=2, **settings)
         if self.depth:
-            return [first, second, third]
-        return [first, third]
-
-    def peak_activations(self, input_size: int) -> int:
-        half = out_size(input_size, 2) ** 2
-        inputs = input_size**2 * self.in_channels
-        middle = half * self.middle_channels
-        wide = half * self.out_channels
-        outputs = out_size(input_size, *self.strides) ** 2 * self.out_channels
-        residual_sum = 3 * middle if self.depth else 0
-        return max(inputs + middle, residual_sum, middle + wide, wide + outputs)
+            inner = row.convolution("conv2", x, self.middle_channels, **settings)
+            x = row.add("add", x, inner)
+        x = row.convolution("conv3", x, self.out_channels, **settings)
+        row.max_pool("pool", x, kernel_size=3, stride=2)
+        return row.layers
 
     @property
     def latency_key(self) -> str:

@@ -3,7 +3,8 @@
 import dataclasses
 from typing import ClassVar
 
-from ofa_tf.space.blocks.part_type import LinearOperator, PlainPart
+from ofa_tf.space.blocks.layers import PART_INPUT, Layer, LayerList
+from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.blocks.registry import register_part_type
 
 
@@ -45,18 +46,17 @@ class Head(PlainPart):
         """Input channels of the classifier."""
         return self.head_width or self.pooled_width
 
-    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
-        operators = []
+    def layers(self, num_classes: int) -> tuple[Layer, ...]:
+        row = LayerList(self.in_channels)
+        x = PART_INPUT
         if self.feature_width:
-            weights = self.in_channels * self.feature_width
-            operators.append(LinearOperator(input_size**2, weights, 2 * self.feature_width))
+            x = row.convolution("feature", x, self.feature_width, activation=self.activation)
+        x = row.mean("pool", x)
         if self.head_width:
-            operators.append(LinearOperator(1, self.pooled_width * self.head_width, 0))
-        operators.append(LinearOperator(1, self.last_width * num_classes, num_classes))
-        return operators
-
-    def peak_activations(self, input_size: int) -> int:
-        return input_size**2 * (self.in_channels + self.feature_width)
+            x = row.convolution("head", x, self.head_width, activation=self.activation, has_norm=False)
+        x = row.flatten("flatten", x)
+        row.dense("classifier", x, num_classes)
+        return row.layers
 
     @property
     def latency_key(self) -> str:

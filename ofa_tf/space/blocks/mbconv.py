@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ofa_tf.space.blocks.part_type import Block, LinearOperator
+from ofa_tf.space.blocks.layers import PART_INPUT, Layer, LayerList
+from ofa_tf.space.blocks.part_type import Block
 from ofa_tf.space.blocks.registry import register_part_type
-from ofa_tf.space.blocks.rounding import make_divisible, out_size
+from ofa_tf.space.blocks.rounding import make_divisible
 from ofa_tf.space.blocks.stage import Stage
 
 _SQUEEZE_REDUCTION = 4  # middle channels over squeezed ones
@@ -73,31 +74,44 @@ class MBConv(Block):
     def strides(self) -> tuple[int, ...]:
         return (self.stride,)
 
-    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
-        pixels = input_size**2
-        out_pixels = out_size(input_size, self.stride) ** 2
-        middle = self.middle_channels
-        squeezed = self.squeeze_channels
-        operators = []
+    def layers(self, num_classes: int) -> tuple[Layer, ...]:
+        row = LayerList(self.in_channels)
+        x = PART_INPUT
         if self.has_expand:
-            operators.append(LinearOperator(pixels, self.in_channels * middle, 2 * middle))
-        operators.append(LinearOperator(out_pixels, self.kernel_size**2 * middle, 2 * middle))
-        if squeezed:
-            operators.append(LinearOperator(1, middle * squeezed, squeezed))
-            operators.append(LinearOperator(1, squeezed * middle, middle))
-        operators.append(LinearOperator(out_pixels, middle * self.out_channels, 2 * self.out_channels))
-        return operators
+            x = row.convolution("expand", x, self.middle_channels, activation=self.activation)
+        x = row.depthwise(
+            "depthwise",
+            x,
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            activation=self.activation,
+        )
+        if self.has_squeeze:
+            x = self._add_squeeze_excite(row, x)
+        x = row.convolution("project", x, self.out_channels)
+        if self.has_residual:
+            row.add("add", PART_INPUT, x)
+        return row.layers
 
-    def peak_activations(self, input_size: int) -> int:
-        pixels = input_size**2
-        out_pixels = out_size(input_size, self.stride) ** 2
-        inputs = pixels * self.in_channels
-        expanded = pixels * self.middle_channels
-        filtered = out_pixels * self.middle_channels
-        outputs = out_pixels * self.out_channels
-        kept = inputs if self.has_residual else 0
-        during_expand = inputs + expanded if self.has_expand else 0
-        return max(during_expand, kept + expanded + filtered, kept + filtered + outputs)
+    def _add_squeeze_excite(self, row: LayerList, x: str) -> str:
+        pooled = row.mean("se_pool", x)
+        squeezed = row.convolution(
+            "se_reduce",
+            pooled,
+            self.squeeze_channels,
+            activation="relu",
+            has_norm=False,
+            has_bias=True,
+        )
+        scale = row.convolution(
+            "se_expand",
+            squeezed,
+            self.middle_channels,
+            activation="hard_sigmoid",
+            has_norm=False,
+            has_bias=True,
+        )
+        return row.multiply("se_multiply", x, scale)
 
     @property
     def latency_key(self) -> str:

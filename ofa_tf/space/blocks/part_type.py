@@ -12,24 +12,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from ofa_tf.space.blocks.axis import Axis
+from ofa_tf.space.blocks.layers import Layer
 from ofa_tf.space.blocks.stage import Stage
-
-
-@dataclasses.dataclass(frozen=True)
-class LinearOperator:
-    """A convolution or linear layer, as far as costs go.
-
-    Args:
-        out_pixels: Positions that the weights are applied at: height times width
-            of the output, 1 for a linear layer.
-        num_weights: Entries of the kernel; each is multiplied once a position.
-        num_other_params: Parameters of its bias or of the batch normalization
-            behind it.
-    """
-
-    out_pixels: int
-    num_weights: int
-    num_other_params: int
 
 
 class PlainPart(abc.ABC):
@@ -48,20 +32,11 @@ class PlainPart(abc.ABC):
         """Strides of all that makes the image smaller, in order."""
 
     @abc.abstractmethod
-    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
-        """The convolutions and linear layers, from which MACs and parameters follow.
+    def layers(self, num_classes: int) -> tuple[Layer, ...]:
+        """The layers, in the order in which a plain network runs them; costs and memory follow from them.
 
         Args:
-            input_size: Height and width of the input, pixels.
             num_classes: Number of classes of the network.
-        """
-
-    @abc.abstractmethod
-    def peak_activations(self, input_size: int) -> int:
-        """The most activations, in numbers, that are alive at once while the part runs operator by operator.
-
-        Args:
-            input_size: Height and width of the input, pixels.
         """
 
     @property

@@ -4,9 +4,9 @@ import dataclasses
 from typing import ClassVar
 
 from ofa_tf.space.blocks.axis import Axis
-from ofa_tf.space.blocks.part_type import LinearOperator, StemDesign, StemPart
+from ofa_tf.space.blocks.layers import PART_INPUT, Layer, LayerList
+from ofa_tf.space.blocks.part_type import StemDesign, StemPart
 from ofa_tf.space.blocks.registry import register_part_type
-from ofa_tf.space.blocks.rounding import out_size
 
 
 @register_part_type
@@ -42,14 +42,17 @@ class Stem(StemPart):
     def strides(self) -> tuple[int, ...]:
         return (self.stride,)
 
-    def linear_operators(self, input_size: int, num_classes: int) -> list[LinearOperator]:
-        out_pixels = out_size(input_size, self.stride) ** 2
-        return [LinearOperator(out_pixels, 9 * self.in_channels * self.out_channels, 2 * self.out_channels)]
-
-    def peak_activations(self, input_size: int) -> int:
-        inputs = input_size**2 * self.in_channels
-        outputs = out_size(input_size, self.stride) ** 2 * self.out_channels
-        return inputs + outputs
+    def layers(self, num_classes: int) -> tuple[Layer, ...]:
+        row = LayerList(self.in_channels)
+        row.convolution(
+            "conv",
+            PART_INPUT,
+            self.out_channels,
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            activation=self.activation,
+        )
+        return row.layers
 
     @property
     def latency_key(self) -> str:

@@ -2,13 +2,11 @@
 
 import collections
 import dataclasses
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ofa_tf.tflite.litert.arena_size import measure_arena
 from ofa_tf.tflite.litert.interpreter import create_interpreter
 from ofa_tf.tflite.litert.metadata import read_tflite
 
@@ -27,8 +25,8 @@ class Delegation:
             activations change hands at each border.
         undelegated: Operators that the delegate does not take, by name, with
             their number.
-        peak_ram_bytes: Activations that are alive at the same time, at most, when
-            the operators run one by one: what an arena needs at least.
+        peak_ram_bytes: What LiteRT allocates for activations without the delegate,
+            which keeps them in memory of its own, see `measure_arena`.
     """
 
     num_operators: int
@@ -58,7 +56,7 @@ def inspect_delegation(model: bytes | str | Path) -> Delegation:
         num_operators=len(operators),
         num_partitions=len(partitions),
         undelegated=dict(undelegated),
-        peak_ram_bytes=_peak_ram_bytes(interpreter, operators),
+        peak_ram_bytes=measure_arena(content),
     )
 
 
@@ -85,40 +83,6 @@ def _find_delegated(
     return delegated
 
 
-def _peak_ram_bytes(interpreter: Any, operators: Sequence[_Operator]) -> int:
-    """The most memory that activations take at the same time.
-
-    One is alive from the step that makes it to the last that takes it; a model's
-    inputs are made in the first step, and its outputs are taken after the last.
-    """
-    num_steps = len(operators) + 1
-    first_step: dict[int, int] = {}
-    last_step: dict[int, int] = {}
-    first_step |= dict.fromkeys(_indices(interpreter.get_input_details()), 0)
-    for step, operator in enumerate(operators):
-        first_step |= dict.fromkeys(_tensors(operator, "outputs"), step)
-        last_step |= dict.fromkeys(_tensors(operator, "inputs"), step)
-    last_step |= dict.fromkeys(_indices(interpreter.get_output_details()), num_steps - 1)
-
-    size_bytes: dict[int, int] = {}
-    for details in interpreter.get_tensor_details():
-        size_bytes[int(details["index"])] = _size_bytes(details)
-    alive_bytes = np.zeros(num_steps, np.int64)
-    for tensor, first in first_step.items():  # which constants are not in
-        last = last_step.get(tensor, first)
-        alive_bytes[first : last + 1] += size_bytes.get(tensor, 0)
-    return int(alive_bytes.max(initial=0))
-
-
 def _tensors(operator: _Operator, kind: str) -> list[int]:
     """The indices of the tensors that an operator takes (`"inputs"`) or makes (`"outputs"`)."""
     return [int(tensor) for tensor in operator[kind]]
-
-
-def _indices(tensors: Sequence[dict[str, Any]]) -> list[int]:
-    return [int(tensor["index"]) for tensor in tensors]
-
-
-def _size_bytes(tensor: dict[str, Any]) -> int:
-    num_values = math.prod(int(size) for size in tensor["shape"])
-    return num_values * np.dtype(tensor["dtype"]).itemsize

@@ -134,14 +134,21 @@ def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
     return interpreter
 
 
-def create_undelegated_interpreter(content: bytes) -> Any:
-    """A LiteRT interpreter without a delegate, that keeps every tensor; its memory is not allocated yet."""
+def create_undelegated_interpreter(content: bytes, *, keeps_tensors: bool = True) -> Any:
+    """A LiteRT interpreter without a delegate, on one thread; its memory is not allocated yet.
+
+    Args:
+        content: Content of a `.tflite` file.
+        keeps_tensors: Whether every tensor gets memory of its own, so that it can be
+            read after a run. Otherwise tensors share memory, as where a model is used.
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     return Interpreter(
         model_content=content,
+        num_threads=1,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
+        experimental_preserve_all_tensors=keeps_tensors,
     )
 
 

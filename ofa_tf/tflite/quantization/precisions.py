@@ -30,16 +30,6 @@ class Precision:
         """Whether activations are integers, on which other lowerings pay than on floats."""
         return self.mode.has_integer_activations
 
-    @property
-    def bytes_per_weight(self) -> int:
-        """Memory of a weight."""
-        return self.mode.bytes_per_weight
-
-    @property
-    def bytes_per_value(self) -> int:
-        """Memory of an activation."""
-        return self.mode.bytes_per_value
-
     def holds_for(self, mode: QuantizationMode) -> bool:
         """Whether latencies and sizes in this precision are those of models in a mode."""
         return mode == self.mode or mode in self.like_modes

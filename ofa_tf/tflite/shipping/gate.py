@@ -1,12 +1,12 @@
 """The gate: a converted model is compared with the network it was made from before it gets its name.
 
 `Reference` is what the network says of some images, `compare` runs the model on the
-same ones, and `find_fault` decides.
+same ones, and `find_fault` and `find_broken_limit` decide.
 """
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -158,6 +158,22 @@ def find_fault(
         f"top-1 fell from {report.reference_top1:.2%} to {report.top1:.2%} on {report.num_images} images "
         f"(at most {100 * max_accuracy_drop:g} points), mean KL {report.mean_kl:.3f}"
     )
+
+
+def find_broken_limit(report: GateReport, limits: Mapping[str, float]) -> str | None:
+    """What of a model is larger than a search allowed, in words; `None`: nothing.
+
+    Args:
+        report: From `compare`.
+        limits: Largest values by name; of those, `size_bytes` and `peak_ram_bytes` are
+            known of a model.
+    """
+    facts = report.facts()
+    for name, limit in limits.items():
+        value = facts.get(name)
+        if value is not None and value > limit:
+            return f"{name}={value:,} (at most {limit:,.15g})"
+    return None
 
 
 def _find_difference(report: GateReport, tolerance: float) -> str | None:

@@ -1,7 +1,7 @@
 """Shipping a subnet: convert it, let it through the gate, write it with its sidecar."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.shipping.export import Export
 from ofa_tf.tflite.shipping.export_data import ExportData
-from ofa_tf.tflite.shipping.gate import GateReport, Reference, find_fault
+from ofa_tf.tflite.shipping.gate import GateReport, Reference, find_broken_limit, find_fault
 from ofa_tf.tflite.shipping.layer_errors import LayerError
 from ofa_tf.tflite.shipping.mixed_precision import keep_float
 from ofa_tf.tflite.shipping.sidecar import save_tflite
@@ -39,6 +39,7 @@ def ship(
     data: ExportData,
     *,
     reference: Reference | None = None,
+    limits: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Convert a subnet, compare the result with it, and write it if it is good.
 
@@ -52,6 +53,8 @@ def ship(
         data: Images and names.
         reference: What the subnet says of the held-out images (rounded, if the
             model takes whole numbers), if that was measured before.
+        limits: What a search limited, by name; the file must keep within `size_bytes` and
+            `peak_ram_bytes`, where they are among them.
 
     Returns:
         `path`, `size_bytes`, `remedies`, `float_layers` (with those that are fused with
@@ -59,10 +62,12 @@ def ship(
         `gate`, the comparison.
 
     Raises:
-        InputError: If the model does not pass the gate; nothing is written then.
+        InputError: If the model does not pass the gate, or breaks a limit; nothing is
+            written then.
     """
     export = Export(subnet, arch, options, data, reference)
     passed = _first_that_passes(export, options)
+    _check_limits(passed.report, limits or {}, options)
 
     facts = {
         "remedies": list(passed.conversion.remedies),
@@ -96,6 +101,20 @@ def _first_that_passes(export: Export, options: ExportOptions) -> _Passed:
         f"Expected the {options.quantization} model to agree with the network it was made from. "
         f"Received: {first_fault}. {options.mode.advice} Nothing was written."
     )
+
+
+def _check_limits(
+    report: GateReport,
+    limits: Mapping[str, float],
+    options: ExportOptions,
+) -> None:
+    broken = find_broken_limit(report, limits)
+    if broken is not None:
+        raise InputError(
+            f"Expected the {options.quantization} model to keep within the limits of the search that found it. "
+            f"Received: {broken}. Search again with a lower limit, or export without it, from an arch file without "
+            "notes. Nothing was written."
+        )
 
 
 def _attempts(export: Export, options: ExportOptions) -> Iterator[Conversion]:

@@ -22,10 +22,11 @@ from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks import registry
 from ofa_tf.space.blocks.stage import Stage
-from ofa_tf.space.costs import estimate_peak_ram_bytes
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
+from ofa_tf.tflite.footprint.footprint import Footprint
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.quantization.modes import INT8
 from tests.support.fused_mbconv import ElasticFusedMBConv, FusedMBConv
 from tests.support.networks import archs, assert_close, check_alone, check_subnet, images, randomize
 
@@ -67,7 +68,7 @@ def test_subnets_compute_what_the_supernet_computes_and_cost_what_the_formulas_s
     supernet: Supernet, arch: Arch
 ) -> None:
     check_subnet(supernet, arch)
-    assert estimate_peak_ram_bytes(SPACE, arch) > 0
+    assert Footprint(SPACE, 10, INT8).peak_ram_bytes(arch) > 0
 
 
 def test_one_traced_graph_serves_all_its_subnets(supernet: Supernet) -> None:

@@ -17,18 +17,23 @@ def test_lowered_int8_is_one_partition_and_plain_int8_is_not(subnet: keras.Model
     assert plain.undelegated["HARD_SWISH"] == plain.num_partitions - 1
 
 
-def test_peak_ram_is_that_of_the_largest_neighbours() -> None:
+def test_peak_ram_is_what_the_interpreter_allocates() -> None:
     kernel = {"kernel": np.ones((1, 1, 3, 10), np.float32)}
     wide = Node("wide", "conv2d", (INPUT,), {"stride": 1, "padding": "same"}, kernel)
     nodes = (wide, Node("mean", "mean", ("wide",)), Node("flat", "flatten", ("mean",)))
     content = convert_float_graph(Graph((8, 8, 3), nodes))
-    assert inspect_delegation(content).peak_ram_bytes == 4 * (8 * 8 * 3 + 8 * 8 * 10)
+    image_and_wide = 4 * (8 * 8 * 3 + 8 * 8 * 10)
+    # A mean adds up in memory of its own, and the input is kept; tensors begin at multiples of 64 bytes.
+    sums = 10 * 4 + 24
+    settings_and_mean = 3 * 64
+    peak = inspect_delegation(content).peak_ram_bytes
+    assert image_and_wide < peak <= image_and_wide + sums + settings_and_mean
 
 
-def test_int8_takes_less_than_half_of_the_memory(subnet: keras.Model, images: np.ndarray) -> None:
+def test_int8_takes_a_quarter_of_the_memory(subnet: keras.Model, images: np.ndarray) -> None:
     in_float, in_int8 = (inspect_delegation(to_tflite(subnet, kind, [images])) for kind in ("none", "int8"))
-    # Not a quarter: the parts of a hard-swish need three activations at a time, the one operator two.
-    assert in_float.peak_ram_bytes / 4 <= in_int8.peak_ram_bytes < in_float.peak_ram_bytes / 2
+    # Hard-swish in parts needs no more than the one operator, as its product lies where an operand lay.
+    assert in_int8.peak_ram_bytes == pytest.approx(in_float.peak_ram_bytes / 4, rel=0.05)
 
 
 def test_what_is_no_model_is_refused() -> None:

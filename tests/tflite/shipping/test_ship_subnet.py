@@ -48,6 +48,23 @@ def test_without_a_data_set_a_float_model_is_checked_on_random_images(
     assert shipped["gate"]["max_relative_error"] < 1e-4
 
 
+@pytest.mark.parametrize("name", ["size_bytes", "peak_ram_bytes"])
+def test_a_model_that_breaks_a_limit_is_not_written(
+    name: str, subnet: keras.Model, data: ExportData, arch: Arch, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.tflite"
+    facts = ship(subnet, arch, path, ExportOptions(), data, limits={"macs": 1, "latency_ms": 1e-6})
+    value = {**facts["gate"], **facts}[name]
+    path.unlink()
+
+    message = rf"limits of the search that found it\. Received: {name}={value:,} \(at most {value - 1:,}\)\. Search"
+    with pytest.raises(InputError, match=message):
+        ship(subnet, arch, path, ExportOptions(), data, limits={name: value - 1})
+    assert not path.exists()
+    ship(subnet, arch, path, ExportOptions(), data, limits={name: value})
+    assert path.exists()
+
+
 def _run_spoiled(conversion: Conversion) -> bytes:
     """A model with the output channels of one layer in another order."""
 

@@ -1,0 +1,93 @@
+"""The bytes that an operator adds to a `.tflite` file: its weights, their scales, and the tables that describe them.
+
+The numbers below are what `flatbuffers` writes for the tables of the TFLite schema. They
+are small beside the weights of a large network, and a tenth of a small one in int8.
+"""
+
+from ofa_tf.tflite.footprint.operators import Constant, ConstantKind, Operator
+from ofa_tf.tflite.quantization.modes import QuantizationMode
+
+_OPERATOR_BYTES = 60  # its table, its options and the numbers of its tensors
+_TENSOR_BYTES = 52  # its table, its shape, and the length and the end of its name
+_QUANTIZATION_BYTES = 26  # of a tensor that has scales
+_SCALE_BYTES = 4 + 8  # a scale and a zero point
+_EMPTY_BUFFER_BYTES = 8
+_FULL_BUFFER_BYTES = 20  # beside its data
+_BUFFER_ALIGNMENT = 16
+
+# Tensors are called after the layers that make them: `stage1_block2_expand_bn/Conv2D`;
+# where several are fused, after all of them, and so is the bias.
+_PART_NAME_BYTES = len("stage1_block2_")
+_OPERATION_NAME_BYTES = len("/BiasAdd;")
+_SETTING_NAME_BYTES = len("arith.constant10")
+
+# The model's own table, its kinds of operators, its input, what the converter and this program say of it.
+MODEL_BYTES = 1700
+
+_FLOAT32_BYTES = 4
+_INT32_BYTES = 4
+_INT64_BYTES = 8
+_HAS_FLOAT_KERNELS_IN_DYNAMIC = "depthwise_conv2d"  # see `quantize_weights`
+
+
+def operator_bytes(operator: Operator, mode: QuantizationMode) -> int:
+    """What an operator with its constants and its output adds to the file of a model in some mode."""
+    total = _OPERATOR_BYTES + _TENSOR_BYTES + _output_name_bytes(operator)
+    if mode.has_integer_activations:
+        total += _QUANTIZATION_BYTES + _SCALE_BYTES
+    else:
+        total += _EMPTY_BUFFER_BYTES
+    for constant in operator.constants:
+        total += _constant_bytes(constant, operator, mode)
+    return total
+
+
+def _constant_bytes(constant: Constant, operator: Operator, mode: QuantizationMode) -> int:
+    data_bytes = constant.num_values * _bytes_per_value(constant, operator, mode)
+    total = _TENSOR_BYTES + _FULL_BUFFER_BYTES + _align(data_bytes)
+    if constant.kind is ConstantKind.SETTING:
+        return total + _SETTING_NAME_BYTES
+    name_bytes = _name_bytes(operator.nodes[0])
+    if constant.kind is ConstantKind.BIAS:
+        name_bytes = _output_name_bytes(operator)
+    total += name_bytes
+    if _has_scales(constant, operator, mode):
+        return total + _QUANTIZATION_BYTES + constant.num_channels * _SCALE_BYTES
+    if mode.weight_bits == 16:
+        # An operator of its own makes float32 of it when the model is loaded.
+        return total + _OPERATOR_BYTES + _TENSOR_BYTES + _EMPTY_BUFFER_BYTES + name_bytes
+    return total
+
+
+def _bytes_per_value(constant: Constant, operator: Operator, mode: QuantizationMode) -> int:
+    if constant.kind is ConstantKind.SETTING:
+        return _INT32_BYTES
+    if mode.has_integer_activations:
+        by_kind = {
+            ConstantKind.KERNEL: mode.bytes_per_weight,
+            ConstantKind.BIAS: _INT64_BYTES if mode.bytes_per_value > 1 else _INT32_BYTES,
+        }
+        return by_kind[constant.kind]
+    if mode.weight_bits == 16 or _has_scales(constant, operator, mode):
+        return mode.bytes_per_weight
+    return _FLOAT32_BYTES
+
+
+def _has_scales(constant: Constant, operator: Operator, mode: QuantizationMode) -> bool:
+    """Whether a constant is quantized; biases are where activations are."""
+    if mode.has_integer_activations:
+        return True
+    is_kernel = constant.kind is ConstantKind.KERNEL and operator.op != _HAS_FLOAT_KERNELS_IN_DYNAMIC
+    return mode.weight_bits == 8 and is_kernel
+
+
+def _output_name_bytes(operator: Operator) -> int:
+    return sum(_name_bytes(node) for node in operator.nodes)
+
+
+def _name_bytes(node_name: str) -> int:
+    return _PART_NAME_BYTES + len(node_name) + _OPERATION_NAME_BYTES
+
+
+def _align(num_bytes: int) -> int:
+    return -(-num_bytes // _BUFFER_ALIGNMENT) * _BUFFER_ALIGNMENT

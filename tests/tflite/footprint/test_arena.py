@@ -1,0 +1,36 @@
+"""The arena is planned as LiteRT does it: small cases by hand."""
+
+from ofa_tf.tflite.footprint.arena import Tensor, plan_arena
+
+
+def test_tensors_that_do_not_live_at_once_share_memory() -> None:
+    assert plan_arena([Tensor(128, 0, 1), Tensor(256, 2, 3)]) == 256
+    assert plan_arena([Tensor(128, 0, 2), Tensor(256, 2, 3)]) == 384
+    assert plan_arena([]) == 0
+
+
+def test_tensors_begin_at_multiples_of_64_bytes() -> None:
+    assert plan_arena([Tensor(100, 0, 1), Tensor(10, 0, 1)]) == 128 + 10
+
+
+def test_a_tensor_goes_into_the_smallest_gap_that_holds_it() -> None:
+    # At step 5 there are gaps of 192 and of 64 bytes between the large tensors that stay.
+    blocks = [
+        Tensor(1024, 0, 9),
+        Tensor(192, 0, 4),
+        Tensor(512, 0, 9),
+        Tensor(64, 0, 4),
+        Tensor(256, 0, 9),
+    ]
+    end = 1024 + 512 + 256 + 192 + 64
+    assert plan_arena(blocks) == end
+    assert plan_arena([*blocks, Tensor(64, 5, 6), Tensor(192, 5, 6)]) == end
+
+
+def test_memory_may_break_into_pieces() -> None:
+    """The largest tensors are placed first, so that a chain of smaller ones may find no place that is free for long."""
+    chain = [Tensor(640, 0, 0), Tensor(320, 0, 1), Tensor(320, 1, 2), Tensor(640, 2, 2)]
+    alive_at_once = max(
+        sum(tensor.size_bytes for tensor in chain if tensor.first_step <= step <= tensor.last_step) for step in range(3)
+    )
+    assert plan_arena(chain) > alive_at_once == 960
