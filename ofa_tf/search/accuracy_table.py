@@ -8,6 +8,7 @@ import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.noise import estimate_noise_std
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
@@ -19,16 +20,32 @@ class AccuracyTable:
     Args:
         space: Search space of the archs.
         genes: int32 `(n, num_genes)`.
-        top1: float `(n,)`, in [0, 1].
+        num_correct: Images that each gets right in the two halves, see `Measurement`: int `(n, 2)`.
+        num_images: Images in the two halves, int `(2,)`.
         split: Split of the data set that was measured on.
         network: What identifies the supernet, such as its file's hash.
     """
 
     space: SearchSpace
     genes: np.ndarray
-    top1: np.ndarray
+    num_correct: np.ndarray
+    num_images: np.ndarray
     split: str
     network: str
+
+    @property
+    def top1(self) -> np.ndarray:
+        """Measured top-1 accuracies in [0, 1], float `(n,)`."""
+        return self.num_correct.sum(axis=1) / self.num_images.sum()
+
+    @property
+    def noise_std(self) -> float:
+        """How far a measured accuracy is from the true one by chance, see `estimate_noise_std`."""
+        return estimate_noise_std(self.num_correct, self.num_images)
+
+    def rows(self, index: np.ndarray) -> "AccuracyTable":
+        """A table of some of the archs; `index` is anything that indexes an array."""
+        return dataclasses.replace(self, genes=self.genes[index], num_correct=self.num_correct[index])
 
     def save(self, path: str | Path) -> None:
         """Write the table as JSON, atomically."""
