@@ -26,10 +26,12 @@ from ofa_tf.base.distribution_flag import define_distribution_flag, distribution
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.report.summary import format_correlation
+from ofa_tf.report.search_summary import describe_learning_curve, describe_quality
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR, check_space
-from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, PREDICTORS, get_predictor
+from ofa_tf.search.predictors.cross_validation import learning_curve
+from ofa_tf.search.predictors.fitted_predictor import fit_predictor
+from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS, check_predictor, get_predictor
 from ofa_tf.search.shards import Shard
 from ofa_tf.workflow.run import open_run
 
@@ -41,7 +43,10 @@ _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
 _SHARD = flags.DEFINE_string("shard", None, "Measure only the i-th of n shards of the subnets, as i/n, i from 1.")
 _MERGE = flags.DEFINE_bool("merge", False, "Measure nothing; put the shards together that were measured.")
 _PREDICTOR = flags.DEFINE_string(
-    "predictor", DEFAULT_PREDICTOR, f"What predicts accuracies, and is judged here: {', '.join(PREDICTORS)}."
+    "predictor",
+    AUTOMATIC,
+    f"What predicts accuracies, and is judged here: {', '.join(PREDICTORS)}, or {AUTOMATIC}: the best of those for "
+    "tables of this size.",
 )
 
 
@@ -52,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
     distribution = distribution_from_flags()
     run = open_run(_WORKDIR.value)
     check_space(run.space)
-    predictor = get_predictor(_PREDICTOR.value)
+    check_predictor(_PREDICTOR.value)
     if _MERGE.value:
         table = run.merge_accuracy_table()
     else:
@@ -65,9 +70,9 @@ def main(argv: Sequence[str]) -> None:
     if shard is not None:
         print(f"written to {run.shard_path(shard)}; when all are there: --merge")
         return
-    report = predictor.fit(table).report
-    correlation = format_correlation(report["rank_correlation"])
-    print(f"accuracy predictor, cross-validated: RMSE {report['rmse']:.2%}, rank correlation {correlation}")
+    fitted = fit_predictor(table, _PREDICTOR.value)
+    print(describe_quality(fitted.name, fitted.quality))
+    print(describe_learning_curve(learning_curve(get_predictor(fitted.name), table)))
     print(f"written to {run.accuracy_table_path}")
 
 

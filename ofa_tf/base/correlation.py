@@ -29,5 +29,24 @@ def rank_correlation(first: Sequence[float] | np.ndarray, second: Sequence[float
     return float(spearmanr(first, second).statistic)
 
 
+def kendall_tau(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float | None:
+    """Kendall's rank correlation (tau-b): the share of pairs in the same order less that in the opposite one.
+
+    Args:
+        first: Values, such as predictions.
+        second: As many others, such as the measurements of the same things.
+
+    Returns:
+        From -1 (reversed order) to 1 (same order), or `None` where it is not defined, as for `rank_correlation`.
+    """
+    if len(first) < _MIN_VALUES:
+        return None
+    if _are_equal(first) or _are_equal(second):
+        return None
+    from scipy.stats import kendalltau
+
+    return float(kendalltau(first, second).statistic)
+
+
 def _are_equal(values: Sequence[float] | np.ndarray) -> bool:
     return len(np.unique(values)) == 1

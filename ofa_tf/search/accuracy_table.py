@@ -6,8 +6,10 @@ measurements have in common.
 """
 
 import dataclasses
+import functools
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_lines import decode_lines, encode_line
 from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.noise import estimate_noise_std
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -85,6 +88,34 @@ class AccuracyTable:
     def top1(self) -> np.ndarray:
         """Measured top-1 accuracies in [0, 1], float `(n,)`."""
         return self.num_correct.sum(axis=1) / sum(self.num_images)
+
+    @functools.cached_property
+    def noise_std(self) -> float:
+        """How far a measured accuracy is from the true one by chance, see `estimate_noise_std`."""
+        return estimate_noise_std(self.num_correct, self.num_images)
+
+    def rows(self, index: np.ndarray) -> "AccuracyTable":
+        """A table of some of the archs; `index` is anything that indexes an array."""
+        return dataclasses.replace(self, genes=self.genes[index], num_correct=self.num_correct[index])
+
+    def extended_by(self, genes: np.ndarray, measurements: Sequence[Measurement]) -> "AccuracyTable":
+        """A table with further archs.
+
+        Args:
+            genes: Of the archs, `(m, num_genes)`.
+            measurements: What each gets right, of as many images as the archs of this table.
+
+        Raises:
+            InputError: If a measurement is of another number of images.
+        """
+        for measurement in measurements:
+            check_num_images(measurement, self.num_images)
+        num_correct = [measurement.num_correct for measurement in measurements]
+        return dataclasses.replace(
+            self,
+            genes=np.concatenate([self.genes, genes]),
+            num_correct=np.concatenate([self.num_correct, num_correct]),
+        )
 
     @property
     def origin(self) -> Origin:

@@ -1,4 +1,4 @@
-"""From constraints to one arch: evolution on predictions, then the best are measured."""
+"""From constraints to one arch: evolution on predictions, measurements, and a final."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -8,8 +8,9 @@ import numpy as np
 
 from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings, evolve
-from ofa_tf.search.finalists import FinalistSettings, measure_finalists
-from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
+from ofa_tf.search.finalists import Final, FinalSettings, hold_final, pick_finalists
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
@@ -20,55 +21,87 @@ class SearchResult:
 
     Args:
         arch: The subnet, in canonical form.
-        predicted_top1: What the accuracy predictor said, at most 1.
-        measured_top1: Its measured accuracy; `None` if no finalists were measured.
+        predicted_top1: What the accuracy predictor said of it, not knowing it; at most 1.
+        predicted_std: Standard deviation of the true accuracy from that.
         costs: What the constraints limit: name -> the arch's value.
         limits: Name -> the limit.
+        final: How it was chosen; `None` if nothing was measured.
+        reported: What it gets right of images that no choice depended on; `None` if that was not measured.
         device: Id of the device whose latency was limited; `None` for no limit.
         precision: Precision that the costs are of.
     """
 
     arch: Arch
     predicted_top1: float
-    measured_top1: float | None
+    predicted_std: float
     costs: dict[str, float]
     limits: dict[str, float]
+    final: Final | None = None
+    reported: Measurement | None = None
     device: str | None = None
     precision: str = "float32"
 
+    @property
+    def measured_top1(self) -> float | None:
+        """Measured on the images that the arch was picked by: on average too high."""
+        if self.final is None:
+            return None
+        return self.final.winner.measured_top1
+
+    @property
+    def reported_top1(self) -> float | None:
+        """Measured on images that no choice depended on."""
+        if self.reported is None:
+            return None
+        return self.reported.top1
+
     def notes(self) -> dict[str, Any]:
         """Everything but the arch, for `Arch.save`."""
-        return {
+        notes: dict[str, Any] = {
             "predicted_top1": self.predicted_top1,
-            "measured_validation_top1": self.measured_top1,
-            "costs": self.costs,
-            "limits": self.limits,
-            "device": self.device,
-            "precision": self.precision,
+            "predicted_standard_deviation": self.predicted_std,
+            "measured_search_top1": self.measured_top1,
         }
+        if self.final is not None:
+            notes["estimated_top1"] = self.final.winner.estimated_top1
+            notes["estimated_standard_deviation"] = self.final.winner.estimated_std
+            notes["noise_of_difference"] = self.final.noise_of_difference
+        if self.reported is not None:
+            notes["reported_top1"] = self.reported.top1
+            notes["reported_standard_error"] = self.reported.standard_error
+            notes["num_report_images"] = sum(self.reported.num_images)
+        notes["costs"] = self.costs
+        notes["limits"] = self.limits
+        notes["device"] = self.device
+        notes["precision"] = self.precision
+        return notes
 
 
 def search_arch(
     space: SearchSpace,
-    predictor: AccuracyPredictor,
+    predictor: FittedPredictor,
     constraints: Sequence[Constraint],
     *,
     seed: int = 0,
     settings: EvolutionSettings | None = None,
-    finalists: FinalistSettings | None = None,
+    pessimism: float = 0.0,
+    final: FinalSettings | None = None,
+    report: Callable[[Arch], Measurement] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SearchResult:
     """Find the most accurate arch within constraints.
 
     Args:
         space: Search space.
-        predictor: Predicts accuracies during the evolution.
+        predictor: Predicts accuracies during the evolution; fitted to the accuracy table.
         constraints: Upper limits.
         seed: Decides every random choice.
         settings: Size and length of the evolution.
-        finalists: Who is measured at the end, and how; without it, the best
-            prediction wins.
-        on_progress: Called with generations done and their number.
+        pessimism: By how many standard deviations a prediction is lowered in the evolution, so that archs of
+            which little is known count less.
+        final: Who is measured, and how; without it, the best prediction wins.
+        report: Measures the winner on images that no choice depends on.
+        on_progress: Called with generations done and their number, over all rounds.
 
     Returns:
         The arch, with its accuracies and what it costs.
@@ -78,26 +111,57 @@ def search_arch(
 
     Reference: Once-for-All, section 3.4.
     """
-    rng = np.random.default_rng(seed)
-    ranked, predictions = evolve(space, predictor.predict, constraints, rng, settings=settings, on_progress=on_progress)
+    settings = settings or EvolutionSettings()
+    finalists_by_round = [0]
+    if final is not None:
+        finalists_by_round = final.finalists_by_round()
+    num_generations = settings.num_generations * len(finalists_by_round)
 
-    if finalists is None:
+    num_found = 0
+    for round_number, num_finalists in enumerate(finalists_by_round):
+        done_before = round_number * settings.num_generations
+
+        def on_generation(done: int, total: int, done_before: int = done_before) -> None:
+            if on_progress is not None:
+                on_progress(done_before + done, num_generations)
+
+        def score(genes: np.ndarray, predictor: FittedPredictor = predictor) -> np.ndarray:
+            prediction = predictor.predict(genes)
+            return prediction.mean - pessimism * prediction.std
+
+        rng = np.random.default_rng((seed, round_number))
+        ranked, _ = evolve(space, score, constraints, rng, settings=settings, on_progress=on_generation)
+        if final is None:
+            break
+        new_genes = pick_finalists(space, ranked, predictor.table.genes, num_finalists)
+        measurements = [final.measure(arch) for arch in space.decode(new_genes)]
+        if measurements:
+            predictor = predictor.refit(predictor.table.extended_by(new_genes, measurements))
+        num_found += len(measurements)
+
+    if final is None:
         genes = ranked[0]
-        predicted_top1 = float(predictions[0])
-        measured_top1 = None
+        held = None
+        prediction = predictor.predict(genes[np.newaxis])
+        predicted_top1, predicted_std = float(prediction.mean[0]), float(prediction.std[0])
     else:
-        winner = measure_finalists(space, ranked, constraints, finalists)
-        genes = winner.genes
-        predicted_top1 = float(predictor.predict(genes[np.newaxis])[0])
-        measured_top1 = winner.top1
+        held = hold_final(predictor, num_found, constraints, final.min_confidence)
+        genes = held.winner.genes
+        predicted_top1, predicted_std = held.winner.predicted_top1, held.winner.predicted_std
 
+    arch = space.decode_one(genes)
     costs = {}
     for constraint in constraints:
         costs[constraint.name] = float(constraint.measure(genes[np.newaxis])[0])
+    reported = None
+    if report is not None:
+        reported = report(arch)
     return SearchResult(
-        arch=space.decode_one(genes),
+        arch=arch,
         predicted_top1=min(1.0, predicted_top1),
-        measured_top1=measured_top1,
+        predicted_std=predicted_std,
         costs=costs,
         limits={constraint.name: constraint.limit for constraint in constraints},
+        final=held,
+        reported=reported,
     )

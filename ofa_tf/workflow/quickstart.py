@@ -21,7 +21,7 @@ from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR
-from ofa_tf.search.predictors.predictor_registry import fit_predictor
+from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.search_space import SearchSpace
@@ -174,7 +174,7 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
         "rows": rows,
         "seconds": seconds,
         "peak_ram_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "accuracy_predictor": dict(fit_predictor(accuracies).report),
+        "accuracy_predictor": fit_predictor(accuracies).quality.to_dict(),
         "latency_model": held_out_report(table),
         "device": device.describe().to_dict(),
     }

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
-from ofa_tf.data.shares import SEARCH_SHARE
+from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
@@ -41,7 +41,7 @@ from ofa_tf.workflow.export_plan import check_model_output
 from ofa_tf.workflow.finetuning import FinetuneSettings, finetune_config
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run_folder import RunFolder, device_id
-from ofa_tf.workflow.search import SearchSettings, search_within
+from ofa_tf.workflow.search import Measurers, SearchSettings, check_latency_limit, search_within
 from ofa_tf.workflow.table_checks import check_latency_table, check_present, opened
 
 # Modules that load TensorFlow are imported where they are needed: mistakes that have nothing to do with it, and looks
@@ -285,10 +285,6 @@ class Run(RunFolder):
             raise InputError(f"Expected a trained supernet at {supernet}. Received: no such file. Train first.")
         return merge_shards(self.shard_paths(), self.accuracy_table_path, self.space, _hash_file(supernet))
 
-    def _search_top1(self, arch: Arch) -> float:
-        """Top-1 accuracy of a subnet on the images that tables and searches look at."""
-        return self.measure(arch, SEARCH_SHARE).top1
-
     def accuracy_table(self) -> AccuracyTable:
         """The accuracy table.
 
@@ -403,18 +399,46 @@ class Run(RunFolder):
                 or runtime, or not even the smallest subnet is within the limits.
         """
         settings = settings or SearchSettings()
-        self.check_tables(limits, device, settings.precision, latency_table)
+        self.check_search(limits, device, settings, latency_table)
         model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
+        measurers = Measurers(
+            choose=lambda arch: self.measure(arch, SEARCH_SHARE),
+            report=lambda arch: self.measure(arch, REPORT_SHARE),
+        )
         return search_within(
             limits,
             self.supernet.num_classes,
             accuracies=self.accuracy_table(),
             latency_model=model,
-            measure=self._search_top1,
+            measurers=measurers,
             settings=settings,
         )
+
+    def check_search(
+        self,
+        limits: Limits,
+        device: Device | str = "host",
+        settings: SearchSettings | None = None,
+        latency_table: str | Path | None = None,
+    ) -> None:
+        """Check, without loading TensorFlow, that a search has its tables and can keep a limit of the latency.
+
+        Args:
+            limits: See `search`.
+            device: See `search`.
+            settings: See `search`.
+            latency_table: See `search`.
+
+        Raises:
+            InputError: See `check_tables` and `search`.
+        """
+        settings = settings or SearchSettings()
+        self.check_tables(limits, device, settings.precision, latency_table)
+        if limits.latency_ms is not None:
+            model = self.latency_model(device, settings.precision, latency_table)
+            check_latency_limit(self.space, limits.latency_ms, model, settings.confidence)
 
     def check_tables(
         self, limits: Limits, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None

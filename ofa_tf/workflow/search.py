@@ -2,18 +2,22 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+
+import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult, search_arch
-from ofa_tf.search.constraints import Limits, make_constraints
+from ofa_tf.search.constraints import Constraint, Limits, check_feasible, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.finalists import FinalistSettings
-from ofa_tf.search.predictors.predictor_registry import DEFAULT_PREDICTOR, fit_predictor, get_predictor
+from ofa_tf.search.finalists import FinalSettings
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.predictors.fitted_predictor import fit_predictor
+from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, check_predictor
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.footprint.footprint import Footprint
 from ofa_tf.tflite.quantization.precisions import get_precision
 
@@ -24,10 +28,14 @@ class SearchSettings:
 
     Args:
         precision: Precision of the shipped model, which latencies and sizes depend on.
-        evolution: Size and length of the evolution.
-        num_finalists: Best archs that are measured; 0: predictions are trusted.
+        evolution: Size and length of the evolution, of each round.
+        num_finalists: Archs found that are measured; 0: predictions are trusted.
         seed: Decides every random choice.
-        predictor: Name of what predicts accuracies, one of `PREDICTORS`.
+        predictor: Name of what predicts accuracies, one of `PREDICTORS`; `AUTOMATIC` for the one that
+            cross-validation finds best.
+        pessimism: By how many standard deviations predicted accuracies are lowered in the evolution.
+        confidence: Probability with which a limit of the latency is to be kept, see
+            `LatencyModel.upper_bound`; `None`: the prediction has to keep it.
 
     Raises:
         InputError: If a number is negative, or there is no such precision or predictor.
@@ -35,17 +43,36 @@ class SearchSettings:
 
     precision: str = "float32"
     evolution: EvolutionSettings = dataclasses.field(default_factory=EvolutionSettings)
-    num_finalists: int = 5
+    num_finalists: int = 6
     seed: int = 0
-    predictor: str = DEFAULT_PREDICTOR
+    predictor: str = AUTOMATIC
+    pessimism: float = 0.0
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         get_precision(self.precision)
-        get_predictor(self.predictor)
-        for name in ("num_finalists", "seed"):
+        check_predictor(self.predictor)
+        for name in ("num_finalists", "seed", "pessimism"):
             number = getattr(self, name)
-            if number < 0:
+            if not number >= 0:
                 raise InputError(f"Expected `{name}` to be at least 0. Received: {name}={number}.")
+        if self.confidence is not None and not 0 < self.confidence < 1:
+            raise InputError(
+                f"Expected `confidence` to be above 0 and below 1. Received: confidence={self.confidence}."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurers:
+    """How a search measures subnets.
+
+    Args:
+        choose: On the images of the accuracy table, by which finalists are chosen.
+        report: On images that no choice depends on.
+    """
+
+    choose: Callable[[Arch], Measurement]
+    report: Callable[[Arch], Measurement]
 
 
 def search_within(
@@ -54,7 +81,7 @@ def search_within(
     *,
     accuracies: AccuracyTable,
     latency_model: LatencyModel | None,
-    measure: Callable[[Arch], float],
+    measurers: Measurers,
     settings: SearchSettings,
 ) -> SearchResult:
     """Find the most accurate arch within limits.
@@ -64,23 +91,25 @@ def search_within(
         num_classes: Number of classes.
         accuracies: Measured subnets, from which others are predicted.
         latency_model: Of the device whose latency is limited; `None` if none is.
-        measure: Gives the top-1 accuracy of a subnet, for the finalists.
+        measurers: Measure the finalists and the winner.
         settings: How to search.
 
     Returns:
         The arch, with its accuracies and what it costs.
 
     Raises:
-        InputError: If latency is limited without a model, or not even the smallest
-            subnet is within the limits.
+        InputError: If latency is limited without a model, not even the smallest
+            subnet is within the limits, or the latency table is too small for the confidence.
     """
     space = accuracies.space
     precision = get_precision(settings.precision)
-    predict_latency_ms: Callable[[Any], Any] | None = None
+    predict_latency_ms = None
     device = None
+    margin = 0.0
     if latency_model is not None:
         predict_latency_ms = latency_model.predict
         device = latency_model.table.device["device"]
+        margin = latency_margin(latency_model, settings.confidence)
     constraints = make_constraints(
         space,
         num_classes,
@@ -88,18 +117,70 @@ def search_within(
         predict_latency_ms=predict_latency_ms,
         footprint=Footprint(space, num_classes, precision.mode),
     )
-    finalists = None
-    if settings.num_finalists:
-        finalists = FinalistSettings(measure, settings.num_finalists, accuracies)
+    constraints = [_tightened(constraint, margin) for constraint in constraints]
     predictor = fit_predictor(accuracies, settings.predictor)
     with progress_bar(1, "search", "generation") as bar:
+        final = None
+        if settings.num_finalists:
+
+            def measure_finalist(arch: Arch) -> Measurement:
+                bar.set_postfix_str(f"measuring a finalist at {arch.image_size} px")
+                measured = measurers.choose(arch)
+                bar.set_postfix_str("")
+                return measured
+
+            final = FinalSettings(measure_finalist, settings.num_finalists)
         found = search_arch(
             space,
             predictor,
             constraints,
             seed=settings.seed,
             settings=settings.evolution,
-            finalists=finalists,
+            pessimism=settings.pessimism,
+            final=final,
             on_progress=on_progress(bar),
         )
-    return dataclasses.replace(found, device=device, precision=settings.precision)
+    reported = None
+    if settings.num_finalists:
+        reported = measurers.report(found.arch)
+    return dataclasses.replace(
+        found,
+        limits=limits.by_name,
+        reported=reported,
+        device=device,
+        precision=settings.precision,
+    )
+
+
+def check_latency_limit(
+    space: SearchSpace, limit_ms: float, latency_model: LatencyModel, confidence: float | None
+) -> None:
+    """Check that the smallest subnet keeps a limit of the latency. Loads no TensorFlow.
+
+    Raises:
+        InputError: If it does not, or the latency table is too small for the confidence.
+    """
+    factor = 1 + latency_margin(latency_model, confidence)
+
+    def latency_with_margin(genes: np.ndarray) -> np.ndarray:
+        return np.asarray(latency_model.predict(genes)) * factor
+
+    check_feasible(space, [Constraint("latency_ms", limit_ms, latency_with_margin)])
+
+
+def latency_margin(latency_model: LatencyModel, confidence: float | None) -> float:
+    """By which share of its prediction a latency is taken to be higher.
+
+    Raises:
+        InputError: If the latency table is too small for the confidence.
+    """
+    if confidence is None:
+        return 0.0
+    return latency_model.margin(confidence)
+
+
+def _tightened(constraint: Constraint, margin: float) -> Constraint:
+    """A constraint of the latency with a margin; any other as it is."""
+    if constraint.name != "latency_ms":
+        return constraint
+    return dataclasses.replace(constraint, limit=constraint.limit / (1 + margin))

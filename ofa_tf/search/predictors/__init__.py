@@ -1,9 +1,10 @@
-"""Accuracy predictors: from some measured subnets to the accuracy of any other.
+"""Accuracy predictors: from some measured subnets to the accuracy of any other, with error bars.
 
 A search looks at tens of thousands of subnets, and measuring one takes seconds to minutes; so it asks a predictor.
-Read `accuracy_predictor.py` (what every predictor can do), then `features.py` (what it sees of an arch), then
-`ridge_predictor.py` (the one there is), then `predictor_registry.py` (where another one is made known: write it in
-a file of its own and register it there).
+Read `prediction.py` (what comes out), `accuracy_predictor.py` (what every predictor can do), then `features.py` (what
+it sees of an arch), then `linear_predictor.py`, `gaussian_process_predictor.py` and `mlp_ensemble_predictor.py` (the
+three there are, for small, middle and large tables), `cross_validation.py` (how good one is) and `fitted_predictor.py`
+(which one is taken). Another one is a file of its own, registered in `predictor_registry.py`.
 """
 
 import lazy_loader
@@ -12,6 +13,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "accuracy_predictor": ["AccuracyPredictor", "MIN_ARCHS_FOR_PREDICTOR", "check_space"],
-        "predictor_registry": ["DEFAULT_PREDICTOR", "PREDICTORS", "fit_predictor", "get_predictor"],
+        "cross_validation": ["PredictorQuality", "learning_curve"],
+        "fitted_predictor": ["FittedPredictor", "fit_predictor"],
+        "prediction": ["Prediction"],
+        "predictor_registry": ["AUTOMATIC", "PREDICTORS", "check_predictor", "get_predictor"],
     },
 )

@@ -1,43 +1,40 @@
 """`AccuracyPredictor`: what a search asks of whatever predicts accuracies."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from ofa_tf.base.correlation import rank_correlation
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.predictors.prediction import Prediction
 from ofa_tf.space.search_space import SearchSpace
 
 MIN_ARCHS_FOR_PREDICTOR = 10
 
 
 class AccuracyPredictor(Protocol):
-    """Predicts the top-1 accuracy of any arch of a search space.
+    """Predicts the top-1 accuracy of any arch of a search space, and says how sure it is.
 
-    A class that has these three members is one; it need not inherit from this one.
+    A class that has these three members is one; it need not inherit from this one. How good it is,
+    cross-validation finds out (`cross_validation.py`), and corrects the width of its error bars.
     """
-
-    @property
-    def report(self) -> Mapping[str, Any]:
-        """Its quality on archs that it was not fitted to, see `report_quality`."""
 
     @classmethod
     def fit(cls, table: AccuracyTable) -> "AccuracyPredictor":
         """Fit a predictor to measured accuracies.
 
         The same table must give the same predictor, so that a search can be repeated.
-
-        Raises:
-            InputError: If the table has too few entries, see `check_table`.
         """
 
-    def predict(self, genes: np.ndarray) -> np.ndarray:
-        """Predicted top-1 accuracies: float `(n,)` for genes `(n, num_genes)`.
+    def refit(self, table: AccuracyTable) -> "AccuracyPredictor":
+        """Fit a predictor of this kind to a part of the table that this one was fitted to, to judge it.
 
-        They should lie in [0, 1], but may leave it a little, as a linear model's do.
+        It may keep what this one has learned about the accuracies as a whole and would take long to learn again,
+        but nothing about single archs. Mostly it is `return self.fit(table)`.
         """
+
+    def predict(self, genes: np.ndarray) -> Prediction:
+        """Predicted top-1 accuracies of `n` archs, for genes `(n, num_genes)`."""
 
 
 def check_space(space: SearchSpace) -> None:
@@ -66,22 +63,3 @@ def check_table(table: AccuracyTable) -> None:
             f"Expected an accuracy table of at least {MIN_ARCHS_FOR_PREDICTOR} archs. Received: {num_archs}. "
             "Measure more: tools/build_accuracy_table.py --num_archs=100."
         )
-
-
-def report_quality(predicted: np.ndarray, measured: np.ndarray) -> dict[str, Any]:
-    """How well predictions agree with measurements that the predictor has not seen.
-
-    Args:
-        predicted: Predicted top-1 accuracies, `(n,)`.
-        measured: Measured ones of the same archs, `(n,)`.
-
-    Returns:
-        `num_archs`, `rmse` (root of the mean squared error, in units of accuracy) and
-        `rank_correlation` (Spearman; `None` where it is not defined).
-    """
-    errors = predicted - measured
-    return {
-        "num_archs": len(measured),
-        "rmse": float(np.sqrt(np.mean(errors**2))),
-        "rank_correlation": rank_correlation(predicted, measured),
-    }

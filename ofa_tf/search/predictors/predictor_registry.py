@@ -2,14 +2,22 @@
 
 from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
-from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
-from ofa_tf.search.predictors.ridge_predictor import RidgePredictor
+from ofa_tf.search.predictors.gaussian_process_predictor import GaussianProcessPredictor
+from ofa_tf.search.predictors.linear_predictor import LinearPredictor
+from ofa_tf.search.predictors.mlp_ensemble_predictor import MlpEnsemblePredictor
+
+LINEAR = "linear"
+GAUSSIAN_PROCESS = "gaussian_process"
+MLP_ENSEMBLE = "mlp_ensemble"
+
+# Not a predictor: cross-validation chooses one.
+AUTOMATIC = "automatic"
 
 PREDICTORS: Registry[type[AccuracyPredictor]] = Registry("predictor of accuracies", PLUGIN_HINT)
-PREDICTORS.register("ridge", RidgePredictor)
-
-DEFAULT_PREDICTOR = "ridge"
+PREDICTORS.register(LINEAR, LinearPredictor)
+PREDICTORS.register(GAUSSIAN_PROCESS, GaussianProcessPredictor)
+PREDICTORS.register(MLP_ENSEMBLE, MlpEnsemblePredictor)
 
 
 def get_predictor(name: str) -> type[AccuracyPredictor]:
@@ -21,14 +29,11 @@ def get_predictor(name: str) -> type[AccuracyPredictor]:
     return PREDICTORS[name]
 
 
-def fit_predictor(table: AccuracyTable, name: str = DEFAULT_PREDICTOR) -> AccuracyPredictor:
-    """Fit a predictor to measured accuracies.
-
-    Args:
-        table: The measured accuracies.
-        name: Which predictor, one of `PREDICTORS`.
+def check_predictor(name: str) -> None:
+    """Check that a name is that of a predictor, or `AUTOMATIC`.
 
     Raises:
-        InputError: If there is none of that name, or the table has too few entries.
+        InputError: If it is not.
     """
-    return get_predictor(name).fit(table)
+    if name != AUTOMATIC:
+        get_predictor(name)

@@ -1,0 +1,64 @@
+"""What a search tells of what it found."""
+
+from ofa_tf.search.constrained_search import SearchResult
+from ofa_tf.search.finalists import Final
+from ofa_tf.search.predictors.cross_validation import PredictorQuality
+
+
+def describe_search(found: SearchResult) -> str:
+    """The arch, its accuracies and its costs, in lines."""
+    arch = found.arch
+    lines = [
+        f"found: {arch.image_size} px, depths {list(arch.depths)}",
+        f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%} (one standard deviation)",
+    ]
+    if found.final is not None:
+        lines += _describe_final(found.final)
+    if found.reported is not None:
+        lines.append(
+            f"reported top-1: {found.reported.top1:.2%} +- {found.reported.standard_error:.2%} (one standard error), "
+            f"on {sum(found.reported.num_images)} validation images that nothing was chosen by"
+        )
+    for name, value in found.costs.items():
+        lines.append(f"{name}: {value:g} (limit {found.limits[name]:g})")
+    return "\n".join(lines)
+
+
+def _describe_final(final: Final) -> list[str]:
+    winner = final.winner
+    origin = "found by the search" if winner.is_found else "known from the accuracy table"
+    lines = [
+        f"measured top-1: {winner.measured_top1:.2%} on the images that finalists are chosen by; prediction and "
+        f"measurement together: {winner.estimated_top1:.2%} +- {winner.estimated_std:.2%} ({origin})",
+        f"differences of measured accuracies below {100 * final.noise_of_difference:.2g} points are noise",
+    ]
+    if final.is_cheaper_than_best:
+        best = final.finalists[0]
+        lines.append(
+            f"an arch that costs {best.cost / winner.cost - 1:.1%} more is estimated "
+            f"{100 * (best.estimated_top1 - winner.estimated_top1):.2f} points better, within noise: the cheaper one "
+            "is taken"
+        )
+    return lines
+
+
+def describe_quality(name: str, quality: PredictorQuality) -> str:
+    """How good an accuracy predictor is, in a line."""
+    tau = "undefined"
+    if quality.kendall_tau is not None:
+        tau = f"{quality.kendall_tau:.3f}"
+    return (
+        f"accuracy predictor ({name}), cross-validated on {quality.num_archs} subnets: RMSE {quality.rmse:.2%} (always "
+        f"predicting the mean: {quality.spread:.2%}; noise of the measurements: {quality.noise_std:.2%}), "
+        f"Kendall's tau {tau}, {quality.coverage:.0%} within the 90% error bars"
+    )
+
+
+def describe_learning_curve(curve: dict[int, float]) -> str:
+    """What more measured subnets bring, in a line.
+
+    Args:
+        curve: Number of subnets -> RMSE, see `learning_curve`.
+    """
+    points = [f"{rmse:.2%} with {num_archs}" for num_archs, rmse in sorted(curve.items())]
+    return f"RMSE by number of measured subnets: {', '.join(points)}"

@@ -1,0 +1,56 @@
+"""`Prediction`: accuracies with error bars, and what becomes of them once something is measured."""
+
+import dataclasses
+
+import numpy as np
+
+# Of a standard normal distribution: 5% lie above, so that an error bar of this many standard deviations to either
+# side holds 90%.
+NUM_STDS_OF_90_PERCENT = 1.645
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What is known of the accuracies of some archs.
+
+    Args:
+        mean: Expected top-1 accuracies, float `(n,)`. They should lie in [0, 1], but may leave it
+            a little, as a linear model's do.
+        std: Standard deviation of the true accuracies from these, float `(n,)`. What a measurement
+            would add, as it is made on few images, is not in it.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def rows(self, index: np.ndarray) -> "Prediction":
+        """The predictions of some of the archs; `index` is anything that indexes an array."""
+        return Prediction(self.mean[index], self.std[index])
+
+    def scaled(self, factor: float) -> "Prediction":
+        """The same with error bars of another width."""
+        return Prediction(self.mean, factor * self.std)
+
+    def combined_with(self, top1: np.ndarray, noise_std: float) -> "Prediction":
+        """What is known after a measurement: the mean of both, each weighted by its precision.
+
+        A measurement alone is too optimistic where it was picked for being high; the prediction pulls
+        it back, the more so the noisier the measurement is. ("Precision" is the statistician's word: one
+        over the variance.)
+
+        Args:
+            top1: Measured accuracies of the same archs, `(n,)`.
+            noise_std: Standard deviation of these from the true ones.
+
+        Reference: Gelman et al., "Bayesian Data Analysis", section 2.5 (normal mean with known variance).
+        """
+        variance = self.std**2
+        noise_variance = noise_std**2
+        total = variance + noise_variance
+        # Where both are certain, the measurement is taken.
+        weight = np.divide(variance, total, out=np.ones_like(variance), where=total > 0)
+        mean = self.mean + weight * (top1 - self.mean)
+        return Prediction(mean, np.sqrt(weight) * noise_std)

@@ -1,0 +1,117 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.predictors.accuracy_predictor import check_space
+from ofa_tf.search.predictors.cross_validation import cross_validate, learning_curve
+from ofa_tf.search.predictors.fitted_predictor import candidates, fit_predictor
+from ofa_tf.search.predictors.linear_predictor import LinearPredictor
+from ofa_tf.search.predictors.prediction import Prediction
+from ofa_tf.space.presets import get_search_space
+from tests.support.simulated_accuracy import SimulatedSupernet
+from tests.support.spaces import MICRO
+
+_SPACE = get_search_space("mobilenet_v3_tiny")
+
+
+@dataclasses.dataclass(frozen=True)
+class _SurePredictor:
+    """Predicts the mean of what it was fitted to, and claims error bars of a given width."""
+
+    mean: float
+    std: float = 0.001
+
+    def refit(self, table: AccuracyTable) -> "_SurePredictor":
+        return _SurePredictor(float(table.top1.mean()))
+
+    @classmethod
+    def fit(cls, table: AccuracyTable) -> "_SurePredictor":
+        return cls(float(table.top1.mean()))
+
+    def predict(self, genes: np.ndarray) -> Prediction:
+        return Prediction(np.full(len(genes), self.mean), np.full(len(genes), self.std))
+
+
+@pytest.fixture(scope="module")
+def table() -> AccuracyTable:
+    return SimulatedSupernet(_SPACE, seed=1).table(200)
+
+
+def test_cross_validation_tells_the_error_on_archs_not_fitted(table: AccuracyTable) -> None:
+    supernet = SimulatedSupernet(_SPACE, seed=1)
+    fitted = fit_predictor(table, "linear")
+    unseen = _SPACE.sample_genes(np.random.default_rng(2), 1000)
+    errors = fitted.predict(unseen).mean - supernet.true_top1(unseen)
+    honest = np.hypot(np.sqrt(np.mean(errors**2)), table.noise_std)
+    assert fitted.quality.rmse == pytest.approx(honest, rel=0.15)
+    assert fitted.quality.spread == pytest.approx(table.top1.std())
+    assert fitted.quality.kendall_tau is not None
+    assert 0.4 < fitted.quality.kendall_tau < 0.9
+    assert 0.85 <= fitted.quality.coverage <= 0.95
+
+
+def test_error_bars_that_are_too_narrow_are_widened(table: AccuracyTable) -> None:
+    validation = cross_validate(_SurePredictor.fit(table), table)
+    true_std = np.sqrt(table.top1.std() ** 2 - table.noise_std**2)
+    assert np.mean(validation.unseen.std) == pytest.approx(true_std, rel=0.15)
+    assert 0.85 <= validation.quality.coverage <= 0.95
+
+
+def test_no_arch_is_predicted_by_who_has_seen_it() -> None:
+    table = SimulatedSupernet(_SPACE, seed=1).table(20)
+    validation = cross_validate(_SurePredictor.fit(table), table)
+    for row in range(20):
+        # The mean of others only: were the arch among them, its own accuracy would pull the mean its way.
+        own = table.top1[row] - table.top1.mean()
+        prediction = validation.unseen.mean[row] - table.top1.mean()
+        assert own * prediction <= 0 or abs(prediction) < abs(own) / 4
+
+
+def test_estimates_of_the_table_are_nearer_to_the_truth_than_measurement_or_prediction(table: AccuracyTable) -> None:
+    supernet = SimulatedSupernet(_SPACE, seed=1)
+    fitted = fit_predictor(table, "linear")
+    true_top1 = supernet.true_top1(table.genes)
+
+    def error(top1: np.ndarray) -> float:
+        return float(np.sqrt(np.mean((top1 - true_top1) ** 2)))
+
+    estimated = error(fitted.estimate_table().mean)
+    assert estimated < 0.9 * error(table.top1)
+    assert estimated < error(fitted.validation.unseen.mean)
+
+
+def test_the_predictor_with_the_smallest_error_is_taken(table: AccuracyTable) -> None:
+    chosen = fit_predictor(table)
+    others = [fit_predictor(table, name) for name in candidates(len(table))]
+    assert chosen.quality.rmse == min(other.quality.rmse for other in others)
+    assert candidates(100) == ["linear", "gaussian_process"]
+    assert "mlp_ensemble" in candidates(1000)
+    assert "gaussian_process" not in candidates(5000)
+
+
+def test_a_learning_curve_falls(table: AccuracyTable) -> None:
+    curve = learning_curve(LinearPredictor, table)
+    assert list(curve) == [50, 100, 200]
+    assert curve[200] < curve[50]
+    assert list(learning_curve(LinearPredictor, table.rows(np.arange(30)))) == [15, 30]
+
+
+def test_a_predictor_that_is_not_known_is_refused(table: AccuracyTable) -> None:
+    message = r"Expected a predictor of accuracies, one of \['linear'.*\]. Received: 'oracle'. If it is your own, load"
+    with pytest.raises(InputError, match=message):
+        fit_predictor(table, "oracle")
+
+
+def test_too_small_a_table_is_refused(table: AccuracyTable) -> None:
+    with pytest.raises(InputError, match=r"at least 10 archs. Received: 9. Measure more: tools/build_accuracy_table"):
+        fit_predictor(table.rows(np.arange(9)))
+
+
+def test_a_space_with_nothing_to_search_in_is_refused() -> None:
+    check_space(MICRO)
+    message = "Expected a search space of at least 10 subnets. Received: micro, which has 1. There is nothing to search"
+    with pytest.raises(InputError, match=message):
+        check_space(MICRO.of_one(MICRO.smallest()))
