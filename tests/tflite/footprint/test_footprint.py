@@ -136,6 +136,14 @@ def test_int8_is_more_than_a_quarter_of_float32() -> None:
     assert 1.2 * num_weights < in_int8 < 0.5 * in_float
 
 
+def test_a_space_of_one_subnet_has_its_footprint() -> None:
+    arch = BOTTLENECKS.sample(np.random.default_rng(3))
+    alone = Footprint(BOTTLENECKS.of_one(arch), NUM_CLASSES, INT8)
+    among_others = Footprint(BOTTLENECKS, NUM_CLASSES, INT8)
+    assert alone.size_bytes(arch) == among_others.size_bytes(arch)
+    assert alone.peak_ram_bytes(arch) == among_others.peak_ram_bytes(arch)
+
+
 @pytest.mark.parametrize("wrong", [-1, 9])
 def test_genes_that_stand_for_nothing_have_no_footprint(wrong: int) -> None:
     footprint = Footprint(TINY, NUM_CLASSES, INT8)
