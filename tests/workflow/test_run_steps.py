@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,19 @@ def test_a_subnet_is_measured_and_shipped(run: Run) -> None:
     assert facts["path"] == str(run.path / "models" / "smallest_float.tflite")
     assert facts["top1"] == pytest.approx(run.evaluate(arch))
     assert facts["num_macs"] == num_macs(MICRO, arch, TFLiteModel(path).num_classes)
+
+
+def test_a_subnet_that_breaks_a_limit_is_not_shipped(run: Run, tmp_path: Path) -> None:
+    arch = MICRO.smallest()
+    small, large = str(tmp_path / "small.tflite"), str(tmp_path / "large.tflite")
+    options = ExportOptions(max_accuracy_drop=1.0)
+    limits = {"size_bytes": 1000.0}
+
+    exported: list[dict[str, Any]] = []
+    (fault,) = run.export_all({small: arch, large: arch}, options, exported.append, {large: limits})
+    assert "keep within the limits of the search that found it. Received: size_bytes=" in fault
+    assert [facts["path"] for facts in exported] == [small]
+    assert not Path(large).exists()
 
 
 def test_what_cannot_be_measured_or_shipped_is_told_before_the_supernet_is_loaded(run: Run, tmp_path: Path) -> None:

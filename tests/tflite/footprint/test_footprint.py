@@ -1,5 +1,6 @@
 """What is said of a model before it is made is true of the model."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -62,10 +63,12 @@ def check(space: SearchSpace, arch: Arch, num_classes: int = NUM_CLASSES) -> Non
 def archs_of_all_kinds() -> list[Any]:
     rng = np.random.default_rng(1)
     smallest = TINY.smallest(24)
-    largest_kernels = TINY.sample(rng, TINY.smallest_indices(kernel_sizes=1))  # which are cut to strips
+    # Kernels of 7x7 become strips, and are cut to 5x5 where images have become as small as 3x3.
+    largest_kernels = TINY.sample(rng, TINY.smallest_indices(kernel_sizes=1))
+    with_small_images = dataclasses.replace(largest_kernels, image_size=24)
     return [
         pytest.param(TINY, smallest, id="smallest"),
-        pytest.param(TINY, largest_kernels, id="strips"),
+        pytest.param(TINY, with_small_images, id="strips"),
         pytest.param(BOTTLENECKS, BOTTLENECKS.sample(rng), id="bottlenecks"),
         pytest.param(BOTTLENECKS, BOTTLENECKS.largest(), id="all_bottlenecks"),
         pytest.param(MICRO, MICRO.sample(rng), id="micro"),
@@ -131,6 +134,14 @@ def test_int8_is_more_than_a_quarter_of_float32() -> None:
     assert 4 * num_weights < 1.05 * in_float
     # Each channel of a convolution has two scales and two zero points, of its weights and of its bias.
     assert 1.2 * num_weights < in_int8 < 0.5 * in_float
+
+
+def test_a_space_of_one_subnet_has_its_footprint() -> None:
+    arch = BOTTLENECKS.sample(np.random.default_rng(3))
+    alone = Footprint(BOTTLENECKS.of_one(arch), NUM_CLASSES, INT8)
+    among_others = Footprint(BOTTLENECKS, NUM_CLASSES, INT8)
+    assert alone.size_bytes(arch) == among_others.size_bytes(arch)
+    assert alone.peak_ram_bytes(arch) == among_others.peak_ram_bytes(arch)
 
 
 @pytest.mark.parametrize("wrong", [-1, 9])

@@ -99,7 +99,7 @@ def test_precisions_know_which_lowerings_pay() -> None:
 def test_command_lines_are_checked_before_tensorflow_is_loaded() -> None:
     program = (
         "import sys, ofa_tf.tflite.conversion.options, ofa_tf.tflite.quantization.precisions, "
-        "ofa_tf.tflite.shipping.sidecar; "
+        "ofa_tf.tflite.shipping.sidecar, ofa_tf.tflite.footprint.footprint; "
         "assert not {'tensorflow', 'keras', 'ai_edge_litert'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
