@@ -83,6 +83,29 @@ def test_the_same_seed_finds_the_same_front_and_another_one_another() -> None:
     assert fronts[0][1].tolist() != fronts[2][1].tolist()
 
 
+def test_fronts_survive_in_their_order_and_of_the_last_one_those_with_most_room() -> None:
+    # The front is the second arch. The others are one front, on a line: at 1, 2, 3, 7 and 11, so that all but its ends
+    # have 2, 5 and 8 between their neighbours.
+    values = np.array([[1.0, 11.0], [0.0, 0.0], [7.0, 5.0], [2.0, 10.0], [3.0, 9.0], [11.0, 1.0]])
+    genes = MICRO.sample_genes(np.random.default_rng(0), 6)
+    repeated = [0, 1, 2, 3, 4, 5, 1]
+    population = front_evolution.Candidates(genes[repeated], values[repeated])
+
+    survivors = front_evolution._select(population, 5)
+
+    np.testing.assert_array_equal(survivors.genes, genes[[1, 0, 5, 2, 4]])
+    np.testing.assert_array_equal(survivors.values, values[[1, 0, 5, 2, 4]])
+
+
+def test_the_first_of_two_survivors_wins_a_tournament() -> None:
+    genes = np.arange(10)[:, np.newaxis]
+    survivors = front_evolution.Candidates(genes, np.zeros((10, 2)))
+    parents = front_evolution._draw_parents(survivors, np.random.default_rng(0), 10_000)
+    # Place i wins against itself and, as either of the two, against each of the 9 - i places behind it.
+    expected = (1 + 2 * (9 - np.arange(10))) / 100
+    np.testing.assert_allclose(np.bincount(parents[:, 0]) / 10_000, expected, atol=0.02)
+
+
 def test_a_long_archive_is_thinned_out_where_it_is_crowded(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     whole, values = evolve_front(MICRO, [_minus_score, _macs], [], rng, settings=_FAST)
