@@ -29,6 +29,8 @@ def workdir(tmp_path: Path) -> Path:
 
 
 def test_a_search_knows_a_predictor_limits_and_a_precision_of_a_plugin(run: Run, workdir: Path, tmp_path: Path) -> None:
+    built = run("tools/build_accuracy_table.py", _PLUGINS, f"--workdir={workdir}", "--predictor=own", "--num_archs=10")
+    assert built.returncode == 0, built.stderr[-2000:]
     output = tmp_path / "arch.json"
     settings = ("--precision=own", "--predictor=own", "--num_generations=2", "--num_finalists=0")
     limits = ("--limits=num_blocks=3", "--max_macs=1e9")
