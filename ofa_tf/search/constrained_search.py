@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.search.constraints import Constraint
+from ofa_tf.search.constraints import Constraint, is_exactly_feasible
 from ofa_tf.search.evolution import EvolutionSettings, evolve
 from ofa_tf.search.finalists import Final, FinalSettings, hold_final, pick_finalists
 from ofa_tf.search.measurement import Measurement
@@ -131,6 +131,7 @@ def search_arch(
 
         rng = np.random.default_rng((seed, round_number))
         ranked, _ = evolve(space, score, constraints, rng, settings=settings, on_progress=on_generation)
+        ranked = _keep_exactly_feasible(space, ranked, constraints)
         if final is None:
             break
         new_genes = pick_finalists(space, ranked, predictor.table.genes, num_finalists)
@@ -152,7 +153,7 @@ def search_arch(
     arch = space.decode_one(genes)
     costs = {}
     for constraint in constraints:
-        costs[constraint.name] = float(constraint.measure(genes[np.newaxis])[0])
+        costs[constraint.name] = float(constraint.measure_exactly(genes[np.newaxis])[0])
     reported = None
     if report is not None:
         reported = report(arch)
@@ -165,3 +166,11 @@ def search_arch(
         final=held,
         reported=reported,
     )
+
+
+def _keep_exactly_feasible(space: SearchSpace, ranked: np.ndarray, constraints: Sequence[Constraint]) -> np.ndarray:
+    """Those that meet the constraints when these are measured exactly; at least the smallest subnet does."""
+    kept = ranked[is_exactly_feasible(constraints, ranked)]
+    if len(kept):
+        return kept
+    return space.canonical_genes(space.encode([space.smallest()]))

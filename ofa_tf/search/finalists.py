@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.constraints import Constraint, is_feasible
+from ofa_tf.search.constraints import Constraint, is_exactly_feasible
 from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.prediction import NUM_STDS_OF_90_PERCENT
@@ -167,9 +167,9 @@ def hold_final(
     """
     table = predictor.table
     estimate = predictor.estimate_table()
-    rows = np.flatnonzero(is_feasible(constraints, table.genes))
+    rows = np.flatnonzero(is_exactly_feasible(constraints, table.genes))
     rows = rows[np.argsort(-estimate.mean[rows], kind="stable")]
-    costs = constraints[0].measure(table.genes[rows])
+    costs = constraints[0].measure_exactly(table.genes[rows])
 
     best = rows[0]
     num_stds = statistics.NormalDist().inv_cdf(min_confidence)

@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 
-from ofa_tf.base.errors import InputError
 from ofa_tf.search.constrained_search import search_arch
 from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.finalists import FinalistSettings
-from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
-from ofa_tf.search.predictors.predictor_registry import fit_predictor
+from ofa_tf.search.finalists import FinalSettings
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
 from ofa_tf.tflite.footprint.footprint import Footprint
@@ -19,65 +18,57 @@ _FAST = EvolutionSettings(population_size=20, num_generations=20)
 
 
 @pytest.fixture(scope="module")
-def predictor() -> AccuracyPredictor:
+def predictor() -> FittedPredictor:
     genes = MICRO.sample_genes(np.random.default_rng(0), 60)
     top1 = 0.5 + 0.01 * MICRO.canonical_genes(genes).sum(axis=1)
     return fit_predictor(table_of(MICRO, genes, top1))
 
 
-def test_the_finalist_that_is_measured_best_is_returned_with_its_costs(predictor: AccuracyPredictor) -> None:
-    measured_archs: list[Arch] = []
-
-    def measure(arch: Arch) -> float:
-        measured_archs.append(arch)
-        return 0.1 * len(measured_archs)
-
+def test_an_arch_that_is_measured_clearly_better_is_returned_with_its_costs(predictor: FittedPredictor) -> None:
     limit = float(np.median(num_macs(MICRO, MICRO.sample_genes(np.random.default_rng(1), 99), 10)))
     constraints = make_constraints(MICRO, 10, Limits(macs=limit))
-    found = search_arch(
-        MICRO, predictor, constraints, settings=_FAST, finalists=FinalistSettings(measure, num_finalists=3)
-    )
+    measured_archs: list[Arch] = []
+
+    def measure(arch: Arch) -> Measurement:
+        measured_archs.append(arch)
+        num_correct = 10**9 if len(measured_archs) == 2 else 0
+        return Measurement((num_correct, num_correct), (10**9, 10**9))
+
+    def report(arch: Arch) -> Measurement:
+        assert arch == measured_archs[1]
+        return Measurement((30, 30), (40, 40))
+
+    final = FinalSettings(measure, num_finalists=3, num_rounds=1)
+    found = search_arch(MICRO, predictor, constraints, settings=_FAST, final=final, report=report)
     assert len(set(measured_archs)) == 3
-    assert (found.arch, found.measured_top1) == (measured_archs[-1], pytest.approx(0.3))
+    assert found.arch == measured_archs[1] == MICRO.canonical(found.arch)
+    assert (found.measured_top1, found.reported_top1) == (1.0, 0.75)
     assert found.costs == {"macs": num_macs(MICRO, found.arch, 10)}
     assert found.costs["macs"] <= found.limits["macs"] == limit
-    assert found.arch == MICRO.canonical(found.arch)
 
 
-def test_an_arch_that_was_measured_before_wins_if_it_is_better_and_within_the_limits(
-    predictor: AccuracyPredictor,
-) -> None:
-    genes = MICRO.sample_genes(np.random.default_rng(2), 30)
-    macs = num_macs(MICRO, genes, 10)
-    limit = float(np.median(macs))
-    constraints = make_constraints(MICRO, 10, Limits(macs=limit))
-    best, too_large = int(np.argmin(macs)), int(np.argmax(macs))
-    top1 = np.full(30, 0.5)
-    top1[best], top1[too_large] = 0.9, 0.99
-    known = table_of(MICRO, genes, top1)
-    for measured, is_known in ((0.89, True), (0.9, False)):
-        finalists = FinalistSettings(lambda arch: measured, 3, known)  # noqa: B023
-        found = search_arch(MICRO, predictor, constraints, settings=_FAST, finalists=finalists)
-        assert (found.arch == MICRO.canonical(MICRO.decode_one(genes[best]))) == is_known
-        assert found.measured_top1 == max(measured, 0.9)
-        assert found.costs["macs"] == num_macs(MICRO, found.arch, 10) <= limit
-        assert found.predicted_top1 == pytest.approx(
-            min(1.0, float(predictor.predict(MICRO.encode(found.arch)[None])[0]))
-        )
+def test_each_round_searches_with_what_was_measured_before(predictor: FittedPredictor) -> None:
+    """Every first finalist turns out to be useless; the second round looks elsewhere."""
+    constraints = make_constraints(MICRO, 10, Limits(macs=1e12))
+    measured_archs: list[Arch] = []
+
+    def measure(arch: Arch) -> Measurement:
+        measured_archs.append(arch)
+        return Measurement((0, 0), (10**9, 10**9))
+
+    search_arch(MICRO, predictor, constraints, settings=_FAST, final=FinalSettings(measure, 4, 2))
+    assert len(set(measured_archs)) == 4
+    macs = [num_macs(MICRO, arch, 10) for arch in measured_archs]
+    assert max(macs[2:]) < max(macs[:2])
 
 
-def test_a_search_without_finalists_to_measure_is_refused() -> None:
-    with pytest.raises(InputError, match=r"Expected `num_finalists` to be at least 1. Received: num_finalists=0"):
-        FinalistSettings(lambda arch: 0.5, num_finalists=0)
-
-
-def test_without_finalists_the_best_prediction_wins(predictor: AccuracyPredictor) -> None:
+def test_without_finalists_the_best_prediction_wins(predictor: FittedPredictor) -> None:
     found = search_arch(MICRO, predictor, make_constraints(MICRO, 10, Limits(macs=1e12)), settings=_FAST)
     assert found.arch == MICRO.canonical(MICRO.largest())
     assert found.measured_top1 is None
 
 
-def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
+def test_every_limit_is_kept(predictor: FittedPredictor) -> None:
     middle = MICRO.decode_one((MICRO.gene_counts - 1) // 2)
     footprint = Footprint(MICRO, 10, INT8)
     limits = {
@@ -97,13 +88,3 @@ def test_every_limit_is_kept(predictor: AccuracyPredictor) -> None:
     found = search_arch(MICRO, predictor, constraints, settings=_FAST)
     assert set(found.costs) == {"latency_ms", "macs", "size_bytes", "peak_ram_bytes"}
     assert all(found.costs[name] <= found.limits[name] for name in found.costs)
-
-
-def test_an_arch_that_was_measured_before_never_wins_outside_the_limits(predictor: AccuracyPredictor) -> None:
-    constraints = make_constraints(MICRO, 10, Limits(macs=float(num_macs(MICRO, MICRO.smallest(), 10))))
-    genes = MICRO.encode([MICRO.largest()])
-    known = table_of(MICRO, genes, np.array([0.99]))
-    found = search_arch(
-        MICRO, predictor, constraints, settings=_FAST, finalists=FinalistSettings(lambda arch: 0.1, 3, known)
-    )
-    assert found.measured_top1 == 0.1

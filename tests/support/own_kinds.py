@@ -4,9 +4,8 @@ For programs: imported by a test, it would make these names known to all other t
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ofa_tf.devices.device_kind import DeviceKind, ListedDevice
 from ofa_tf.devices.opening import DEVICE_KINDS
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, ConstraintKind, CostContext, Measure
+from ofa_tf.search.predictors.prediction import Prediction
 from ofa_tf.search.predictors.predictor_registry import PREDICTORS
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.modes import INT8, QUANTIZATION_MODES
@@ -29,14 +29,17 @@ class OwnPredictor:
     """Thinks that the smaller network is the better one."""
 
     space: SearchSpace
-    report: Mapping[str, Any]
 
     @classmethod
     def fit(cls, table: AccuracyTable) -> "OwnPredictor":
-        return cls(table.space, {"num_archs": len(table.top1), "rmse": 0.125, "rank_correlation": None})
+        return cls(table.space)
 
-    def predict(self, genes: np.ndarray) -> np.ndarray:
-        return 0.5 - 0.01 * self.space.canonical_genes(genes).sum(axis=1)
+    def refit(self, table: AccuracyTable) -> "OwnPredictor":
+        return self.fit(table)
+
+    def predict(self, genes: np.ndarray) -> Prediction:
+        mean = 0.5 - 0.01 * self.space.canonical_genes(genes).sum(axis=1)
+        return Prediction(mean, np.full(len(genes), 0.01))
 
 
 PREDICTORS.register("own", OwnPredictor)

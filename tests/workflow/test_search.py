@@ -6,21 +6,26 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors import predictor_registry
-from ofa_tf.search.predictors.ridge_predictor import RidgePredictor
+from ofa_tf.search.predictors.linear_predictor import LinearPredictor
+from ofa_tf.search.predictors.prediction import Prediction
 from ofa_tf.space.arch import Arch
-from ofa_tf.workflow.search import SearchSettings, search_within
+from ofa_tf.workflow.search import Measurers, SearchSettings, search_within
 from tests.support.accuracies import table_of
 from tests.support.spaces import MICRO
+
+_HALF = Measurement((5, 5), (10, 10))
 
 _FAST = EvolutionSettings(population_size=20, num_generations=20)
 
 
-class _ContraryPredictor(RidgePredictor):
+class _ContraryPredictor(LinearPredictor):
     """Takes the worst archs for the best."""
 
-    def predict(self, genes: np.ndarray) -> np.ndarray:
-        return -super().predict(genes)
+    def predict(self, genes: np.ndarray) -> Prediction:
+        prediction = super().predict(genes)
+        return Prediction(-prediction.mean, prediction.std)
 
 
 def _search(settings: SearchSettings) -> Arch:
@@ -33,7 +38,7 @@ def _search(settings: SearchSettings) -> Arch:
         10,
         accuracies=accuracies,
         latency_model=None,
-        measure=lambda arch: 0.5,
+        measurers=Measurers(lambda arch: _HALF, lambda arch: _HALF),
         settings=settings,
     )
     return found.arch
@@ -54,6 +59,8 @@ def test_a_search_uses_the_predictor_that_its_settings_name(monkeypatch: pytest.
         ({"predictor": "oracle"}, r"Expected a predictor of accuracies, .* Received: 'oracle'"),
         ({"num_finalists": -1}, r"Expected `num_finalists` to be at least 0. Received: num_finalists=-1"),
         ({"seed": -1}, r"Expected `seed` to be at least 0. Received: seed=-1"),
+        ({"pessimism": float("nan")}, r"Expected `pessimism` to be at least 0. Received: pessimism=nan"),
+        ({"confidence": 1.0}, r"Expected `confidence` to be above 0 and below 1. Received: confidence=1.0"),
     ],
 )
 def test_a_search_that_would_fail_later_is_refused(settings: dict, message: str) -> None:
