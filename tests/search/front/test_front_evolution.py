@@ -8,7 +8,7 @@ from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front import evolve_front, front_evolution, hypervolume
 from ofa_tf.search.front.front_evolution import Objective
-from ofa_tf.space.costs import estimate_peak_ram_bytes, num_macs
+from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.presets import get_search_space
 from tests.support.spaces import MICRO
 
@@ -26,7 +26,7 @@ def _macs(genes: np.ndarray) -> np.ndarray:
 
 
 def _ram(genes: np.ndarray) -> np.ndarray:
-    return estimate_peak_ram_bytes(MICRO, genes)
+    return num_params(MICRO, genes, 10)
 
 
 def _all_genes() -> np.ndarray:

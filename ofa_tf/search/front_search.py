@@ -1,0 +1,262 @@
+"""The front of accuracy against costs, found in rounds: propose, measure, learn.
+
+Each round searches the front of predicted accuracies by NSGA-II, measures some of what it proposes, and fits the
+predictor again, to these measurements, too. In the end the front is that of all archs that were measured, by what is
+known of them: `FittedPredictor.estimate_table`.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.search.constraints import Constraint, is_exactly_feasible
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.front.dominance import find_front, hypervolume
+from ofa_tf.search.front.front_evolution import Objective, evolve_front
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
+
+# A round that adds less to the hypervolume, as a share of it, brings nothing.
+_MIN_GAIN = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class FrontSettings:
+    """How long a search for a front is.
+
+    Args:
+        num_measurements: Subnets that are measured at most.
+        num_per_round: Subnets that are measured before the predictor is fitted again.
+        patience: So many rounds in a row without gain end the search.
+        evolution: Size and length of the evolution of each round.
+        seed: Decides every random choice.
+
+    Raises:
+        InputError: If a number is below 1, or the seed below 0.
+    """
+
+    num_measurements: int = 48
+    num_per_round: int = 8
+    patience: int = 2
+    evolution: EvolutionSettings = dataclasses.field(default_factory=EvolutionSettings)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("num_measurements", "num_per_round", "patience"):
+            number = getattr(self, name)
+            if number < 1:
+                raise InputError(f"Expected `{name}` to be at least 1. Received: {name}={number}.")
+        if self.seed < 0:
+            raise InputError(f"Expected `seed` to be at least 0. Received: seed={self.seed}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class FrontPoint:
+    """A measured arch.
+
+    Args:
+        arch: In canonical form.
+        is_found: Whether the search measured it; the others are of the accuracy table.
+        is_on_front: Whether no other one is better in one objective without being worse in another.
+        predicted_top1: What the predictor says that was fitted without it.
+        predicted_std: Its standard deviation.
+        measured: What it gets right of the images that the accuracy table was measured on.
+        estimated_top1: Prediction and measurement together.
+        estimated_std: Its standard deviation.
+        costs: Value of each cost, by its name.
+        reported: What it gets right of images that no choice depended on; of archs on the front.
+    """
+
+    arch: Arch
+    is_found: bool
+    is_on_front: bool
+    predicted_top1: float
+    predicted_std: float
+    measured: Measurement
+    estimated_top1: float
+    estimated_std: float
+    costs: dict[str, float]
+    reported: Measurement | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Front:
+    """What a search for a front found.
+
+    Args:
+        points: All archs that were measured and meet the constraints, in ascending order of the first cost.
+        predictor: Fitted to all of them.
+        num_measured: How many the search measured.
+        hypervolumes: Of the front by estimated accuracies, after each round; the first is that of the table.
+    """
+
+    points: tuple[FrontPoint, ...]
+    predictor: FittedPredictor
+    num_measured: int
+    hypervolumes: tuple[float, ...]
+
+    @property
+    def best(self) -> list[FrontPoint]:
+        """The points on the front, in ascending order of the first cost."""
+        return [point for point in self.points if point.is_on_front]
+
+
+class FrontSearch:
+    """A search for the front of accuracy against costs.
+
+    Args:
+        space: Search space.
+        predictor: Fitted to the accuracy table.
+        costs: Name -> genes `(n, num_genes)` -> values `(n,)`; one or two, smaller is better.
+        constraints: Upper limits.
+        settings: How long to search.
+
+    Reference: Deb et al., 2002, for NSGA-II; Lu et al., "NSGANetV2", ECCV 2020, section 3, for rounds of proposals,
+    measurements and refitting.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        predictor: FittedPredictor,
+        costs: dict[str, Objective],
+        constraints: Sequence[Constraint] = (),
+        settings: FrontSettings | None = None,
+    ) -> None:
+        self._space = space
+        self._predictor = predictor
+        self._costs = costs
+        self._constraints = constraints
+        self._settings = settings or FrontSettings()
+        self._num_known = len(predictor.table.genes)
+        self._reference = _reference_point(space, predictor, costs)
+
+    def run(
+        self,
+        measure: Callable[[Arch], Measurement],
+        report: Callable[[Arch], Measurement] | None = None,
+        on_measured: Callable[[int, int], None] | None = None,
+    ) -> Front:
+        """Search.
+
+        Args:
+            measure: Measures an arch on the images of the accuracy table.
+            report: Measures the archs of the front on images that no choice depends on.
+            on_measured: Called with the number of archs measured and the most there will be.
+
+        Raises:
+            InputError: If not even the smallest subnet meets the constraints.
+        """
+        settings = self._settings
+        hypervolumes = [self._hypervolume()]
+        num_measured = 0
+        num_idle_rounds = 0
+        round_number = 0
+        while num_measured < settings.num_measurements and num_idle_rounds < settings.patience:
+            count = min(settings.num_per_round, settings.num_measurements - num_measured)
+            genes = self._propose(round_number, count)
+            if len(genes) == 0:
+                break
+            measurements = []
+            for arch in self._space.decode(genes):
+                measurements.append(measure(arch))
+                num_measured += 1
+                if on_measured is not None:
+                    on_measured(num_measured, settings.num_measurements)
+            table = self._predictor.table.extended_by(genes, measurements)
+            self._predictor = self._predictor.refit(table)
+
+            hypervolumes.append(self._hypervolume())
+            # The estimates of archs change, too: what counts is whether it became better than ever before.
+            is_idle = hypervolumes[-1] <= max(hypervolumes[:-1]) * (1 + _MIN_GAIN)
+            num_idle_rounds = num_idle_rounds + 1 if is_idle else 0
+            round_number += 1
+        return Front(self._points(report), self._predictor, num_measured, tuple(hypervolumes))
+
+    def _propose(self, round_number: int, count: int) -> np.ndarray:
+        """Genes of archs to measure: from all along the predicted front, those that are predicted least surely."""
+        objectives: list[Objective] = [lambda genes: -self._predictor.predict(genes).mean, *self._costs.values()]
+        rng = np.random.default_rng((self._settings.seed, round_number))
+        genes, _ = evolve_front(
+            self._space,
+            objectives,
+            self._constraints,
+            rng,
+            settings=self._settings.evolution,
+        )
+        genes = genes[is_exactly_feasible(self._constraints, genes)]
+        known = set(map(tuple, self._space.canonical_genes(self._predictor.table.genes).tolist()))
+        is_new = [tuple(row) not in known for row in genes.tolist()]
+        genes = genes[np.array(is_new, bool)]
+
+        first_cost = next(iter(self._costs.values()))(genes)
+        order = np.argsort(first_cost, kind="stable")
+        std = self._predictor.predict(genes).std
+        chosen = []
+        for section in np.array_split(order, min(count, len(order)) or 1):
+            if len(section):
+                chosen.append(section[np.argmax(std[section])])
+        return genes[chosen]
+
+    def _values(self, genes: np.ndarray, top1: np.ndarray) -> np.ndarray:
+        """Objectives of archs, all to be minimised: `(n, 1 + number of costs)`."""
+        columns = [-top1]
+        for cost in self._costs.values():
+            columns.append(np.asarray(cost(genes), float))
+        return np.stack(columns, axis=1)
+
+    def _feasible_rows(self) -> np.ndarray:
+        return np.flatnonzero(is_exactly_feasible(self._constraints, self._predictor.table.genes))
+
+    def _hypervolume(self) -> float:
+        """Of the front of what was measured, by estimated accuracies; costs are logarithms."""
+        rows = self._feasible_rows()
+        genes = self._predictor.table.genes[rows]
+        values = self._values(genes, self._predictor.estimate_table().mean[rows])
+        values[:, 1:] = np.log(values[:, 1:])
+        return hypervolume(values, self._reference)
+
+    def _points(self, report: Callable[[Arch], Measurement] | None) -> tuple[FrontPoint, ...]:
+        table = self._predictor.table
+        estimate = self._predictor.estimate_table()
+        unseen = self._predictor.validation.unseen
+        rows = self._feasible_rows()
+        values = self._values(table.genes[rows], estimate.mean[rows])
+        on_front = set(find_front(values).tolist())
+        archs = self._space.decode(self._space.canonical_genes(table.genes[rows]))
+
+        points = []
+        for place in np.argsort(values[:, 1], kind="stable").tolist():
+            row = rows[place]
+            is_on_front = place in on_front
+            reported = None
+            if is_on_front and report is not None:
+                reported = report(archs[place])
+            costs = dict(zip(self._costs, values[place, 1:].tolist(), strict=True))
+            point = FrontPoint(
+                arch=archs[place],
+                is_found=bool(row >= self._num_known),
+                is_on_front=is_on_front,
+                predicted_top1=float(unseen.mean[row]),
+                predicted_std=float(unseen.std[row]),
+                measured=table.measurement(row),
+                estimated_top1=float(estimate.mean[row]),
+                estimated_std=float(estimate.std[row]),
+                costs=costs,
+                reported=reported,
+            )
+            points.append(point)
+        return tuple(points)
+
+
+def _reference_point(space: SearchSpace, predictor: FittedPredictor, costs: dict[str, Objective]) -> np.ndarray:
+    """Where hypervolumes begin: the worst measured accuracy, and the costs of the largest subnet, as logarithms."""
+    largest = space.encode(space.largest())[np.newaxis]
+    worst = [-float(predictor.table.top1.min())]
+    for cost in costs.values():
+        worst.append(float(np.log(cost(largest)[0])))
+    return np.array(worst)

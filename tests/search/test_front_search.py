@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.search.constraints import Constraint
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.front.dominance import hypervolume
+from ofa_tf.search.front_search import Front, FrontSearch, FrontSettings
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.predictors.fitted_predictor import fit_predictor
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.costs import num_macs
+from ofa_tf.space.presets import get_search_space
+from tests.support.simulated_accuracy import SimulatedSupernet
+
+_SPACE = get_search_space("mobilenet_v3_tiny")
+_BRIEF = EvolutionSettings(population_size=40, num_generations=30)
+
+
+def _macs(genes: np.ndarray) -> np.ndarray:
+    return np.asarray(num_macs(_SPACE, genes, 10))
+
+
+def _search(supernet: SimulatedSupernet, num_measurements: int = 24, limit: float = np.inf) -> Front:
+    search = FrontSearch(
+        _SPACE,
+        fit_predictor(supernet.table(32), "linear"),
+        {"macs": _macs},
+        [Constraint("macs", limit, _macs)],
+        FrontSettings(num_measurements, patience=10, evolution=_BRIEF),
+    )
+    return search.run(supernet.measure, supernet.measure)
+
+
+def _true_hypervolume(supernet: SimulatedSupernet, genes: np.ndarray) -> float:
+    """Of the front by true accuracies."""
+    values = np.stack([-supernet.true_top1(genes), np.log(_macs(genes))], axis=1)
+    reference = np.array([-0.7, np.log(_macs(_SPACE.encode([_SPACE.largest()]))[0])])
+    return hypervolume(values, reference)
+
+
+@pytest.fixture(scope="module")
+def front() -> Front:
+    return _search(SimulatedSupernet(_SPACE, 0))
+
+
+def test_the_front_is_that_of_what_is_known_of_each_arch(front: Front) -> None:
+    for point in front.points:
+        better = []
+        for other in front.points:
+            is_no_worse = other.estimated_top1 >= point.estimated_top1 and other.costs["macs"] <= point.costs["macs"]
+            is_somewhere_better = (
+                other.estimated_top1 > point.estimated_top1 or other.costs["macs"] < point.costs["macs"]
+            )
+            better.append(is_no_worse and is_somewhere_better)
+        assert point.is_on_front == (not any(better))
+    macs = [point.costs["macs"] for point in front.points]
+    assert macs == sorted(macs)
+    assert len(front.points) == 32 + 24
+
+
+def test_only_the_front_is_reported_on_and_costs_are_the_archs_own(front: Front) -> None:
+    for point in front.points:
+        assert (point.reported is not None) == point.is_on_front
+        assert point.costs == {"macs": float(num_macs(_SPACE, point.arch, 10))}
+        assert point.arch == _SPACE.canonical(point.arch)
+    assert sum(point.is_found for point in front.points) == front.num_measured == 24
+
+
+def test_no_arch_is_measured_twice_nor_beyond_the_limit() -> None:
+    limit = float(np.median(_macs(_SPACE.sample_genes(np.random.default_rng(0), 500))))
+    front = _search(SimulatedSupernet(_SPACE, 1), limit=limit)
+    archs = [point.arch for point in front.points]
+    assert len(set(archs)) == len(archs)
+    assert max(point.costs["macs"] for point in front.points) <= limit
+
+
+def test_it_finds_more_than_as_many_random_archs() -> None:
+    gains = []
+    for seed in range(5):
+        supernet = SimulatedSupernet(_SPACE, seed)
+        front = _search(supernet)
+        found = _SPACE.encode([point.arch for point in front.points])
+        random = supernet.table(len(found)).genes
+        gains.append(_true_hypervolume(supernet, found) / _true_hypervolume(supernet, random))
+    assert min(gains) > 1.05
+
+
+def test_it_ends_when_there_is_nothing_to_gain() -> None:
+    supernet = SimulatedSupernet(_SPACE, 0)
+    num_measured = 0
+
+    def measure_useless(arch: Arch) -> Measurement:
+        nonlocal num_measured
+        num_measured += 1
+        return Measurement((0, 0), (1465, 1465))
+
+    settings = FrontSettings(num_measurements=100, num_per_round=4, patience=2, evolution=_BRIEF)
+    FrontSearch(_SPACE, fit_predictor(supernet.table(32), "linear"), {"macs": _macs}, (), settings).run(measure_useless)
+    assert num_measured < 40
+
+
+@pytest.mark.parametrize(("name", "value"), [("num_measurements", 0), ("num_per_round", 0), ("patience", 0)])
+def test_settings_that_make_no_sense_are_refused(name: str, value: int) -> None:
+    with pytest.raises(InputError, match=f"Expected `{name}` to be at least 1. Received: {name}=0"):
+        FrontSettings(**{name: value})
