@@ -1,9 +1,15 @@
-"""Finds the most accurate subnet within limits, without training.
+"""Finds the most accurate subnets within limits, without training; or the front of accuracy against costs.
 
-Needs an accuracy table and, for --max_latency_ms, a latency table of the device.
+Needs an accuracy table and, for --max_latency_ms, a latency table of the device. Several limits or devices, separated
+by commas, make several searches, whose archs go into the folder --output; no subnet is measured twice.
 
 Example:
     python tools/search.py --workdir=runs/quickstart --device=host --max_latency_ms=0.5 --output=arch.json
+    python tools/search.py --workdir=runs/quickstart --max_latency_ms=0.2,0.5,1 --output=found
+    python tools/search.py --workdir=runs/quickstart --front --output=front.json
+
+In a front there is, for each latency (or other cost, --front_costs), the most accurate subnet that the search knows of.
+front.svg, beside the file, shows it.
 """
 
 import sys
@@ -16,20 +22,26 @@ from absl import flags
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line, files
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.report.search_summary import describe_search
+from ofa_tf.report.search_summary import describe_front, describe_search
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
+from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
 from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS
 from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
-from ofa_tf.workflow.run import open_run
+from ofa_tf.workflow.front import FrontRequest, save_front
+from ofa_tf.workflow.many_searches import check_folder, compare_devices, plan_searches
+from ofa_tf.workflow.run import Run, open_run
 from ofa_tf.workflow.search import SearchSettings
 
 define_limit_flags()
 define_plugins_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
+_DEVICE = flags.DEFINE_list("device", ["host"], "Devices of latency tables, such as host,adb:SERIAL.")
 _LATENCY_TABLE = flags.DEFINE_string(
     "latency_table", None, "Latency table of the device; by default the one in the folder of the run."
 )
@@ -54,17 +66,21 @@ _CONFIDENCE = flags.DEFINE_float(
     "the latency model on networks that it was not calibrated on. By default no margin.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Decides every random choice.", lower_bound=0)
-_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", required=True)
+_FRONT = flags.DEFINE_bool("front", False, "Find the front of accuracy against costs; limits may be left out.")
+_FRONT_COSTS = flags.DEFINE_list(
+    "front_costs", ["latency_ms"], f"With --front, one or two costs: {', '.join(CONSTRAINT_KINDS)}."
+)
+_MEASUREMENTS = flags.DEFINE_integer("num_measurements", 48, "With --front, subnets measured at most.", lower_bound=1)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "JSON file for the arch or the front; a folder for several.", required=True
+)
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
-    limits = limits_from_flags()
+    all_limits = limits_from_flags()
     run = open_run(_WORKDIR.value)
-    latency_table = _LATENCY_TABLE.value or None
-    files.check_output(_OUTPUT.value)
-    files.check_replaceable(_OUTPUT.value, "arch")
     settings = SearchSettings(
         precision=_PRECISION.value,
         evolution=EvolutionSettings(_POPULATION.value, _GENERATIONS.value),
@@ -74,16 +90,69 @@ def main(argv: Sequence[str]) -> None:
         pessimism=_PESSIMISM.value,
         confidence=_CONFIDENCE.value,
     )
-    run.check_search(limits, _DEVICE.value, settings, latency_table)
+    if _LATENCY_TABLE.value and len(_DEVICE.value) > 1:
+        raise InputError(
+            f"Expected one device with --latency_table. Received: --device={','.join(_DEVICE.value)}. Leave the table "
+            "out, so that each device's own is taken."
+        )
+    if _FRONT.value:
+        _find_fronts(run, all_limits, settings)
+    else:
+        _find_archs(run, all_limits, settings)
+
+
+def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
+    latency_table = _LATENCY_TABLE.value or None
+    plans = plan_searches(_DEVICE.value, all_limits, _OUTPUT.value)
+    for plan in plans:
+        run.check_search(plan.limits, plan.device, settings, latency_table)
     configure_tensorflow()
-    found = run.search(limits, _DEVICE.value, settings, latency_table)
-    found.arch.save(_OUTPUT.value, found.notes())
-    print(describe_search(found))
-    print(f"written to {_OUTPUT.value}")
-    print(
-        f"Next: python tools/to_tflite.py --workdir={_WORKDIR.value} --arch={_OUTPUT.value} "
-        f"--quantization={get_precision(settings.precision).mode.name} --output=model.tflite"
+    results = []
+    for plan in plans:
+        found = run.search(plan.limits, plan.device, settings, latency_table)
+        found.arch.save(plan.output, found.notes())
+        if len(plans) > 1:
+            print(f"--- {plan.device}, {plan.limits!r}")
+        print(describe_search(found))
+        print(f"written to {plan.output}")
+        print(
+            f"Next: python tools/to_tflite.py --workdir={_WORKDIR.value} --arch={plan.output} "
+            f"--quantization={get_precision(settings.precision).mode.name} --output=model.tflite",
+            flush=True,
+        )
+        results.append(found)
+    comparison = compare_devices(run, plans, results, settings)
+    if comparison is not None:
+        print(f"--- archs of one device on another, predicted\n{comparison}")
+
+
+def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
+    latency_table = _LATENCY_TABLE.value or None
+    if len(all_limits) > 1:
+        raise InputError(
+            f"Expected each limit of a front once. Received: {len(all_limits)} values. A front has an arch for each."
+        )
+    request = FrontRequest(
+        costs=tuple(_FRONT_COSTS.value),
+        limits=all_limits[0] if all_limits else None,
+        search=settings,
+        settings=FrontSettings(_MEASUREMENTS.value, evolution=settings.evolution, seed=settings.seed),
     )
+    outputs = {device: Path(_OUTPUT.value) for device in _DEVICE.value}
+    if len(outputs) > 1:
+        folder = check_folder(_OUTPUT.value)
+        outputs = {device: folder / f"front_{files.safe_name(device)}.json" for device in outputs}
+    for device, output in outputs.items():
+        files.check_output(output)
+        files.check_replaceable(output, "front")
+        run.check_front(request, device, latency_table)
+    configure_tensorflow()
+    for device, output in outputs.items():
+        front = run.front(request, device, latency_table)
+        save_front(front, output, {"device": device, "precision": settings.precision})
+        print(describe_front(front))
+        print(f"written to {output} and {output.with_suffix('.svg')}")
+        print(f"Next: python tools/evaluate.py --workdir={_WORKDIR.value} --arch={output}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.finalists import Final
+from ofa_tf.search.front_search import Front
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
 
 
@@ -40,6 +41,23 @@ def _describe_final(final: Final) -> list[str]:
             "is taken"
         )
     return lines
+
+
+def describe_front(front: Front) -> str:
+    """The archs of a front, one a line, and how good the predictor is."""
+    lines = [describe_quality(front.predictor.name, front.predictor.quality)]
+    lines.append(f"front of {len(front.points)} subnets, {front.num_measured} of them measured for it:")
+    for point in front.best:
+        costs = ", ".join(f"{name} {value:.4g}" for name, value in point.costs.items())
+        reported = ""
+        if point.reported is not None:
+            reported = f", reported {point.reported.top1:.2%} +- {point.reported.standard_error:.2%}"
+        lines.append(
+            f"  {point.arch.image_size} px, depths {list(point.arch.depths)}, {costs}: predicted "
+            f"{point.predicted_top1:.2%}, measured {point.measured.top1:.2%}, estimated {point.estimated_top1:.2%} +- "
+            f"{point.estimated_std:.2%}{reported}"
+        )
+    return "\n".join(lines)
 
 
 def describe_quality(name: str, quality: PredictorQuality) -> str:

@@ -24,9 +24,10 @@ from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.file_names import SUPERNET_FILE
-from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.accuracy_table import AccuracyTable, Origin
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
+from ofa_tf.search.front_search import Front
 from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.shard_merging import merge_shards
 from ofa_tf.search.shards import Shard
@@ -39,7 +40,9 @@ from ofa_tf.training.start_checks import check_start
 from ofa_tf.workflow.accuracy import measure_accuracies
 from ofa_tf.workflow.export_plan import check_model_output
 from ofa_tf.workflow.finetuning import FinetuneSettings, finetune_config
+from ofa_tf.workflow.front import FrontRequest, search_front
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
+from ofa_tf.workflow.measured_once import MeasuredOnce
 from ofa_tf.workflow.run_folder import RunFolder, device_id
 from ofa_tf.workflow.search import Measurers, SearchSettings, check_latency_limit, search_within
 from ofa_tf.workflow.table_checks import check_latency_table, check_present, opened
@@ -403,17 +406,81 @@ class Run(RunFolder):
         model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
-        measurers = Measurers(
-            choose=lambda arch: self.measure(arch, SEARCH_SHARE),
-            report=lambda arch: self.measure(arch, REPORT_SHARE),
-        )
         return search_within(
             limits,
             self.supernet.num_classes,
             accuracies=self.accuracy_table(),
             latency_model=model,
-            measurers=measurers,
+            measurers=self._measurers,
             settings=settings,
+        )
+
+    def front(
+        self,
+        request: FrontRequest | None = None,
+        device: Device | str = "host",
+        latency_table: str | Path | None = None,
+    ) -> Front:
+        """Find the front of accuracy against costs, from the run's tables; measures subnets on the way.
+
+        What is measured is kept: a search that was interrupted goes on where it was, and one for another device
+        measures no subnet again.
+
+        Args:
+            request: Which front; that of latency by default.
+            device: Device of the latencies, or its id.
+            latency_table: The device's table; by default that at `latency_table_path`.
+
+        Raises:
+            InputError: See `check_front`; and if not even the smallest subnet is within the limits.
+        """
+        request = request or FrontRequest()
+        self.check_front(request, device, latency_table)
+        model = None
+        if request.needs_latency:
+            model = self.latency_model(device, request.search.precision, latency_table)
+        return search_front(
+            request,
+            self.supernet.num_classes,
+            accuracies=self.accuracy_table(),
+            latency_model=model,
+            measurers=self._measurers,
+        )
+
+    def check_front(
+        self,
+        request: FrontRequest,
+        device: Device | str = "host",
+        latency_table: str | Path | None = None,
+    ) -> None:
+        """Check, without loading TensorFlow, that a search for a front has its tables.
+
+        Args:
+            request: See `front`.
+            device: See `front`.
+            latency_table: See `front`.
+
+        Raises:
+            InputError: If a table is missing or of something else, or no subnet keeps a limit of the latency.
+        """
+        search = request.search
+        self._check_tables(request.needs_latency, device, search.precision, latency_table)
+        if request.needs_latency:
+            model = self.latency_model(device, search.precision, latency_table)
+            if request.limits is not None and request.limits.latency_ms is not None:
+                check_latency_limit(self.space, request.limits.latency_ms, model, search.confidence)
+
+    @functools.cached_property
+    def _measurers(self) -> Measurers:
+        """What measures subnets for searches; each once, over programs, too."""
+
+        def once(share: str, path: Path) -> MeasuredOnce:
+            origin = Origin(share, self.network_id)
+            return MeasuredOnce(self.space, origin, path, lambda arch: self.measure(arch, share))
+
+        return Measurers(
+            choose=once(SEARCH_SHARE, self.search_measurements_path),
+            report=once(REPORT_SHARE, self.report_measurements_path),
         )
 
     def check_search(
@@ -456,11 +523,16 @@ class Run(RunFolder):
                 device; else names each table that is missing and the command that
                 builds it.
         """
+        self._check_tables(limits.latency_ms is not None, device, precision, latency_table)
+
+    def _check_tables(
+        self, needs_latency: bool, device: Device | str, precision: str, latency_table: str | Path | None
+    ) -> None:
         self.check()
         get_precision(precision)
         self.check_accuracy_table()
         commands = {self.accuracy_table_path: "build_accuracy_table.py"}
-        if limits.latency_ms is not None:
+        if needs_latency:
             opened(device)  # raises if there can be none of that id
             path = self.latency_table_path(device, precision, latency_table)
             command = f"build_latency_table.py --device={device_id(device)} --precision={precision}"

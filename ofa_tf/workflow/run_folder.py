@@ -27,6 +27,16 @@ class RunFolder:
         """Where earlier versions kept the accuracy table, in another form."""
         return self.path / "accuracy_table.json"
 
+    @property
+    def search_measurements_path(self) -> Path:
+        """Where searches keep what they measured."""
+        return self.path / "search_measurements.jsonl"
+
+    @property
+    def report_measurements_path(self) -> Path:
+        """Where searches keep what they measured on images that no choice depends on."""
+        return self.path / "report_measurements.jsonl"
+
     def shard_path(self, shard: Shard) -> Path:
         """Where one of several processes that measure a table together keeps what it measured."""
         return self.path / f"accuracy_table.shard-{shard.number}-of-{shard.count}.jsonl"

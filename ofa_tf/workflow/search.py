@@ -103,21 +103,11 @@ def search_within(
     """
     space = accuracies.space
     precision = get_precision(settings.precision)
-    predict_latency_ms = None
     device = None
-    margin = 0.0
     if latency_model is not None:
-        predict_latency_ms = latency_model.predict
         device = latency_model.table.device["device"]
-        margin = latency_margin(latency_model, settings.confidence)
-    constraints = make_constraints(
-        space,
-        num_classes,
-        limits,
-        predict_latency_ms=predict_latency_ms,
-        footprint=Footprint(space, num_classes, precision.mode),
-    )
-    constraints = [_tightened(constraint, margin) for constraint in constraints]
+    footprint = Footprint(space, num_classes, precision.mode)
+    constraints = constraints_within(space, num_classes, limits, latency_model, footprint, settings.confidence)
     predictor = fit_predictor(accuracies, settings.predictor)
     with progress_bar(1, "search", "generation") as bar:
         final = None
@@ -150,6 +140,42 @@ def search_within(
         device=device,
         precision=settings.precision,
     )
+
+
+def constraints_within(
+    space: SearchSpace,
+    num_classes: int,
+    limits: Limits,
+    latency_model: LatencyModel | None,
+    footprint: Footprint,
+    confidence: float | None,
+) -> list[Constraint]:
+    """The constraints of limits; that of the latency has the latency model's margin.
+
+    Args:
+        space: Search space.
+        num_classes: Number of classes.
+        limits: The limits.
+        latency_model: Of the device whose latency is limited; `None` if none is.
+        footprint: Of the models that are shipped.
+        confidence: See `SearchSettings`.
+
+    Raises:
+        InputError: If latency is limited without a model, or its table is too small for the confidence.
+    """
+    predict_latency_ms = None
+    margin = 0.0
+    if latency_model is not None:
+        predict_latency_ms = latency_model.predict
+        margin = latency_margin(latency_model, confidence)
+    constraints = make_constraints(
+        space,
+        num_classes,
+        limits,
+        predict_latency_ms=predict_latency_ms,
+        footprint=footprint,
+    )
+    return [_tightened(constraint, margin) for constraint in constraints]
 
 
 def check_latency_limit(

@@ -1,0 +1,147 @@
+"""A search for a front, from tables that were measured before, and its file."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import on_progress, progress_bar
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.report.front_plot import front_svg
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext
+from ofa_tf.search.constraints import Limits
+from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings
+from ofa_tf.search.predictors.fitted_predictor import fit_predictor
+from ofa_tf.tflite.footprint.footprint import Footprint
+from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within
+
+_MAX_COSTS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class FrontRequest:
+    """Which front is searched.
+
+    Args:
+        costs: What accuracy is weighed against: one or two names of `CONSTRAINT_KINDS`.
+        limits: What all archs must keep within; `None` for no limit.
+        search: Precision, predictor, confidence and seed; how many finalists there are plays no part.
+        settings: How long to search.
+
+    Raises:
+        InputError: If there are no costs, more than two, or one that is not known.
+    """
+
+    costs: Sequence[str] = ("latency_ms",)
+    limits: Limits | None = None
+    search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
+    settings: FrontSettings = dataclasses.field(default_factory=FrontSettings)
+
+    def __post_init__(self) -> None:
+        for cost in self.costs:
+            CONSTRAINT_KINDS[cost]  # raises for an unknown one
+        if not 1 <= len(set(self.costs)) == len(self.costs) <= _MAX_COSTS:
+            raise InputError(
+                f"Expected one or two different costs of a front. Received: {', '.join(self.costs) or 'none'}."
+            )
+
+    @property
+    def needs_latency(self) -> bool:
+        """Whether a latency model is needed."""
+        is_limited = self.limits is not None and self.limits.latency_ms is not None
+        return is_limited or "latency_ms" in self.costs
+
+
+def search_front(
+    request: FrontRequest,
+    num_classes: int,
+    *,
+    accuracies: AccuracyTable,
+    latency_model: LatencyModel | None,
+    measurers: Measurers,
+) -> Front:
+    """Search for a front.
+
+    Args:
+        request: Which one.
+        num_classes: Number of classes.
+        accuracies: Measured subnets, from which others are predicted.
+        latency_model: Of the device whose latency counts; `None` if none does.
+        measurers: Measure the proposals, and the front.
+
+    Raises:
+        InputError: If latency counts and there is no model, or not even the smallest subnet is within the limits.
+    """
+    space = accuracies.space
+    footprint = Footprint(space, num_classes, get_precision(request.search.precision).mode)
+    constraints = []
+    if request.limits is not None:
+        constraints = constraints_within(
+            space, num_classes, request.limits, latency_model, footprint, request.search.confidence
+        )
+    context = CostContext(
+        space=space,
+        num_classes=num_classes,
+        predict_latency_ms=latency_model.predict if latency_model is not None else None,
+        footprint=footprint,
+    )
+    costs = {}
+    for name in request.costs:
+        kind = CONSTRAINT_KINDS[name]
+        measure = kind.make_measure(context)
+        if measure is None:
+            raise InputError(f"Expected a {kind.needs} for a front of {name}. Received: none.")
+        costs[name] = measure
+
+    predictor = fit_predictor(accuracies, request.search.predictor)
+    search = FrontSearch(space, predictor, costs, constraints, request.settings)
+    with progress_bar(1, "front", "subnet") as bar:
+        return search.run(measurers.choose, measurers.report, on_measured=on_progress(bar))
+
+
+def save_front(front: Front, path: str | Path, notes: dict[str, Any]) -> None:
+    """Write a front as JSON, and a plot of it beside that.
+
+    Args:
+        front: The front.
+        path: File of the JSON; the plot has the ending `.svg`.
+        notes: What else to say, such as device and precision.
+    """
+    path = Path(path)
+    others = [point for point in front.points if not point.is_on_front]
+    payload = {
+        **notes,
+        "predictor": front.predictor.name,
+        "predictor_quality": front.predictor.quality.to_dict(),
+        "num_measured": front.num_measured,
+        "hypervolumes": list(front.hypervolumes),
+        "entries": [describe_point(point) for point in front.best],
+        "other_measurements": [describe_point(point) for point in others],
+    }
+    files.write_json(path, "front", payload)
+    first_cost = next(iter(front.points[0].costs))
+    title = f"{len(front.best)} of {len(front.points)} measured subnets"
+    files.write_bytes(path.with_suffix(".svg"), front_svg(front, first_cost, title).encode())
+
+
+def describe_point(point: FrontPoint) -> dict[str, Any]:
+    """What is known of a measured arch, as JSON-serialisable data."""
+    facts: dict[str, Any] = {
+        "arch": point.arch.to_dict(),
+        "is_found": point.is_found,
+        "predicted_top1": point.predicted_top1,
+        "predicted_standard_deviation": point.predicted_std,
+        "measured_search_top1": point.measured.top1,
+        "estimated_top1": point.estimated_top1,
+        "estimated_standard_deviation": point.estimated_std,
+        "costs": point.costs,
+    }
+    if point.reported is not None:
+        facts["reported_top1"] = point.reported.top1
+        facts["reported_standard_error"] = point.reported.standard_error
+        facts["num_report_images"] = sum(point.reported.num_images)
+    return facts

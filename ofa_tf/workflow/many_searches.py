@@ -1,0 +1,103 @@
+"""Several searches in one call: for several devices, several limits, or both."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.report.device_comparison import FoundArch, describe_exchanges
+from ofa_tf.search.constrained_search import SearchResult
+from ofa_tf.search.constraints import Limits
+from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.search import SearchSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedSearch:
+    """A search, and where its arch goes.
+
+    Args:
+        device: Id of the device.
+        limits: What the arch must keep within.
+        output: JSON file for the arch.
+    """
+
+    device: str
+    limits: Limits
+    output: Path
+
+
+def plan_searches(devices: Sequence[str], all_limits: Sequence[Limits], output: str) -> list[PlannedSearch]:
+    """Which searches to make: one for each device and each of the limits.
+
+    Args:
+        devices: Ids of devices.
+        all_limits: The limits.
+        output: A JSON file for one search, a folder for several.
+
+    Raises:
+        InputError: If there is no limit or no device, a device is there twice, or the output does not suit.
+    """
+    if not all_limits:
+        Limits()  # raises: there must be one
+    if not devices or len(set(devices)) != len(devices):
+        raise InputError(f"Expected --device to name different devices. Received: --device={','.join(devices)}.")
+    if len(devices) * len(all_limits) == 1:
+        files.check_output(output)
+        files.check_replaceable(output, "arch")
+        return [PlannedSearch(devices[0], all_limits[0], Path(output))]
+
+    folder = check_folder(output)
+    plans = []
+    for device in devices:
+        for limits in all_limits:
+            described = "_".join(f"{name}_{limit:g}" for name, limit in limits.by_name.items())
+            path = folder / f"{files.safe_name(device)}_{described}.json"
+            files.check_replaceable(path, "arch")
+            plans.append(PlannedSearch(device, limits, path))
+    return plans
+
+
+def check_folder(output: str) -> Path:
+    """Check that the output of several searches can be a folder.
+
+    Raises:
+        InputError: If it looks like a file, or is one.
+    """
+    folder = Path(output)
+    if folder.suffix == ".json" or folder.is_file():
+        raise InputError(
+            f"Expected --output to be a folder, as there are several searches. Received: --output={output}. "
+            "Name a folder, such as found."
+        )
+    return folder
+
+
+def compare_devices(
+    run: Run,
+    plans: Sequence[PlannedSearch],
+    results: Sequence[SearchResult],
+    settings: SearchSettings,
+) -> str | None:
+    """What is lost by shipping the arch of one device to another; `None` for one device, or without latencies.
+
+    Args:
+        run: The run.
+        plans: What was searched.
+        results: What was found, in the same order.
+        settings: How.
+    """
+    devices = list(dict.fromkeys(plan.device for plan in plans))
+    if len(devices) == 1 or any(plan.limits.latency_ms is None for plan in plans):
+        return None
+    models = {device: run.latency_model(device, settings.precision) for device in devices}
+    found = []
+    for plan, result in zip(plans, results, strict=True):
+        latency_ms = {device: float(model.predict(result.arch)) for device, model in models.items()}
+        top1 = result.reported_top1
+        if top1 is None:
+            top1 = result.predicted_top1
+        budget_ms = plan.limits.by_name["latency_ms"]
+        found.append(FoundArch(plan.device, budget_ms, top1, latency_ms))
+    return describe_exchanges(found)
