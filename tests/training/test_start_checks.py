@@ -9,7 +9,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASE_NAMES, PHASES, Phase, select_phases
-from ofa_tf.training.start_checks import check_start, is_begun, is_finished
+from ofa_tf.training.start_checks import check_data, check_start, is_begun, is_finished
 from ofa_tf.training.train_state import TrainState, phase_folder
 from tests.support.spaces import MICRO
 
@@ -107,3 +107,28 @@ def test_imported_weights_are_no_run_to_go_on_from(config: TrainConfig) -> None:
     dataclasses.replace(config, phases={}).save()
     with pytest.raises(InputError, match=r"which holds imported weights, and training cannot go on from those"):
         check_start(config, select_phases("all"), resume=True)
+
+
+def test_a_data_set_is_checked_while_a_phase_is_unfinished(config: TrainConfig, tmp_path: Path) -> None:
+    moved = dataclasses.replace(config, dataset=f"folder:{tmp_path / 'none'}")
+    _write_states(moved, PHASES[:1])
+    check_data(moved, PHASES[:1])
+    with pytest.raises(InputError, match="Received: no such folder"):
+        check_data(moved, PHASES[:2])
+
+
+def test_a_data_set_that_may_be_downloaded_need_not_be_prepared(config: TrainConfig, tmp_path: Path) -> None:
+    absent = dataclasses.replace(config, dataset="cifar10", data_dir=str(tmp_path))
+    with pytest.raises(InputError, match="Expected the data set 'cifar10' to be prepared in"):
+        check_data(absent, PHASES)
+    check_data(dataclasses.replace(absent, download=True), PHASES)
+
+
+def test_a_batch_may_not_be_larger_than_the_data_set(config: TrainConfig, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for index in range(3):
+            (tmp_path / name / f"{index}.png").touch()
+    small = dataclasses.replace(config, dataset=f"folder:{tmp_path}", batch_size=3)
+    with pytest.raises(InputError, match=r"at most the 2 training images of .* Received: batch_size=3"):
+        check_data(small, PHASES)
