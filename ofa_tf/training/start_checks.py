@@ -119,7 +119,9 @@ def _check_same_settings(config: TrainConfig) -> None:
         return
     changes = _changed_settings(old, config)
     for phase in begun:
-        changes += _changed_phase_settings(old, config, phase)
+        # With another method, what its phases would have been like is beside the point.
+        if phase in config.run_phases:
+            changes += _changed_phase_settings(old, config, phase)
     if changes:
         raise InputError(
             f"Expected the settings that the phases in {config.workdir} were trained with. Received: "
@@ -150,7 +152,10 @@ def _changed_phase_settings(
         before = getattr(old.phases[phase.name], field.name)
         now = getattr(new.phases[phase.name], field.name)
         if field.name not in _FREE_PHASE_SETTINGS and now != before:
-            changes.append(f"{phase.flag(field.name)}={now} (was {before})")
+            scaling = ""
+            if field.name == "epochs" and not phase.trains_one_subnet:
+                scaling = ", --epochs_scale applied"
+            changes.append(f"{phase.flag(field.name)}={now} (was {before}{scaling})")
     return changes
 
 

@@ -88,11 +88,21 @@ def test_settings_that_differ_from_those_of_the_trained_phases_are_refused(confi
     longer = {**config.phases, "kernel": dataclasses.replace(config.phases["kernel"], epochs=9)}
     for changed, shown in (
         ({"batch_size": 8}, "--batch_size=8 (was 16)"),
-        ({"phases": longer}, "--kernel_epochs=9 (was 2)"),
+        ({"phases": longer}, "--kernel_epochs=9 (was 2, --epochs_scale applied)."),
         ({"batch_size": 8, "seed": 1, "phases": longer}, "--batch_size=8 (was 16), --seed=1 (was 0), --kernel_epochs"),
     ):
         with pytest.raises(InputError, match=re.escape(f"Received: {shown}")):
             check_start(dataclasses.replace(config, **changed), select_phases("all"), resume=True)
+
+
+def test_another_method_is_refused_without_the_settings_of_phases_that_it_does_not_have(config: TrainConfig) -> None:
+    _write_states(config, PHASES[:2])
+    settings = PhaseConfig(epochs=9, learning_rate=0.02, num_subnets=2)
+    phases = dict.fromkeys(PHASE_NAMES, settings)
+    changed = dataclasses.replace(config, method="sandwich", phases=phases)
+    message = r"Received: --method=sandwich \(was progressive_shrinking\)\. Use the earlier settings"
+    with pytest.raises(InputError, match=message):
+        check_start(changed, select_phases("all", method="sandwich"), resume=True)
 
 
 def test_settings_of_phases_that_were_not_trained_and_learning_rates_may_change(config: TrainConfig) -> None:
