@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "distribution_flag": ["check_cluster", "define_distribution_flag", "distribution_from_flags"],
         "errors": ["InputError"],
         "flag_groups": ["FlagGroup", "define_in_group"],
-        "folder_lock": ["check_no_writer", "locked"],
+        "folder_lock": ["check_no_writer", "find_writer", "locked"],
         "hardware": ["describe_hardware", "find_unused_gpu", "read_cpu_model"],
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "native_output": ["withheld_stderr"],

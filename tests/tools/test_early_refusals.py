@@ -1,4 +1,4 @@
-"""What is wrong with a data set is said at once: as the only line, before TensorFlow is loaded."""
+"""What is wrong with a data set or a run is said at once: as the only line, before TensorFlow is loaded."""
 
 import subprocess
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.base.folder_lock import locked
 from ofa_tf.training.config import TrainConfig
 
 Run = Callable[..., subprocess.CompletedProcess]
@@ -61,3 +62,15 @@ def test_an_import_s_data_set_need_not_be_prepared_yet(run: Run, tmp_path: Path)
     line = _only_line(run("tools/import_checkpoint.py", *options, "--checkpoint=none.npz", "--dataset=cifar10"))
     assert "none.npz" in line
     assert "cifar10" not in line
+
+
+def test_an_evaluation_of_a_run_in_training_says_to_wait(run: Run, tmp_path: Path) -> None:
+    options = (f"--workdir={tmp_path}", "--arch=max")
+    with locked(tmp_path):
+        line = _only_line(run("tools/evaluate.py", *options))
+        assert "train_config.json. Received: no such file. It is being trained by process " in line
+        TrainConfig(str(tmp_path)).save()
+        line = _only_line(run("tools/evaluate.py", *options))
+        assert "supernet.keras. Received: no such file. It is being trained by process " in line
+    line = _only_line(run("tools/evaluate.py", *options))
+    assert "supernet.keras. Received: no such file. Train one: python train_main.py" in line
