@@ -23,8 +23,8 @@ _VALIDATION_NAMES = ("validation", "val", "valid")
 # Classes that differ between two splits, of which an error names so many.
 _NUM_CLASSES_SHOWN = 5
 
-# Listing and splitting the files of a larger folder takes more than half a second.
-_MAX_FILES_LISTED_TWICE = 100_000
+# Listing and splitting the files of a larger folder takes more than a quarter of a second.
+_MAX_FILES_LISTED_TWICE = 50_000
 
 # Class name -> its files.
 FilesByClass = dict[str, list[str]]
