@@ -17,10 +17,9 @@ from ofa_tf.base.distribution_flag import check_cluster, define_distribution_fla
 from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.data.dataset_names import check_dataset
 from ofa_tf.training.config_flags import config_from_flags, define_flags
 from ofa_tf.training.phases import next_phase, select_phases
-from ofa_tf.training.start_checks import check_start
+from ofa_tf.training.start_checks import check_data, check_start
 
 define_flags()
 define_distribution_flag()
@@ -35,9 +34,9 @@ def main(argv: Sequence[str]) -> None:
     distribution = distribution_from_flags()
     check_cluster(distribution, config.batch_size, config.mixed_precision)
     phases = select_phases(_PHASE.value, _STAGE.value, config.method)
-    check_dataset(config.dataset)
     check_no_writer(config.workdir)
     check_start(config, phases, _RESUME.value)
+    check_data(config, phases)
     replicas = configure_tensorflow(
         flags.FLAGS.intra_op_threads,
         config.mixed_precision,

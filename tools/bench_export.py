@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
     settings = BenchmarkSettings(num_threads=_NUM_THREADS.value, rounds=_ROUNDS.value, min_time_s=1.0)
     print(f"{_SPACE.value} at {_IMAGE_SIZE.value} px, {_NUM_THREADS.value} thread(s), medians of one run")
     for text, arch in archs.items():
-        with progress_bar(1, f"converting {text}", "model") as bar:
+        with progress_bar(None, f"converting {text}", "model") as bar:
             measurements = measure_lowerings(arch, open_device("host"), settings, on_progress(bar))
         print(f"\n{format_measurements(text, measurements)}", flush=True)
 

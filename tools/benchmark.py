@@ -147,7 +147,7 @@ def _measure_on(
     models: Sequence[BenchmarkModel],
     settings: BenchmarkSettings,
 ) -> list[Measurement]:
-    with progress_bar(1, f"benchmark on {device.id}", "step") as bar:
+    with progress_bar(None, f"benchmark on {device.id}", "step") as bar:
         return device.measure(models, settings, on_progress(bar))
 
 

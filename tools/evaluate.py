@@ -60,6 +60,7 @@ def main(argv: Sequence[str]) -> None:
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
+    run.check_supernet()
     replicas = configure_tensorflow(distribution=distribution)
     run.compute_on(replicas)
     run.load()

@@ -26,7 +26,7 @@ from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config_flags import changes_from_flags, define_changes_flags
-from ofa_tf.training.start_checks import check_start
+from ofa_tf.training.start_checks import check_data, check_start
 from ofa_tf.workflow.arch_names import parse_archs
 from ofa_tf.workflow.finetuning import FinetuneSettings, finetune_config
 from ofa_tf.workflow.run import open_run
@@ -68,6 +68,7 @@ def main(argv: Sequence[str]) -> None:
     check_cluster(distribution, config.batch_size, config.mixed_precision)
     check_no_writer(config.workdir)
     check_start(config, config.run_phases, _RESUME.value)
+    check_data(config, config.run_phases)
     start = "drawn weights" if settings.from_scratch else f"the weights in {run.path}"
     announce(f"a subnet of {config.space} on {config.dataset}, from {start}, into {config.workdir}")
     replicas = configure_tensorflow(

@@ -22,6 +22,8 @@ from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
+from ofa_tf.data.dataset_checks import check_dataset
+from ofa_tf.data.held_out import HoldOut
 from ofa_tf.networks.file_names import SUPERNET_FILE
 from ofa_tf.pretrained.state_dict import read_state_dict
 from ofa_tf.space.presets import get_search_space
@@ -67,6 +69,8 @@ def main(argv: Sequence[str]) -> None:
         num_calibration_images=2000,
         plugins=plugins,
     )
+    hold_out = HoldOut(config.validation_fraction, config.num_validation_images)
+    check_dataset(config.dataset, config.data_dir, hold_out, is_needed_now=False)
     tensors = read_state_dict(_CHECKPOINT.value)
     configure_tensorflow()
     from ofa_tf.networks.saving import save_supernet

@@ -14,9 +14,11 @@ from absl import flags
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
+from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices import device_flags
 from ofa_tf.training.config_flags import config_from_flags, define_flags
+from ofa_tf.training.start_checks import check_data, check_start
 
 define_flags()
 _DEVICE = flags.DEFINE_string("device", "host", device_flags.DEVICE_HELP)
@@ -32,6 +34,9 @@ _NUM_NETWORKS = flags.DEFINE_integer(
 def main(argv: Sequence[str]) -> None:
     del argv
     config = config_from_flags()
+    check_no_writer(config.workdir)
+    check_start(config, config.run_phases, resume=True)
+    check_data(config, config.run_phases)
     configure_tensorflow(flags.FLAGS.intra_op_threads, config.mixed_precision, flags.FLAGS.deterministic)
     from ofa_tf.report.summary import format_table, list_missed_budgets
     from ofa_tf.workflow.quickstart import QuickstartSettings, run_quickstart

@@ -1,14 +1,14 @@
 """What every other folder stands on, and what knows nothing of networks.
 
 Read `errors.py` first: its one exception is what a user's mistake becomes everywhere. Then `command_line.py` (how every
-program runs and ends), `flag_groups.py` (its flags and help), `files.py` (files that are complete or absent),
-`folder_lock.py` (one writer a folder) and `registry.py` (things that are known by a name). The others are looked up
-when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C where it must not strike),
-`native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's own), `correlation.py` (of
-ranks), `hardware.py` (what there is to compute on), `compute_precision.py` (half precision, and who has it),
-`cluster.py` and `distribution_flag.py` (how many devices, and which worker this process is), `replicas.py` (the copies
-of a network that compute together) and `tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here but
-`replicas.py` loads TensorFlow by being imported.
+program runs and ends), `flag_groups.py` (its flags and help), `flag_errors.py` (mistakes in them), `files.py` (files
+that are complete or absent), `folder_lock.py` (one writer a folder) and `registry.py` (things that are known by a
+name). The others are looked up when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C
+where it must not strike), `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's
+own), `correlation.py` (of ranks), `hardware.py` (what there is to compute on), `compute_precision.py` (half precision,
+and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and which worker this process is),
+`replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py` (how the programs set TensorFlow
+up). Nothing here but `replicas.py` loads TensorFlow by being imported.
 """
 
 import lazy_loader
@@ -18,21 +18,21 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["command_line", "files"],
     submod_attrs={
         "cluster": ["Distribution", "check_batch_size"],
-        "correlation": ["rank_correlation"],
-        "distribution_flag": ["check_cluster", "define_distribution_flag", "distribution_from_flags"],
-        "errors": ["InputError"],
-        "flag_groups": ["FlagGroup", "define_in_group"],
-        "folder_lock": ["check_no_writer", "locked"],
-        "hardware": ["describe_hardware", "find_unused_gpu", "read_cpu_model"],
-        "interrupts": ["StopRequest", "delayed_interrupts"],
-        "native_output": ["withheld_stderr"],
-        "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
         "compute_precision": [
             "COMPUTE_PRECISIONS",
             "check_compute_precision",
             "check_replicas",
             "get_compute_precision",
         ],
+        "correlation": ["kendall_tau", "rank_correlation"],
+        "distribution_flag": ["check_cluster", "define_distribution_flag", "distribution_from_flags"],
+        "errors": ["InputError"],
+        "flag_groups": ["FlagGroup", "define_in_group"],
+        "folder_lock": ["check_no_writer", "find_writer", "locked"],
+        "hardware": ["describe_hardware", "find_unused_gpu", "read_cpu_model"],
+        "interrupts": ["StopRequest", "delayed_interrupts"],
+        "native_output": ["withheld_stderr"],
+        "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
         "plugins": ["PLUGIN_HINT", "absolute_plugin", "load_plugins"],
         "progress": ["announce", "on_progress", "paused", "progress_bar", "tell"],
         "registry": ["Registry"],

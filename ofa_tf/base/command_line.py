@@ -14,6 +14,7 @@ from absl import app, flags, logging
 
 from ofa_tf.base.distribution_flag import has_other_workers
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.flag_errors import describe_flag_error
 from ofa_tf.base.flag_groups import describe_flags
 from ofa_tf.base.interrupts import STATUS_INTERRUPTED
 from ofa_tf.base.tensorflow_setup import set_environment
@@ -110,9 +111,8 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
             _show_help(argv[0])
             raise SystemExit
         return flags.FLAGS(list(argv))
-    except flags.Error as error:
-        reason = str(error).removeprefix("ERROR:: ")
-        _fail(f"{reason} (see --helpshort)")
+    except (flags.Error, ValueError) as error:
+        _fail(describe_flag_error(error))
     except SystemExit:
         # Somebody asked for help. absl ends that with status 1, as if it were a mistake.
         with contextlib.suppress(BrokenPipeError):

@@ -59,6 +59,20 @@ def check_no_writer(folder: str | Path) -> None:
         os.close(_acquire(path))
 
 
+def find_writer(folder: str | Path) -> str | None:
+    """Who holds the lock of a folder, in words; `None` if nobody does, or it cannot be told."""
+    path = Path(folder) / _LOCK_FILE
+    try:
+        with path.open() as stream:
+            # Shared, as asking takes no right to write.
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _describe_writer(path)
+    except OSError:
+        return None
+    return None
+
+
 def _acquire(path: Path) -> int:
     """The descriptor of the lock file, locked."""
     while True:

@@ -25,11 +25,17 @@ def mute() -> None:
     _IS_MUTED = True
 
 
-def progress_bar(total: int, description: str, unit: str, initial: int = 0, **options: Any) -> tqdm:
+def progress_bar(
+    total: int | None,
+    description: str,
+    unit: str,
+    initial: int = 0,
+    **options: Any,
+) -> tqdm:
     """A bar with rate and time left; in a log file, a line every ten seconds or so.
 
     Args:
-        total: Number of units.
+        total: Number of units; `None` if only the first report tells, see `on_progress`.
         description: What is going on.
         unit: What is counted, such as `"img"`.
         initial: Units already done.
@@ -81,7 +87,7 @@ def tell(text: str) -> None:
 
 
 def on_progress(bar: tqdm) -> Callable[[int, int], None]:
-    """A callback `(done, total)` that moves `bar`."""
+    """A callback `(done, total)` that moves `bar`, and tells it where the end is."""
 
     def update(done: int, total: int) -> None:
         bar.total = total

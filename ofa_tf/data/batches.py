@@ -16,6 +16,7 @@ import tensorflow as tf
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.augmentations import draw_choices, get_augmentation
 from ofa_tf.data.checked_batches import CheckedBatches, error_finder
+from ofa_tf.data.dataset_checks import check_num_train
 from ofa_tf.data.examples import MAX_SHUFFLE_SEED, Examples, plain_examples, select_records, shuffled_examples
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.preprocessing import (
@@ -41,11 +42,7 @@ def steps_per_epoch(source: ImageSource, batch_size: int) -> int:
     """
     _check_positive("batch_size", batch_size)
     num_examples = source.num_examples("train")
-    if batch_size > num_examples:
-        raise InputError(
-            f"Expected `batch_size` to be at most the {num_examples} training images of {source.name!r}. "
-            f"Received: batch_size={batch_size}. Use a smaller batch."
-        )
+    check_num_train(num_examples, batch_size, source.name)
     return num_examples // batch_size
 
 

@@ -5,17 +5,8 @@ from pathlib import Path
 
 from ofa_tf.base.errors import InputError
 
+DIGITS = "digits"
 FOLDER_PREFIX = "folder:"
-
-
-def check_dataset(name: str) -> None:
-    """Check that there is the folder that a name means, if it means one.
-
-    Raises:
-        InputError: If there is none.
-    """
-    if name.startswith(FOLDER_PREFIX):
-        check_folder(name.removeprefix(FOLDER_PREFIX))
 
 
 def check_folder(path: str) -> None:

@@ -9,14 +9,7 @@ import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.dataset_names import check_folder
-from ofa_tf.data.folder_layout import (
-    IMAGE_SUFFIXES,
-    FilesByClass,
-    hash_name,
-    hold_out,
-    read_split_folders,
-    split_class_folders,
-)
+from ofa_tf.data.folder_layout import FilesByClass, hash_name, read_layout
 from ofa_tf.data.held_out import HoldOut
 from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, ImageSource, check_split
 
@@ -63,14 +56,7 @@ class FolderSource(ImageSource):
         name = f"folder:{path}"
         self._root = Path(path).expanduser()
         self._prefix = os.fsencode(self._root) + b"/"
-        if _is_split_folder(self._root / "train"):
-            files = read_split_folders(self._root)
-        else:
-            files = split_class_folders(self._root)
-        if "validation" not in files:
-            num_train = sum(len(of_class) for of_class in files["train"].values())
-            fraction = how_many.fraction_of(num_train, name)
-            files["validation"], files["train"] = hold_out(files["train"], fraction, minimum=2)
+        files = read_layout(self._root, how_many, name)
         super().__init__(name, tuple(files["train"]), cache_bytes)
         self._files = {split: _mixed(by_class) for split, by_class in files.items()}
         self._bytes = {split: self._check_files(split) for split in self.splits}
@@ -108,13 +94,6 @@ class FolderSource(ImageSource):
         for file in self._files[split].files:
             total += _check_image(self._root / file)
         return total
-
-
-def _is_split_folder(folder: Path) -> bool:
-    """Whether a folder called "train" holds class folders, rather than images of railway trains."""
-    if not folder.is_dir():
-        return False
-    return not any(entry.name.lower().endswith(IMAGE_SUFFIXES) for entry in folder.iterdir())
 
 
 def _check_image(path: Path) -> int:

@@ -14,9 +14,9 @@ import re
 import tensorflow_datasets as tfds
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.dataset_names import DIGITS
 from ofa_tf.data.handwritten_digits import HandwrittenDigits
 
-DIGITS = "digits"
 _FOLDER = "folder:PATH"  # as error messages call it
 
 # Of a message of tensorflow-datasets within one of ours.
@@ -43,7 +43,7 @@ def prepared_builder(
     """
     if name == DIGITS:
         return _prepared_digits(data_dir)
-    builder = _find_builder(name, data_dir)
+    builder = find_builder(name, data_dir)
     if builder.is_prepared():
         return builder
     if not download:
@@ -53,7 +53,7 @@ def prepared_builder(
             f"{_prepare_command(name, data_dir)}{_manual_hint(builder)}"
         )
     _prepare(name, builder)
-    return _find_builder(name, data_dir)
+    return find_builder(name, data_dir)
 
 
 def _prepared_digits(data_dir: str | None) -> tfds.core.DatasetBuilder:
@@ -67,7 +67,12 @@ def _prepared_digits(data_dir: str | None) -> tfds.core.DatasetBuilder:
     return HandwrittenDigits(data_dir=data_dir)
 
 
-def _find_builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+def find_builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+    """The builder of a data set other than the digits, which need not be prepared.
+
+    Raises:
+        InputError: If there is no such data set.
+    """
     match = _NAME.fullmatch(name)
     if match is None:
         # Names of other namespaces, such as huggingface:, would be looked up in the network.

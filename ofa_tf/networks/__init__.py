@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration": ["Calibrator", "calibrate_batch_norm"],
         "channel_sorting": ["sort_channels"],
         "extraction": ["copy_subnet", "extract_subnet"],
-        "file_names": ["SUPERNET_FILE"],
+        "file_names": ["SUPERNET_FILE", "find_supernet"],
         "saving": [
             "check_archive",
             "load_subnet",

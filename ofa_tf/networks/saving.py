@@ -1,7 +1,6 @@
 """Supernets and subnets as files."""
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import keras
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import delayed_interrupts
-from ofa_tf.networks.file_names import SUPERNET_FILE
+from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 
@@ -49,13 +48,7 @@ def load_supernet(workdir: str | Path) -> Supernet:
     Raises:
         InputError: If there is none, or the file is damaged.
     """
-    path = Path(workdir)
-    if path.is_dir() or path.suffix != ".keras":
-        path = path / SUPERNET_FILE
-    if not path.is_file():
-        raise InputError(
-            f"Expected a trained supernet at {path}. Received: no such file. {_how_to_get_supernet(path.parent)}"
-        )
+    path = find_supernet(workdir)
     check_archive(path)
     supernet = _load_model(path, "a supernet")
     if not isinstance(supernet, Supernet):
@@ -70,16 +63,6 @@ def _in_float32(supernet: Supernet) -> Supernet:
     twin = build_supernet(supernet.space, supernet.num_classes, supernet.dropout_rate, supernet.seed, dtype="float32")
     twin.set_weights(supernet.get_weights())
     return twin
-
-
-def _how_to_get_supernet(workdir: Path) -> str:
-    copies = sorted(workdir.glob(f"checkpoints/*/*_finished/{SUPERNET_FILE}"), key=os.path.getmtime)
-    if copies:
-        return f"Copy {copies[-1]} there: the newest finished phase's."
-    return (
-        f"Train one: python train_main.py --phase=all --workdir={workdir} --dataset=..., see the README; "
-        "or import published weights with tools/import_checkpoint.py."
-    )
 
 
 def _load_model(path: Path, what: str) -> keras.Model:

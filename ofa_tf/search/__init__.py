@@ -3,9 +3,9 @@
 Read `measurement.py` (what a subnet gets right), `accuracy_table.py` (that of many, and its file, whose lines
 `accuracy_lines.py` reads), `accuracy_sampling.py` (of which ones; `shards.py` and `shard_merging.py` for several
 processes), `predictors/` (the accuracy of what was not measured), `constraint_kinds.py` and `constraints.py` (what may
-be limited, and how that is checked), `evolution.py` (how good archs are found), `front/` (how fronts of several
-objectives are), `finalists.py` (why the best prediction does not simply win) and `constrained_search.py`, which puts
-them together.
+be limited, and how that is checked), `evolution.py` (how good archs are found), `finalists.py` (who is measured,
+and who wins) and `constrained_search.py`, which puts them together; then `front/` and `front_search.py`, the same for
+several objectives. `noise.py` says what of a measured difference is chance.
 
 Nothing here knows devices, quantization or networks: latencies come in as a function of genes, accuracies as a
 function of an arch, sizes as bytes per value.
@@ -20,9 +20,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "accuracy_table": ["AccuracyTable", "AccuracyTableFile", "Origin"],
         "constrained_search": ["SearchResult", "search_arch"],
         "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],
-        "constraints": ["Limits", "make_constraints"],
+        "constraints": ["check_feasible", "Constraint", "Limits", "make_constraints"],
         "evolution": ["EvolutionSettings"],
-        "finalists": ["FinalistSettings"],
+        "finalists": ["Final", "FinalSettings"],
+        "front_search": ["Front", "FrontPoint", "FrontSearch", "FrontSettings"],
         "limit_flags": ["define_limit_flags", "limits_from_flags"],
         "measurement": ["Measurement"],
         "shard_merging": ["merge_shards"],

@@ -422,8 +422,16 @@ class SearchSpace(NetworkDesign):
             raise InputError(
                 f"Expected `stem_depth` to be {rule} in {self.name}. Received: stem_depth={arch.stem_depth}."
             )
-        for field in arch.choice_fields():
-            check_choices(field, arch.entries(field), self.gene_choices[self.layout.of_field(field)])
+        try:
+            for field in arch.choice_fields():
+                check_choices(field, arch.entries(field), self.gene_choices[self.layout.of_field(field)])
+        except InputError as error:
+            if self.only is None:
+                raise
+            raise InputError(
+                f"{error} The run holds one subnet only, which was trained alone: pass --arch=max, in Python "
+                "`space.largest()`."
+            ) from error
 
     # --- files -----------------------------------------------------------
 

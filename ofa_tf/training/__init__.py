@@ -25,7 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "phases": ["FINETUNE", "METHODS", "PHASES", "next_phase", "select_phases"],
         "progressive_shrinking": ["train"],
         "rules": ["SettingError"],
-        "start_checks": ["check_start"],
+        "start_checks": ["check_data", "check_start"],
         "throughput": ["REFERENCES", "WAYS", "Throughput", "TrainingLoad", "measure_throughput"],
     },
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.compute_precision import get_compute_precision
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import find_writer
 from ofa_tf.base.plugins import absolute_plugin, load_plugins
 from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.dataset_names import absolute_dataset
@@ -260,7 +261,9 @@ class TrainConfig:
             InputError: If there is no such file, it is not a configuration or a plugin
             of the run is gone.
         """
-        document = files.read_json(Path(workdir) / CONFIG_FILE, "train_config", _how_to_make(workdir))
+        path = Path(workdir) / CONFIG_FILE
+        advice = "" if path.exists() else _how_to_make(workdir)
+        document = files.read_json(path, "train_config", advice)
         document = {**_VALUES_OF_EARLIER_RUNS, **document}
         names = [field.name for field in dataclasses.fields(cls)]
         missing = sorted(set(names) - set(document))
@@ -297,6 +300,9 @@ def _load_plugins_of(workdir: str | Path, plugins: list[str]) -> None:
 
 
 def _how_to_make(workdir: str | Path) -> str:
+    writer = find_writer(workdir)
+    if writer is not None:
+        return f"It is being trained by {writer}: wait until the first phase is finished."
     return (
         f"Train first: python train_main.py --phase=all --workdir={workdir}; or import published weights: "
         "tools/import_checkpoint.py"

@@ -10,6 +10,8 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.compute_precision import check_compute_precision
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.dataset_checks import check_dataset
+from ofa_tf.data.held_out import HoldOut
 from ofa_tf.training.config import CONFIG_FILE, PhaseConfig, TrainConfig
 from ofa_tf.training.finetuning_sources import check_finetuning
 from ofa_tf.training.phases import ALL_PHASES, FULL, Phase, Teacher, previous_phase
@@ -44,6 +46,27 @@ def check_start(config: TrainConfig, phases: Sequence[Phase], resume: bool) -> N
     _check_earlier_phases(config, phases)
     if not resume:
         _check_nothing_begun(config, phases)
+
+
+def check_data(config: TrainConfig, phases: Sequence[Phase]) -> None:
+    """Check what can be known of a run's data set without TensorFlow; see `ofa_tf.data.check_dataset`.
+
+    Args:
+        config: Settings of the run.
+        phases: What it shall train. Nothing is checked if all that is finished.
+
+    Raises:
+        InputError: If there is no such data set, or its folders lack something.
+    """
+    if all(is_finished(config, phase) for phase in phases):
+        return
+    check_dataset(
+        config.dataset,
+        config.data_dir,
+        HoldOut(config.validation_fraction, config.num_validation_images),
+        batch_size=config.batch_size,
+        is_needed_now=not config.download,
+    )
 
 
 def is_finished(config: TrainConfig, phase: Phase) -> bool:
@@ -96,7 +119,9 @@ def _check_same_settings(config: TrainConfig) -> None:
         return
     changes = _changed_settings(old, config)
     for phase in begun:
-        changes += _changed_phase_settings(old, config, phase)
+        # With another method, what its phases would have been like is beside the point.
+        if phase in config.run_phases:
+            changes += _changed_phase_settings(old, config, phase)
     if changes:
         raise InputError(
             f"Expected the settings that the phases in {config.workdir} were trained with. Received: "
@@ -127,7 +152,10 @@ def _changed_phase_settings(
         before = getattr(old.phases[phase.name], field.name)
         now = getattr(new.phases[phase.name], field.name)
         if field.name not in _FREE_PHASE_SETTINGS and now != before:
-            changes.append(f"{phase.flag(field.name)}={now} (was {before})")
+            scaling = ""
+            if field.name == "epochs" and not phase.trains_one_subnet:
+                scaling = ", --epochs_scale applied"
+            changes.append(f"{phase.flag(field.name)}={now} (was {before}{scaling})")
     return changes
 
 

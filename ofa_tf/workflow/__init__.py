@@ -1,8 +1,9 @@
 """The steps after training, one file each, and the run that they belong to.
 
 Read `run.py` first: a training run with its workdir (`run_folder.py`), and all that is done with it; the tools call it.
-`accuracy.py`, `evaluation.py`, `latency.py`, `search.py`, `finetuning.py` and `export.py` are the steps; they take
-plain values and know no workdir. `table_checks.py` checks the tables that a search needs, `export_plan.py` what an
+`accuracy.py`, `evaluation.py`, `latency.py`, `search.py`, `front.py`, `finetuning.py` and `export.py` are the steps;
+they take plain values and know no workdir. `measured_once.py` keeps what searches measured, `many_searches.py` makes
+several in one call. `table_checks.py` checks the tables that a search needs, `export_plan.py` what an
 export will write. `quickstart.py` goes the whole way in one call; `lowering_benchmark.py` measures what rewrites gain.
 """
 
@@ -16,9 +17,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "export": ["export_model"],
         "export_plan": ["check_model_output", "find_other_precision", "plan_exports", "plan_limits"],
         "finetuning": ["FinetuneSettings", "finetune_config"],
+        "front": ["FrontRequest", "save_front"],
         "latency": ["held_out_report"],
         "latency_settings": ["LatencyTableSettings"],
         "lowering_benchmark": ["format_measurements", "measure_lowerings"],
+        "many_searches": ["check_folder", "compare_devices", "plan_searches"],
         "quickstart": ["QuickstartSettings", "run_quickstart"],
         "run": ["Run", "open_run"],
         "run_folder": ["RunFolder"],

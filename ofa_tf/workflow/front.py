@@ -99,7 +99,7 @@ def search_front(
 
     predictor = fit_predictor(accuracies, request.search.predictor)
     search = FrontSearch(space, predictor, costs, constraints, request.settings)
-    with progress_bar(1, "front", "subnet") as bar:
+    with progress_bar(None, "front", "subnet") as bar:
         return search.run(measurers.choose, measurers.report, on_measured=on_progress(bar))
 
 

@@ -138,7 +138,7 @@ def _measure_pieces(
     table_settings = dataclasses.replace(
         TABLE_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
     )
-    with progress_bar(1, f"latency table of {device.id}", "piece") as bar:
+    with progress_bar(None, f"latency table of {device.id}", "piece") as bar:
         table = build_latency_table(
             models,
             device,
@@ -179,7 +179,7 @@ def _measure_networks(
     network_settings = dataclasses.replace(
         NETWORK_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
     )
-    with progress_bar(1, f"networks on {device.id}", "step") as bar:
+    with progress_bar(None, f"networks on {device.id}", "step") as bar:
         measurements = device.measure(models, network_settings, on_progress(bar))
     _announce_faults("did not run and are left out", _failures(measurements), len(models))
     _announce_faults("have doubtful latencies", _doubts(measurements), len(models))

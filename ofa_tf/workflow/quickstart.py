@@ -299,7 +299,7 @@ def _measure_rows(run: Run, device: Device, rows: list[dict[str, Any]]) -> None:
         for kind in _MODEL_KINDS:
             places.append((row, kind.latency_key))
             models.append(BenchmarkModel(model_name(row["name"], kind.name), Path(row[kind.path_key])))
-    with progress_bar(1, f"benchmark on {device.id}", "step") as bar:
+    with progress_bar(None, f"benchmark on {device.id}", "step") as bar:
         measurements = device.measure(models, _BENCHMARK_SETTINGS, on_progress(bar))
     failed = [f"{measurement.model}: {measurement.error}" for measurement in measurements if measurement.error]
     if failed:

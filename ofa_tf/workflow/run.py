@@ -23,7 +23,7 @@ from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.networks.file_names import SUPERNET_FILE
+from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet
 from ofa_tf.search.accuracy_table import AccuracyTable, Origin
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
@@ -117,6 +117,14 @@ class Run(RunFolder):
             InputError: If there is none, or its configuration is damaged.
         """
         TrainConfig.load(self.path)
+
+    def check_supernet(self) -> None:
+        """Check, without loading TensorFlow, that a phase of the training is finished.
+
+        Raises:
+            InputError: If there is no supernet; the message says how to get one.
+        """
+        find_supernet(self.path)
 
     def load(self) -> "Evaluator":
         """Load the supernet and the data set now, rather than when they are first needed.
@@ -281,12 +289,11 @@ class Run(RunFolder):
             The table, the same that one process would have measured.
 
         Raises:
-            InputError: If a shard is missing, unfinished or of another network, data set or sample.
+            InputError: If there is no supernet, or a shard is missing, unfinished or of another network, data set or
+                sample.
         """
-        supernet = self.path / SUPERNET_FILE
-        if not supernet.is_file():
-            raise InputError(f"Expected a trained supernet at {supernet}. Received: no such file. Train first.")
-        return merge_shards(self.shard_paths(), self.accuracy_table_path, self.space, _hash_file(supernet))
+        network = _hash_file(find_supernet(self.path))
+        return merge_shards(self.shard_paths(), self.accuracy_table_path, self.space, network)
 
     def accuracy_table(self) -> AccuracyTable:
         """The accuracy table.

@@ -109,7 +109,7 @@ def search_within(
     footprint = Footprint(space, num_classes, precision.mode)
     constraints = constraints_within(space, num_classes, limits, latency_model, footprint, settings.confidence)
     predictor = fit_predictor(accuracies, settings.predictor)
-    with progress_bar(1, "search", "generation") as bar:
+    with progress_bar(None, "search", "generation") as bar:
         final = None
         if settings.num_finalists:
 

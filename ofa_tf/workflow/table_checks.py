@@ -64,7 +64,8 @@ def check_present(commands: Mapping[Path, str], workdir: Path) -> None:
     """
     missing = [path for path in commands if not path.is_file()]
     if missing:
+        tables = "a table" if len(missing) == 1 else "tables"
+        files = "file" if len(missing) == 1 else "files"
+        places = " and ".join(str(path) for path in missing)
         builds = " and ".join(f"python tools/{commands[path]} --workdir={workdir}" for path in missing)
-        raise InputError(
-            f"Expected tables at {' and '.join(map(str, missing))}. Received: no such files. Build with: {builds}."
-        )
+        raise InputError(f"Expected {tables} at {places}. Received: no such {files}. Build with: {builds}.")

@@ -1,5 +1,4 @@
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -105,7 +104,7 @@ def test_success_ends_with_status_0_and_silence_on_stderr(program: Path) -> None
         # Wrong command lines.
         (["3", "4"], 1, "Expected only flags (--name=value). Received: 3 4. See --helpshort."),
         (["--numbre=3"], 1, "Unknown command line flag 'numbre'. Did you mean: number ? (see --helpshort)"),
-        (["--number=x"], 1, "flag --number=x: invalid literal for int() with base 10: 'x' (see --helpshort)"),
+        (["--number=x"], 1, "Expected --number to be an integer. Received: --number=x. See --helpshort."),
         (["--flagfile=/no.cfg"], 1, UNREADABLE),
     ],
 )  # fmt: skip
@@ -117,7 +116,7 @@ def test_missing_flag_is_named(program: Path) -> None:
     status, stdout, stderr = run(program)
 
     assert (status, stdout) == (1, "")
-    assert re.fullmatch(r"error: .*--number.*\(see --helpshort\)\n", stderr)
+    assert stderr == "error: Expected --number. Received: none. --number: What to add to. See --helpshort.\n"
 
 
 @pytest.mark.parametrize("flag", ["--helpshort", "--help"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.folder_lock import check_no_writer, locked
+from ofa_tf.base.folder_lock import check_no_writer, find_writer, locked
 
 _HOLD = """
 import sys, time
@@ -40,6 +40,26 @@ def test_a_second_writer_is_told_who_the_first_one_is(folder: Path, writer: subp
     message = rf"Expected {re.escape(str(folder))} to have one writer at a time. Received: .* process {writer.pid} on "
     with pytest.raises(InputError, match=message):
         ask(folder)
+
+
+def test_the_writer_can_be_asked_for(folder: Path, writer: subprocess.Popen) -> None:
+    found = find_writer(folder)
+    assert found is not None
+    assert found.startswith(f"process {writer.pid} on ")
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait()
+    assert (folder / ".lock").exists()
+    assert find_writer(folder) is None
+
+
+def test_asking_for_a_writer_leaves_nothing_and_keeps_nobody_from_writing(folder: Path) -> None:
+    assert find_writer(folder) is None
+    assert not folder.exists()
+    with locked(folder):
+        assert find_writer(folder) is not None
+    assert find_writer(folder) is None
+    with locked(folder):
+        pass
 
 
 def test_the_lock_ends_with_its_process_however_that_ends(folder: Path, writer: subprocess.Popen) -> None:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from ofa_tf.base import progress
-from ofa_tf.base.progress import announce, mute, paused, progress_bar
+from ofa_tf.base.progress import announce, mute, on_progress, paused, progress_bar
 
 
 def test_a_bar_that_stands_still_says_why_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,6 +17,18 @@ def test_a_bar_that_stands_still_says_why_on_a_terminal(monkeypatch: pytest.Monk
             assert "epoch 1/2 (validating):" in terminal.getvalue()
         bar.update(4)
     assert terminal.getvalue().split("\r")[-1].startswith("epoch 1/2: 100%")
+
+
+def test_a_bar_names_no_end_before_the_first_report_tells_it() -> None:
+    log = io.StringIO()
+    with progress_bar(None, "search", "generation", file=log, miniters=1) as bar:
+        report = on_progress(bar)
+        bar.refresh()
+        assert "search: 0generation" in log.getvalue()
+        assert "/1" not in log.getvalue()
+        report(2, 4)
+        bar.refresh()
+        assert "| 2/4 [" in log.getvalue()
 
 
 def test_the_time_that_a_bar_stands_still_does_not_count_for_its_rate_in_a_log_file() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import locked
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.saving import (
     SUPERNET_FILE,
@@ -120,6 +121,12 @@ def test_missing_supernet_is_reported_with_how_to_train_one(tmp_path: Path) -> N
     with pytest.raises(
         InputError, match=f"^{re.escape(message)}.*--workdir={re.escape(str(tmp_path))} --data.*or import published"
     ):
+        load_supernet(tmp_path)
+
+
+def test_a_supernet_in_training_is_to_be_waited_for(tmp_path: Path) -> None:
+    message = rf"no such file. It is being trained by process {os.getpid()} on .*: wait until the first phase is"
+    with locked(tmp_path), pytest.raises(InputError, match=message):
         load_supernet(tmp_path)
 
 

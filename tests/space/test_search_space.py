@@ -448,3 +448,18 @@ def test_a_space_of_one_subnet_is_another_space_and_has_no_further_ones() -> Non
 
 def test_the_data_of_a_space_of_all_subnets_is_as_it_was() -> None:
     assert "only" not in SPACE.to_dict()
+
+
+def test_another_subnet_than_the_one_of_a_space_is_refused_with_the_way_to_it() -> None:
+    alone = SPACE.of_one(SPACE.smallest())
+    alone.validate(SPACE.smallest())
+    message = r"Received: .* The run holds one subnet only, which was trained alone: pass --arch=max"
+    for other in (SPACE.largest(), dataclasses.replace(SPACE.smallest(), image_size=SPACE.image_sizes[-1])):
+        with pytest.raises(InputError, match=message):
+            alone.validate(other)
+
+
+def test_a_space_of_many_subnets_does_not_speak_of_one() -> None:
+    with pytest.raises(InputError) as caught:
+        SPACE.validate(dataclasses.replace(SPACE.smallest(), image_size=999))
+    assert "one subnet" not in str(caught.value)

@@ -165,7 +165,7 @@ def test_a_search_without_the_device_s_latency_table_says_how_to_build_it(
 ) -> None:
     options = (f"--workdir={quickstart}", "--precision=int8", "--max_latency_ms=9", f"--output={tmp_path / 'a.json'}")
     line = _error_line(run("tools/search.py", *options, "--latency_table="))
-    assert "latency_tables/host_int8.json. Received: no such files" in line
+    assert "latency_tables/host_int8.json. Received: no such file. Build with: " in line
     assert "python tools/build_latency_table.py --device=host --precision=int8 --workdir=" in line
 
 

@@ -1,11 +1,13 @@
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
 from absl import flags
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import locked
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.config_flags import changes_from_flags, config_from_flags, define_changes_flags, define_flags
 from ofa_tf.training.phases import PHASE_NAMES
@@ -22,6 +24,12 @@ def test_a_saved_configuration_loads_equal_even_after_the_workdir_moved(tmp_path
 
 def test_loading_from_an_empty_workdir_says_how_to_train(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"no such file. Train first: python train_main.py .*--workdir={tmp_path}"):
+        TrainConfig.load(tmp_path)
+
+
+def test_loading_from_a_workdir_that_is_being_trained_says_to_wait(tmp_path: Path) -> None:
+    message = rf"no such file. It is being trained by process {os.getpid()} on .*: wait until the first phase is"
+    with locked(tmp_path), pytest.raises(InputError, match=message):
         TrainConfig.load(tmp_path)
 
 

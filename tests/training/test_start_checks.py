@@ -9,7 +9,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import PHASE_NAMES, PHASES, Phase, select_phases
-from ofa_tf.training.start_checks import check_start, is_begun, is_finished
+from ofa_tf.training.start_checks import check_data, check_start, is_begun, is_finished
 from ofa_tf.training.train_state import TrainState, phase_folder
 from tests.support.spaces import MICRO
 
@@ -88,11 +88,21 @@ def test_settings_that_differ_from_those_of_the_trained_phases_are_refused(confi
     longer = {**config.phases, "kernel": dataclasses.replace(config.phases["kernel"], epochs=9)}
     for changed, shown in (
         ({"batch_size": 8}, "--batch_size=8 (was 16)"),
-        ({"phases": longer}, "--kernel_epochs=9 (was 2)"),
+        ({"phases": longer}, "--kernel_epochs=9 (was 2, --epochs_scale applied)."),
         ({"batch_size": 8, "seed": 1, "phases": longer}, "--batch_size=8 (was 16), --seed=1 (was 0), --kernel_epochs"),
     ):
         with pytest.raises(InputError, match=re.escape(f"Received: {shown}")):
             check_start(dataclasses.replace(config, **changed), select_phases("all"), resume=True)
+
+
+def test_another_method_is_refused_without_the_settings_of_phases_that_it_does_not_have(config: TrainConfig) -> None:
+    _write_states(config, PHASES[:2])
+    settings = PhaseConfig(epochs=9, learning_rate=0.02, num_subnets=2)
+    phases = dict.fromkeys(PHASE_NAMES, settings)
+    changed = dataclasses.replace(config, method="sandwich", phases=phases)
+    message = r"Received: --method=sandwich \(was progressive_shrinking\)\. Use the earlier settings"
+    with pytest.raises(InputError, match=message):
+        check_start(changed, select_phases("all", method="sandwich"), resume=True)
 
 
 def test_settings_of_phases_that_were_not_trained_and_learning_rates_may_change(config: TrainConfig) -> None:
@@ -107,3 +117,28 @@ def test_imported_weights_are_no_run_to_go_on_from(config: TrainConfig) -> None:
     dataclasses.replace(config, phases={}).save()
     with pytest.raises(InputError, match=r"which holds imported weights, and training cannot go on from those"):
         check_start(config, select_phases("all"), resume=True)
+
+
+def test_a_data_set_is_checked_while_a_phase_is_unfinished(config: TrainConfig, tmp_path: Path) -> None:
+    moved = dataclasses.replace(config, dataset=f"folder:{tmp_path / 'none'}")
+    _write_states(moved, PHASES[:1])
+    check_data(moved, PHASES[:1])
+    with pytest.raises(InputError, match="Received: no such folder"):
+        check_data(moved, PHASES[:2])
+
+
+def test_a_data_set_that_may_be_downloaded_need_not_be_prepared(config: TrainConfig, tmp_path: Path) -> None:
+    absent = dataclasses.replace(config, dataset="cifar10", data_dir=str(tmp_path))
+    with pytest.raises(InputError, match="Expected the data set 'cifar10' to be prepared in"):
+        check_data(absent, PHASES)
+    check_data(dataclasses.replace(absent, download=True), PHASES)
+
+
+def test_a_batch_may_not_be_larger_than_the_data_set(config: TrainConfig, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for index in range(3):
+            (tmp_path / name / f"{index}.png").touch()
+    small = dataclasses.replace(config, dataset=f"folder:{tmp_path}", batch_size=3)
+    with pytest.raises(InputError, match=r"at most the 2 training images of .* Received: batch_size=3"):
+        check_data(small, PHASES)

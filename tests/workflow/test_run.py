@@ -38,11 +38,13 @@ def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
         f"python tools/build_latency_table.py --device=host --precision=int8 --workdir={tmp_path}",
     ):
         assert text in str(error.value)
+    assert str(error.value).startswith("Expected tables at ")
 
     run.accuracy_table_path.write_text("{}")
     run.check_tables(Limits(macs=1e6), "host")
-    with pytest.raises(InputError, match=re.escape(f"Expected tables at {tmp_path / 'latency_tables'}")) as error:
+    with pytest.raises(InputError, match=re.escape(f"Expected a table at {tmp_path / 'latency_tables'}")) as error:
         run.check_tables(LATENCY, "host", "int8")
+    assert "Received: no such file. Build with: " in str(error.value)
     assert "accuracy" not in str(error.value)
 
 

@@ -10,6 +10,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "dominance": ["find_front", "hypervolume"],
-        "front_evolution": ["evolve_front"],
+        "front_evolution": ["evolve_front", "Objective"],
     },
 )
