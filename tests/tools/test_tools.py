@@ -160,6 +160,66 @@ def test_an_infeasible_budget_names_the_smallest_possible(run: Run, quickstart: 
     assert not output.exists()
 
 
+def test_several_limits_are_searched_in_one_call_and_no_subnet_is_measured_twice(
+    run: Run, quickstart: Path, tmp_path: Path
+) -> None:
+    options = (f"--workdir={quickstart}", "--num_generations=5", "--num_finalists=2")
+    result = run("tools/search.py", *options, "--max_macs=2e6,1e12", f"--output={tmp_path / 'found'}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    for name, limit in (("2e+06", 2e6), ("1e+12", 1e12)):
+        notes = json.loads((tmp_path / "found" / f"host_macs_{name}.json").read_text())["notes"]
+        assert notes["costs"]["macs"] <= limit == notes["limits"]["macs"]
+        assert notes["num_report_images"] == 8
+    assert result.stdout.count("on 8 validation images that nothing was chosen by") == 2
+
+    measured = (quickstart / "search_measurements.jsonl").read_text()
+    again = run("tools/search.py", *options, "--max_macs=2e6,1e12", f"--output={tmp_path / 'found'}")
+    assert again.stdout == result.stdout
+    assert (quickstart / "search_measurements.jsonl").read_text() == measured
+
+
+def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    output = tmp_path / "front.json"
+    options = (f"--workdir={quickstart}", "--num_generations=5", "--num_measurements=3", f"--output={output}")
+    result = run("tools/search.py", *options, "--front", "--front_costs=latency_ms,macs", "--max_macs=1e12")
+    assert result.returncode == 0, result.stderr[-2000:]
+    document = json.loads(output.read_text())
+    assert document["schema"] == "ofa_tf/front/1"
+    assert document["num_measured"] == 3
+    costs = [entry["costs"] for entry in document["entries"]]
+    assert all(set(cost) == {"latency_ms", "macs"} for cost in costs)
+    assert [cost["latency_ms"] for cost in costs] == sorted(cost["latency_ms"] for cost in costs)
+    assert all(entry["num_report_images"] == 8 for entry in document["entries"])
+    assert f"front of {len(document['entries']) + len(document['other_measurements'])} subnets" in result.stdout
+    assert output.with_suffix(".svg").read_text().startswith("<svg")
+    evaluated = run("tools/evaluate.py", f"--workdir={quickstart}", f"--arch={output}")
+    assert evaluated.returncode == 0, evaluated.stderr[-2000:]
+    assert len(evaluated.stdout.strip().splitlines()) == 1 + len(document["entries"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--front", "--front_costs=beauty"], "Received: 'beauty'."),
+        (
+            ["--front", "--front_costs=macs,macs"],
+            "Expected one or two different costs of a front. Received: macs, macs.",
+        ),
+        (["--front", "--max_macs=1e7,2e7"], "Expected each limit of a front once. Received: 2 values."),
+        (["--max_macs=1e7", "--confidence=2"], "Expected `confidence` to be above 0 and below 1."),
+        (["--max_latency_ms=1", "--confidence=0.99"], "Expected enough held-out networks in the latency table for"),
+        (["--max_macs=1e7", "--device=host,host"], "Expected --device to name different devices."),
+        (["--max_macs=1e7", "--device=host,adb:1", "--latency_table=a"], "Expected one device with --latency_table."),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_anything_is_loaded(
+    run: Run, quickstart: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    result = run("tools/search.py", f"--workdir={quickstart}", f"--output={tmp_path / 'a.json'}", *options)
+    assert message in _error_line(result)
+    assert "loading" not in result.stderr
+
+
 def test_a_search_without_the_device_s_latency_table_says_how_to_build_it(
     run: Run, quickstart: Path, tmp_path: Path
 ) -> None:
