@@ -59,6 +59,13 @@ _PREDICTOR = flags.DEFINE_string(
 _PESSIMISM = flags.DEFINE_float(
     "pessimism", 0.0, "Standard deviations by which predicted accuracies are lowered in the search.", lower_bound=0.0
 )
+_SHIPPED_ARCHS = flags.DEFINE_integer(
+    "num_shipped_archs",
+    8,
+    "With another precision than float32, archs of the accuracy table that are measured as they are shipped, for a "
+    "correction; finalists are, too. 0: measure in float32, which is faster.",
+    lower_bound=0,
+)
 _CONFIDENCE = flags.DEFINE_float(
     "confidence",
     None,
@@ -88,6 +95,7 @@ def main(argv: Sequence[str]) -> None:
         seed=_SEED.value,
         predictor=_PREDICTOR.value,
         pessimism=_PESSIMISM.value,
+        num_shipped_archs=_SHIPPED_ARCHS.value,
         confidence=_CONFIDENCE.value,
     )
     if _LATENCY_TABLE.value and len(_DEVICE.value) > 1:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.progress import announce
+from ofa_tf.base.progress import announce, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
@@ -413,12 +413,13 @@ class Run(RunFolder):
         model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
+        measurers = self._measurers(settings)
         return search_within(
             limits,
             self.supernet.num_classes,
-            accuracies=self.accuracy_table(),
+            accuracies=self._accuracies(measurers, settings),
             latency_model=model,
-            measurers=self._measurers,
+            measurers=measurers,
             settings=settings,
         )
 
@@ -446,12 +447,13 @@ class Run(RunFolder):
         model = None
         if request.needs_latency:
             model = self.latency_model(device, request.search.precision, latency_table)
+        measurers = self._measurers(request.search)
         return search_front(
             request,
             self.supernet.num_classes,
-            accuracies=self.accuracy_table(),
+            accuracies=self._accuracies(measurers, request.search),
             latency_model=model,
-            measurers=self._measurers,
+            measurers=measurers,
         )
 
     def check_front(
@@ -477,18 +479,40 @@ class Run(RunFolder):
             if request.limits is not None and request.limits.latency_ms is not None:
                 check_latency_limit(self.space, request.limits.latency_ms, model, search.confidence)
 
-    @functools.cached_property
-    def _measurers(self) -> Measurers:
-        """What measures subnets for searches; each once, over programs, too."""
-
-        def once(share: str, path: Path) -> MeasuredOnce:
-            origin = Origin(share, self.network_id)
-            return MeasuredOnce(self.space, origin, path, lambda arch: self.measure(arch, share))
-
+    def _measurers(self, settings: SearchSettings) -> Measurers:
+        """What measures subnets for a search; each once, over programs, too."""
         return Measurers(
-            choose=once(SEARCH_SHARE, self.search_measurements_path),
-            report=once(REPORT_SHARE, self.report_measurements_path),
+            choose=self._measured_once(SEARCH_SHARE, settings),
+            report=self._measured_once(REPORT_SHARE, settings),
         )
+
+    def _measured_once(self, share: str, settings: SearchSettings) -> MeasuredOnce:
+        precision = "float32"
+        if settings.measures_shipped_models:
+            precision = settings.precision
+
+        def measure(arch: Arch) -> Measurement:
+            if not settings.measures_shipped_models:
+                return self.measure(arch, share)
+            from ofa_tf.workflow.shipped_accuracy import measure_as_shipped
+
+            return measure_as_shipped(self.evaluator, arch, share, get_precision(precision).mode)
+
+        path = self.search_measurements_path(share, precision)
+        return MeasuredOnce(self.space, Origin(share, self.network_id), path, measure)
+
+    def _accuracies(self, measurers: Measurers, settings: SearchSettings) -> AccuracyTable:
+        """The accuracy table, corrected for the precision of a search."""
+        table = self.accuracy_table()
+        if not settings.measures_shipped_models:
+            return table
+        from ofa_tf.workflow.shipped_accuracy import correct_table
+
+        num_archs = settings.num_shipped_archs
+        announce(f"measuring {num_archs} subnets of the accuracy table as {settings.precision} models")
+        table, loss = correct_table(table, measurers.choose, num_archs)
+        tell(f"{settings.precision} models are {100 * loss:.2f} points less accurate on average")
+        return table
 
     def check_search(
         self,

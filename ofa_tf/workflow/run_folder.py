@@ -27,15 +27,14 @@ class RunFolder:
         """Where earlier versions kept the accuracy table, in another form."""
         return self.path / "accuracy_table.json"
 
-    @property
-    def search_measurements_path(self) -> Path:
-        """Where searches keep what they measured."""
-        return self.path / "search_measurements.jsonl"
+    def search_measurements_path(self, share: str, precision: str) -> Path:
+        """Where searches keep what they measured.
 
-    @property
-    def report_measurements_path(self) -> Path:
-        """Where searches keep what they measured on images that no choice depends on."""
-        return self.path / "report_measurements.jsonl"
+        Args:
+            share: On which images, a name in `SHARES`.
+            precision: Name of the `Precision` of the models.
+        """
+        return self.path / "search_measurements" / f"{share}_{precision}.jsonl"
 
     def shard_path(self, shard: Shard) -> Path:
         """Where one of several processes that measure a table together keeps what it measured."""

@@ -19,6 +19,7 @@ from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, check_predict
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.footprint.footprint import Footprint
+from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
 from ofa_tf.tflite.quantization.precisions import get_precision
 
 
@@ -34,6 +35,8 @@ class SearchSettings:
         predictor: Name of what predicts accuracies, one of `PREDICTORS`; `AUTOMATIC` for the one that
             cross-validation finds best.
         pessimism: By how many standard deviations predicted accuracies are lowered in the evolution.
+        num_shipped_archs: In a precision other than float32, archs of the accuracy table that are measured as
+            they are shipped, which corrects the table; finalists are measured so, too. 0: all is measured in float32.
         confidence: Probability with which a limit of the latency is to be kept, see
             `LatencyModel.upper_bound`; `None`: the prediction has to keep it.
 
@@ -47,12 +50,13 @@ class SearchSettings:
     seed: int = 0
     predictor: str = AUTOMATIC
     pessimism: float = 0.0
+    num_shipped_archs: int = 8
     confidence: float | None = None
 
     def __post_init__(self) -> None:
         get_precision(self.precision)
         check_predictor(self.predictor)
-        for name in ("num_finalists", "seed", "pessimism"):
+        for name in ("num_finalists", "seed", "pessimism", "num_shipped_archs"):
             number = getattr(self, name)
             if not number >= 0:
                 raise InputError(f"Expected `{name}` to be at least 0. Received: {name}={number}.")
@@ -60,6 +64,12 @@ class SearchSettings:
             raise InputError(
                 f"Expected `confidence` to be above 0 and below 1. Received: confidence={self.confidence}."
             )
+
+    @property
+    def measures_shipped_models(self) -> bool:
+        """Whether accuracies are those of quantized models."""
+        is_quantized = get_precision(self.precision).mode != NOT_QUANTIZED
+        return is_quantized and self.num_shipped_archs > 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -172,10 +172,10 @@ def test_several_limits_are_searched_in_one_call_and_no_subnet_is_measured_twice
         assert notes["num_report_images"] == 8
     assert result.stdout.count("on 8 validation images that nothing was chosen by") == 2
 
-    measured = (quickstart / "search_measurements.jsonl").read_text()
+    measured = (quickstart / "search_measurements" / "search_float32.jsonl").read_text()
     again = run("tools/search.py", *options, "--max_macs=2e6,1e12", f"--output={tmp_path / 'found'}")
     assert again.stdout == result.stdout
-    assert (quickstart / "search_measurements.jsonl").read_text() == measured
+    assert (quickstart / "search_measurements" / "search_float32.jsonl").read_text() == measured
 
 
 def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Accuracies of subnets as the quantized models that will be shipped, and tables that are corrected by some of them.
+
+A search for an int8 model that looks at float accuracies takes what loses most in quantization as readily as what
+loses least.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from ofa_tf.networks.extraction import extract_subnet
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.quantization.modes import QuantizationMode
+from ofa_tf.training.evaluation import Evaluator
+
+
+def measure_as_shipped(evaluator: Evaluator, arch: Arch, split: str, mode: QuantizationMode) -> Measurement:
+    """Calibrate a subnet, convert it and count the images that the TFLite model gets right.
+
+    It is the model before remedies: where int8 loses more than the gate lets pass, an export may do better.
+
+    Args:
+        evaluator: Of the supernet and the data set.
+        arch: The subnet.
+        split: A name in `SHARES`.
+        mode: How the model is quantized.
+
+    Returns:
+        What it gets right; the halves are those of `Evaluator.measure`.
+    """
+    evaluator.calibrate(arch)
+    subnet = extract_subnet(evaluator.supernet, arch)
+    options = ExportOptions(quantization=mode.name)
+    images = evaluator.training_images(arch.image_size, options.num_representative_images)
+    model = TFLiteModel(to_tflite(subnet, mode.name, images))
+
+    num_correct = np.zeros(2, int)
+    num_images = np.zeros(2, int)
+    for batch in evaluator.eval_batches(arch.image_size, split, with_positions=True):
+        pixels, labels, positions = (np.asarray(values) for values in batch)
+        is_right = model.predict(pixels).argmax(axis=-1) == labels
+        halves = positions % 2
+        num_images += np.bincount(halves, minlength=2)
+        num_correct += np.bincount(halves[is_right], minlength=2)
+    first_correct, second_correct = num_correct.tolist()
+    first_images, second_images = num_images.tolist()
+    return Measurement((first_correct, second_correct), (first_images, second_images))
+
+
+def correct_table(
+    table: AccuracyTable, measure: Callable[[Arch], Measurement], num_archs: int
+) -> tuple[AccuracyTable, float]:
+    """Lower a table of float accuracies by what models lose in quantization, measured on some of its archs.
+
+    Args:
+        table: Float accuracies.
+        measure: Measures an arch as it is shipped, on the images of the table.
+        num_archs: Archs that are measured: from all along the table, by their accuracy.
+
+    Returns:
+        The table of accuracies as shipped, and by how much the mean accuracy is lower.
+    """
+    by_accuracy = np.argsort(table.top1, kind="stable")
+    places = np.linspace(0, len(by_accuracy) - 1, min(num_archs, len(by_accuracy)))
+    rows = by_accuracy[np.unique(places.round().astype(int))]
+    losses = []
+    for row in rows:
+        arch = table.space.canonical(table.space.decode_one(table.genes[row]))
+        losses.append(table.top1[row] - measure(arch).top1)
+    loss = float(np.mean(losses))
+
+    num_images = np.asarray(table.num_images)
+    shifted = np.rint(table.num_correct - loss * num_images).astype(np.int64)
+    num_correct = np.clip(shifted, 0, num_images)
+    return dataclasses.replace(table, num_correct=num_correct), loss

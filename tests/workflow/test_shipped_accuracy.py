@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from ofa_tf.search.measurement import Measurement
+from ofa_tf.space.arch import Arch
+from ofa_tf.workflow.shipped_accuracy import correct_table
+from tests.support.accuracies import table_of
+from tests.support.spaces import MICRO
+
+
+def test_a_table_is_lowered_by_the_mean_loss_of_archs_from_all_along_it() -> None:
+    genes = MICRO.sample_genes(np.random.default_rng(0), 30)
+    genes = np.unique(MICRO.canonical_genes(genes), axis=0)
+    top1 = np.linspace(0.5, 0.8, len(genes))
+    table = table_of(MICRO, genes, top1, (1000, 1000))
+    measured: list[Arch] = []
+    loss_of = {0: 0.01, 1: 0.02, 2: 0.06}
+
+    def measure(arch: Arch) -> Measurement:
+        row = MICRO.encode(arch).tolist()
+        own = table.top1[genes.tolist().index(row)] - loss_of[len(measured)]
+        measured.append(arch)
+        half = round(1000 * own)
+        return Measurement((half, half), (1000, 1000))
+
+    corrected, loss = correct_table(table, measure, 3)
+    assert [genes.tolist().index(MICRO.encode(arch).tolist()) for arch in measured] == [
+        0,
+        round((len(genes) - 1) / 2),
+        len(genes) - 1,
+    ]
+    assert loss == pytest.approx(0.03, abs=2e-3)
+    np.testing.assert_allclose(corrected.top1, table.top1 - loss, atol=1e-3)
+    np.testing.assert_array_equal(corrected.genes, table.genes)
+
+
+def test_accuracies_stay_possible() -> None:
+    genes = MICRO.encode([MICRO.largest(), MICRO.smallest()])
+    table = table_of(MICRO, genes, np.array([0.01, 0.99]), (100, 100))
+    corrected, loss = correct_table(table, lambda arch: Measurement((0, 0), (100, 100)), 2)
+    assert loss == pytest.approx(0.5)
+    assert corrected.top1.min() == 0
