@@ -6,54 +6,37 @@
     found = run.search(ofa_tf.Limits(latency_ms=0.5))
     run.export(found.arch, "found.tflite", ofa_tf.ExportOptions(quantization="int8"))
 
-Only the run knows what lies where in the workdir (`run_folder.py`); the functions of the
-other modules of this folder take plain values.
+What a run can do is spread over three classes, each built on the one before: `TrainedRun` (`trained_run.py`: what the
+training left), `MeasuredRun` (`measured_run.py`: tables) and `Run` (searches, fine-tuning, exports).
+
+Only the run knows what lies where in the workdir (`run_folder.py`); the functions of the other modules of this folder
+take plain values.
 """
 
-import functools
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ofa_tf.base import files
-from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
-from ofa_tf.latency.latency_model import LatencyModel
-from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet
 from ofa_tf.search.accuracy_table import AccuracyTable, Origin
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.front_search import Front
 from ofa_tf.search.measurement import Measurement
-from ofa_tf.search.shard_merging import merge_shards
-from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
-from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.precisions import get_precision
-from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.start_checks import check_start
-from ofa_tf.workflow.accuracy import measure_accuracies
 from ofa_tf.workflow.export_plan import check_model_output
 from ofa_tf.workflow.finetuning import FinetuneSettings, finetune_config
 from ofa_tf.workflow.front import FrontRequest, search_front
-from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.measured_once import MeasuredOnce
-from ofa_tf.workflow.run_folder import RunFolder, device_id
+from ofa_tf.workflow.measured_run import MeasuredRun
+from ofa_tf.workflow.run_folder import device_id
 from ofa_tf.workflow.search import Measurers, SearchSettings, check_latency_limit, search_within
-from ofa_tf.workflow.table_checks import check_latency_table, check_present, opened
-
-# Modules that load TensorFlow are imported where they are needed: mistakes that have nothing to do with it, and looks
-# at archs and tables, need not wait for it.
-if TYPE_CHECKING:
-    from ofa_tf.base.replicas import Replicas
-    from ofa_tf.data.image_source import ImageSource
-    from ofa_tf.networks.supernet import Supernet
-    from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.workflow.table_checks import check_present, opened
 
 
 def open_run(workdir: str | Path) -> "Run":
@@ -70,319 +53,8 @@ def open_run(workdir: str | Path) -> "Run":
     return run
 
 
-class Run(RunFolder):
-    """What a finished training run left, loaded when first needed.
-
-    Args:
-        path: The run's `--workdir`.
-        evaluator: One of the run's supernet, if the training has just ended in
-            this process: loading and tracing are saved. One that computes in half
-            precision is not used: a run is measured in float32, see `load_supernet`.
-
-    Raises:
-        InputError: (on access) If something is missing or damaged; the message
-            says which command makes it.
-    """
-
-    def __init__(self, path: str | Path, evaluator: "Evaluator | None" = None) -> None:
-        super().__init__(path)
-        if evaluator is not None and evaluator.supernet.compute_dtype == "float32":
-            self.evaluator = evaluator
-            self.supernet = evaluator.supernet
-            self.source = evaluator.source
-
-    def compute_on(self, replicas: "Replicas") -> None:
-        """Let replicas share the work of measuring and of fine-tuning. Call before the supernet is loaded.
-
-        With several workers, all must ask for the same measurements in the same order; the first one writes files.
-        """
-        self.replicas = replicas
-
-    @functools.cached_property
-    def replicas(self) -> "Replicas":
-        """What computes together; one device by default."""
-        from ofa_tf.base.replicas import Replicas
-
-        return Replicas()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.path)!r})"
-
-    # --- what the training left ------------------------------------------
-
-    def check(self) -> None:
-        """Check, without loading TensorFlow, that there is a training run.
-
-        Raises:
-            InputError: If there is none, or its configuration is damaged.
-        """
-        TrainConfig.load(self.path)
-
-    def check_supernet(self) -> None:
-        """Check, without loading TensorFlow, that a phase of the training is finished.
-
-        Raises:
-            InputError: If there is no supernet; the message says how to get one.
-        """
-        find_supernet(self.path)
-
-    def load(self) -> "Evaluator":
-        """Load the supernet and the data set now, rather than when they are first needed.
-
-        That checks that both are there and whole, and of as many classes.
-
-        Returns:
-            What measures subnets.
-
-        Raises:
-            InputError: If one is missing or damaged, or they do not fit each other.
-        """
-        return self.evaluator
-
-    def load_supernet(self) -> "Supernet":
-        """Load the supernet now, rather than when it is first needed.
-
-        Raises:
-            InputError: See `supernet`.
-        """
-        return self.supernet
-
-    @functools.cached_property
-    def config(self) -> TrainConfig:
-        """The run's configuration."""
-        return TrainConfig.load(self.path)
-
-    @property
-    def space(self) -> SearchSpace:
-        """The run's search space."""
-        return self.config.search_space
-
-    @functools.cached_property
-    def supernet(self) -> "Supernet":
-        """The supernet of the last finished phase.
-
-        Raises:
-            InputError: If there is none, or it is of another search space than the run.
-        """
-        from ofa_tf.networks.saving import load_supernet
-
-        announce(f"loading the supernet in {self.path}")
-        with self.replicas.scope():
-            supernet = load_supernet(self.path)
-        if supernet.space != self.space:
-            raise InputError(
-                f"Expected the supernet in {self.path} to be of the search space {self.space.name!r} as it is now. "
-                f"Received: one of {supernet.space.name!r} as it was. Undo the change to the space, or train or import "
-                "again in another --workdir."
-            )
-        return supernet
-
-    @functools.cached_property
-    def source(self) -> "ImageSource":
-        """The data set the supernet was trained on.
-
-        Raises:
-            InputError: If it is not there, or has another number of classes.
-        """
-        from ofa_tf.data.sources import open_source
-
-        config = self.config
-        source = open_source(
-            config.dataset,
-            config.data_dir,
-            validation_fraction=config.validation_fraction,
-            num_validation_images=config.num_validation_images,
-        )
-        if source.num_classes != self.supernet.num_classes:
-            remedy = "Import the weights again, into another --workdir, with the right --dataset."
-            if config.phases:
-                remedy = "It changed after the training; train again in another --workdir."
-            raise InputError(
-                f"Expected the data set {source.name!r} to have the supernet's {self.supernet.num_classes} classes. "
-                f"Received: {source.num_classes}. {remedy}"
-            )
-        return source
-
-    @functools.cached_property
-    def evaluator(self) -> "Evaluator":
-        """Measures subnets on the run's data set; see `ofa_tf.training.evaluation.Evaluator`."""
-        from ofa_tf.training.evaluation import Evaluator
-
-        config = self.config
-        return Evaluator(
-            self.supernet,
-            self.source,
-            augmentation=config.augmentation,
-            num_calibration_images=config.num_calibration_images,
-            seed=config.seed,
-            replicas=self.replicas,
-        )
-
-    @functools.cached_property
-    def network_id(self) -> str:
-        """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
-        self.load_supernet()  # raises if the file is missing or damaged
-        return _hash_file(self.path / SUPERNET_FILE)
-
-    # --- accuracies ------------------------------------------------------
-
-    def evaluate(self, arch: Arch, split: str = "test") -> float:
-        """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it.
-
-        Args:
-            arch: The subnet; its `image_size` is used.
-            split: See `measure`.
-
-        Raises:
-            InputError: See `measure`.
-        """
-        return self.measure(arch, split).top1
-
-    def measure(self, arch: Arch, split: str = "validation") -> Measurement:
-        """Count the images that a subnet gets right, after BN calibration for it.
-
-        Args:
-            arch: The subnet; its `image_size` is used.
-            split: `"train"`, `"validation"`, `"test"`, or one of the shares of the validation images:
-                `"search"`, on which tables and searches choose, and `"report"`, on which they do not.
-
-        Raises:
-            InputError: If `arch` is not of the run's space, there is no such split, or it has too few
-                images to be shared.
-        """
-        self.space.validate(arch)  # before the supernet is loaded, which takes long
-        return self.evaluator.measure(arch, split)
-
-    def build_accuracy_table(self, num_archs: int = 100, seed: int = 0, shard: Shard | None = None) -> AccuracyTable:
-        """Measure a sample of subnets on half of the validation images; continues a table begun before.
-
-        Args:
-            num_archs: Number of subnets.
-            seed: Decides which.
-            shard: Which of these to measure here, in a file of its own; all, in the run's table, by default.
-
-        Returns:
-            The table, as it is kept in the run.
-
-        Raises:
-            InputError: If `num_archs` is below 1, the table begun before is damaged,
-                or the run lacks its supernet or its data set.
-        """
-        path = self.accuracy_table_path
-        if shard is not None:
-            path = self.shard_path(shard)
-        return measure_accuracies(
-            self.space,
-            lambda arch: self.measure(arch, SEARCH_SHARE),
-            lambda: self.network_id,
-            path,
-            num_archs=num_archs,
-            seed=seed,
-            shard=shard,
-            is_writer=self.replicas.is_first_worker,
-        )
-
-    def merge_accuracy_table(self) -> AccuracyTable:
-        """Make the run's table of all shards that `build_accuracy_table` measured. Loads no TensorFlow.
-
-        Returns:
-            The table, the same that one process would have measured.
-
-        Raises:
-            InputError: If there is no supernet, or a shard is missing, unfinished or of another network, data set or
-                sample.
-        """
-        network = _hash_file(find_supernet(self.path))
-        return merge_shards(self.shard_paths(), self.accuracy_table_path, self.space, network)
-
-    def accuracy_table(self) -> AccuracyTable:
-        """The accuracy table.
-
-        Raises:
-            InputError: If there is none, or it is of an earlier supernet.
-        """
-        self.check_accuracy_table()
-        table = AccuracyTable.load(self.accuracy_table_path, self.space)
-        if table.network != self.network_id:
-            raise InputError(
-                f"Expected {self.accuracy_table_path} to be of the supernet in {self.path}. Received: one of an "
-                "earlier supernet. Build it again with tools/build_accuracy_table.py."
-            )
-        return table
-
-    def check_accuracy_table(self) -> None:
-        """Check that the run has not only an accuracy table of an earlier version.
-
-        Raises:
-            InputError: If it has.
-        """
-        if self.earlier_accuracy_table_path.exists() and not self.accuracy_table_path.exists():
-            raise InputError(
-                f"Expected an accuracy table at {self.accuracy_table_path}. Received: only "
-                f"{self.earlier_accuracy_table_path}, in which an earlier version measured on all validation images, "
-                "without keeping counts: none would be left to report on. Build it again with: "
-                f"python tools/build_accuracy_table.py --workdir={self.path}."
-            )
-
-    # --- latencies -------------------------------------------------------
-
-    def build_latency_table(
-        self,
-        device: Device | str = "host",
-        settings: LatencyTableSettings | None = None,
-        path: str | Path | None = None,
-    ) -> LatencyTable:
-        """Measure a device's latency table, calibrate its model on whole networks and check it on others.
-
-        Args:
-            device: Where to measure: `"host"`, `"adb"`, `"adb:SERIAL"` or a device.
-            settings: How to measure.
-            path: Where to write the table; by default `latency_table_path`. A plot of
-                predicted and measured latencies lies beside it.
-
-        Returns:
-            The table, calibrated; see `ofa_tf.workflow.latency.held_out_report`.
-
-        Raises:
-            InputError: If the device cannot measure, too few models run on it, or `path`
-                is a table of another device or of other settings.
-        """
-        from ofa_tf.workflow import latency
-
-        settings = settings or LatencyTableSettings()
-        device = opened(device)
-        path = self.latency_table_path(device, settings.precision, path)
-        latency.check_table_path(path, self.space, device, settings)
-        unfinished_path = path.with_suffix(".part.json")
-        num_classes = self.supernet.num_classes
-        table = latency.measure_latency_table(self.space, num_classes, device, settings, unfinished_path)
-        table.save(path)
-        unfinished_path.unlink(missing_ok=True)
-        files.write_bytes(path.with_suffix(".svg"), latency.plot_held_out(table).encode())
-        return table
-
-    def latency_model(
-        self, device: Device | str = "host", precision: str = "float32", latency_table: str | Path | None = None
-    ) -> LatencyModel:
-        """The latency model of a device, from its table.
-
-        Args:
-            device: The device, or its id.
-            precision: Name of the `Precision` of the models whose latency is predicted.
-            latency_table: The device's table; by default that at `latency_table_path`.
-
-        Returns:
-            The model, calibrated if the table is; it predicts milliseconds.
-
-        Raises:
-            InputError: If there is no table, it is of another device or precision,
-                its pieces were exported in another way, or it was measured on
-                another computer or with another runtime.
-        """
-        path = self.latency_table_path(device, precision, latency_table)
-        table = LatencyTable.load(path, self.space)
-        check_latency_table(table, path, device, precision)
-        return LatencyModel(self.space, table)
+class Run(MeasuredRun):
+    """A training run and all that is done with it afterwards; for the arguments see `TrainedRun`."""
 
     # --- search ----------------------------------------------------------
 
@@ -677,8 +349,3 @@ class Run(RunFolder):
 
         self.load()  # what the run lacks, each subnet would
         return export_all(archs, export_one, on_exported)
-
-
-def _hash_file(path: Path) -> str:
-    content = path.read_bytes()
-    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,153 @@
+"""`MeasuredRun`: a trained run with its tables, of accuracies and of latencies."""
+
+from pathlib import Path
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.data.shares import SEARCH_SHARE
+from ofa_tf.devices.device import Device
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.networks.file_names import find_supernet
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.shard_merging import merge_shards
+from ofa_tf.search.shards import Shard
+from ofa_tf.workflow.accuracy import measure_accuracies
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
+from ofa_tf.workflow.table_checks import check_latency_table, opened
+from ofa_tf.workflow.trained_run import TrainedRun, hash_file
+
+
+class MeasuredRun(TrainedRun):
+    """A trained run, and the tables of what was measured; for the arguments see `TrainedRun`."""
+
+    def build_accuracy_table(self, num_archs: int = 100, seed: int = 0, shard: Shard | None = None) -> AccuracyTable:
+        """Measure a sample of subnets on half of the validation images; continues a table begun before.
+
+        Args:
+            num_archs: Number of subnets.
+            seed: Decides which.
+            shard: Which of these to measure here, in a file of its own; all, in the run's table, by default.
+
+        Returns:
+            The table, as it is kept in the run.
+
+        Raises:
+            InputError: If `num_archs` is below 1, the table begun before is damaged,
+                or the run lacks its supernet or its data set.
+        """
+        path = self.accuracy_table_path
+        if shard is not None:
+            path = self.shard_path(shard)
+        return measure_accuracies(
+            self.space,
+            lambda arch: self.measure(arch, SEARCH_SHARE),
+            lambda: self.network_id,
+            path,
+            num_archs=num_archs,
+            seed=seed,
+            shard=shard,
+            is_writer=self.replicas.is_first_worker,
+        )
+
+    def merge_accuracy_table(self) -> AccuracyTable:
+        """Make the run's table of all shards that `build_accuracy_table` measured. Loads no TensorFlow.
+
+        Returns:
+            The table, the same that one process would have measured.
+
+        Raises:
+            InputError: If there is no supernet, or a shard is missing, unfinished or of another network, data set or
+                sample.
+        """
+        network = hash_file(find_supernet(self.path))
+        return merge_shards(self.shard_paths(), self.accuracy_table_path, self.space, network)
+
+    def accuracy_table(self) -> AccuracyTable:
+        """The accuracy table.
+
+        Raises:
+            InputError: If there is none, or it is of an earlier supernet.
+        """
+        self.check_accuracy_table()
+        table = AccuracyTable.load(self.accuracy_table_path, self.space)
+        if table.network != self.network_id:
+            raise InputError(
+                f"Expected {self.accuracy_table_path} to be of the supernet in {self.path}. Received: one of an "
+                "earlier supernet. Build it again with tools/build_accuracy_table.py."
+            )
+        return table
+
+    def check_accuracy_table(self) -> None:
+        """Check that the run has not only an accuracy table of an earlier version.
+
+        Raises:
+            InputError: If it has.
+        """
+        if self.earlier_accuracy_table_path.exists() and not self.accuracy_table_path.exists():
+            raise InputError(
+                f"Expected an accuracy table at {self.accuracy_table_path}. Received: only "
+                f"{self.earlier_accuracy_table_path}, in which an earlier version measured on all validation images, "
+                "without keeping counts: none would be left to report on. Build it again with: "
+                f"python tools/build_accuracy_table.py --workdir={self.path}."
+            )
+
+    # --- latencies -------------------------------------------------------
+
+    def build_latency_table(
+        self,
+        device: Device | str = "host",
+        settings: LatencyTableSettings | None = None,
+        path: str | Path | None = None,
+    ) -> LatencyTable:
+        """Measure a device's latency table, calibrate its model on whole networks and check it on others.
+
+        Args:
+            device: Where to measure: `"host"`, `"adb"`, `"adb:SERIAL"` or a device.
+            settings: How to measure.
+            path: Where to write the table; by default `latency_table_path`. A plot of
+                predicted and measured latencies lies beside it.
+
+        Returns:
+            The table, calibrated; see `ofa_tf.workflow.latency.held_out_report`.
+
+        Raises:
+            InputError: If the device cannot measure, too few models run on it, or `path`
+                is a table of another device or of other settings.
+        """
+        from ofa_tf.workflow import latency
+
+        settings = settings or LatencyTableSettings()
+        device = opened(device)
+        path = self.latency_table_path(device, settings.precision, path)
+        latency.check_table_path(path, self.space, device, settings)
+        unfinished_path = path.with_suffix(".part.json")
+        num_classes = self.supernet.num_classes
+        table = latency.measure_latency_table(self.space, num_classes, device, settings, unfinished_path)
+        table.save(path)
+        unfinished_path.unlink(missing_ok=True)
+        files.write_bytes(path.with_suffix(".svg"), latency.plot_held_out(table).encode())
+        return table
+
+    def latency_model(
+        self, device: Device | str = "host", precision: str = "float32", latency_table: str | Path | None = None
+    ) -> LatencyModel:
+        """The latency model of a device, from its table.
+
+        Args:
+            device: The device, or its id.
+            precision: Name of the `Precision` of the models whose latency is predicted.
+            latency_table: The device's table; by default that at `latency_table_path`.
+
+        Returns:
+            The model, calibrated if the table is; it predicts milliseconds.
+
+        Raises:
+            InputError: If there is no table, it is of another device or precision,
+                its pieces were exported in another way, or it was measured on
+                another computer or with another runtime.
+        """
+        path = self.latency_table_path(device, precision, latency_table)
+        table = LatencyTable.load(path, self.space)
+        check_latency_table(table, path, device, precision)
+        return LatencyModel(self.space, table)
