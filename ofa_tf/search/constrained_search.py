@@ -111,27 +111,15 @@ def search_arch(
 
     Reference: Once-for-All, section 3.4.
     """
-    settings = settings or EvolutionSettings()
-    finalists_by_round = [0]
+    rounds = [0]
     if final is not None:
-        finalists_by_round = final.finalists_by_round()
-    num_generations = settings.num_generations * len(finalists_by_round)
+        rounds = final.finalists_by_round()
+    evolution = _Evolution(space, constraints, settings or EvolutionSettings(), seed, pessimism)
 
+    held = None
     num_found = 0
-    for round_number, num_finalists in enumerate(finalists_by_round):
-        done_before = round_number * settings.num_generations
-
-        def on_generation(done: int, total: int, done_before: int = done_before) -> None:
-            if on_progress is not None:
-                on_progress(done_before + done, num_generations)
-
-        def score(genes: np.ndarray, predictor: FittedPredictor = predictor) -> np.ndarray:
-            prediction = predictor.predict(genes)
-            return prediction.mean - pessimism * prediction.std
-
-        rng = np.random.default_rng((seed, round_number))
-        ranked, _ = evolve(space, score, constraints, rng, settings=settings, on_progress=on_generation)
-        ranked = _keep_exactly_feasible(space, ranked, constraints)
+    for round_number, num_finalists in enumerate(rounds):
+        ranked = evolution.run(predictor, round_number, len(rounds), on_progress)
         if final is None:
             break
         new_genes = pick_finalists(space, ranked, predictor.table.genes, num_finalists)
@@ -142,7 +130,6 @@ def search_arch(
 
     if final is None:
         genes = ranked[0]
-        held = None
         prediction = predictor.predict(genes[np.newaxis])
         predicted_top1, predicted_std = float(prediction.mean[0]), float(prediction.std[0])
     else:
@@ -151,9 +138,6 @@ def search_arch(
         predicted_top1, predicted_std = held.winner.predicted_top1, held.winner.predicted_std
 
     arch = space.decode_one(genes)
-    costs = {}
-    for constraint in constraints:
-        costs[constraint.name] = float(constraint.measure_exactly(genes[np.newaxis])[0])
     reported = None
     if report is not None:
         reported = report(arch)
@@ -161,11 +145,59 @@ def search_arch(
         arch=arch,
         predicted_top1=min(1.0, predicted_top1),
         predicted_std=predicted_std,
-        costs=costs,
+        costs=_costs(constraints, genes),
         limits={constraint.name: constraint.limit for constraint in constraints},
         final=held,
         reported=reported,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Evolution:
+    """The evolution of each round: all that stays the same from round to round."""
+
+    space: SearchSpace
+    constraints: Sequence[Constraint]
+    settings: EvolutionSettings
+    seed: int
+    pessimism: float
+
+    def run(
+        self,
+        predictor: FittedPredictor,
+        round_number: int,
+        num_rounds: int,
+        on_progress: Callable[[int, int], None] | None,
+    ) -> np.ndarray:
+        """Genes within the constraints, best prediction first, `(n, num_genes)`."""
+        num_before = round_number * self.settings.num_generations
+        num_generations = num_rounds * self.settings.num_generations
+
+        def on_generation(done: int, total: int) -> None:
+            if on_progress is not None:
+                on_progress(num_before + done, num_generations)
+
+        def score(genes: np.ndarray) -> np.ndarray:
+            prediction = predictor.predict(genes)
+            return prediction.mean - self.pessimism * prediction.std
+
+        ranked, _ = evolve(
+            self.space,
+            score,
+            self.constraints,
+            np.random.default_rng((self.seed, round_number)),
+            settings=self.settings,
+            on_progress=on_generation,
+        )
+        return _keep_exactly_feasible(self.space, ranked, self.constraints)
+
+
+def _costs(constraints: Sequence[Constraint], genes: np.ndarray) -> dict[str, float]:
+    """What an arch costs, by the names of the constraints."""
+    costs = {}
+    for constraint in constraints:
+        costs[constraint.name] = float(constraint.measure_exactly(genes[np.newaxis])[0])
+    return costs
 
 
 def _keep_exactly_feasible(space: SearchSpace, ranked: np.ndarray, constraints: Sequence[Constraint]) -> np.ndarray:
