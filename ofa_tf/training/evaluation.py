@@ -43,7 +43,7 @@ class Evaluator:
         supernet: Its running statistics are changed by each measurement.
         source: Images.
         augmentation: Name of the training augmentation, which decides how
-            images are cropped for evaluation.
+            images are cropped for evaluation, and how for BN calibration.
         num_calibration_images: Training images for BN calibration.
         batch_size: Images evaluated at a time, at most.
         seed: Decides which images calibrate.
@@ -66,6 +66,7 @@ class Evaluator:
     ) -> None:
         self.supernet = supernet
         self.source = source
+        self._augmentation = augmentation
         self._crop_fraction = get_augmentation(augmentation).eval_crop_fraction
         self._num_calibration_images = num_calibration_images
         self._batch_size = batch_size
@@ -125,23 +126,13 @@ class Evaluator:
 
     def calibrate(self, arch: Arch, before_batch: Callable[[], None] | None = None) -> None:
         """Set the supernet's running statistics for `arch`, at its image size; see `measure` for `before_batch`."""
-        batches = self.training_images(arch.image_size, self._num_calibration_images)
+        batches = self._calibration_images(arch.image_size)
         rounds = self._replicas.rounds(batches)
         self._calibrator.calibrate(_announced(rounds, before_batch or _do_nothing), arch)
 
     def training_images(self, image_size: int, num_images: int) -> Batches:
         """A fixed sample of training images, unaugmented, normalised, in batches; with several workers, this one's."""
-        batches = calibration_batches(
-            self.source,
-            image_size=image_size,
-            batch_size=_fitting_batch_size(_BATCH_SIZE, image_size),
-            num_images=num_images,
-            seed=self._seed,
-            crop_fraction=self._crop_fraction,
-            worker=self._replicas.worker,
-            num_workers=self._replicas.num_workers,
-        )
-        return self._keeper.keep(("training", image_size, num_images), batches)
+        return self._training_sample(image_size, num_images, crop_fraction=self._crop_fraction)
 
     def eval_batches(self, image_size: int, split: str, with_positions: bool = False) -> Batches:
         """What evaluation sees of a split; with several workers, this one's.
@@ -162,6 +153,31 @@ class Evaluator:
             num_workers=self._replicas.num_workers,
         )
         return self._keeper.keep((split, image_size, with_positions), batches)
+
+    def _calibration_images(self, image_size: int) -> Batches:
+        """What BN calibration sees: images cut and flipped as in training, whose statistics the weights are used to."""
+        return self._training_sample(image_size, self._num_calibration_images, augmentation=self._augmentation)
+
+    def _training_sample(
+        self,
+        image_size: int,
+        num_images: int,
+        crop_fraction: float | None = None,
+        augmentation: str | None = None,
+    ) -> Batches:
+        """See `calibration_batches`."""
+        batches = calibration_batches(
+            self.source,
+            image_size=image_size,
+            batch_size=_fitting_batch_size(_BATCH_SIZE, image_size),
+            num_images=num_images,
+            seed=self._seed,
+            crop_fraction=crop_fraction,
+            augmentation=augmentation,
+            worker=self._replicas.worker,
+            num_workers=self._replicas.num_workers,
+        )
+        return self._keeper.keep(("training sample", image_size, num_images, augmentation), batches)
 
     def _count_in_round(
         self, batches: Sequence[tuple[tf.Tensor, tf.Tensor, tf.Tensor]], genes: np.ndarray
