@@ -9,7 +9,7 @@ functions that make batches. They choose examples (`examples.py`; in the many fi
 `interleaving.py` finds where to go on), augment them as an entry of `augmentations.py` says, cut and normalise them
 (`preprocessing.py`, with `resizing.py`, and `jpeg.py`, which decodes only what is cut out), and name the file that
 cannot be read (`checked_batches.py`). Every batch is a pure function of the seed, the epoch and the step.
-`input_throughput.py` measures how fast.
+`kept_batches.py` keeps those that are gone over many times in memory. `input_throughput.py` measures how fast.
 """
 
 import lazy_loader
@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "held_out": ["HoldOut"],
         "image_source": ["ImageSource"],
         "input_throughput": ["InputTask", "InputThroughput", "measure_input_throughput", "write_photos"],
+        "kept_batches": ["DEFAULT_KEPT_BYTES", "BatchKeeper"],
         "preprocessing": ["IMAGE_MEAN", "IMAGE_STD"],
         "shares": ["REPORT_SHARE", "SEARCH_SHARE", "SHARES", "Share"],
         "sources": ["open_source"],

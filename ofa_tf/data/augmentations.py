@@ -62,6 +62,10 @@ class Augmentation:
                 f"Expected `areas` or `padding`. Received: areas={self.areas}, padding={self.padding}. Leave one out."
             )
 
+    def without_colours(self) -> "Augmentation":
+        """What it does to the place of pixels, and nothing to their colours."""
+        return dataclasses.replace(self, brightness=0.0, saturation=0.0)
+
 
 AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", PLUGIN_HINT)
 AUGMENTATIONS.register("none", Augmentation())

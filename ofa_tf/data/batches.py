@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.data.augmentations import draw_choices, get_augmentation
+from ofa_tf.data.augmentations import Augmentation, draw_choices, get_augmentation
 from ofa_tf.data.checked_batches import CheckedBatches, error_finder
 from ofa_tf.data.dataset_checks import check_num_train
 from ofa_tf.data.examples import MAX_SHUFFLE_SEED, Examples, plain_examples, select_records, shuffled_examples
@@ -100,9 +100,7 @@ def train_batches(
 
     order_rng = np.random.default_rng([seed, epoch, _ORDER])
     examples = shuffled_examples(source, order_rng, positions)
-    drawn = tf.data.Dataset.from_tensor_slices((choices, sizes))
-    prepare = encoded_training_image if examples.are_encoded else training_image
-    images = _prepare(examples, functools.partial(prepare, augmentation=how), drawn)
+    images = _prepare_for_training(examples, choices, sizes, how)
     dataset = images.batch(local_batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, local_batch_size)
     return CheckedBatches(dataset, len(image_sizes) - start_step, find_error)
@@ -185,10 +183,11 @@ def calibration_batches(
     num_images: int,
     seed: int,
     crop_fraction: float | None = None,
+    augmentation: str | None = None,
     worker: int = 0,
     num_workers: int = 1,
 ) -> CheckedBatches:
-    """A sample of the training images, prepared as for evaluation.
+    """A sample of the training images, prepared as for evaluation or, but for colours, as for training.
 
     All batches have the same number of images, so that a traced function takes
     them all: as near to `batch_size` as divides them evenly. Fewer than one
@@ -201,6 +200,8 @@ def calibration_batches(
         num_images: Size of the sample; all training images if there are fewer.
         seed: Decides which images are taken.
         crop_fraction: See `eval_batches`.
+        augmentation: A name in `AUGMENTATIONS`, of which all but the changes of colours is done, the
+            same in each reading; `crop_fraction` then does not count. None by default.
         worker: See `eval_batches`.
         num_workers: See `eval_batches`.
 
@@ -225,13 +226,21 @@ def calibration_batches(
     indices = rng.permutation(num_train)[:num_used]
     shuffle_seed = int(rng.integers(MAX_SHUFFLE_SEED))
     positions = _positions_of_worker(num_used, even_size, worker, num_workers)
+    how = None
+    if augmentation is not None:
+        how = get_augmentation(augmentation).without_colours()
 
     def records() -> tf.data.Dataset:
         all_records = source.records("train", shuffle_seed=shuffle_seed).take(num_used)
         return all_records if num_workers == 1 else select_records(all_records, positions)
 
     examples = plain_examples(source, "train", indices[positions], records)
-    images = _prepare_for_evaluation(examples, image_size, crop_fraction)
+    if how is None:
+        images = _prepare_for_evaluation(examples, image_size, crop_fraction)
+    else:
+        choices = draw_choices(rng, num_used, how)[positions]
+        sizes = np.full(len(positions), image_size, np.int32)
+        images = _prepare_for_training(examples, choices, sizes, how)
     dataset = images.map(_without_label).batch(even_size).prefetch(tf.data.AUTOTUNE)
     find_error = error_finder(source, examples.records, even_size)
     return CheckedBatches(dataset, len(positions) // even_size, find_error)
@@ -246,6 +255,25 @@ def _positions_of_worker(
     """The examples of every `num_workers`-th batch, ascending."""
     positions = np.arange(num_examples)
     return positions[positions // batch_size % num_workers == worker]
+
+
+def _prepare_for_training(
+    examples: Examples,
+    choices: np.ndarray,
+    sizes: np.ndarray,
+    augmentation: Augmentation,
+) -> tf.data.Dataset:
+    """The images of examples, augmented as chosen, and their labels.
+
+    Args:
+        examples: What to prepare.
+        choices: A row of `draw_choices` for each.
+        sizes: Height and width of each image, pixels, int32.
+        augmentation: What to do.
+    """
+    prepare = encoded_training_image if examples.are_encoded else training_image
+    drawn = tf.data.Dataset.from_tensor_slices((choices, sizes))
+    return _prepare(examples, functools.partial(prepare, augmentation=augmentation), drawn)
 
 
 def _prepare_for_evaluation(

@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.augmentations import AUGMENTATIONS, Augmentation
 from ofa_tf.data.batches import calibration_batches, eval_batches, steps_per_epoch, train_batches
 from tests.support.images import normalized
 
@@ -136,8 +139,9 @@ def test_workers_share_the_batches_of_an_evaluation(tiny, streamed, num_workers)
             _assert_same([(x.numpy(), y.numpy()) for x, y in part], expected)
 
 
-def test_workers_share_the_batches_of_a_calibration(tiny, streamed):
-    settings = {"image_size": 8, "batch_size": 6, "num_images": 17, "seed": 3}
+@pytest.mark.parametrize("augmentation", [None, "imagenet"])
+def test_workers_share_the_batches_of_a_calibration(tiny, streamed, augmentation):
+    settings = {"image_size": 8, "batch_size": 6, "num_images": 17, "seed": 3, "augmentation": augmentation}
     for source in (tiny, streamed):
         whole = [images.numpy() for images in calibration_batches(source, **settings)]
         assert len(whole) == 3
@@ -175,6 +179,29 @@ def test_calibration_batches_are_of_equal_size(tiny, num_images, sizes):
     batches = calibration_batches(tiny, image_size=8, batch_size=8, num_images=num_images, seed=0)
     assert [x.shape for x in batches] == [(size, 8, 8, 3) for size in sizes]
     assert len(batches) == len(sizes)
+
+
+def test_calibration_images_are_cut_and_flipped_as_in_training_and_keep_their_colours(tiny, monkeypatch):
+    monkeypatch.setattr(AUGMENTATIONS, "_entries", AUGMENTATIONS._entries.copy())
+    mirror = AUGMENTATIONS.register("mirror", Augmentation(flip=True))
+    colourful = dataclasses.replace(mirror, brightness=0.5, saturation=0.5)
+    AUGMENTATIONS.register("colourful mirror", colourful)
+    settings = {"image_size": 8, "batch_size": 5, "num_images": 30, "seed": 3}
+
+    def images(augmentation):
+        batches = calibration_batches(tiny, augmentation=augmentation, **settings)
+        return np.concatenate([x.numpy() for x in batches])
+
+    plain = images(None)
+    np.testing.assert_array_equal(images("none"), plain)
+    np.testing.assert_array_equal(images("mirror"), images("mirror"))  # the same in each reading
+
+    is_plain = (images("mirror") == plain).all(axis=(1, 2, 3))
+    is_mirrored = np.isclose(images("mirror"), plain[:, :, ::-1], atol=1e-5).all(axis=(1, 2, 3))
+    assert (is_plain | is_mirrored).all()
+    assert 5 < is_mirrored.sum() < 25
+    np.testing.assert_array_equal(images("colourful mirror"), images("mirror"))
+    assert not np.isclose(images("cifar"), plain, atol=1e-5).all(axis=(1, 2, 3)).any()
 
 
 def test_calibration_images_are_a_sample_of_the_training_images_by_seed(source):

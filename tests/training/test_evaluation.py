@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from ofa_tf.data.batches import eval_batches
+from ofa_tf.data.batches import calibration_batches, eval_batches
 from ofa_tf.data.image_source import ImageSource
+from ofa_tf.networks.calibration import calibrate_batch_norm
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.space.arch import Arch
@@ -58,3 +59,30 @@ def test_large_images_are_evaluated_in_smaller_batches(source: ImageSource) -> N
     assert sum(len(labels) for _, labels in large) == num_examples
     assert len(small) == 1
     assert max(len(images) for images, _ in large) == 8  # 2**21 pixels
+
+
+def test_calibration_sees_images_that_are_augmented_and_others_do_not(source: ImageSource) -> None:
+    arch = MICRO.smallest()
+    supernet = build_supernet(MICRO, source.num_classes, seed=5)
+    evaluator = Evaluator(supernet, source, augmentation="cifar", num_calibration_images=32)
+    sample = {"image_size": arch.image_size, "batch_size": 32, "num_images": 32, "seed": 0}
+    for _ in range(2):  # read, and from memory
+        evaluator.calibrate(arch)
+        statistics = [weight.numpy() for weight in supernet.non_trainable_weights]
+        calibrate_batch_norm(supernet, calibration_batches(source, augmentation="cifar", **sample), arch)
+        for actual, expected in zip(statistics, supernet.non_trainable_weights, strict=True):
+            np.testing.assert_array_equal(actual, expected.numpy())
+        (images,) = evaluator.training_images(arch.image_size, 32)
+        (expected_images,) = calibration_batches(source, **sample)
+        np.testing.assert_array_equal(images, expected_images)
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 2**20])
+def test_images_are_prepared_once_if_there_is_memory_for_them(source: ImageSource, kept_bytes: int) -> None:
+    evaluator = Evaluator(build_supernet(MICRO, source.num_classes), source, kept_bytes=kept_bytes)
+    first, second = (list(evaluator.eval_batches(16, "validation")) for _ in range(2))
+    assert (evaluator._keeper.num_bytes > 0) == (kept_bytes > 0)
+    for tensors in zip(first, second, strict=True):
+        (images, labels), (other_images, other_labels) = tensors
+        np.testing.assert_array_equal(images, other_images)
+        np.testing.assert_array_equal(labels, other_labels)
