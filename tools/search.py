@@ -87,6 +87,8 @@ def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
     all_limits = limits_from_flags()
+    if not all_limits and not _FRONT.value:
+        Limits()  # raises, and says which flags there are
     run = open_run(_WORKDIR.value)
     settings = SearchSettings(
         precision=_PRECISION.value,
