@@ -81,11 +81,10 @@ class BatchKeeper:
                 self._make_room(key, num_bytes)
             if key in self._too_large:
                 kept.clear()
+            elif len(kept) == len(batches):
+                # Before the last one is handed out, as nobody need ask for one more.
+                self._kept[key] = kept
             yield batch
-        # Nothing is kept of batches that somebody stopped going over.
-        if key not in self._too_large:
-            self._make_room(key, num_bytes)
-            self._kept[key] = kept
 
     def _make_room(self, key: Hashable, num_bytes: int) -> None:
         """Forget what was used longest ago, or note that even an empty memory would be too small."""

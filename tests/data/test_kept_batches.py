@@ -128,6 +128,16 @@ def test_the_limit_holds_while_batches_are_read() -> None:
             assert keeper.num_bytes <= 30
 
 
+def test_batches_are_kept_though_nobody_asks_for_one_more() -> None:
+    keeper = BatchKeeper(_ROOMY)
+    batches = _floats(3)
+    for _ in range(2):
+        iterator = iter(keeper.keep("some", lambda: batches))
+        for _ in range(3):
+            next(iterator)
+    assert batches.num_readings == 1
+
+
 def test_batches_that_were_not_gone_over_to_the_end_are_not_kept() -> None:
     keeper = BatchKeeper(_ROOMY)
     batches = _floats(3)
