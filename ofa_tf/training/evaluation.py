@@ -1,5 +1,6 @@
 """Measured accuracy of subnets."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -142,7 +143,8 @@ class Evaluator:
             split: A name in `SHARES`.
             with_positions: Whether to return the positions of the images beside images and labels.
         """
-        batches = eval_batches(
+        open_batches = functools.partial(
+            eval_batches,
             self.source,
             split,
             image_size=image_size,
@@ -152,7 +154,7 @@ class Evaluator:
             worker=self._replicas.worker,
             num_workers=self._replicas.num_workers,
         )
-        return self._keeper.keep((split, image_size, with_positions), batches)
+        return self._keeper.keep((split, image_size, with_positions), open_batches)
 
     def _calibration_images(self, image_size: int) -> Batches:
         """What BN calibration sees: images cut and flipped as in training, whose statistics the weights are used to."""
@@ -166,7 +168,8 @@ class Evaluator:
         augmentation: str | None = None,
     ) -> Batches:
         """See `calibration_batches`."""
-        batches = calibration_batches(
+        open_batches = functools.partial(
+            calibration_batches,
             self.source,
             image_size=image_size,
             batch_size=_fitting_batch_size(_BATCH_SIZE, image_size),
@@ -177,7 +180,7 @@ class Evaluator:
             worker=self._replicas.worker,
             num_workers=self._replicas.num_workers,
         )
-        return self._keeper.keep(("training sample", image_size, num_images, augmentation), batches)
+        return self._keeper.keep(("training sample", image_size, num_images, augmentation), open_batches)
 
     def _count_in_round(
         self, batches: Sequence[tuple[tf.Tensor, tf.Tensor, tf.Tensor]], genes: np.ndarray

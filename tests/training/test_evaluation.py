@@ -1,7 +1,11 @@
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 
 from ofa_tf.data.batches import calibration_batches, eval_batches
+from ofa_tf.data.checked_batches import CheckedBatches
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.networks.calibration import calibrate_batch_norm
 from ofa_tf.networks.extraction import extract_subnet
@@ -77,12 +81,22 @@ def test_calibration_sees_images_that_are_augmented_and_others_do_not(source: Im
         np.testing.assert_array_equal(images, expected_images)
 
 
-@pytest.mark.parametrize("kept_bytes", [0, 2**20])
-def test_images_are_prepared_once_if_there_is_memory_for_them(source: ImageSource, kept_bytes: int) -> None:
-    evaluator = Evaluator(build_supernet(MICRO, source.num_classes), source, kept_bytes=kept_bytes)
-    first, second = (list(evaluator.eval_batches(16, "validation")) for _ in range(2))
-    assert (evaluator._keeper.num_bytes > 0) == (kept_bytes > 0)
-    for tensors in zip(first, second, strict=True):
-        (images, labels), (other_images, other_labels) = tensors
-        np.testing.assert_array_equal(images, other_images)
-        np.testing.assert_array_equal(labels, other_labels)
+@pytest.mark.parametrize(("kept_bytes", "num_readings"), [(0, 6), (2**20, 2)])
+def test_images_are_read_once_for_all_subnets_if_there_is_memory_for_them(
+    source: ImageSource, kept_bytes: int, num_readings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_through = CheckedBatches.__iter__
+    readings = []
+
+    def iterate(batches: CheckedBatches) -> Iterator[Any]:
+        readings.append(batches)
+        return read_through(batches)
+
+    monkeypatch.setattr(CheckedBatches, "__iter__", iterate)
+    evaluator = Evaluator(
+        build_supernet(MICRO, source.num_classes, seed=5), source, num_calibration_images=32, kept_bytes=kept_bytes
+    )
+    small, large = MICRO.smallest(), MICRO.largest(MICRO.smallest().image_size)
+    first, _, again = [evaluator.measure(arch) for arch in (small, large, small)]
+    assert first == again
+    assert len(readings) == num_readings  # images to calibrate with, and images to evaluate on
