@@ -33,8 +33,8 @@ from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
 from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS
 from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
-from ofa_tf.workflow.front import FrontRequest, save_front
-from ofa_tf.workflow.many_searches import check_folder, compare_devices, plan_searches
+from ofa_tf.workflow.front import FrontRequest, check_front_output, save_front
+from ofa_tf.workflow.many_searches import check_devices, check_folder, compare_devices, plan_searches
 from ofa_tf.workflow.run import Run, open_run
 from ofa_tf.workflow.search import SearchSettings
 
@@ -105,6 +105,7 @@ def main(argv: Sequence[str]) -> None:
             f"Expected one device with --latency_table. Received: --device={','.join(_DEVICE.value)}. Leave the table "
             "out, so that each device's own is taken."
         )
+    check_devices(_DEVICE.value)
     if _FRONT.value:
         _find_fronts(run, all_limits, settings)
     else:
@@ -153,8 +154,7 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         folder = check_folder(_OUTPUT.value)
         outputs = {device: folder / f"front_{files.safe_name(device)}.json" for device in outputs}
     for device, output in outputs.items():
-        files.check_output(output)
-        files.check_replaceable(output, "front")
+        check_front_output(output)
         run.check_front(request, device, latency_table)
     configure_tensorflow()
     for device, output in outputs.items():
@@ -162,7 +162,7 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         save_front(front, output, {"device": device, "precision": settings.precision})
         print(describe_front(front))
         print(f"written to {output} and {output.with_suffix('.svg')}")
-        print(f"Next: python tools/evaluate.py --workdir={_WORKDIR.value} --arch={output}", flush=True)
+        print(f"Next: python tools/evaluate.py --workdir={_WORKDIR.value} --split=report --arch={output}", flush=True)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def _describe_final(final: Final) -> list[str]:
     if final.is_cheaper_than_best:
         best = final.finalists[0]
         lines.append(
-            f"an arch that costs {best.cost / winner.cost - 1:.1%} more is estimated "
+            f"an arch that costs {best.cost:.4g} instead of {winner.cost:.4g} is estimated "
             f"{100 * (best.estimated_top1 - winner.estimated_top1):.2f} points better, within noise: the cheaper one "
             "is taken"
         )

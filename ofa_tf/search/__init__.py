@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "accuracy_sampling": ["build_accuracy_table", "sample_archs"],
-        "accuracy_table": ["AccuracyTable", "AccuracyTableFile", "Origin"],
+        "accuracy_table": ["AccuracyTable", "AccuracyTableFile", "Origin", "check_num_images"],
         "constrained_search": ["SearchResult", "search_arch"],
         "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],
         "constraints": ["check_feasible", "Constraint", "Limits", "make_constraints"],

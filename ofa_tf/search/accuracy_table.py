@@ -233,13 +233,18 @@ class AccuracyTableFile:
         self._num_images = None if self.known is None else self.known.num_images
 
     def append(self, arch: Arch, measurement: Measurement) -> None:
-        """Write a measurement, of as many images as those before."""
+        """Write a measurement.
+
+        Raises:
+            InputError: If it is of another number of images than those before.
+        """
         line = encode_line(arch, measurement.num_correct)
         if self._num_images is None:
             self._num_images = measurement.num_images
             header = _Header(self._space.name, measurement.num_images, self._origin).encode()
             files.write_bytes(self._path, (header + line).encode())
             return
+        check_num_images(measurement, self._num_images)
         with self._path.open("rb+") as stream:
             _cut_unfinished_line(stream)
             stream.write(line.encode())

@@ -6,7 +6,7 @@ known of them: `FittedPredictor.estimate_table`.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -111,7 +111,8 @@ class FrontSearch:
     Args:
         space: Search space.
         predictor: Fitted to the accuracy table.
-        costs: Name -> genes `(n, num_genes)` -> values `(n,)`; one or two, smaller is better.
+        costs: Name -> genes `(n, num_genes)` -> values `(n,)`; one or two, above 0, smaller is better.
+        exact_costs: The same for those of which `costs` has what is quick to compute, and not exact.
         constraints: Upper limits.
         settings: How long to search.
 
@@ -123,13 +124,15 @@ class FrontSearch:
         self,
         space: SearchSpace,
         predictor: FittedPredictor,
-        costs: dict[str, Objective],
+        costs: Mapping[str, Objective],
         constraints: Sequence[Constraint] = (),
         settings: FrontSettings | None = None,
+        exact_costs: Mapping[str, Objective] | None = None,
     ) -> None:
         self._space = space
         self._predictor = predictor
         self._costs = costs
+        self._exact_costs = {**costs, **(exact_costs or {})}
         self._constraints = constraints
         self._settings = settings or FrontSettings()
         self._num_known = len(predictor.table.genes)
@@ -193,19 +196,20 @@ class FrontSearch:
         is_new = [tuple(row) not in known for row in genes.tolist()]
         genes = genes[np.array(is_new, bool)]
 
+        if len(genes) == 0:
+            return genes
         first_cost = next(iter(self._costs.values()))(genes)
         order = np.argsort(first_cost, kind="stable")
         std = self._predictor.predict(genes).std
         chosen = []
-        for section in np.array_split(order, min(count, len(order)) or 1):
-            if len(section):
-                chosen.append(section[np.argmax(std[section])])
+        for section in np.array_split(order, min(count, len(order))):
+            chosen.append(section[np.argmax(std[section])])
         return genes[chosen]
 
     def _values(self, genes: np.ndarray, top1: np.ndarray) -> np.ndarray:
         """Objectives of archs, all to be minimised: `(n, 1 + number of costs)`."""
         columns = [-top1]
-        for cost in self._costs.values():
+        for cost in self._exact_costs.values():
             columns.append(np.asarray(cost(genes), float))
         return np.stack(columns, axis=1)
 
@@ -253,10 +257,16 @@ class FrontSearch:
         return tuple(points)
 
 
-def _reference_point(space: SearchSpace, predictor: FittedPredictor, costs: dict[str, Objective]) -> np.ndarray:
+def _reference_point(space: SearchSpace, predictor: FittedPredictor, costs: Mapping[str, Objective]) -> np.ndarray:
     """Where hypervolumes begin: the worst measured accuracy, and the costs of the largest subnet, as logarithms."""
     largest = space.encode(space.largest())[np.newaxis]
     worst = [-float(predictor.table.top1.min())]
-    for cost in costs.values():
-        worst.append(float(np.log(cost(largest)[0])))
+    for name, cost in costs.items():
+        value = float(cost(largest)[0])
+        if value <= 0:
+            raise InputError(
+                f"Expected costs of a front to be above 0. Received: {value:g} as {name} of the largest subnet of "
+                f"{space.name}. Take another cost."
+            )
+        worst.append(np.log(value))
     return np.array(worst)

@@ -90,17 +90,34 @@ def search_front(
         footprint=footprint,
     )
     costs = {}
+    exact_costs = {}
     for name in request.costs:
         kind = CONSTRAINT_KINDS[name]
         measure = kind.make_measure(context)
         if measure is None:
             raise InputError(f"Expected a {kind.needs} for a front of {name}. Received: none.")
         costs[name] = measure
+        if kind.make_exact_measure is not None:
+            exact_measure = kind.make_exact_measure(context)
+            if exact_measure is not None:
+                exact_costs[name] = exact_measure
 
     predictor = fit_predictor(accuracies, request.search.predictor)
-    search = FrontSearch(space, predictor, costs, constraints, request.settings)
+    search = FrontSearch(space, predictor, costs, constraints, request.settings, exact_costs)
     with progress_bar(None, "front", "subnet") as bar:
         return search.run(measurers.choose, measurers.report, on_measured=on_progress(bar))
+
+
+def check_front_output(path: str | Path) -> None:
+    """Check that a front can be written, and its plot beside it.
+
+    Raises:
+        InputError: If the file ends in `.svg`, as the plot does, or cannot be written.
+    """
+    if Path(path).suffix == ".svg":
+        raise InputError(f"Expected --output to be a JSON file. Received: {path}, which is where the plot goes.")
+    files.check_output(path)
+    files.check_replaceable(path, "front")
 
 
 def save_front(front: Front, path: str | Path, notes: dict[str, Any]) -> None:

@@ -37,26 +37,38 @@ def plan_searches(devices: Sequence[str], all_limits: Sequence[Limits], output: 
         output: A JSON file for one search, a folder for several.
 
     Raises:
-        InputError: If there is no limit or no device, a device is there twice, or the output does not suit.
+        InputError: If there is no device, one or a limit is there twice, or the output does not suit.
     """
     if not all_limits:
         Limits()  # raises: there must be one
-    if not devices or len(set(devices)) != len(devices):
-        raise InputError(f"Expected --device to name different devices. Received: --device={','.join(devices)}.")
+    check_devices(devices)
     if len(devices) * len(all_limits) == 1:
         files.check_output(output)
         files.check_replaceable(output, "arch")
         return [PlannedSearch(devices[0], all_limits[0], Path(output))]
 
+    if len(set(all_limits)) != len(all_limits):
+        raise InputError(f"Expected different limits. Received: {', '.join(map(repr, all_limits))}.")
     folder = check_folder(output)
     plans = []
     for device in devices:
         for limits in all_limits:
-            described = "_".join(f"{name}_{limit:g}" for name, limit in limits.by_name.items())
+            described = "_".join(f"{name}_{limit:.12g}" for name, limit in limits.by_name.items())
             path = folder / f"{files.safe_name(device)}_{described}.json"
+            files.check_output(path)
             files.check_replaceable(path, "arch")
             plans.append(PlannedSearch(device, limits, path))
     return plans
+
+
+def check_devices(devices: Sequence[str]) -> None:
+    """Check that there is a device, and each once.
+
+    Raises:
+        InputError: If not.
+    """
+    if not devices or len(set(devices)) != len(devices):
+        raise InputError(f"Expected --device to name different devices. Received: --device={','.join(devices)}.")
 
 
 def check_folder(output: str) -> Path:

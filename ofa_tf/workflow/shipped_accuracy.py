@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ofa_tf.networks.extraction import extract_subnet
-from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
@@ -64,18 +64,24 @@ def correct_table(
         num_archs: Archs that are measured: from all along the table, by their accuracy.
 
     Returns:
-        The table of accuracies as shipped, and by how much the mean accuracy is lower.
+        The table of accuracies as shipped, with the archs that were measured so as they were measured, and by how
+        much these are less accurate on average.
     """
     by_accuracy = np.argsort(table.top1, kind="stable")
     places = np.linspace(0, len(by_accuracy) - 1, min(num_archs, len(by_accuracy)))
     rows = by_accuracy[np.unique(places.round().astype(int))]
     losses = []
+    measured = []
     for row in rows:
         arch = table.space.canonical(table.space.decode_one(table.genes[row]))
-        losses.append(table.top1[row] - measure(arch).top1)
+        measurement = measure(arch)
+        check_num_images(measurement, table.num_images)
+        measured.append(measurement.num_correct)
+        losses.append(table.top1[row] - measurement.top1)
     loss = float(np.mean(losses))
 
     num_images = np.asarray(table.num_images)
     shifted = np.rint(table.num_correct - loss * num_images).astype(np.int64)
     num_correct = np.clip(shifted, 0, num_images)
+    num_correct[rows] = measured
     return dataclasses.replace(table, num_correct=num_correct), loss

@@ -46,7 +46,8 @@ def test_that_a_cheaper_arch_was_taken_is_said(found: SearchResult) -> None:
     final = Final(winner=cheaper, finalists=(best, cheaper), noise_std=0.01)
     text = describe_search(dataclasses.replace(found, final=final))
     assert (
-        "an arch that costs 10.0% more is estimated 0.25 points better, within noise: the cheaper one is taken" in text
+        "an arch that costs 110 instead of 100 is estimated 0.25 points better, within noise: the cheaper one is taken"
+        in text
     )
     alone = Final(winner=best, finalists=(best, cheaper), noise_std=0.01)
     assert "the cheaper one is taken" not in describe_search(dataclasses.replace(found, final=alone))

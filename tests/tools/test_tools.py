@@ -166,7 +166,7 @@ def test_several_limits_are_searched_in_one_call_and_no_subnet_is_measured_twice
     options = (f"--workdir={quickstart}", "--num_generations=5", "--num_finalists=2")
     result = run("tools/search.py", *options, "--max_macs=2e6,1e12", f"--output={tmp_path / 'found'}")
     assert result.returncode == 0, result.stderr[-2000:]
-    for name, limit in (("2e+06", 2e6), ("1e+12", 1e12)):
+    for name, limit in (("2000000", 2e6), ("1e+12", 1e12)):
         notes = json.loads((tmp_path / "found" / f"host_macs_{name}.json").read_text())["notes"]
         assert notes["costs"]["macs"] <= limit == notes["limits"]["macs"]
         assert notes["num_report_images"] == 7

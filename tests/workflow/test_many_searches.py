@@ -27,7 +27,7 @@ def test_several_write_into_a_folder_a_file_for_each_device_and_limit(tmp_path: 
 @pytest.mark.parametrize(
     ("devices", "num_limits", "output", "message"),
     [
-        (["host"], 0, "arch.json", "Expected at least one limit. Received: none."),
+        ([], 1, "found", "Expected --device to name different devices. Received: --device=."),
         (["host", "host"], 1, "found", "Expected --device to name different devices. Received: --device=host,host."),
         (["host"], 2, "arch.json", "Expected --output to be a folder, as there are several searches. Received: "),
     ],

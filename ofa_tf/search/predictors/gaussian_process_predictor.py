@@ -77,6 +77,7 @@ class GaussianProcessPredictor:
 
     def refit(self, table: AccuracyTable) -> "GaussianProcessPredictor":
         """Fit to a part of the table, with the kernel as it is."""
+        table = _sample_of(table, MAX_ARCHS_FOR_GAUSSIAN_PROCESS)
         return self._condition(table, ScaledTable.of(table), self.kernel)
 
     @classmethod
