@@ -69,8 +69,8 @@ _SHIPPED_ARCHS = flags.DEFINE_integer(
 _CONFIDENCE = flags.DEFINE_float(
     "confidence",
     None,
-    "Probability with which a limit of the latency is kept, such as 0.9: predictions get a margin from the errors of "
-    "the latency model on networks that it was not calibrated on. By default no margin.",
+    "Share of random networks, such as 0.9, that keep a limit of the latency: predictions get a margin from the errors "
+    "of the latency model on networks that it was not calibrated on. By default no margin.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Decides every random choice.", lower_bound=0)
 _FRONT = flags.DEFINE_bool("front", False, "Find the front of accuracy against costs; limits may be left out.")

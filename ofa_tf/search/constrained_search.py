@@ -21,7 +21,8 @@ class SearchResult:
 
     Args:
         arch: The subnet, in canonical form.
-        predicted_top1: What the accuracy predictor said of it, not knowing it; at most 1.
+        predicted_top1: What the accuracy predictor says of it, at most 1; where there was a final, one that was
+            fitted without it.
         predicted_std: Standard deviation of the true accuracy from that.
         costs: What the constraints limit: name -> the arch's value.
         limits: Name -> the limit.

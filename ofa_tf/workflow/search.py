@@ -37,8 +37,9 @@ class SearchSettings:
         pessimism: By how many standard deviations predicted accuracies are lowered in the evolution.
         num_shipped_archs: In a precision other than float32, archs of the accuracy table that are measured as
             they are shipped, which corrects the table; finalists are measured so, too. 0: all is measured in float32.
-        confidence: Probability with which a limit of the latency is to be kept, see
-            `LatencyModel.upper_bound`; `None`: the prediction has to keep it.
+        confidence: Probability with which a random network keeps a limit of the latency, see
+            `LatencyModel.margin`; `None`: the prediction has to keep it. Of what a search picks near the limit,
+            fewer do.
 
     Raises:
         InputError: If a number is negative, or there is no such precision or predictor.
