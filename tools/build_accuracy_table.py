@@ -86,7 +86,7 @@ def _shard_from_flags() -> Shard | None:
 
 def _tell_size(table: AccuracyTable) -> None:
     if not _MERGE.value and table.shard is None and len(table) > _NUM_ARCHS.value:
-        print(f"the table already had {len(table)} subnets: nothing was measured")
+        print(f"the table has {len(table)} subnets, with those that it had before")
     num_images = sum(table.num_images)
     print(
         f"{len(table)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {num_images} images "

@@ -135,9 +135,7 @@ def pick_finalists(space: SearchSpace, ranked: np.ndarray, known: np.ndarray, co
     Returns:
         Genes, best first.
     """
-    known_rows = set(map(tuple, space.canonical_genes(known).tolist()))
-    is_new = [tuple(row) not in known_rows for row in ranked.tolist()]
-    candidates = ranked[np.array(is_new, bool)]
+    candidates = leave_out_known(space, ranked, known)
 
     num_needed = max(1, round(_DIFFERENT_SHARE * space.num_genes))
     picked: list[int] = []
@@ -148,6 +146,13 @@ def pick_finalists(space: SearchSpace, ranked: np.ndarray, known: np.ndarray, co
                 picked.append(row)
         num_needed //= 2
     return candidates[sorted(picked)]
+
+
+def leave_out_known(space: SearchSpace, genes: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Those of canonical genes, `(n, num_genes)`, that are none of the networks `known`, `(m, num_genes)`."""
+    known_rows = set(map(tuple, space.canonical_genes(known).tolist()))
+    is_new = [tuple(row) not in known_rows for row in genes.tolist()]
+    return genes[np.array(is_new, bool)]
 
 
 def hold_final(

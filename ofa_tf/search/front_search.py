@@ -13,6 +13,7 @@ import numpy as np
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.constraints import Constraint, is_exactly_feasible
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.finalists import leave_out_known
 from ofa_tf.search.front.dominance import find_front, hypervolume
 from ofa_tf.search.front.front_evolution import Objective, evolve_front
 from ofa_tf.search.measurement import Measurement
@@ -192,10 +193,7 @@ class FrontSearch:
             settings=self._settings.evolution,
         )
         genes = genes[is_exactly_feasible(self._constraints, genes)]
-        known = set(map(tuple, self._space.canonical_genes(self._predictor.table.genes).tolist()))
-        is_new = [tuple(row) not in known for row in genes.tolist()]
-        genes = genes[np.array(is_new, bool)]
-
+        genes = leave_out_known(self._space, genes, self._predictor.table.genes)
         if len(genes) == 0:
             return genes
         first_cost = next(iter(self._costs.values()))(genes)

@@ -122,7 +122,9 @@ def search_within(
     predictor = fit_predictor(accuracies, settings.predictor)
     with progress_bar(None, "search", "generation") as bar:
         final = None
+        report = None
         if settings.num_finalists:
+            report = measurers.report
 
             def measure_finalist(arch: Arch) -> Measurement:
                 bar.set_postfix_str(f"measuring a finalist at {arch.image_size} px")
@@ -139,15 +141,12 @@ def search_within(
             settings=settings.evolution,
             pessimism=settings.pessimism,
             final=final,
+            report=report,
             on_progress=on_progress(bar),
         )
-    reported = None
-    if settings.num_finalists:
-        reported = measurers.report(found.arch)
     return dataclasses.replace(
         found,
         limits=limits.by_name,
-        reported=reported,
         device=device,
         precision=settings.precision,
     )

@@ -97,12 +97,19 @@ class GaussianProcessPredictor:
 
     def predict(self, genes: np.ndarray) -> Prediction:
         """Predicted top-1 accuracies of `n` archs, for genes `(n, num_genes)`."""
-        covariance = self.kernel.covariance(self.features.encode(genes), self.known)
+        inputs = self.features.encode(genes)
+        covariance = self.kernel.covariance(inputs, self.known)
         mean = covariance @ self.weights
+
         explained_variance = np.square(covariance @ self.root.T).sum(axis=1)
         # Rounding may take a little more away than there is.
-        variance = np.maximum(self.kernel.variance - explained_variance, 0) + self.kernel.misfit_variance
-        return Prediction(self.mean_top1 + self.std_top1 * mean, self.std_top1 * np.sqrt(variance))
+        unexplained_variance = np.maximum(self.kernel.variance - explained_variance, 0)
+        std = np.sqrt(unexplained_variance + self.kernel.misfit_variance)
+
+        return Prediction(
+            mean=self.mean_top1 + self.std_top1 * mean,
+            std=self.std_top1 * std,
+        )
 
 
 def _sample_of(table: AccuracyTable, num_archs: int) -> AccuracyTable:
