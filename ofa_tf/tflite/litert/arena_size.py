@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.tflite.litert.interpreter import create_undelegated_interpreter
 
@@ -13,7 +15,9 @@ def measure_arena(content: bytes) -> int:
 
     LiteRT does not tell it, but where each tensor lies. The arena begins with the model's
     input; behind it are activations and what kernels write while they run. It ends before
-    the first hole: weights that are unpacked when the model is loaded lie elsewhere.
+    the first hole: weights that are unpacked when the model is loaded lie elsewhere. So do
+    tensors whose size is only known when the model runs, as behind an open batch: they
+    are not counted.
 
     Args:
         content: Content of a `.tflite` file that LiteRT can run.
@@ -26,7 +30,7 @@ def measure_arena(content: bytes) -> int:
         interpreter.allocate_tensors()
     spans = sorted(_memory_spans(interpreter))
     model_input = interpreter.get_input_details()[0]
-    start, _ = _span(interpreter, int(model_input["index"]))
+    start, _ = _span(interpreter.tensor(int(model_input["index"]))())
 
     end = start
     for first, last in spans:
@@ -51,12 +55,16 @@ def _memory_spans(interpreter: Any) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     for tensor in interpreter.get_tensor_details():
         index = int(tensor["index"])
-        if index not in constants:
-            spans.append(_span(interpreter, index))
+        if index in constants:
+            continue
+        try:
+            values = interpreter.tensor(index)()
+        except ValueError:  # it has no memory before the model runs
+            continue
+        spans.append(_span(values))
     return spans
 
 
-def _span(interpreter: Any, index: int) -> tuple[int, int]:
-    values = interpreter.tensor(index)()
+def _span(values: np.ndarray) -> tuple[int, int]:
     start = int(values.__array_interface__["data"][0])
     return start, start + values.nbytes

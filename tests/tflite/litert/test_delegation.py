@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.conversion.converter import convert_float_graph
@@ -34,6 +35,16 @@ def test_int8_takes_a_quarter_of_the_memory(subnet: keras.Model, images: np.ndar
     in_float, in_int8 = (inspect_delegation(to_tflite(subnet, kind, [images])) for kind in ("none", "int8"))
     # Hard-swish in parts needs no more than the one operator, as its product lies where an operand lay.
     assert in_int8.peak_ram_bytes == pytest.approx(in_float.peak_ram_bytes / 4, rel=0.05)
+
+
+def test_a_model_of_an_open_batch_is_inspected() -> None:
+    # Behind the reshape, whose shape is computed, LiteRT knows no sizes before the model runs.
+    layers = [keras.layers.Input((4, 4, 3)), keras.layers.GlobalAveragePooling2D(keepdims=True)]
+    network = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(5)])
+    content = tf.lite.TFLiteConverter.from_keras_model(network).convert()
+    delegation = inspect_delegation(content)
+    assert delegation.num_operators > 3
+    assert delegation.peak_ram_bytes >= 4 * (4 * 4 * 3 + 3)
 
 
 def test_what_is_no_model_is_refused() -> None:
