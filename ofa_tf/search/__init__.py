@@ -1,6 +1,6 @@
 """From measured subnets to the most accurate one within limits, without training.
 
-Read `measurement.py` (what a subnet gets right), `accuracy_table.py` (that of many, and its file, whose lines
+Read `accuracy_count.py` (what a subnet gets right), `accuracy_table.py` (that of many, and its file, whose lines
 `accuracy_lines.py` reads), `accuracy_sampling.py` (of which ones; `shards.py` and `shard_merging.py` for several
 processes), `predictors/` (the accuracy of what was not measured), `constraint_kinds.py` and `constraints.py` (what may
 be limited, and how that is checked), `evolution.py` (how good archs are found), `finalists.py` (who is measured,
@@ -16,6 +16,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "accuracy_count": ["AccuracyCount"],
         "accuracy_sampling": ["build_accuracy_table", "sample_archs"],
         "accuracy_table": ["AccuracyTable", "AccuracyTableFile", "Origin", "check_num_images"],
         "constrained_search": ["SearchResult", "search_arch"],
@@ -25,7 +26,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "finalists": ["Final", "FinalSettings"],
         "front_search": ["Front", "FrontPoint", "FrontSearch", "FrontSettings"],
         "limit_flags": ["define_limit_flags", "limits_from_flags"],
-        "measurement": ["Measurement"],
         "shard_merging": ["merge_shards"],
         "shards": ["Shard"],
     },

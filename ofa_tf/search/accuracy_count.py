@@ -1,4 +1,4 @@
-"""`Measurement`: how many images a subnet gets right, and how sure its accuracy is."""
+"""`AccuracyCount`: how many images a subnet gets right, and how sure its accuracy is."""
 
 import dataclasses
 import math
@@ -7,7 +7,7 @@ from ofa_tf.base.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class Measurement:
+class AccuracyCount:
     """What a subnet gets right of some images, counted in two halves of them.
 
     The halves are there to tell noise from knowledge: how far the accuracies of many subnets

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable, Origin, check_num_images
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
@@ -58,11 +58,11 @@ def sample_archs(space: SearchSpace, num_archs: int, seed: int) -> list[Arch]:
 def build_accuracy_table(
     space: SearchSpace,
     archs: Iterable[Arch],
-    measure: Callable[[Arch], Measurement],
+    measure: Callable[[Arch], AccuracyCount],
     *,
     origin: Origin,
     known: AccuracyTable | None = None,
-    on_arch: Callable[[Arch, Measurement, bool], None] | None = None,
+    on_arch: Callable[[Arch, AccuracyCount, bool], None] | None = None,
 ) -> AccuracyTable:
     """Measure archs one by one, leaving out those that `known` holds already.
 
@@ -80,7 +80,7 @@ def build_accuracy_table(
     Raises:
         InputError: If a measurement is of another number of images than those before.
     """
-    measured: dict[tuple[int, ...], Measurement] = {}
+    measured: dict[tuple[int, ...], AccuracyCount] = {}
     genes, num_correct = [], []
     num_images = None
     if known is not None:

@@ -17,8 +17,8 @@ import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_lines import decode_lines, encode_line
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.noise import estimate_noise_std
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
@@ -53,7 +53,7 @@ class AccuracyTable:
     Args:
         space: Search space of the archs.
         genes: int32 `(n, num_genes)`.
-        num_correct: int64 `(n, 2)`: images that each gets right, in two halves of them, see `Measurement`.
+        num_correct: int64 `(n, 2)`: images that each gets right, in two halves of them, see `AccuracyCount`.
         num_images: Images in each half.
         split: See `Origin`.
         network: See `Origin`.
@@ -72,7 +72,7 @@ class AccuracyTable:
     shard: Shard | None = None
 
     def __post_init__(self) -> None:
-        Measurement((0, 0), self.num_images)  # raises if there are no images
+        AccuracyCount((0, 0), self.num_images)  # raises if there are no images
         is_possible = (self.num_correct >= 0) & (self.num_correct <= np.asarray(self.num_images))
         if not is_possible.all():
             row = int(np.argmin(is_possible.all(axis=1)))
@@ -98,7 +98,7 @@ class AccuracyTable:
         """A table of some of the archs; `index` is anything that indexes an array."""
         return dataclasses.replace(self, genes=self.genes[index], num_correct=self.num_correct[index])
 
-    def extended_by(self, genes: np.ndarray, measurements: Sequence[Measurement]) -> "AccuracyTable":
+    def extended_by(self, genes: np.ndarray, measurements: Sequence[AccuracyCount]) -> "AccuracyTable":
         """A table with further archs.
 
         Args:
@@ -122,10 +122,10 @@ class AccuracyTable:
         """What decided the measurements."""
         return Origin(self.split, self.network, self.shard)
 
-    def measurement(self, row: int) -> Measurement:
+    def measurement(self, row: int) -> AccuracyCount:
         """What was measured of an arch."""
         first, second = self.num_correct[row].tolist()
-        return Measurement((first, second), self.num_images)
+        return AccuracyCount((first, second), self.num_images)
 
     def save(self, path: str | Path) -> None:
         """Write the whole table, atomically."""
@@ -202,7 +202,7 @@ class _Header:
             raise InputError(f"the schema {values['schema']!r}")
         first, second = values["num_images"]
         num_images = (int(first), int(second))
-        Measurement((0, 0), num_images)  # raises if there can be no such images
+        AccuracyCount((0, 0), num_images)  # raises if there can be no such images
         shard = values.get("shard")
         if shard is not None:
             shard = Shard.from_dict(shard)
@@ -232,7 +232,7 @@ class AccuracyTableFile:
         self.known = self._load_known()
         self._num_images = None if self.known is None else self.known.num_images
 
-    def append(self, arch: Arch, measurement: Measurement) -> None:
+    def append(self, arch: Arch, measurement: AccuracyCount) -> None:
         """Write a measurement.
 
         Raises:
@@ -265,7 +265,7 @@ class AccuracyTableFile:
         return known
 
 
-def check_num_images(measurement: Measurement, num_images: tuple[int, int]) -> None:
+def check_num_images(measurement: AccuracyCount, num_images: tuple[int, int]) -> None:
     """Check that a measurement is of as many images as those before.
 
     Raises:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Constraint, is_exactly_feasible
 from ofa_tf.search.evolution import EvolutionSettings, evolve
 from ofa_tf.search.finalists import Final, FinalSettings, hold_final, pick_finalists
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -38,7 +38,7 @@ class SearchResult:
     costs: dict[str, float]
     limits: dict[str, float]
     final: Final | None = None
-    reported: Measurement | None = None
+    reported: AccuracyCount | None = None
     device: str | None = None
     precision: str = "float32"
 
@@ -87,7 +87,7 @@ def search_arch(
     settings: EvolutionSettings | None = None,
     pessimism: float = 0.0,
     final: FinalSettings | None = None,
-    report: Callable[[Arch], Measurement] | None = None,
+    report: Callable[[Arch], AccuracyCount] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SearchResult:
     """Find the most accurate arch within constraints.

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Constraint, is_exactly_feasible
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.prediction import NUM_STDS_OF_90_PERCENT
 from ofa_tf.space.arch import Arch
@@ -47,7 +47,7 @@ class FinalSettings:
         InputError: If nothing is to be measured, or the confidence is not from 0.5 to below 1.
     """
 
-    measure: Callable[[Arch], Measurement]
+    measure: Callable[[Arch], AccuracyCount]
     num_finalists: int = 6
     num_rounds: int = 2
     min_confidence: float = 0.6

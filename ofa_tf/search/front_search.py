@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Constraint, is_exactly_feasible
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import leave_out_known
 from ofa_tf.search.front.dominance import find_front, hypervolume
 from ofa_tf.search.front.front_evolution import Objective, evolve_front
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -77,11 +77,11 @@ class FrontPoint:
     is_on_front: bool
     predicted_top1: float
     predicted_std: float
-    measured: Measurement
+    measured: AccuracyCount
     estimated_top1: float
     estimated_std: float
     costs: dict[str, float]
-    reported: Measurement | None = None
+    reported: AccuracyCount | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +141,8 @@ class FrontSearch:
 
     def run(
         self,
-        measure: Callable[[Arch], Measurement],
-        report: Callable[[Arch], Measurement] | None = None,
+        measure: Callable[[Arch], AccuracyCount],
+        report: Callable[[Arch], AccuracyCount] | None = None,
         on_measured: Callable[[int, int], None] | None = None,
     ) -> Front:
         """Search.
@@ -222,7 +222,7 @@ class FrontSearch:
         values[:, 1:] = np.log(values[:, 1:])
         return hypervolume(values, self._reference)
 
-    def _points(self, report: Callable[[Arch], Measurement] | None) -> tuple[FrontPoint, ...]:
+    def _points(self, report: Callable[[Arch], AccuracyCount] | None) -> tuple[FrontPoint, ...]:
         table = self._predictor.table
         estimate = self._predictor.estimate_table()
         unseen = self._predictor.validation.unseen

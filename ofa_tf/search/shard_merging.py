@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
 from ofa_tf.search.accuracy_table import AccuracyTable, AccuracyTableFile, Origin
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -50,7 +50,7 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
 
     first = next(iter(shards.values()))
     archs = sample_archs(space, first.num_archs, first.seed)
-    measured: dict[Arch, Measurement] = {}
+    measured: dict[Arch, AccuracyCount] = {}
     for shard_path, table in tables.items():
         measured |= _measurements(table, shards[shard_path].select(archs), shard_path)
 
@@ -112,7 +112,7 @@ def _check_all_there(shards: Mapping[Path, Shard]) -> None:
         )
 
 
-def _measurements(table: AccuracyTable, expected: Sequence[Arch], path: Path) -> dict[Arch, Measurement]:
+def _measurements(table: AccuracyTable, expected: Sequence[Arch], path: Path) -> dict[Arch, AccuracyCount]:
     """What a shard measured, after checking that it is whole."""
     archs = table.space.decode(table.genes)
     if archs != list(expected):

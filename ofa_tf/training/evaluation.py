@@ -14,7 +14,7 @@ from ofa_tf.data.image_source import ImageSource
 from ofa_tf.data.kept_batches import DEFAULT_KEPT_BYTES, BatchKeeper
 from ofa_tf.networks.calibration import Calibrator
 from ofa_tf.networks.supernet import Supernet
-from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.training.losses import find_correct
 
@@ -25,7 +25,7 @@ _BATCH_SIZE = 256
 # Larger images come in smaller batches: their activations take gigabytes otherwise.
 _MAX_BATCH_PIXELS = 2**21
 
-_NUM_HALVES = 2  # of a `Measurement`
+_NUM_HALVES = 2  # of a `AccuracyCount`
 
 _NO_CLASS = -1  # the label of what no prediction is right about
 
@@ -88,7 +88,7 @@ class Evaluator:
 
     def measure(
         self, arch: Arch, split: str = "validation", before_batch: Callable[[], None] | None = None
-    ) -> Measurement:
+    ) -> AccuracyCount:
         """Count the images that a subnet gets right, after BN calibration for it.
 
         Args:
@@ -123,7 +123,7 @@ class Evaluator:
             counts += self._count_in_round([batch or nothing for batch in round_of_batches], genes)
         total = self._replicas.sum_over_workers(counts)
         (correct_1, correct_2), (images_1, images_2) = total.astype(int).tolist()
-        return Measurement(num_correct=(correct_1, correct_2), num_images=(images_1, images_2))
+        return AccuracyCount(num_correct=(correct_1, correct_2), num_images=(images_1, images_2))
 
     def calibrate(self, arch: Arch, before_batch: Callable[[], None] | None = None) -> None:
         """Set the supernet's running statistics for `arch`, at its image size; see `measure` for `before_batch`."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ofa_tf.base.progress import progress_bar
 from ofa_tf.data.shares import SEARCH_SHARE
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
 from ofa_tf.search.accuracy_table import AccuracyTable, AccuracyTableFile, Origin
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -15,7 +15,7 @@ from ofa_tf.space.search_space import SearchSpace
 
 def measure_accuracies(
     space: SearchSpace,
-    measure: Callable[[Arch], Measurement],
+    measure: Callable[[Arch], AccuracyCount],
     identify_network: Callable[[], str],
     path: Path,
     *,
@@ -52,7 +52,7 @@ def measure_accuracies(
     file = AccuracyTableFile(path, space, origin)
     with progress_bar(len(archs), "accuracy table", "subnet") as bar:
 
-        def on_arch(arch: Arch, measurement: Measurement, is_new: bool) -> None:
+        def on_arch(arch: Arch, measurement: AccuracyCount, is_new: bool) -> None:
             if is_new and is_writer:
                 file.append(arch, measurement)
             bar.set_postfix(top1=f"{measurement.top1:.1%}", refresh=False)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ofa_tf.latency.latency_model import LatencyModel
-from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
 from ofa_tf.space.search_space import SearchSpace
@@ -15,7 +15,7 @@ def describe_evaluation(
     space: SearchSpace,
     num_classes: int,
     arch: Arch,
-    measured: Measurement,
+    measured: AccuracyCount,
     precision: Precision,
     latency_model: LatencyModel | None = None,
 ) -> dict[str, Any]:

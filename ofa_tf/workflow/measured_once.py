@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTableFile, Origin
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
@@ -30,18 +30,18 @@ class MeasuredOnce:
         space: SearchSpace,
         origin: Origin,
         path: Path,
-        measure: Callable[[Arch], Measurement],
+        measure: Callable[[Arch], AccuracyCount],
     ) -> None:
         self._space = space
         self._measure = measure
         self._file = AccuracyTableFile(path, space, origin)
-        self._by_genes: dict[tuple[int, ...], Measurement] = {}
+        self._by_genes: dict[tuple[int, ...], AccuracyCount] = {}
         known = self._file.known
         if known is not None:
             for row, genes in enumerate(known.genes.tolist()):
                 self._by_genes[tuple(genes)] = known.measurement(row)
 
-    def __call__(self, arch: Arch) -> Measurement:
+    def __call__(self, arch: Arch) -> AccuracyCount:
         """What a subnet gets right: as it was measured before, or is now."""
         canonical = self._space.canonical(arch)
         genes = tuple(self._space.encode(canonical).tolist())

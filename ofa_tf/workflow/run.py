@@ -20,11 +20,11 @@ from typing import Any
 from ofa_tf.base.progress import announce, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable, Origin
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.front_search import Front
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.precisions import get_precision
@@ -163,7 +163,7 @@ class Run(MeasuredRun):
         if settings.measures_shipped_models:
             precision = settings.precision
 
-        def measure(arch: Arch) -> Measurement:
+        def measure(arch: Arch) -> AccuracyCount:
             if not settings.measures_shipped_models:
                 return self.measure(arch, share)
             from ofa_tf.workflow.shipped_accuracy import measure_as_shipped

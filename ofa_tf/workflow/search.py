@@ -8,12 +8,12 @@ import numpy as np
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult, search_arch
 from ofa_tf.search.constraints import Constraint, Limits, check_feasible, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import FinalSettings
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, check_predictor
 from ofa_tf.space.arch import Arch
@@ -82,8 +82,8 @@ class Measurers:
         report: On images that no choice depends on.
     """
 
-    choose: Callable[[Arch], Measurement]
-    report: Callable[[Arch], Measurement]
+    choose: Callable[[Arch], AccuracyCount]
+    report: Callable[[Arch], AccuracyCount]
 
 
 def search_within(
@@ -126,7 +126,7 @@ def search_within(
         if settings.num_finalists:
             report = measurers.report
 
-            def measure_finalist(arch: Arch) -> Measurement:
+            def measure_finalist(arch: Arch) -> AccuracyCount:
                 bar.set_postfix_str(f"measuring a finalist at {arch.image_size} px")
                 measured = measurers.choose(arch)
                 bar.set_postfix_str("")

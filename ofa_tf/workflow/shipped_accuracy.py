@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ofa_tf.networks.extraction import extract_subnet
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.conversion.options import ExportOptions
@@ -20,7 +20,7 @@ from ofa_tf.tflite.quantization.modes import QuantizationMode
 from ofa_tf.training.evaluation import Evaluator
 
 
-def measure_as_shipped(evaluator: Evaluator, arch: Arch, split: str, mode: QuantizationMode) -> Measurement:
+def measure_as_shipped(evaluator: Evaluator, arch: Arch, split: str, mode: QuantizationMode) -> AccuracyCount:
     """Calibrate a subnet, convert it and count the images that the TFLite model gets right.
 
     It is the model before remedies: where int8 loses more than the gate lets pass, an export may do better.
@@ -50,11 +50,11 @@ def measure_as_shipped(evaluator: Evaluator, arch: Arch, split: str, mode: Quant
         num_correct += np.bincount(halves[is_right], minlength=2)
     first_correct, second_correct = num_correct.tolist()
     first_images, second_images = num_images.tolist()
-    return Measurement((first_correct, second_correct), (first_images, second_images))
+    return AccuracyCount((first_correct, second_correct), (first_images, second_images))
 
 
 def correct_table(
-    table: AccuracyTable, measure: Callable[[Arch], Measurement], num_archs: int
+    table: AccuracyTable, measure: Callable[[Arch], AccuracyCount], num_archs: int
 ) -> tuple[AccuracyTable, float]:
     """Lower a table of float accuracies by what models lose in quantization, measured on some of its archs.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet
-from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
@@ -191,7 +191,7 @@ class TrainedRun(RunFolder):
         """
         return self.measure(arch, split).top1
 
-    def measure(self, arch: Arch, split: str = "validation") -> Measurement:
+    def measure(self, arch: Arch, split: str = "validation") -> AccuracyCount:
         """Count the images that a subnet gets right, after BN calibration for it.
 
         Args:

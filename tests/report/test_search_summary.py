@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ofa_tf.report.search_summary import describe_learning_curve, describe_quality, describe_search
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constrained_search import SearchResult, search_arch
 from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import Final, Finalist, FinalSettings
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from tests.support.simulated_accuracy import SimulatedSupernet
@@ -25,7 +25,7 @@ def found() -> SearchResult:
         settings=EvolutionSettings(10, 5),
         final=FinalSettings(supernet.measure, 2),
     )
-    return dataclasses.replace(result, reported=Measurement((700, 800), (1000, 1000)))
+    return dataclasses.replace(result, reported=AccuracyCount((700, 800), (1000, 1000)))
 
 
 def test_a_search_says_what_was_predicted_measured_and_reported(found: SearchResult) -> None:

@@ -3,20 +3,20 @@ import math
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.accuracy_count import AccuracyCount
 
 
 def test_top1_is_the_share_of_both_halves() -> None:
-    assert Measurement((30, 20), (40, 60)).top1 == 0.5
+    assert AccuracyCount((30, 20), (40, 60)).top1 == 0.5
 
 
 def test_the_standard_error_is_that_of_a_share() -> None:
-    measured = Measurement((3500, 3500), (5000, 5000)).standard_error
+    measured = AccuracyCount((3500, 3500), (5000, 5000)).standard_error
     assert measured == pytest.approx(math.sqrt(0.7 * 0.3 / 10_000), rel=1e-3)
 
 
 def test_a_subnet_that_is_always_right_is_not_certain() -> None:
-    assert Measurement((10, 10), (10, 10)).standard_error > 0.01
+    assert AccuracyCount((10, 10), (10, 10)).standard_error > 0.01
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_a_subnet_that_is_always_right_is_not_certain() -> None:
 )
 def test_impossible_counts_are_refused(num_correct: tuple[int, int], num_images: tuple[int, int]) -> None:
     with pytest.raises(InputError, match="Expected `num_"):
-        Measurement(num_correct, num_images)
+        AccuracyCount(num_correct, num_images)

@@ -1,9 +1,9 @@
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
 from ofa_tf.search.accuracy_table import Origin
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 from tests.support.spaces import MICRO
@@ -18,9 +18,9 @@ class _Meter:
         self.num_images = num_images
         self.measured: list[Arch] = []
 
-    def __call__(self, arch: Arch) -> Measurement:
+    def __call__(self, arch: Arch) -> AccuracyCount:
         self.measured.append(arch)
-        return Measurement((sum(arch.depths), 1), (self.num_images, self.num_images))
+        return AccuracyCount((sum(arch.depths), 1), (self.num_images, self.num_images))
 
 
 def test_a_table_holds_what_was_measured() -> None:

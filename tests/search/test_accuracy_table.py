@@ -7,8 +7,8 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search import accuracy_lines
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable, AccuracyTableFile, Origin
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.presets import get_search_space, list_search_spaces
 from ofa_tf.space.search_space import SearchSpace
@@ -103,7 +103,7 @@ def test_a_table_of_another_network_or_split_is_replaced(tmp_path: Path) -> None
         file = AccuracyTableFile(path, MICRO, origin)
         assert file.known is None
         assert len(AccuracyTable.load(path, MICRO)) == 6  # until something is measured
-        file.append(MICRO.smallest(), Measurement((3, 4), (5, 5)))
+        file.append(MICRO.smallest(), AccuracyCount((3, 4), (5, 5)))
         replaced = AccuracyTable.load(path, MICRO)
         assert (len(replaced), replaced.origin, replaced.num_images) == (1, origin, (5, 5))
 
@@ -112,7 +112,7 @@ def test_a_shard_is_not_continued_as_another_sample(tmp_path: Path) -> None:
     path = tmp_path / "table.jsonl"
     shard = Shard(1, 2, num_archs=6, seed=0)
     file = AccuracyTableFile(path, MICRO, Origin("search", "net", shard))
-    file.append(MICRO.smallest(), Measurement((3, 4), (5, 5)))
+    file.append(MICRO.smallest(), AccuracyCount((3, 4), (5, 5)))
     assert AccuracyTable.load(path, MICRO).shard == shard
     with pytest.raises(InputError, match=r"--shard=1/2 --num_archs=8 --seed=0. Received: --shard=1/2 --num_archs=6"):
         AccuracyTableFile(path, MICRO, Origin("search", "net", Shard(1, 2, num_archs=8, seed=0)))

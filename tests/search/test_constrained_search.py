@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constrained_search import search_arch
 from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import FinalSettings
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
@@ -29,14 +29,14 @@ def test_an_arch_that_is_measured_clearly_better_is_returned_with_its_costs(pred
     constraints = make_constraints(MICRO, 10, Limits(macs=limit))
     measured_archs: list[Arch] = []
 
-    def measure(arch: Arch) -> Measurement:
+    def measure(arch: Arch) -> AccuracyCount:
         measured_archs.append(arch)
         num_correct = 10**9 if len(measured_archs) == 2 else 0
-        return Measurement((num_correct, num_correct), (10**9, 10**9))
+        return AccuracyCount((num_correct, num_correct), (10**9, 10**9))
 
-    def report(arch: Arch) -> Measurement:
+    def report(arch: Arch) -> AccuracyCount:
         assert arch == measured_archs[1]
-        return Measurement((30, 30), (40, 40))
+        return AccuracyCount((30, 30), (40, 40))
 
     final = FinalSettings(measure, num_finalists=3, num_rounds=1)
     found = search_arch(MICRO, predictor, constraints, settings=_FAST, final=final, report=report)
@@ -52,9 +52,9 @@ def test_each_round_searches_with_what_was_measured_before(predictor: FittedPred
     constraints = make_constraints(MICRO, 10, Limits(macs=1e12))
     measured_archs: list[Arch] = []
 
-    def measure(arch: Arch) -> Measurement:
+    def measure(arch: Arch) -> AccuracyCount:
         measured_archs.append(arch)
-        return Measurement((0, 0), (10**9, 10**9))
+        return AccuracyCount((0, 0), (10**9, 10**9))
 
     search_arch(MICRO, predictor, constraints, settings=_FAST, final=FinalSettings(measure, 4, 2))
     assert len(set(measured_archs)) == 4

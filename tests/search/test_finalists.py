@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult, search_arch
 from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import Final, FinalSettings, hold_final, pick_finalists
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
@@ -74,7 +74,7 @@ def test_what_is_measured_already_is_not_measured_again() -> None:
 
 
 def test_finalists_are_dealt_out_over_rounds() -> None:
-    def measure(arch: Arch) -> Measurement:
+    def measure(arch: Arch) -> AccuracyCount:
         raise AssertionError(arch)
 
     assert FinalSettings(measure, 7, 3).finalists_by_round() == [3, 2, 2]
@@ -87,7 +87,7 @@ def test_finalists_are_dealt_out_over_rounds() -> None:
 )
 def test_settings_that_make_no_sense_are_refused(name: str, value: float, rule: str) -> None:
     with pytest.raises(InputError, match=f"Expected `{name}` to be {rule}.*Received: {name}={value}"):
-        FinalSettings(lambda arch: Measurement((1, 1), (2, 2)), **{name: value})
+        FinalSettings(lambda arch: AccuracyCount((1, 1), (2, 2)), **{name: value})
 
 
 # --- who wins -------------------------------------------------------------------

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front.dominance import hypervolume
 from ofa_tf.search.front_search import Front, FrontSearch, FrontSettings
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
@@ -90,10 +90,10 @@ def test_it_ends_when_there_is_nothing_to_gain() -> None:
     supernet = SimulatedSupernet(_SPACE, 0)
     num_measured = 0
 
-    def measure_useless(arch: Arch) -> Measurement:
+    def measure_useless(arch: Arch) -> AccuracyCount:
         nonlocal num_measured
         num_measured += 1
-        return Measurement((0, 0), (1465, 1465))
+        return AccuracyCount((0, 0), (1465, 1465))
 
     settings = FrontSettings(num_measurements=100, num_per_round=4, patience=2, evolution=_BRIEF)
     FrontSearch(_SPACE, fit_predictor(supernet.table(32), "linear"), {"macs": _macs}, (), settings).run(measure_useless)

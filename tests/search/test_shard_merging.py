@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.shard_merging import merge_shards
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
@@ -18,9 +18,9 @@ from tests.support.spaces import MICRO
 _NUM_ARCHS = 11
 
 
-def _measure(arch: Arch) -> Measurement:
+def _measure(arch: Arch) -> AccuracyCount:
     genes = MICRO.encode(arch)
-    return Measurement((int(genes.sum()), int(genes[0])), (30, 29))
+    return AccuracyCount((int(genes.sum()), int(genes[0])), (30, 29))
 
 
 def _build(path: Path, shard: Shard | None, num_archs: int = _NUM_ARCHS) -> AccuracyTable:

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from ofa_tf.data.shares import SEARCH_SHARE
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
 from ofa_tf.space.search_space import SearchSpace
@@ -60,13 +60,13 @@ class SimulatedSupernet:
         own = self.space.canonical_genes(genes) @ primes % _NUM_OWN_DEVIATIONS
         return smooth + self._own_deviations[own]
 
-    def measure(self, arch: Arch) -> Measurement:
+    def measure(self, arch: Arch) -> AccuracyCount:
         """What the arch gets right of images that are drawn anew."""
         genes = self.space.encode(arch)
         true_top1 = self.true_top1(genes[np.newaxis])[0]
         half = self.num_images // 2
         first, second = self._images.binomial(half, true_top1, size=2).tolist()
-        return Measurement((first, second), (half, half))
+        return AccuracyCount((first, second), (half, half))
 
     def table(self, num_archs: int) -> AccuracyTable:
         """The measured accuracies of random archs, the same at each call."""

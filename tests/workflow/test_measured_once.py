@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from ofa_tf.data.shares import SEARCH_SHARE
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import Origin
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.measured_once import MeasuredOnce
 from tests.support.spaces import MICRO
@@ -14,9 +14,9 @@ class _Counting:
     def __init__(self) -> None:
         self.archs: list[Arch] = []
 
-    def __call__(self, arch: Arch) -> Measurement:
+    def __call__(self, arch: Arch) -> AccuracyCount:
         self.archs.append(arch)
-        return Measurement((len(self.archs), 0), (100, 100))
+        return AccuracyCount((len(self.archs), 0), (100, 100))
 
 
 def test_a_subnet_is_measured_once_over_programs(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_subnet_is_measured_once_over_programs(tmp_path: Path) -> None:
     first = MeasuredOnce(MICRO, Origin(SEARCH_SHARE, "net"), path, counting)
     largest = first(MICRO.largest())
     smallest = first(MICRO.smallest())
-    assert first(MICRO.largest()) == largest == Measurement((1, 0), (100, 100))
+    assert first(MICRO.largest()) == largest == AccuracyCount((1, 0), (100, 100))
 
     second = MeasuredOnce(MICRO, Origin(SEARCH_SHARE, "net"), path, counting)
     assert second(MICRO.largest()) == largest
@@ -38,7 +38,7 @@ def test_what_was_measured_of_another_supernet_does_not_count(tmp_path: Path) ->
     path = tmp_path / "measurements.jsonl"
     MeasuredOnce(MICRO, Origin(SEARCH_SHARE, "net"), path, counting)(MICRO.largest())
     other = MeasuredOnce(MICRO, Origin(SEARCH_SHARE, "other"), path, counting)
-    assert other(MICRO.largest()) == Measurement((2, 0), (100, 100))
+    assert other(MICRO.largest()) == AccuracyCount((2, 0), (100, 100))
 
 
 def test_equal_networks_are_one(tmp_path: Path) -> None:

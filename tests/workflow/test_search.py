@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.measurement import Measurement
 from ofa_tf.search.predictors import predictor_registry
 from ofa_tf.search.predictors.linear_predictor import LinearPredictor
 from ofa_tf.search.predictors.prediction import Prediction
@@ -15,7 +15,7 @@ from ofa_tf.workflow.search import Measurers, SearchSettings, search_within
 from tests.support.accuracies import table_of
 from tests.support.spaces import MICRO
 
-_HALF = Measurement((5, 5), (10, 10))
+_HALF = AccuracyCount((5, 5), (10, 10))
 
 _FAST = EvolutionSettings(population_size=20, num_generations=20)
 

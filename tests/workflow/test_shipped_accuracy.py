@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ofa_tf.search.measurement import Measurement
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.shipped_accuracy import correct_table
 from tests.support.accuracies import table_of
@@ -16,12 +16,12 @@ def test_a_table_is_lowered_by_the_mean_loss_of_archs_from_all_along_it() -> Non
     measured: list[Arch] = []
     loss_of = {0: 0.01, 1: 0.02, 2: 0.06}
 
-    def measure(arch: Arch) -> Measurement:
+    def measure(arch: Arch) -> AccuracyCount:
         row = MICRO.encode(arch).tolist()
         own = table.top1[genes.tolist().index(row)] - loss_of[len(measured)]
         measured.append(arch)
         half = round(1000 * own)
-        return Measurement((half, half), (1000, 1000))
+        return AccuracyCount((half, half), (1000, 1000))
 
     corrected, loss = correct_table(table, measure, 3)
     assert [genes.tolist().index(MICRO.encode(arch).tolist()) for arch in measured] == [
@@ -40,6 +40,6 @@ def test_a_table_is_lowered_by_the_mean_loss_of_archs_from_all_along_it() -> Non
 def test_accuracies_stay_possible() -> None:
     genes = MICRO.encode([MICRO.largest(), MICRO.smallest()])
     table = table_of(MICRO, genes, np.array([0.01, 0.99]), (100, 100))
-    corrected, loss = correct_table(table, lambda arch: Measurement((0, 0), (100, 100)), 2)
+    corrected, loss = correct_table(table, lambda arch: AccuracyCount((0, 0), (100, 100)), 2)
     assert loss == pytest.approx(0.5)
     np.testing.assert_array_equal(corrected.top1, 0)
