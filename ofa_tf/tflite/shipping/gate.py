@@ -18,6 +18,7 @@ from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
 _ROUNDING_OF_ACCURACIES = 1e-9  # a drop of exactly what is allowed is let through
+_NUM_IMAGES_AT_ONCE = 32  # of which Keras keeps all activations until it is done
 _NUM_THREADS = min(4, os.cpu_count() or 1)  # small models gain nothing from more
 
 Batches = Iterable[tuple[Any, Any]]  # normalised images and labels
@@ -41,15 +42,18 @@ class Reference:
         logits: list[np.ndarray] = []
         labels: list[np.ndarray] = []
         for images, classes in batches:
-            outputs = network(images, training=False)
-            logits.append(np.asarray(outputs, np.float32))
+            for first in range(0, len(images), _NUM_IMAGES_AT_ONCE):
+                outputs = network(images[first : first + _NUM_IMAGES_AT_ONCE], training=False)
+                logits.append(np.asarray(outputs, np.float32))
             if classes is not None:
                 labels.append(np.asarray(classes))
-        has_labels = bool(labels) and len(labels) == len(logits)
-        return cls(
-            logits=np.concatenate(logits),
-            labels=np.concatenate(labels) if has_labels else None,
-        )
+        all_logits = np.concatenate(logits)
+        all_labels = None
+        if labels:
+            all_labels = np.concatenate(labels)
+            if len(all_labels) != len(all_logits):  # those of some images are not known
+                all_labels = None
+        return cls(all_logits, all_labels)
 
     @property
     def top1(self) -> float | None:

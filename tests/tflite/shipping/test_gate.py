@@ -34,6 +34,25 @@ def test_a_float_model_is_compared_number_by_number(
     assert report.size_bytes == len(float_model)
 
 
+def test_large_batches_are_run_in_parts(subnet: keras.Model, images: np.ndarray) -> None:
+    batch = np.resize(images, (70, *images.shape[1:]))
+    sizes: list[int] = []
+
+    def network(part: np.ndarray, training: bool) -> np.ndarray:
+        sizes.append(len(part))
+        return subnet(part, training=training)
+
+    labels = np.arange(len(batch)) % 10
+    reference = Reference.measure(network, [(batch, labels), (images, labels[: len(images)])])
+    expected = np.asarray(subnet(np.concatenate([batch, images])))
+    np.testing.assert_allclose(reference.logits, expected, rtol=1e-4, atol=1e-5)
+    assert reference.labels is not None
+    assert len(reference.labels) == len(expected)
+    assert max(sizes) <= 32  # Keras keeps all activations of a call, which took a gigabyte in larger ones
+    without_all_labels = Reference.measure(network, [(batch, labels), (images, None)])
+    assert without_all_labels.labels is None
+
+
 def test_kl_is_that_of_the_definition(subnet: keras.Model, images: np.ndarray, data: ExportData, arch: Arch) -> None:
     content = to_tflite(subnet, "int8", [images])
     measured = compare(content, Reference.measure(subnet, data.held_out(arch)), data.held_out(arch)).mean_kl
