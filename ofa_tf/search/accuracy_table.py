@@ -1,14 +1,12 @@
-"""`AccuracyTable`: measured accuracies of a sample of subnets, and its file.
+"""`AccuracyTable`: measured accuracies of a sample of subnets, and how they are written.
 
-The file grows by a line with each subnet that is measured, so that a table of a hundred thousand takes no longer to
-be continued than one of ten, and a process that is killed loses the line it was writing. Its first line says what all
-measurements have in common.
+The first line of a table's file says what all measurements have in common; then there is a line for each subnet. How
+such a file grows, `accuracy_table_file.py` says.
 """
 
 import dataclasses
 import functools
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_lines import decode_lines, encode_line
 from ofa_tf.search.noise import estimate_noise_std
 from ofa_tf.search.shards import Shard
-from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
 _SCHEMA = "ofa_tf/accuracy_table/2"
@@ -129,7 +126,7 @@ class AccuracyTable:
 
     def save(self, path: str | Path) -> None:
         """Write the whole table, atomically."""
-        lines = [_Header(self.space.name, self.num_images, self.origin).encode()]
+        lines = [TableHeader(self.space.name, self.num_images, self.origin).encode()]
         archs = self.space.decode(self.genes)
         for arch, num_correct in zip(archs, self.num_correct, strict=True):
             lines.append(encode_line(arch, num_correct))
@@ -143,7 +140,18 @@ class AccuracyTable:
             InputError: If there is none, it is damaged or of another space; the message names the line.
         """
         path = Path(path)
-        header_line, *lines = _read_whole_lines(path)
+        return cls.parse(read_table(path), space, path)
+
+    @classmethod
+    def parse(cls, content: bytes, space: SearchSpace, path: Path) -> "AccuracyTable":
+        """Read a table from the content of a file; see `load`.
+
+        Args:
+            content: The content.
+            space: Search space of the table.
+            path: Where it comes from, for messages.
+        """
+        header_line, *lines = _whole_lines(content, path)
         header = _read_header(header_line, path)
         if header.space != space.name:
             raise InputError(
@@ -163,7 +171,7 @@ class AccuracyTable:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Header:
+class TableHeader:
     """The first line of a table's file.
 
     Args:
@@ -191,7 +199,7 @@ class _Header:
         return json.dumps(values) + "\n"
 
     @classmethod
-    def decode(cls, line: str) -> "_Header":
+    def decode(cls, line: str) -> "TableHeader":
         """Reverse `encode`.
 
         Raises:
@@ -209,64 +217,13 @@ class _Header:
         return cls(str(values["space"]), num_images, Origin(values["split"], values["network"], shard))
 
 
-class AccuracyTableFile:
-    """The file of a table that grows.
+def check_num_images(measurement: AccuracyCount, num_images: tuple[int, int], table: str | Path = "the table") -> None:
+    """Check that a measurement is of as many images as those before.
 
     Args:
-        path: The file; need not be there.
-        space: Search space of the table.
-        origin: What decides the measurements. Those of another network or other images that the file may
-            hold are not continued, but replaced.
-
-    Attributes:
-        known: What the file holds of the same origin; `None` if nothing.
-
-    Raises:
-        InputError: If the file is damaged, or of the same network and another sample of subnets.
-    """
-
-    def __init__(self, path: Path, space: SearchSpace, origin: Origin) -> None:
-        self._path = path
-        self._space = space
-        self._origin = origin
-        self.known = self._load_known()
-        self._num_images = None if self.known is None else self.known.num_images
-
-    def append(self, arch: Arch, measurement: AccuracyCount) -> None:
-        """Write a measurement.
-
-        Raises:
-            InputError: If it is of another number of images than those before.
-        """
-        line = encode_line(arch, measurement.num_correct)
-        if self._num_images is None:
-            self._num_images = measurement.num_images
-            header = _Header(self._space.name, measurement.num_images, self._origin).encode()
-            files.write_bytes(self._path, (header + line).encode())
-            return
-        check_num_images(measurement, self._num_images)
-        with self._path.open("rb+") as stream:
-            _cut_unfinished_line(stream)
-            stream.write(line.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-
-    def _load_known(self) -> AccuracyTable | None:
-        if not self._path.exists():
-            return None
-        known = AccuracyTable.load(self._path, self._space)
-        if (known.split, known.network) != (self._origin.split, self._origin.network):
-            return None
-        if known.shard != self._origin.shard:
-            raise InputError(
-                f"Expected {self._path} to be {_describe(self._origin.shard)}. "
-                f"Received: {_describe(known.shard)}. Pass the same --num_archs and --seed, or delete the file."
-            )
-        return known
-
-
-def check_num_images(measurement: AccuracyCount, num_images: tuple[int, int]) -> None:
-    """Check that a measurement is of as many images as those before.
+        measurement: The measurement.
+        num_images: Images in each half of those before.
+        table: What holds these, for the message.
 
     Raises:
         InputError: If it is not.
@@ -274,50 +231,41 @@ def check_num_images(measurement: AccuracyCount, num_images: tuple[int, int]) ->
     if measurement.num_images != num_images:
         raise InputError(
             f"Expected the subnets of a table to be measured on {sum(num_images)} images, as those that it has. "
-            f"Received: {sum(measurement.num_images)} images. The data set has changed since; delete the table to "
+            f"Received: {sum(measurement.num_images)} images. The data set has changed since; delete {table} to "
             "build it anew."
         )
 
 
-def _describe(shard: Shard | None) -> str:
-    if shard is None:
-        return "no shard"
-    return f"--shard={shard.number}/{shard.count} --num_archs={shard.num_archs} --seed={shard.seed}"
+def read_table(path: Path) -> bytes:
+    """The content of a table's file.
 
-
-def _cut_unfinished_line(stream: Any) -> None:
-    """Go to the end of a file, without what a killed process left of a line there."""
-    end = stream.seek(0, os.SEEK_END)
-    if end == 0:
-        return
-    stream.seek(end - 1)
-    if stream.read(1) == b"\n":
-        return
-    stream.seek(0)
-    whole = stream.read().rfind(b"\n") + 1
-    stream.truncate(whole)
-    stream.seek(whole)
-
-
-def _read_whole_lines(path: Path) -> list[str]:
-    """The lines that were written to their end, at least one."""
+    Raises:
+        InputError: If there is none, or it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"Expected a file at {path}. Received: no such file. {_HINT}") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(f"Expected {path} to be an accuracy table. Received: {error}. {_HINT}") from error
-    whole, end, _ = text.rpartition("\n")
+
+
+def _whole_lines(content: bytes, path: Path) -> list[str]:
+    """The lines that were written to their end, at least one."""
+    whole, end, _ = content.rpartition(b"\n")
     if not end:
         raise InputError(
             f"Expected {path} to be an accuracy table. Received: a file without a whole line. Delete it. {_HINT}"
         )
-    return whole.split("\n")
-
-
-def _read_header(line: str, path: Path) -> _Header:
     try:
-        return _Header.decode(line)
+        return whole.decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"Expected {path} to be an accuracy table. Received: {error}. {_HINT}") from error
+
+
+def _read_header(line: str, path: Path) -> TableHeader:
+    try:
+        return TableHeader.decode(line)
     except _HEADER_ERRORS as error:
         fault = str(error)
         if isinstance(error, KeyError):

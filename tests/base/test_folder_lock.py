@@ -132,12 +132,10 @@ def test_an_unreadable_lock_file_still_locks(folder: Path, writer: subprocess.Po
 
 def test_a_file_has_one_writer_who_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "new" / "table.jsonl"
-    message = (
-        rf"Expected {re.escape(str(path))} to have one writer at a time. Received: .* process {os.getpid()} on .*Stop"
-    )
-    with locked_file(path, "Stop it."), locked_file(path.with_name("other.jsonl")):
-        with pytest.raises(InputError, match=message), locked_file(path, "Stop it."):
-            pass
+    message = rf"Expected {re.escape(str(path))} to have one writer at a time. .* process {os.getpid()} on .*Stop it."
+    others = locked_file(path.with_name("other.jsonl"))
+    with locked_file(path), others, pytest.raises(InputError, match=message), locked_file(path, "Stop it."):
+        pass
     assert not list(path.parent.iterdir())
 
 
