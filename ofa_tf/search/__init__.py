@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "accuracy_count": ["AccuracyCount"],
         "accuracy_sampling": ["build_accuracy_table", "sample_archs"],
-        "accuracy_table": ["AccuracyTable", "Origin", "check_num_images"],
+        "accuracy_table": ["AccuracyTable", "Correction", "Origin", "check_num_images"],
         "accuracy_table_file": ["AccuracyTableFile"],
         "constrained_search": ["SearchResult", "search_arch"],
         "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],

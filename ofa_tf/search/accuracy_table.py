@@ -44,6 +44,19 @@ class Origin:
 
 
 @dataclasses.dataclass(frozen=True)
+class Correction:
+    """How accuracies of a table were computed from those of other models, such as an int8 model's from float ones.
+
+    Args:
+        genes: Canonical genes of the archs whose accuracies were computed so; those of the others were measured.
+        std: Standard deviation of the true accuracies from the computed ones, beside that of any measurement.
+    """
+
+    genes: frozenset[tuple[int, ...]]
+    std: float
+
+
+@dataclasses.dataclass(frozen=True)
 class AccuracyTable:
     """Archs and what they get right, each after BN calibration.
 
@@ -55,6 +68,7 @@ class AccuracyTable:
         split: See `Origin`.
         network: See `Origin`.
         shard: See `Origin`.
+        correction: Which accuracies were not measured but computed; `None`: all were measured. It is not saved.
 
     Raises:
         InputError: If there are no images, or more are right than there are.
@@ -67,6 +81,7 @@ class AccuracyTable:
     split: str
     network: str
     shard: Shard | None = None
+    correction: Correction | None = None
 
     def __post_init__(self) -> None:
         AccuracyCount((0, 0), self.num_images)  # raises if there are no images
@@ -113,6 +128,36 @@ class AccuracyTable:
             genes=np.concatenate([self.genes, genes]),
             num_correct=np.concatenate([self.num_correct, num_correct]),
         )
+
+    @property
+    def is_corrected(self) -> np.ndarray:
+        """Whose accuracies were not measured but computed, see `Correction`: bool `(n,)`."""
+        if self.correction is None:
+            return np.zeros(len(self), bool)
+        canonical = self.space.canonical_genes(self.genes).tolist()
+        return np.array([tuple(row) in self.correction.genes for row in canonical], bool)
+
+    def with_measured(self, genes: np.ndarray, measurements: Sequence[AccuracyCount]) -> "AccuracyTable":
+        """The table with measurements in the place of accuracies that were computed.
+
+        Args:
+            genes: Canonical genes of archs of the table, `(m, num_genes)`.
+            measurements: What each gets right, of as many images as the archs of this table.
+
+        Raises:
+            InputError: If a measurement is of another number of images.
+        """
+        num_correct = self.num_correct.copy()
+        canonical = self.space.canonical_genes(self.genes)
+        for row_of_genes, measurement in zip(genes, measurements, strict=True):
+            check_num_images(measurement, self.num_images)
+            num_correct[np.all(canonical == row_of_genes, axis=1)] = measurement.num_correct
+
+        correction = self.correction
+        if correction is not None:
+            still_computed = correction.genes - set(map(tuple, genes.tolist()))
+            correction = dataclasses.replace(correction, genes=still_computed)
+        return dataclasses.replace(self, num_correct=num_correct, correction=correction)
 
     @property
     def origin(self) -> Origin:

@@ -35,6 +35,9 @@ def test_a_table_is_lowered_by_the_mean_loss_of_archs_from_all_along_it() -> Non
     np.testing.assert_allclose(corrected.top1[others], table.top1[others] - loss, atol=1e-3)
     np.testing.assert_allclose(corrected.top1[as_measured], table.top1[as_measured] - [0.01, 0.02, 0.06], atol=1e-3)
     np.testing.assert_array_equal(corrected.genes, table.genes)
+    assert np.flatnonzero(~corrected.is_corrected).tolist() == as_measured
+    assert corrected.correction is not None
+    assert corrected.correction.std == pytest.approx(np.std([0.01, 0.02, 0.06], ddof=1), abs=2e-3)
 
 
 def test_accuracies_stay_possible() -> None:
@@ -43,3 +46,12 @@ def test_accuracies_stay_possible() -> None:
     corrected, loss = correct_table(table, lambda arch: AccuracyCount((0, 0), (100, 100)), 2)
     assert loss == pytest.approx(0.5)
     np.testing.assert_array_equal(corrected.top1, 0)
+
+
+def test_of_one_loss_it_is_not_known_how_much_others_differ() -> None:
+    genes = np.unique(MICRO.canonical_genes(MICRO.sample_genes(np.random.default_rng(0), 5)), axis=0)
+    table = table_of(MICRO, genes, np.full(len(genes), 0.8), (100, 100))
+    corrected, loss = correct_table(table, lambda arch: AccuracyCount((75, 75), (100, 100)), 1)
+    assert loss == pytest.approx(0.05)
+    assert corrected.correction is not None
+    assert corrected.correction.std == pytest.approx(0.05)
