@@ -11,8 +11,9 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_header import Origin, TableHeader, read_table
 from ofa_tf.search.accuracy_lines import decode_lines, encode_line
-from ofa_tf.search.accuracy_table import AccuracyTable, Origin, TableHeader, check_num_images, read_table
+from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace

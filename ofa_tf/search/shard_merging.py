@@ -7,8 +7,9 @@ from typing import Any
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked_file
 from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
-from ofa_tf.search.accuracy_table import AccuracyTable, Origin
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.accuracy_table_file import AccuracyTableFile
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ofa_tf.base.folder_lock import waited_for_file
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_table import AccuracyTable, Origin
+from ofa_tf.search.accuracy_header import Origin
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.accuracy_table_file import AccuracyTableFile
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace

@@ -21,7 +21,8 @@ from ofa_tf.base.progress import announce, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_table import AccuracyTable, Origin
+from ofa_tf.search.accuracy_header import Origin
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.front_search import Front

@@ -5,7 +5,8 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_table import AccuracyTable, Origin
+from ofa_tf.search.accuracy_header import Origin
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.accuracy_table_file import AccuracyTableFile
 from ofa_tf.search.shards import Shard
 from tests.support.spaces import MICRO

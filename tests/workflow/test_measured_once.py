@@ -12,8 +12,9 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import waited_for_file
 from ofa_tf.data.shares import SEARCH_SHARE
 from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_sampling import sample_archs
-from ofa_tf.search.accuracy_table import AccuracyTable, Origin
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.measured_once import MeasuredOnce
 from tests.support.repository import ROOT
