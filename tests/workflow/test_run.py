@@ -57,12 +57,12 @@ class _TwoWorkers(Replicas):
 def test_a_search_is_for_one_worker(tmp_path: Path) -> None:
     TrainConfig(str(tmp_path)).save()
     run = Run(tmp_path)
-    run.accuracy_table_path.write_text("{}")
-    limits = Limits(macs=1e9)
-    run.check_search(limits)
+    run.check_one_worker()
     run.compute_on(Replicas())
-    run.check_search(limits)
+    run.check_one_worker()
+
     run.compute_on(_TwoWorkers())
+    limits = Limits(macs=1e9)
     request = FrontRequest(("macs",))
     for search in (lambda: run.check_search(limits), lambda: run.search(limits), lambda: run.front(request)):
         with pytest.raises(InputError, match=r"one worker in a search. Received: 2 workers. .* in one process"):
