@@ -2,7 +2,7 @@
 
 Read `errors.py` first: its one exception is what a user's mistake becomes everywhere. Then `command_line.py` (how every
 program runs and ends), `flag_groups.py` (its flags and help), `flag_errors.py` (mistakes in them), `files.py` (files
-that are complete or absent), `folder_lock.py` (one writer a folder) and `registry.py` (things that are known by a
+that are complete or absent), `folder_lock.py` (one writer at a time) and `registry.py` (things that are known by a
 name). The others are looked up when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C
 where it must not strike), `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's
 own), `correlation.py` (of ranks), `hardware.py` (what there is to compute on), `compute_precision.py` (half precision,
@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "distribution_flag": ["check_cluster", "define_distribution_flag", "distribution_from_flags"],
         "errors": ["InputError"],
         "flag_groups": ["FlagGroup", "define_in_group"],
-        "folder_lock": ["check_no_writer", "find_writer", "locked"],
+        "folder_lock": ["check_no_writer", "find_writer", "locked", "locked_file", "waited_for_file"],
         "hardware": ["describe_hardware", "find_unused_gpu", "read_cpu_model"],
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "native_output": ["withheld_stderr"],

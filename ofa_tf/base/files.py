@@ -82,6 +82,19 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def append_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content` behind what a file holds, and flush it to the disk. A process that is killed may write a part.
+
+    Raises:
+        OSError: If there is no such file, or it cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(descriptor)
+
+
 def write_json(
     path: str | Path,
     kind: str,

@@ -1,4 +1,9 @@
-"""One writer a folder: who writes to it holds a lock, which names him."""
+"""One writer a folder, or a file, at a time: who writes to it holds a lock, which names him.
+
+The operating system holds the lock, not the file that stands for it: it ends with the process, however that ends, and
+a file that a killed one left behind locks nothing. (It does not reach from one computer to another where the folder's
+file system does not.)
+"""
 
 import contextlib
 import fcntl
@@ -15,15 +20,12 @@ from ofa_tf.base.errors import InputError
 
 _LOCK_FILE = ".lock"
 _ADVICE = "Wait for its end or stop it, or use another folder."
+_ADVICE_FOR_FILE = "Wait for its end or stop it."
 
 
 @contextlib.contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
     """Keep other programs from writing to a folder, which is made if there is none, and removed if it stays empty.
-
-    The operating system holds the lock, not the file: it ends with the process, however
-    that ends, and a file that a killed one left behind locks nothing. (It does not reach
-    from one computer to another where the folder's file system does not.)
 
     Args:
         folder: The folder.
@@ -32,20 +34,46 @@ def locked(folder: str | Path) -> Iterator[None]:
         InputError: If another program, or another thread of this one, holds the lock; the
             message says who.
     """
-    path = Path(folder) / _LOCK_FILE
-    is_new = not path.parent.exists()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = _acquire(path)
+    folder = Path(folder)
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _LOCK_FILE
     try:
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps(_describe_self()).encode())
-        yield
+        with _held(path, _acquire(path, folder, _ADVICE)):
+            yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
         if is_new:
             with contextlib.suppress(OSError):  # it is not empty
-                path.parent.rmdir()
+                folder.rmdir()
+
+
+@contextlib.contextmanager
+def locked_file(path: str | Path, advice: str = _ADVICE_FOR_FILE) -> Iterator[None]:
+    """Keep other programs from writing to a file, such as for the hours that it takes to measure what it holds.
+
+    Args:
+        path: The file, which need not be there; its folder is made if there is none.
+        advice: What to do when another program holds the lock.
+
+    Raises:
+        InputError: If another program, or another thread of this one, holds the lock; the
+            message says who.
+    """
+    lock = _lock_of_file(path)
+    with _held(lock, _acquire(lock, Path(path), advice)):
+        yield
+
+
+@contextlib.contextmanager
+def waited_for_file(path: str | Path) -> Iterator[None]:
+    """Like `locked_file`, but wait until the other program gives the lock back. For moments, such as to append a line.
+
+    Args:
+        path: The file, which need not be there; its folder is made if there is none.
+    """
+    lock = _lock_of_file(path)
+    with _held(lock, _open_locked(lock, fcntl.LOCK_EX)):
+        yield
 
 
 def check_no_writer(folder: str | Path) -> None:
@@ -56,7 +84,7 @@ def check_no_writer(folder: str | Path) -> None:
     """
     path = Path(folder) / _LOCK_FILE
     if path.exists():
-        os.close(_acquire(path))
+        os.close(_acquire(path, path.parent, _ADVICE))
 
 
 def find_writer(folder: str | Path) -> str | None:
@@ -73,18 +101,51 @@ def find_writer(folder: str | Path) -> str | None:
     return None
 
 
-def _acquire(path: Path) -> int:
-    """The descriptor of the lock file, locked."""
+def _lock_of_file(path: str | Path) -> Path:
+    """The file that stands for the lock of another one, in a folder that is there."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}{_LOCK_FILE}")
+
+
+@contextlib.contextmanager
+def _held(path: Path, descriptor: int) -> Iterator[None]:
+    """Tell in a lock file who holds the lock, and give it back in the end."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, json.dumps(_describe_self()).encode())
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _acquire(path: Path, written: Path, advice: str) -> int:
+    """The descriptor of a lock file, locked.
+
+    Args:
+        path: The lock file.
+        written: What it locks.
+        advice: See `locked_file`.
+    """
+    try:
+        return _open_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(
+            f"Expected {written} to have one writer at a time. Received: it is being written by "
+            f"{_describe_writer(path)}. {advice}"
+        ) from error
+
+
+def _open_locked(path: Path, operation: int) -> int:
+    """The descriptor of a lock file, made if there is none, locked by an operation of `fcntl.flock`."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            fcntl.flock(descriptor, operation)
+        except BaseException:  # Ctrl-C while it waits, too
             os.close(descriptor)
-            raise InputError(
-                f"Expected {path.parent} to have one writer at a time. Received: it is being written by "
-                f"{_describe_writer(path)}. {_ADVICE}"
-            ) from error
+            raise
         if _is_at(path, descriptor):
             return descriptor
         # The writer before removed the file between these lines: the lock is one of a file that is gone.

@@ -1,11 +1,12 @@
 """From measured subnets to the most accurate one within limits, without training.
 
-Read `accuracy_count.py` (what a subnet gets right), `accuracy_table.py` (that of many, and its file, whose lines
-`accuracy_lines.py` reads), `accuracy_sampling.py` (of which ones; `shards.py` and `shard_merging.py` for several
-processes), `predictors/` (the accuracy of what was not measured), `constraint_kinds.py` and `constraints.py` (what may
-be limited, and how that is checked), `evolution.py` (how good archs are found), `finalists.py` (who is measured,
-and who wins) and `constrained_search.py`, which puts them together; then `front/` and `front_search.py`, the same for
-several objectives. `noise.py` says what of a measured difference is chance.
+Read `accuracy_count.py` (what a subnet gets right), `accuracy_table.py` (that of many, whose lines `accuracy_header.py`
+and `accuracy_lines.py` read), `accuracy_table_file.py` (the file that they are kept in), `accuracy_sampling.py` (of
+which ones; `shards.py` and `shard_merging.py` for several processes), `predictors/` (the accuracy of what was not
+measured), `constraint_kinds.py` and `constraints.py` (what may be limited, and how that is checked), `evolution.py`
+(how good archs are found), `finalists.py` (who is measured, and who wins) and `constrained_search.py`, which puts them
+together; then `front/` and `front_search.py`, the same for several objectives. `noise.py` says what of a measured
+difference is chance.
 
 Nothing here knows devices, quantization or networks: latencies come in as a function of genes, accuracies as a
 function of an arch, sizes as bytes per value.
@@ -18,7 +19,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "accuracy_count": ["AccuracyCount"],
         "accuracy_sampling": ["build_accuracy_table", "sample_archs"],
-        "accuracy_table": ["AccuracyTable", "AccuracyTableFile", "Origin", "check_num_images"],
+        "accuracy_header": ["Origin"],
+        "accuracy_table": ["AccuracyTable", "Correction", "check_num_images"],
+        "accuracy_table_file": ["AccuracyTableFile"],
         "constrained_search": ["SearchResult", "search_arch"],
         "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],
         "constraints": ["check_feasible", "Constraint", "Limits", "make_constraints"],

@@ -51,7 +51,7 @@ def decode_lines(
     num_images: tuple[int, int],
     path: Path,
 ) -> Counts:
-    """Read all lines after the header.
+    """Read all lines after the header. An arch that has several equal lines counts once.
 
     Args:
         lines: Without the header.
@@ -60,7 +60,7 @@ def decode_lines(
         path: Where they come from, for messages.
 
     Raises:
-        InputError: If a line is damaged, not of the space, impossible, or of an arch that has another line.
+        InputError: If a line is damaged, not of the space or impossible, or two lines of an arch differ.
     """
     try:
         counts = _decode_in_chunks(lines, space)
@@ -69,8 +69,7 @@ def decode_lines(
         is_possible = False
     if not is_possible:
         counts = _decode_one_by_one(lines, space, num_images, path)
-    _check_distinct(counts.genes, space, path)
-    return counts
+    return _without_doubles(counts, space, path)
 
 
 def _decode_in_chunks(lines: Sequence[str], space: SearchSpace) -> Counts:
@@ -187,16 +186,22 @@ def _decode_line(line: str, space: SearchSpace, num_images: tuple[int, int]) -> 
     return genes, (counts[0], counts[1])
 
 
-def _check_distinct(genes: np.ndarray, space: SearchSpace, path: Path) -> None:
-    """Check that no two lines are of the same network."""
-    canonical = space.canonical_genes(genes)
+def _without_doubles(counts: Counts, space: SearchSpace, path: Path) -> Counts:
+    """Leave out further lines of a network, which must have the same counts as its first line.
+
+    Two programs that measured the same network at the same time may have written it twice.
+    """
+    canonical = space.canonical_genes(counts.genes)
     _, first_rows, which = np.unique(canonical, axis=0, return_index=True, return_inverse=True)
-    if len(first_rows) == len(genes):
-        return
-    rows = np.arange(len(genes))
+    if len(first_rows) == len(canonical):
+        return counts
     first_of_same = first_rows[which.reshape(-1)]
-    doubled = int(np.argmax(rows != first_of_same))
-    raise InputError(
-        f"Expected each arch once in {path}. Received: the same one in lines {first_of_same[doubled] + _FIRST_LINE} "
-        f"and {doubled + _FIRST_LINE}. Delete one of them."
-    )
+    differs = np.any(counts.num_correct != counts.num_correct[first_of_same], axis=1)
+    if differs.any():
+        row = int(np.argmax(differs))
+        raise InputError(
+            f"Expected each arch to have the same counts everywhere in {path}. Received: different ones of the same "
+            f"arch in lines {first_of_same[row] + _FIRST_LINE} and {row + _FIRST_LINE}. Delete one of them."
+        )
+    kept = np.sort(first_rows)
+    return Counts(counts.genes[kept], counts.num_correct[kept])

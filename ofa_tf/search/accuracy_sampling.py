@@ -6,7 +6,8 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_table import AccuracyTable, Origin, check_num_images
+from ofa_tf.search.accuracy_header import Origin
+from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 

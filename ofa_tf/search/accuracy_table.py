@@ -1,49 +1,37 @@
-"""`AccuracyTable`: measured accuracies of a sample of subnets, and its file.
+"""`AccuracyTable`: measured accuracies of a sample of subnets, and how they are written.
 
-The file grows by a line with each subnet that is measured, so that a table of a hundred thousand takes no longer to
-be continued than one of ten, and a process that is killed loses the line it was writing. Its first line says what all
-measurements have in common.
+The first line of a table's file says what all measurements have in common; then there is a line for each subnet. How
+such a file grows, `accuracy_table_file.py` says.
 """
 
 import dataclasses
 import functools
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_header import Origin, TableHeader, read_header, read_table, whole_lines
 from ofa_tf.search.accuracy_lines import decode_lines, encode_line
 from ofa_tf.search.noise import estimate_noise_std
 from ofa_tf.search.shards import Shard
-from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
-
-_SCHEMA = "ofa_tf/accuracy_table/2"
-# What reading a first line that is something else raises.
-_HEADER_ERRORS = (ValueError, TypeError, KeyError, AttributeError)
-
-_HINT = "Build one with tools/build_accuracy_table.py."
 
 
 @dataclasses.dataclass(frozen=True)
-class Origin:
-    """What decides the measurements of a table.
+class Correction:
+    """How accuracies of a table were computed from those of other models, such as an int8 model's from float ones.
 
     Args:
-        split: Name of the images that were measured on, see `ofa_tf.data.shares`.
-        network: What identifies the supernet, such as its file's hash.
-        shard: Which subnets these are, if others measure the rest of them.
+        genes: Canonical genes of the archs whose accuracies were computed so; those of the others were measured.
+        std: Standard deviation of the true accuracies from the computed ones, beside that of any measurement.
     """
 
-    split: str
-    network: str
-    shard: Shard | None = None
+    genes: frozenset[tuple[int, ...]]
+    std: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +46,7 @@ class AccuracyTable:
         split: See `Origin`.
         network: See `Origin`.
         shard: See `Origin`.
+        correction: Which accuracies were not measured but computed; `None`: all were measured. It is not saved.
 
     Raises:
         InputError: If there are no images, or more are right than there are.
@@ -70,6 +59,7 @@ class AccuracyTable:
     split: str
     network: str
     shard: Shard | None = None
+    correction: Correction | None = None
 
     def __post_init__(self) -> None:
         AccuracyCount((0, 0), self.num_images)  # raises if there are no images
@@ -118,6 +108,36 @@ class AccuracyTable:
         )
 
     @property
+    def is_corrected(self) -> np.ndarray:
+        """Whose accuracies were not measured but computed, see `Correction`: bool `(n,)`."""
+        if self.correction is None:
+            return np.zeros(len(self), bool)
+        canonical = self.space.canonical_genes(self.genes).tolist()
+        return np.array([tuple(row) in self.correction.genes for row in canonical], bool)
+
+    def with_measured(self, genes: np.ndarray, measurements: Sequence[AccuracyCount]) -> "AccuracyTable":
+        """The table with measurements in the place of accuracies that were computed.
+
+        Args:
+            genes: Canonical genes of archs of the table, `(m, num_genes)`.
+            measurements: What each gets right, of as many images as the archs of this table.
+
+        Raises:
+            InputError: If a measurement is of another number of images.
+        """
+        num_correct = self.num_correct.copy()
+        canonical = self.space.canonical_genes(self.genes)
+        for row_of_genes, measurement in zip(genes, measurements, strict=True):
+            check_num_images(measurement, self.num_images)
+            num_correct[np.all(canonical == row_of_genes, axis=1)] = measurement.num_correct
+
+        correction = self.correction
+        if correction is not None:
+            still_computed = correction.genes - set(map(tuple, genes.tolist()))
+            correction = dataclasses.replace(correction, genes=still_computed)
+        return dataclasses.replace(self, num_correct=num_correct, correction=correction)
+
+    @property
     def origin(self) -> Origin:
         """What decided the measurements."""
         return Origin(self.split, self.network, self.shard)
@@ -129,7 +149,7 @@ class AccuracyTable:
 
     def save(self, path: str | Path) -> None:
         """Write the whole table, atomically."""
-        lines = [_Header(self.space.name, self.num_images, self.origin).encode()]
+        lines = [TableHeader(self.space.name, self.num_images, self.origin).encode()]
         archs = self.space.decode(self.genes)
         for arch, num_correct in zip(archs, self.num_correct, strict=True):
             lines.append(encode_line(arch, num_correct))
@@ -143,8 +163,19 @@ class AccuracyTable:
             InputError: If there is none, it is damaged or of another space; the message names the line.
         """
         path = Path(path)
-        header_line, *lines = _read_whole_lines(path)
-        header = _read_header(header_line, path)
+        return cls.parse(read_table(path), space, path)
+
+    @classmethod
+    def parse(cls, content: bytes, space: SearchSpace, path: Path) -> "AccuracyTable":
+        """Read a table from the content of a file; see `load`.
+
+        Args:
+            content: The content.
+            space: Search space of the table.
+            path: Where it comes from, for messages.
+        """
+        header_line, *lines = whole_lines(content, path)
+        header = read_header(header_line, path)
         if header.space != space.name:
             raise InputError(
                 f"Expected {path} to be an accuracy table of {space.name}. Received: one of {header.space!r}. "
@@ -162,111 +193,13 @@ class AccuracyTable:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Header:
-    """The first line of a table's file.
-
-    Args:
-        space: Name of the search space.
-        num_images: Images in each half.
-        origin: What decided the measurements.
-    """
-
-    space: str
-    num_images: tuple[int, int]
-    origin: Origin
-
-    def encode(self) -> str:
-        """The line, with its end."""
-        values: dict[str, Any] = {
-            "schema": _SCHEMA,
-            "versions": files.versions(),
-            "space": self.space,
-            "split": self.origin.split,
-            "network": self.origin.network,
-            "num_images": list(self.num_images),
-        }
-        if self.origin.shard is not None:
-            values["shard"] = self.origin.shard.to_dict()
-        return json.dumps(values) + "\n"
-
-    @classmethod
-    def decode(cls, line: str) -> "_Header":
-        """Reverse `encode`.
-
-        Raises:
-            ValueError: Or another of `_HEADER_ERRORS`: if the line is something else.
-        """
-        values = json.loads(line)
-        if values["schema"] != _SCHEMA:
-            raise InputError(f"the schema {values['schema']!r}")
-        first, second = values["num_images"]
-        num_images = (int(first), int(second))
-        AccuracyCount((0, 0), num_images)  # raises if there can be no such images
-        shard = values.get("shard")
-        if shard is not None:
-            shard = Shard.from_dict(shard)
-        return cls(str(values["space"]), num_images, Origin(values["split"], values["network"], shard))
-
-
-class AccuracyTableFile:
-    """The file of a table that grows.
-
-    Args:
-        path: The file; need not be there.
-        space: Search space of the table.
-        origin: What decides the measurements. Those of another network or other images that the file may
-            hold are not continued, but replaced.
-
-    Attributes:
-        known: What the file holds of the same origin; `None` if nothing.
-
-    Raises:
-        InputError: If the file is damaged, or of the same network and another sample of subnets.
-    """
-
-    def __init__(self, path: Path, space: SearchSpace, origin: Origin) -> None:
-        self._path = path
-        self._space = space
-        self._origin = origin
-        self.known = self._load_known()
-        self._num_images = None if self.known is None else self.known.num_images
-
-    def append(self, arch: Arch, measurement: AccuracyCount) -> None:
-        """Write a measurement.
-
-        Raises:
-            InputError: If it is of another number of images than those before.
-        """
-        line = encode_line(arch, measurement.num_correct)
-        if self._num_images is None:
-            self._num_images = measurement.num_images
-            header = _Header(self._space.name, measurement.num_images, self._origin).encode()
-            files.write_bytes(self._path, (header + line).encode())
-            return
-        check_num_images(measurement, self._num_images)
-        with self._path.open("rb+") as stream:
-            _cut_unfinished_line(stream)
-            stream.write(line.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-
-    def _load_known(self) -> AccuracyTable | None:
-        if not self._path.exists():
-            return None
-        known = AccuracyTable.load(self._path, self._space)
-        if (known.split, known.network) != (self._origin.split, self._origin.network):
-            return None
-        if known.shard != self._origin.shard:
-            raise InputError(
-                f"Expected {self._path} to be {_describe(self._origin.shard)}. "
-                f"Received: {_describe(known.shard)}. Pass the same --num_archs and --seed, or delete the file."
-            )
-        return known
-
-
-def check_num_images(measurement: AccuracyCount, num_images: tuple[int, int]) -> None:
+def check_num_images(measurement: AccuracyCount, num_images: tuple[int, int], table: str | Path = "the table") -> None:
     """Check that a measurement is of as many images as those before.
+
+    Args:
+        measurement: The measurement.
+        num_images: Images in each half of those before.
+        table: What holds these, for the message.
 
     Raises:
         InputError: If it is not.
@@ -274,55 +207,6 @@ def check_num_images(measurement: AccuracyCount, num_images: tuple[int, int]) ->
     if measurement.num_images != num_images:
         raise InputError(
             f"Expected the subnets of a table to be measured on {sum(num_images)} images, as those that it has. "
-            f"Received: {sum(measurement.num_images)} images. The data set has changed since; delete the table to "
+            f"Received: {sum(measurement.num_images)} images. The data set has changed since; delete {table} to "
             "build it anew."
         )
-
-
-def _describe(shard: Shard | None) -> str:
-    if shard is None:
-        return "no shard"
-    return f"--shard={shard.number}/{shard.count} --num_archs={shard.num_archs} --seed={shard.seed}"
-
-
-def _cut_unfinished_line(stream: Any) -> None:
-    """Go to the end of a file, without what a killed process left of a line there."""
-    end = stream.seek(0, os.SEEK_END)
-    if end == 0:
-        return
-    stream.seek(end - 1)
-    if stream.read(1) == b"\n":
-        return
-    stream.seek(0)
-    whole = stream.read().rfind(b"\n") + 1
-    stream.truncate(whole)
-    stream.seek(whole)
-
-
-def _read_whole_lines(path: Path) -> list[str]:
-    """The lines that were written to their end, at least one."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"Expected a file at {path}. Received: no such file. {_HINT}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"Expected {path} to be an accuracy table. Received: {error}. {_HINT}") from error
-    whole, end, _ = text.rpartition("\n")
-    if not end:
-        raise InputError(
-            f"Expected {path} to be an accuracy table. Received: a file without a whole line. Delete it. {_HINT}"
-        )
-    return whole.split("\n")
-
-
-def _read_header(line: str, path: Path) -> _Header:
-    try:
-        return _Header.decode(line)
-    except _HEADER_ERRORS as error:
-        fault = str(error)
-        if isinstance(error, KeyError):
-            fault = f"no {error}"
-        raise InputError(
-            f"Expected line 1 of {path} to be the head of an accuracy table, with the schema {_SCHEMA!r}. "
-            f"Received: {fault}. Delete the file, and build the table again with tools/build_accuracy_table.py."
-        ) from error

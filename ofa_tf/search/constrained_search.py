@@ -14,6 +14,9 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
+# So often archs of the table that lead a final are measured; then, who was not measured is left out.
+_MAX_CHECKS = 6
+
 
 @dataclasses.dataclass(frozen=True)
 class SearchResult:
@@ -134,7 +137,7 @@ def search_arch(
         prediction = predictor.predict(genes[np.newaxis])
         predicted_top1, predicted_std = float(prediction.mean[0]), float(prediction.std[0])
     else:
-        held = hold_final(predictor, num_found, constraints, final.min_confidence)
+        held = _hold_among_measured(predictor, num_found, constraints, final)
         genes = held.winner.genes
         predicted_top1, predicted_std = held.winner.predicted_top1, held.winner.predicted_std
 
@@ -151,6 +154,30 @@ def search_arch(
         final=held,
         reported=reported,
     )
+
+
+def _hold_among_measured(
+    predictor: FittedPredictor, num_found: int, constraints: Sequence[Constraint], final: FinalSettings
+) -> Final:
+    """Hold a final, and measure who wins or leads in it by a corrected accuracy, until both were measured.
+
+    Args:
+        predictor: See `hold_final`.
+        num_found: See `hold_final`.
+        constraints: See `hold_final`.
+        final: How to measure, and when one is better than another.
+    """
+    for _ in range(_MAX_CHECKS):
+        held = hold_final(predictor, num_found, constraints, final.min_confidence)
+        leaders = [held.winner.genes, held.finalists[0].genes]
+        are_corrected = [held.winner.is_corrected, held.finalists[0].is_corrected]
+        if not any(are_corrected):
+            return held
+        table = predictor.table
+        genes = np.unique(np.array(leaders)[are_corrected], axis=0)
+        measurements = [final.measure(arch) for arch in table.space.decode(genes)]
+        predictor = predictor.refit(table.with_measured(genes, measurements))
+    return hold_final(predictor, num_found, constraints, final.min_confidence, among_measured=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,6 +83,7 @@ class Finalist:
         estimated_top1: Prediction and measurement together.
         estimated_std: Its standard deviation.
         cost: Value of the first constraint.
+        is_corrected: Whether `measured_top1` was not measured but computed, see `Correction`.
     """
 
     genes: np.ndarray
@@ -93,6 +94,7 @@ class Finalist:
     estimated_top1: float
     estimated_std: float
     cost: float
+    is_corrected: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,6 +162,7 @@ def hold_final(
     num_found: int,
     constraints: Sequence[Constraint],
     min_confidence: float,
+    among_measured: bool = False,
 ) -> Final:
     """Find the winner among all archs that were measured.
 
@@ -169,10 +172,15 @@ def hold_final(
         constraints: What the winner must meet; the first is the cost that decides between equals. One arch, at
             least, must meet them.
         min_confidence: See `FinalSettings`.
+        among_measured: Whether to leave out whose accuracy was corrected, see `AccuracyTable.is_corrected`.
     """
     table = predictor.table
     estimate = predictor.estimate_table()
-    rows = np.flatnonzero(is_exactly_feasible(constraints, table.genes))
+    is_corrected = table.is_corrected
+    may_win = is_exactly_feasible(constraints, table.genes)
+    if among_measured:
+        may_win &= ~is_corrected
+    rows = np.flatnonzero(may_win)
     rows = rows[np.argsort(-estimate.mean[rows], kind="stable")]
     costs = constraints[0].measure_exactly(table.genes[rows])
 
@@ -197,5 +205,6 @@ def hold_final(
             estimated_top1=float(estimate.mean[row]),
             estimated_std=float(estimate.std[row]),
             cost=float(costs[place]),
+            is_corrected=bool(is_corrected[row]),
         )
     return Final(finalists[winner], tuple(finalists.values()), table.noise_std)

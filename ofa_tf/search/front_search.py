@@ -24,13 +24,16 @@ from ofa_tf.space.search_space import SearchSpace
 # A round that adds less to the hypervolume, as a share of it, brings nothing.
 _MIN_GAIN = 1e-3
 
+# So often archs that are on the front by a corrected accuracy are measured; then, who was not measured is left out.
+_MAX_CHECKS = 4
+
 
 @dataclasses.dataclass(frozen=True)
 class FrontSettings:
     """How long a search for a front is.
 
     Args:
-        num_measurements: Subnets that are measured at most.
+        num_measurements: Subnets that are measured at most, beside those of a corrected table that are on the front.
         num_per_round: Subnets that are measured before the predictor is fitted again.
         patience: So many rounds in a row without gain end the search.
         evolution: Size and length of the evolution of each round.
@@ -179,7 +182,28 @@ class FrontSearch:
             is_idle = hypervolumes[-1] <= max(hypervolumes[:-1]) * (1 + _MIN_GAIN)
             num_idle_rounds = num_idle_rounds + 1 if is_idle else 0
             round_number += 1
+        num_measured += self._measure_corrected(measure)
         return Front(self._points(report), self._predictor, num_measured, tuple(hypervolumes))
+
+    def _measure_corrected(self, measure: Callable[[Arch], AccuracyCount]) -> int:
+        """Measure who is on the front by a corrected accuracy, until nobody is.
+
+        Returns:
+            How many were measured.
+        """
+        num_measured = 0
+        for _ in range(_MAX_CHECKS):
+            table = self._predictor.table
+            rows = self._feasible_rows()
+            values = self._values(table.genes[rows], self._predictor.estimate_table().mean[rows])
+            rows = rows[find_front(values)]
+            genes = table.space.canonical_genes(table.genes[rows[table.is_corrected[rows]]])
+            if len(genes) == 0:
+                break
+            measurements = [measure(arch) for arch in self._space.decode(genes)]
+            self._predictor = self._predictor.refit(table.with_measured(genes, measurements))
+            num_measured += len(genes)
+        return num_measured
 
     def _propose(self, round_number: int, count: int) -> np.ndarray:
         """Genes of archs to measure: from all along the predicted front, those that are predicted least surely."""
@@ -227,6 +251,7 @@ class FrontSearch:
         estimate = self._predictor.estimate_table()
         unseen = self._predictor.validation.unseen
         rows = self._feasible_rows()
+        rows = rows[~table.is_corrected[rows]]
         values = self._values(table.genes[rows], estimate.mean[rows])
         on_front = set(find_front(values).tolist())
         archs = self._space.decode(self._space.canonical_genes(table.genes[rows]))

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import locked_file
 from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
-from ofa_tf.search.accuracy_table import AccuracyTable, AccuracyTableFile, Origin
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.accuracy_table_file import AccuracyTableFile
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -31,7 +34,8 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
         The table, as it was written.
 
     Raises:
-        InputError: If a shard is missing, unfinished, of another network, other images or another sample.
+        InputError: If a shard is missing, unfinished, of another network, other images or another sample, or another
+            program writes the table.
     """
     if not paths:
         raise InputError(
@@ -56,9 +60,10 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
 
     split = next(iter(tables.values())).split
     origin = Origin(split, network)
-    known = AccuracyTableFile(path, space, origin).known
-    table = build_accuracy_table(space, archs, measured.__getitem__, origin=origin, known=known)
-    table.save(path)
+    with locked_file(path):
+        known = AccuracyTableFile(path, space, origin).known
+        table = build_accuracy_table(space, archs, measured.__getitem__, origin=origin, known=known)
+        table.save(path)
     return table
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from ofa_tf.base.folder_lock import waited_for_file
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_table import AccuracyTableFile, Origin
+from ofa_tf.search.accuracy_header import Origin
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.accuracy_table_file import AccuracyTableFile
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
@@ -13,7 +16,9 @@ class MeasuredOnce:
     """Measures subnets, and remembers what they got right, over programs, too.
 
     A search that was interrupted and is made again finds what it measured, and so does one for another device or
-    another limit. What was measured of an earlier supernet is forgotten.
+    another limit, also one that runs at the same time: before a subnet is measured, the file is looked at again. (Two
+    that measure the same subnet at the same moment both do, and the first one's measurement is kept.) What was
+    measured of an earlier supernet is forgotten.
 
     Args:
         space: Search space.
@@ -33,20 +38,37 @@ class MeasuredOnce:
         measure: Callable[[Arch], AccuracyCount],
     ) -> None:
         self._space = space
+        self._path = path
         self._measure = measure
         self._file = AccuracyTableFile(path, space, origin)
         self._by_genes: dict[tuple[int, ...], AccuracyCount] = {}
-        known = self._file.known
-        if known is not None:
-            for row, genes in enumerate(known.genes.tolist()):
-                self._by_genes[tuple(genes)] = known.measurement(row)
+        self._remember(self._file.known)
 
     def __call__(self, arch: Arch) -> AccuracyCount:
-        """What a subnet gets right: as it was measured before, or is now."""
+        """What a subnet gets right: as it was measured before, or is now.
+
+        Raises:
+            InputError: If it is measured on another number of images than others before, or the file is damaged.
+        """
         canonical = self._space.canonical(arch)
         genes = tuple(self._space.encode(canonical).tolist())
         if genes not in self._by_genes:
-            measurement = self._measure(canonical)
-            self._file.append(canonical, measurement)
-            self._by_genes[genes] = measurement
+            self._remember(self._file.read_new())
+        if genes not in self._by_genes:
+            self._keep(canonical, genes, self._measure(canonical))
         return self._by_genes[genes]
+
+    def _keep(self, arch: Arch, genes: tuple[int, ...], measurement: AccuracyCount) -> None:
+        """Write a measurement, unless another program has written one of the same subnet meanwhile."""
+        with waited_for_file(self._path):
+            self._remember(self._file.read_new())
+            if genes not in self._by_genes:
+                self._file.append(arch, measurement)
+                self._by_genes[genes] = measurement
+
+    def _remember(self, table: AccuracyTable | None) -> None:
+        if table is None:
+            return
+        canonical = self._space.canonical_genes(table.genes)
+        for row, genes in enumerate(canonical.tolist()):
+            self._by_genes.setdefault(tuple(genes), table.measurement(row))

@@ -21,7 +21,8 @@ from ofa_tf.base.progress import announce, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_table import AccuracyTable, Origin
+from ofa_tf.search.accuracy_header import Origin
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.front_search import Front
@@ -142,9 +143,11 @@ class Run(MeasuredRun):
             latency_table: See `front`.
 
         Raises:
-            InputError: If a table is missing or of something else, or no subnet keeps a limit of the latency.
+            InputError: If a table is missing or of something else, no subnet keeps a limit of the latency, or several
+                workers share the work.
         """
         search = request.search
+        self.check_one_worker()
         self._check_tables(request.needs_latency, device, search.precision, latency_table)
         if request.needs_latency:
             model = self.latency_model(device, search.precision, latency_table)
@@ -202,9 +205,10 @@ class Run(MeasuredRun):
             latency_table: See `search`.
 
         Raises:
-            InputError: See `check_tables` and `search`.
+            InputError: See `check_tables` and `search`; and if several workers share the work.
         """
         settings = settings or SearchSettings()
+        self.check_one_worker()
         self.check_tables(limits, device, settings.precision, latency_table)
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)

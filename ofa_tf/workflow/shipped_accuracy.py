@@ -11,7 +11,7 @@ import numpy as np
 
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
+from ofa_tf.search.accuracy_table import AccuracyTable, Correction, check_num_images
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.conversion.options import ExportOptions
@@ -64,24 +64,34 @@ def correct_table(
         num_archs: Archs that are measured: from all along the table, by their accuracy.
 
     Returns:
-        The table of accuracies as shipped, with the archs that were measured so as they were measured, and by how
-        much these are less accurate on average.
+        The table of accuracies as shipped, in which the archs that were measured so are as they were measured, and
+        the others are marked as corrected; and by how much the former are less accurate on average.
     """
     by_accuracy = np.argsort(table.top1, kind="stable")
     places = np.linspace(0, len(by_accuracy) - 1, min(num_archs, len(by_accuracy)))
     rows = by_accuracy[np.unique(places.round().astype(int))]
-    losses = []
-    measured = []
-    for row in rows:
-        arch = table.space.canonical(table.space.decode_one(table.genes[row]))
+    genes = table.space.canonical_genes(table.genes[rows])
+    measurements = []
+    for arch in table.space.decode(genes):
         measurement = measure(arch)
         check_num_images(measurement, table.num_images)
-        measured.append(measurement.num_correct)
-        losses.append(table.top1[row] - measurement.top1)
+        measurements.append(measurement)
+    losses = table.top1[rows] - [measurement.top1 for measurement in measurements]
     loss = float(np.mean(losses))
 
     num_images = np.asarray(table.num_images)
     shifted = np.rint(table.num_correct - loss * num_images).astype(np.int64)
     num_correct = np.clip(shifted, 0, num_images)
-    num_correct[rows] = measured
-    return dataclasses.replace(table, num_correct=num_correct), loss
+    correction = Correction(
+        genes=frozenset(map(tuple, table.space.canonical_genes(table.genes).tolist())),
+        std=_spread(losses),
+    )
+    corrected = dataclasses.replace(table, num_correct=num_correct, correction=correction)
+    return corrected.with_measured(genes, measurements), loss
+
+
+def _spread(losses: np.ndarray) -> float:
+    """How much losses differ, as a standard deviation; one alone does not tell, and is taken itself."""
+    if len(losses) == 1:
+        return float(abs(losses[0]))
+    return float(np.std(losses, ddof=1))

@@ -48,6 +48,7 @@ class TrainedRun(RunFolder):
         """Let replicas share the work of measuring and of fine-tuning. Call before the supernet is loaded.
 
         With several workers, all must ask for the same measurements in the same order; the first one writes files.
+        Searches are for one worker.
         """
         self.replicas = replicas
 
@@ -57,6 +58,19 @@ class TrainedRun(RunFolder):
         from ofa_tf.base.replicas import Replicas
 
         return Replicas()
+
+    def check_one_worker(self) -> None:
+        """Check, without loading TensorFlow, that no other workers share the work.
+
+        Raises:
+            InputError: If some do.
+        """
+        if "replicas" not in vars(self) or self.replicas.num_workers == 1:
+            return
+        raise InputError(
+            f"Expected one worker in a search. Received: {self.replicas.num_workers} workers. Let them measure the "
+            "accuracy table (tools/build_accuracy_table.py --distribution=multiworker), and search in one process."
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.folder_lock import check_no_writer, find_writer, locked
+from ofa_tf.base.folder_lock import check_no_writer, find_writer, locked, locked_file
 
 _HOLD = """
 import sys, time
@@ -16,6 +16,27 @@ from ofa_tf.base.folder_lock import locked
 with locked(sys.argv[1]):
     print("held", flush=True)
     time.sleep(600)
+"""
+
+_WAIT = """
+import sys
+from pathlib import Path
+from ofa_tf.base.folder_lock import waited_for_file
+print("waiting", flush=True)
+with waited_for_file(sys.argv[1]):
+    print(Path(sys.argv[1]).read_text())
+"""
+
+# Two processes that read the same number would both write the next one.
+_COUNT = """
+import sys
+from pathlib import Path
+from ofa_tf.base.folder_lock import waited_for_file
+path = Path(sys.argv[1])
+for _ in range(200):
+    with waited_for_file(path):
+        number = int(path.read_text()) if path.exists() else 0
+        path.write_text(str(number + 1))
 """
 
 
@@ -104,3 +125,39 @@ def test_an_unreadable_lock_file_still_locks(folder: Path, writer: subprocess.Po
     (folder / ".lock").write_text("{")
     with pytest.raises(InputError, match="it is being written by another program"):
         check_no_writer(folder)
+
+
+# --- one file -----------------------------------------------------------------------
+
+
+def test_a_file_has_one_writer_who_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.jsonl"
+    message = rf"Expected {re.escape(str(path))} to have one writer at a time. .* process {os.getpid()} on .*Stop it."
+    others = locked_file(path.with_name("other.jsonl"))
+    with locked_file(path), others, pytest.raises(InputError, match=message), locked_file(path, "Stop it."):
+        pass
+    assert not list(path.parent.iterdir())
+
+
+def test_who_waits_for_a_file_goes_on_when_its_writer_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    waiting = subprocess.Popen([sys.executable, "-c", _WAIT, str(path)], stdout=subprocess.PIPE, text=True)
+    assert waiting.stdout is not None
+    with locked_file(path):
+        assert waiting.stdout.readline() == "waiting\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(timeout=0.3)
+        path.write_text("written")
+    output, _ = waiting.communicate(timeout=60)
+    assert (waiting.returncode, output) == (0, "written\n")
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_one_after_the_other_may_write_to_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    command = [sys.executable, "-c", _COUNT, str(path)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
+    assert path.read_text() == "600"

@@ -2,8 +2,8 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
-from ofa_tf.search.accuracy_table import Origin
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 from tests.support.spaces import MICRO

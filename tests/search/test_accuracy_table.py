@@ -7,14 +7,11 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search import accuracy_lines
-from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_table import AccuracyTable, AccuracyTableFile, Origin
-from ofa_tf.search.shards import Shard
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.space.presets import get_search_space, list_search_spaces
 from ofa_tf.space.search_space import SearchSpace
 from tests.support.spaces import BOTTLENECKS, MICRO
 
-_ORIGIN = Origin("search", "net")
 _NUM_IMAGES = (10, 9)
 
 
@@ -30,12 +27,6 @@ def _assert_same(first: AccuracyTable, second: AccuracyTable) -> None:
     np.testing.assert_array_equal(first.num_correct, second.num_correct)
     assert first.genes.dtype == second.genes.dtype
     assert (first.num_images, first.origin) == (second.num_images, second.origin)
-
-
-def _append(path: Path, table: AccuracyTable, rows: range) -> None:
-    file = AccuracyTableFile(path, table.space, table.origin)
-    for row in rows:
-        file.append(table.space.decode_one(table.genes[row]), table.measurement(row))
 
 
 @pytest.mark.parametrize(
@@ -54,68 +45,6 @@ def test_more_lines_than_are_read_at_a_time_are_read(tmp_path: Path, monkeypatch
         table = _table(num=num)
         table.save(tmp_path / "table.jsonl")
         _assert_same(AccuracyTable.load(tmp_path / "table.jsonl", MICRO), table)
-
-
-def test_a_table_that_grew_is_the_same_as_one_that_was_written_at_once(tmp_path: Path) -> None:
-    table = _table()
-    table.save(tmp_path / "whole.jsonl")
-    for rows in (range(1), range(1, 4), range(4, 6)):
-        _append(tmp_path / "grown.jsonl", table, rows)
-    assert (tmp_path / "grown.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-
-
-def test_a_line_is_appended_without_reading_or_writing_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = _table()
-    path = tmp_path / "table.jsonl"
-    _append(path, table, range(4))
-    file = AccuracyTableFile(path, MICRO, table.origin)
-    before = path.read_bytes()
-    inode = path.stat().st_ino
-
-    def refuse(*arguments: object, **options: object) -> None:
-        raise AssertionError("The whole file is read.")
-
-    monkeypatch.setattr(Path, "read_text", refuse)
-    file.append(MICRO.decode_one(table.genes[4]), table.measurement(4))
-    assert path.read_bytes()[: len(before)] == before
-    assert path.stat().st_ino == inode
-
-
-@pytest.mark.parametrize("num_lost", [1, 20])
-def test_a_process_killed_in_a_line_loses_that_line_only(tmp_path: Path, num_lost: int) -> None:
-    table = _table()
-    path = tmp_path / "table.jsonl"
-    table.save(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-num_lost])
-    assert len(AccuracyTable.load(path, MICRO)) == 5
-    _append(path, table, range(5, 6))
-    assert path.read_bytes() == whole
-
-
-def test_a_table_of_another_network_or_split_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "table.jsonl"
-    table = _table()
-    for origin in (Origin("search", "other"), Origin("validation", "net")):
-        table.save(path)
-        file = AccuracyTableFile(path, MICRO, origin)
-        assert file.known is None
-        assert len(AccuracyTable.load(path, MICRO)) == 6  # until something is measured
-        file.append(MICRO.smallest(), AccuracyCount((3, 4), (5, 5)))
-        replaced = AccuracyTable.load(path, MICRO)
-        assert (len(replaced), replaced.origin, replaced.num_images) == (1, origin, (5, 5))
-
-
-def test_a_shard_is_not_continued_as_another_sample(tmp_path: Path) -> None:
-    path = tmp_path / "table.jsonl"
-    shard = Shard(1, 2, num_archs=6, seed=0)
-    file = AccuracyTableFile(path, MICRO, Origin("search", "net", shard))
-    file.append(MICRO.smallest(), AccuracyCount((3, 4), (5, 5)))
-    assert AccuracyTable.load(path, MICRO).shard == shard
-    with pytest.raises(InputError, match=r"--shard=1/2 --num_archs=8 --seed=0. Received: --shard=1/2 --num_archs=6"):
-        AccuracyTableFile(path, MICRO, Origin("search", "net", Shard(1, 2, num_archs=8, seed=0)))
 
 
 def _change(change: Callable[[dict], object]) -> Callable[[str], str]:
@@ -169,12 +98,18 @@ def test_an_arch_written_by_hand_without_empty_fields_is_read(tmp_path: Path) ->
     _assert_same(AccuracyTable.load(path, MICRO), table)
 
 
-def test_a_doubled_arch_is_refused(tmp_path: Path) -> None:
+def test_an_arch_that_was_written_twice_counts_once_if_its_counts_are_equal(tmp_path: Path) -> None:
     path = tmp_path / "table.jsonl"
-    _table().save(path)
+    table = _table()
+    table.save(path)
     lines = path.read_text().splitlines()
-    path.write_text("\n".join([*lines, lines[2]]) + "\n")
-    with pytest.raises(InputError, match=rf"each arch once in {path}. Received: the same one in lines 3 and 8"):
+    path.write_text("\n".join([*lines[:5], lines[2], *lines[5:]]) + "\n")
+    _assert_same(AccuracyTable.load(path, MICRO), table)
+
+    other = _change(lambda entry: entry.update(num_correct=[1, 1]))(lines[2])
+    path.write_text("\n".join([*lines, other]) + "\n")
+    message = rf"the same counts everywhere in {path}. Received: different ones of the same arch in lines 3 and 8"
+    with pytest.raises(InputError, match=message):
         AccuracyTable.load(path, MICRO)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.sources import open_source
 from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.latency_table import LatencyTable
@@ -16,6 +17,7 @@ from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.search.constraints import Limits
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.workflow.front import FrontRequest
 from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
 
@@ -46,6 +48,25 @@ def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
         run.check_tables(LATENCY, "host", "int8")
     assert "Received: no such file. Build with: " in str(error.value)
     assert "accuracy" not in str(error.value)
+
+
+class _TwoWorkers(Replicas):
+    num_workers = 2
+
+
+def test_a_search_is_for_one_worker(tmp_path: Path) -> None:
+    TrainConfig(str(tmp_path)).save()
+    run = Run(tmp_path)
+    run.check_one_worker()
+    run.compute_on(Replicas())
+    run.check_one_worker()
+
+    run.compute_on(_TwoWorkers())
+    limits = Limits(macs=1e9)
+    request = FrontRequest(("macs",))
+    for search in (lambda: run.check_search(limits), lambda: run.search(limits), lambda: run.front(request)):
+        with pytest.raises(InputError, match=r"one worker in a search. Received: 2 workers. .* in one process"):
+            search()
 
 
 def test_looking_at_archs_and_tables_does_not_load_tensorflow(tmp_path: Path) -> None:

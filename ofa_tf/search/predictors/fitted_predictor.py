@@ -49,8 +49,25 @@ class FittedPredictor:
         return self.predictor.predict(genes).scaled(self.validation.std_factor)
 
     def estimate_table(self) -> Prediction:
-        """What is known of the archs of the table: measured, and predicted from the others."""
-        return self.validation.unseen.combined_with(self.table.top1, self.table.noise_std)
+        """What is known of the archs of the table: measured, and predicted from the others.
+
+        Where accuracies were corrected for what quantization loses on average, nothing is known of what else an arch
+        loses or does not: by its prediction and its corrected accuracy together as little as by each of them. Only its
+        own measurement tells.
+        """
+        correction = self.table.correction
+        if correction is None:
+            return self._combined_with_table(self.validation.unseen)
+        measured = self._combined_with_table(self.validation.unseen.widened(correction.std))
+        corrected = self._combined_with_table(self.validation.unseen).widened(correction.std)
+        is_corrected = self.table.is_corrected
+        return Prediction(
+            mean=np.where(is_corrected, corrected.mean, measured.mean),
+            std=np.where(is_corrected, corrected.std, measured.std),
+        )
+
+    def _combined_with_table(self, unseen: Prediction) -> Prediction:
+        return unseen.combined_with(self.table.top1, self.table.noise_std)
 
 
 def fit_predictor(table: AccuracyTable, name: str = AUTOMATIC) -> FittedPredictor:

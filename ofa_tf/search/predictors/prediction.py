@@ -34,6 +34,10 @@ class Prediction:
         """The same with error bars of another width."""
         return Prediction(self.mean, factor * self.std)
 
+    def widened(self, std: float) -> "Prediction":
+        """The same with a further error, independent of what is in the error bars, of a given standard deviation."""
+        return Prediction(self.mean, np.hypot(self.std, std))
+
     def combined_with(self, top1: np.ndarray, noise_std: float) -> "Prediction":
         """What is known after a measurement: the mean of both, each weighted by its precision.
 

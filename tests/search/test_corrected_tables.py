@@ -1,0 +1,145 @@
+"""Tables of float accuracies, lowered by what quantization loses on average: who wins is measured nevertheless."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_table import AccuracyTable, Correction
+from ofa_tf.search.constrained_search import SearchResult, search_arch
+from ofa_tf.search.constraints import Constraint
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.finalists import FinalSettings
+from ofa_tf.search.front_search import Front, FrontSearch, FrontSettings
+from ofa_tf.search.predictors.fitted_predictor import fit_predictor
+from ofa_tf.space.arch import Arch
+from ofa_tf.space.costs import num_macs
+from ofa_tf.space.presets import get_search_space
+from tests.support.simulated_accuracy import SimulatedSupernet
+
+_SPACE = get_search_space("mobilenet_v3_tiny")
+_BRIEF = EvolutionSettings(population_size=40, num_generations=30)
+_NUM_ROWS = 40
+_HALF = 10_000  # images
+_LOSS = 0.01  # of most archs, through quantization
+_LARGE_LOSS = 0.3
+
+
+def _macs(genes: np.ndarray) -> np.ndarray:
+    return np.asarray(num_macs(_SPACE, genes, 10))
+
+
+_CONSTRAINT = Constraint("macs", np.inf, _macs)
+
+
+class _ShippedModels:
+    """Measures archs as they are shipped, by a formula.
+
+    Args:
+        top1: Of archs that are not in `special`.
+        special: Accuracies of some archs.
+    """
+
+    def __init__(self, top1: float, special: dict[Arch, float]) -> None:
+        self._top1 = top1
+        self._special = special
+        self.measured: dict[Arch, AccuracyCount] = {}
+
+    def __call__(self, arch: Arch) -> AccuracyCount:
+        assert arch not in self.measured  # nobody twice
+        num_correct = round(_HALF * self._special.get(arch, self._top1))
+        self.measured[arch] = AccuracyCount((num_correct, num_correct), (_HALF, _HALF))
+        return self.measured[arch]
+
+
+def _corrected_table(top1_of_best: float, num_best: int = 1, std: float = 0.02) -> tuple[AccuracyTable, list[Arch]]:
+    """A table without any measured row, and its best archs."""
+    table = SimulatedSupernet(_SPACE, num_images=2 * _HALF).table(_NUM_ROWS)
+    num_correct = table.num_correct - round(_LOSS * _HALF)
+    num_correct[:num_best] = round(_HALF * (top1_of_best - _LOSS))
+    correction = Correction(frozenset(map(tuple, table.genes.tolist())), std=std)
+    corrected = dataclasses.replace(table, num_correct=num_correct, correction=correction)
+    return corrected, _SPACE.decode(table.genes[:num_best])
+
+
+def _search(table: AccuracyTable, measure: _ShippedModels) -> SearchResult:
+    predictor = fit_predictor(table, "linear")
+    final = FinalSettings(measure, num_finalists=4)
+    return search_arch(_SPACE, predictor, [_CONSTRAINT], settings=_BRIEF, final=final)
+
+
+def test_an_arch_that_loses_much_as_it_is_shipped_does_not_win() -> None:
+    table, (best,) = _corrected_table(0.95)
+    measure = _ShippedModels(0.76, {best: 0.95 - _LARGE_LOSS})
+    found = _search(table, measure)
+    assert found.arch != best
+    assert measure.measured[best].top1 == pytest.approx(0.65)
+    assert found.measured_top1 == measure.measured[found.arch].top1 == pytest.approx(0.76)
+
+
+def test_an_arch_of_the_table_that_wins_was_measured() -> None:
+    table, (best,) = _corrected_table(0.95)
+    measure = _ShippedModels(0.76, {best: 0.93})
+    found = _search(table, measure)
+    assert found.arch == best
+    assert found.measured_top1 == measure.measured[best].top1 == pytest.approx(0.93)
+    assert found.final is not None
+    assert found.final.winner.estimated_top1 == pytest.approx(0.93, abs=0.005)
+    assert not found.final.winner.is_found
+
+
+def test_who_leads_is_measured_even_if_cheaper_archs_might_be_as_good() -> None:
+    table, (best,) = _corrected_table(0.95, std=1.0)
+    measure = _ShippedModels(0.76, {best: 0.93})
+    found = _search(table, measure)
+    assert found.arch == best
+    assert found.measured_top1 == pytest.approx(0.93)
+
+
+def test_if_all_that_lead_lose_much_their_number_is_bounded_and_the_winner_is_measured() -> None:
+    table, best = _corrected_table(0.95, num_best=_NUM_ROWS)
+    measure = _ShippedModels(0.76, dict.fromkeys(best, 0.95 - _LARGE_LOSS))
+    found = _search(table, measure)
+    assert found.measured_top1 == measure.measured[found.arch].top1
+    num_of_table = len(set(measure.measured) & set(best))
+    assert 6 <= num_of_table <= 12
+
+
+def test_all_of_a_front_is_measured() -> None:
+    table, best = _corrected_table(0.95, num_best=3)
+    special = dict(zip(best, (0.65, 0.66, 0.94), strict=True))
+    measure = _ShippedModels(0.76, special)
+    settings = FrontSettings(num_measurements=8, num_per_round=4, evolution=_BRIEF)
+    search = FrontSearch(_SPACE, fit_predictor(table, "linear"), {"macs": _macs}, settings=settings)
+    front: Front = search.run(measure)
+    assert {point.arch: point.measured for point in front.points} == measure.measured
+    assert front.num_measured == len(measure.measured)
+    assert best[2] in {point.arch for point in front.best}
+
+
+def test_what_is_not_known_of_a_corrected_accuracy_is_in_its_error_bar_only() -> None:
+    table, _ = _corrected_table(0.76)
+    genes = table.genes[5:7]
+    measurements = [AccuracyCount((5000, 5000), (_HALF, _HALF)), AccuracyCount((8000, 8000), (_HALF, _HALF))]
+    table = table.with_measured(genes, measurements)
+    estimate = fit_predictor(table, "linear").estimate_table()
+    assert np.flatnonzero(~table.is_corrected).tolist() == [5, 6]
+    corrected = table.is_corrected
+    assert np.all(estimate.std[corrected] >= 0.02)
+    # Predictions do not know what these lose, so that measurements count nearly alone.
+    np.testing.assert_allclose(estimate.mean[[5, 6]], [0.5, 0.8], atol=0.01)
+    assert np.all(estimate.std[[5, 6]] < 0.01)
+
+
+def test_a_table_knows_who_was_measured_whatever_becomes_of_it() -> None:
+    table, _ = _corrected_table(0.76)
+    assert table.is_corrected.all()
+    other = _SPACE.canonical_genes(_SPACE.encode([_SPACE.largest()]))
+    measurement = AccuracyCount((7000, 7100), (_HALF, _HALF))
+    table = table.with_measured(table.genes[3:4], [measurement])
+    assert table.measurement(3) == measurement
+    extended = table.extended_by(other, [measurement])
+    assert np.flatnonzero(~extended.is_corrected).tolist() == [3, _NUM_ROWS]
+    assert extended.rows(np.array([4, 3])).is_corrected.tolist() == [True, False]
+    assert not SimulatedSupernet(_SPACE).table(4).is_corrected.any()

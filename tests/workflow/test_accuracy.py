@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import locked_file
+from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.space.arch import Arch
+from ofa_tf.workflow.accuracy import measure_accuracies
+from tests.support.spaces import MICRO
+
+
+def _build(path: Path, is_writer: bool = True) -> AccuracyTable:
+    def measure(arch: Arch) -> AccuracyCount:
+        return AccuracyCount((int(MICRO.encode(arch).sum()), 1), (30, 29))
+
+    return measure_accuracies(MICRO, measure, lambda: "net", path, num_archs=6, is_writer=is_writer)
+
+
+def test_two_programs_do_not_measure_the_same_table(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    message = rf"Expected {path} to have one writer at a time. Received: .* process .* there is --shard=i/n"
+    with locked_file(path):
+        with pytest.raises(InputError, match=message):
+            _build(path)
+        assert not path.exists()
+        assert len(_build(path, is_writer=False)) == 6  # a worker whose first one has the lock
+    assert len(_build(path)) == 6
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
