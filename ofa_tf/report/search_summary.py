@@ -29,7 +29,7 @@ def _describe_final(final: Final) -> list[str]:
     winner = final.winner
     origin = "found by the search" if winner.is_found else "known from the accuracy table"
     lines = [
-        f"measured top-1: {winner.measured_top1:.2%} on the images that finalists are chosen by; prediction and "
+        f"measured top-1: {winner.measured.top1:.2%} on the images that finalists are chosen by; prediction and "
         f"measurement together: {winner.estimated_top1:.2%} +- {winner.estimated_std:.2%} ({origin})",
         f"differences of measured accuracies below {100 * final.noise_of_difference:.2g} points are noise",
     ]

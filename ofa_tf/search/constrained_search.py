@@ -30,6 +30,9 @@ class SearchResult:
         reported: What it gets right of images that no choice depended on; `None` if that was not measured.
         device: Id of the device whose latency was limited; `None` for no limit.
         precision: Precision that the costs are of.
+        latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
+        confidence: Probability with which a random network keeps the limit for that; `None` without a margin.
+        predictor: Of the accuracies, as it was before finalists were measured; `None` where that is not told.
     """
 
     arch: Arch
@@ -41,13 +44,16 @@ class SearchResult:
     reported: AccuracyCount | None = None
     device: str | None = None
     precision: str = "float32"
+    latency_margin: float = 0.0
+    confidence: float | None = None
+    predictor: FittedPredictor | None = None
 
     @property
     def measured_top1(self) -> float | None:
         """Measured on the images that the arch was picked by: on average too high."""
         if self.final is None:
             return None
-        return self.final.winner.measured_top1
+        return self.final.winner.measured.top1
 
     @property
     def reported_top1(self) -> float | None:
@@ -64,6 +70,9 @@ class SearchResult:
             "measured_search_top1": self.measured_top1,
         }
         if self.final is not None:
+            measured = self.final.winner.measured
+            notes["measured_search_standard_error"] = measured.standard_error
+            notes["num_search_images"] = sum(measured.num_images)
             notes["estimated_top1"] = self.final.winner.estimated_top1
             notes["estimated_standard_deviation"] = self.final.winner.estimated_std
             notes["noise_of_difference"] = self.final.noise_of_difference
@@ -71,8 +80,13 @@ class SearchResult:
             notes["reported_top1"] = self.reported.top1
             notes["reported_standard_error"] = self.reported.standard_error
             notes["num_report_images"] = sum(self.reported.num_images)
+        if self.predictor is not None:
+            notes["predictor"] = self.predictor.name
+            notes["predictor_quality"] = self.predictor.quality.to_dict()
         notes["costs"] = self.costs
         notes["limits"] = self.limits
+        notes["confidence"] = self.confidence
+        notes["latency_margin"] = self.latency_margin
         notes["device"] = self.device
         notes["precision"] = self.precision
         return notes

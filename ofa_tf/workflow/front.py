@@ -10,14 +10,11 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.front_plot import front_svg
-from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext
-from ofa_tf.search.constraints import Limits
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
+from ofa_tf.search.constraints import Limits, make_constraint
 from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings
-from ofa_tf.search.predictors.fitted_predictor import fit_predictor
-from ofa_tf.tflite.footprint.footprint import Footprint
-from ofa_tf.tflite.quantization.precisions import get_precision
-from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
 
 _MAX_COSTS = 2
 
@@ -60,7 +57,7 @@ def search_front(
     request: FrontRequest,
     num_classes: int,
     *,
-    accuracies: AccuracyTable,
+    predictor: FittedPredictor,
     latency_model: LatencyModel | None,
     measurers: Measurers,
 ) -> Front:
@@ -69,40 +66,25 @@ def search_front(
     Args:
         request: Which one.
         num_classes: Number of classes.
-        accuracies: Measured subnets, from which others are predicted.
+        predictor: Predicts accuracies; fitted to measured subnets.
         latency_model: Of the device whose latency counts; `None` if none does.
         measurers: Measure the proposals, and the front.
 
     Raises:
         InputError: If latency counts and there is no model, or not even the smallest subnet is within the limits.
     """
-    space = accuracies.space
-    footprint = Footprint(space, num_classes, get_precision(request.search.precision).mode)
+    space = predictor.table.space
+    context = cost_context(space, num_classes, request.search.precision, latency_model)
     constraints = []
     if request.limits is not None:
-        constraints = constraints_within(
-            space, num_classes, request.limits, latency_model, footprint, request.search.confidence
-        )
-    context = CostContext(
-        space=space,
-        num_classes=num_classes,
-        predict_latency_ms=latency_model.predict if latency_model is not None else None,
-        footprint=footprint,
-    )
+        constraints = constraints_within(context, request.limits, latency_model, request.search.confidence)
     costs = {}
     exact_costs = {}
     for name in request.costs:
-        kind = CONSTRAINT_KINDS[name]
-        measure = kind.make_measure(context)
-        if measure is None:
-            raise InputError(f"Expected a {kind.needs} for a front of {name}. Received: none.")
-        costs[name] = measure
-        if kind.make_exact_measure is not None:
-            exact_measure = kind.make_exact_measure(context)
-            if exact_measure is not None:
-                exact_costs[name] = exact_measure
+        cost = make_constraint(context, name)
+        costs[name] = cost.measure
+        exact_costs[name] = cost.measure_exactly
 
-    predictor = fit_predictor(accuracies, request.search.predictor)
     search = FrontSearch(space, predictor, costs, constraints, request.settings, exact_costs)
     with progress_bar(None, "front", "subnet") as bar:
         return search.run(measurers.choose, measurers.report, on_measured=on_progress(bar))

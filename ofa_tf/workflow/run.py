@@ -20,11 +20,13 @@ from typing import Any
 from ofa_tf.base.progress import announce, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
+from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable, Origin
 from ofa_tf.search.constrained_search import SearchResult
-from ofa_tf.search.constraints import Limits
+from ofa_tf.search.constraints import Limits, check_feasible
 from ofa_tf.search.front_search import Front
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.precisions import get_precision
@@ -35,7 +37,7 @@ from ofa_tf.workflow.front import FrontRequest, search_front
 from ofa_tf.workflow.measured_once import MeasuredOnce
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
-from ofa_tf.workflow.search import Measurers, SearchSettings, check_latency_limit, search_within
+from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context, search_within
 from ofa_tf.workflow.table_checks import check_present, opened
 
 
@@ -64,6 +66,7 @@ class Run(MeasuredRun):
         device: Device | str = "host",
         settings: SearchSettings | None = None,
         latency_table: str | Path | None = None,
+        predictor: FittedPredictor | None = None,
     ) -> SearchResult:
         """Find the most accurate arch within limits, from the run's tables.
 
@@ -72,6 +75,7 @@ class Run(MeasuredRun):
             device: Device of the latency limit, or its id.
             settings: How to search.
             latency_table: The device's table; by default that at `latency_table_path`.
+            predictor: From `fit_predictor`, where several searches share it.
 
         Returns:
             The arch, with its accuracies and what it costs.
@@ -85,13 +89,12 @@ class Run(MeasuredRun):
         model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
-        measurers = self._measurers(settings)
         return search_within(
             limits,
-            self.supernet.num_classes,
-            accuracies=self._accuracies(measurers, settings),
+            self.num_classes,
+            predictor=predictor or self.fit_predictor(settings),
             latency_model=model,
-            measurers=measurers,
+            measurers=self._measurers(settings),
             settings=settings,
         )
 
@@ -100,6 +103,7 @@ class Run(MeasuredRun):
         request: FrontRequest | None = None,
         device: Device | str = "host",
         latency_table: str | Path | None = None,
+        predictor: FittedPredictor | None = None,
     ) -> Front:
         """Find the front of accuracy against costs, from the run's tables; measures subnets on the way.
 
@@ -110,6 +114,7 @@ class Run(MeasuredRun):
             request: Which front; that of latency by default.
             device: Device of the latencies, or its id.
             latency_table: The device's table; by default that at `latency_table_path`.
+            predictor: From `fit_predictor`, where several searches share it.
 
         Raises:
             InputError: See `check_front`; and if not even the smallest subnet is within the limits.
@@ -119,14 +124,29 @@ class Run(MeasuredRun):
         model = None
         if request.needs_latency:
             model = self.latency_model(device, request.search.precision, latency_table)
-        measurers = self._measurers(request.search)
         return search_front(
             request,
-            self.supernet.num_classes,
-            accuracies=self._accuracies(measurers, request.search),
+            self.num_classes,
+            predictor=predictor or self.fit_predictor(request.search),
             latency_model=model,
-            measurers=measurers,
+            measurers=self._measurers(request.search),
         )
+
+    def fit_predictor(self, settings: SearchSettings | None = None) -> FittedPredictor:
+        """Fit the accuracy predictor of searches to the accuracy table.
+
+        In another precision than float32, some subnets of the table are measured first, as the models that will be
+        shipped, which corrects the table.
+
+        Args:
+            settings: Which predictor, and the precision.
+
+        Raises:
+            InputError: If there is no accuracy table, or it is too small.
+        """
+        settings = settings or SearchSettings()
+        table = self._accuracies(self._measurers(settings), settings)
+        return fit_predictor(table, settings.predictor)
 
     def check_front(
         self,
@@ -134,7 +154,7 @@ class Run(MeasuredRun):
         device: Device | str = "host",
         latency_table: str | Path | None = None,
     ) -> None:
-        """Check, without loading TensorFlow, that a search for a front has its tables.
+        """Check, without loading TensorFlow, that a search for a front has its tables and can keep its limits.
 
         Args:
             request: See `front`.
@@ -142,14 +162,20 @@ class Run(MeasuredRun):
             latency_table: See `front`.
 
         Raises:
-            InputError: If a table is missing or of something else, or no subnet keeps a limit of the latency.
+            InputError: If a table is missing or of something else, or not even the smallest subnet keeps the limits.
         """
         search = request.search
         self._check_tables(request.needs_latency, device, search.precision, latency_table)
+        model = None
         if request.needs_latency:
             model = self.latency_model(device, search.precision, latency_table)
-            if request.limits is not None and request.limits.latency_ms is not None:
-                check_latency_limit(self.space, request.limits.latency_ms, model, search.confidence)
+        if request.limits is not None:
+            self._check_feasible(request.limits, model, search)
+
+    def _check_feasible(self, limits: Limits, latency_model: LatencyModel | None, settings: SearchSettings) -> None:
+        """Check, without loading TensorFlow, that the smallest subnet keeps limits."""
+        context = cost_context(self.space, self.num_classes, settings.precision, latency_model)
+        check_feasible(self.space, constraints_within(context, limits, latency_model, settings.confidence))
 
     def _measurers(self, settings: SearchSettings) -> Measurers:
         """What measures subnets for a search; each once, over programs, too."""
@@ -193,7 +219,7 @@ class Run(MeasuredRun):
         settings: SearchSettings | None = None,
         latency_table: str | Path | None = None,
     ) -> None:
-        """Check, without loading TensorFlow, that a search has its tables and can keep a limit of the latency.
+        """Check, without loading TensorFlow, that a search has its tables and can keep its limits.
 
         Args:
             limits: See `search`.
@@ -206,9 +232,10 @@ class Run(MeasuredRun):
         """
         settings = settings or SearchSettings()
         self.check_tables(limits, device, settings.precision, latency_table)
+        model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
-            check_latency_limit(self.space, limits.latency_ms, model, settings.confidence)
+        self._check_feasible(limits, model, settings)
 
     def check_tables(
         self, limits: Limits, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None

@@ -6,6 +6,7 @@ import pytest
 from ofa_tf.report.search_summary import describe_learning_curve, describe_quality, describe_search
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constrained_search import SearchResult, search_arch
+from ofa_tf.search.constraint_kinds import CostContext
 from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import Final, Finalist, FinalSettings
@@ -21,7 +22,7 @@ def found() -> SearchResult:
     result = search_arch(
         MICRO,
         fit_predictor(supernet.table(30), "linear"),
-        make_constraints(MICRO, 10, Limits(macs=1e9)),
+        make_constraints(CostContext(MICRO, 10), Limits(macs=1e9)),
         settings=EvolutionSettings(10, 5),
         final=FinalSettings(supernet.measure, 2),
     )
@@ -41,8 +42,8 @@ def test_a_search_says_what_was_predicted_measured_and_reported(found: SearchRes
 
 def test_that_a_cheaper_arch_was_taken_is_said(found: SearchResult) -> None:
     genes = np.zeros(MICRO.num_genes, np.int32)
-    best = Finalist(genes, True, 0.8, 0.01, 0.81, 0.805, 0.008, cost=110.0)
-    cheaper = Finalist(genes, False, 0.8, 0.01, 0.80, 0.8025, 0.008, cost=100.0)
+    best = Finalist(genes, True, 0.8, 0.01, AccuracyCount((81, 81), (100, 100)), 0.805, 0.008, cost=110.0)
+    cheaper = Finalist(genes, False, 0.8, 0.01, AccuracyCount((80, 80), (100, 100)), 0.8025, 0.008, cost=100.0)
     final = Final(winner=cheaper, finalists=(best, cheaper), noise_std=0.01)
     text = describe_search(dataclasses.replace(found, final=final))
     assert (
