@@ -34,7 +34,7 @@ from ofa_tf.workflow.run import Run, open_run
 define_plugins_flag()
 define_distribution_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_ARCH = flags.DEFINE_list("arch", ["max"], "JSON files of archs or fronts, max, min or random:N, separated by commas.")
+_ARCH = flags.DEFINE_list("arch", ["max"], "JSON files of archs or fronts, front.json:N, max, min or random:N.")
 _SPLIT = flags.DEFINE_enum(
     "split",
     "validation",
