@@ -1,13 +1,14 @@
 """From constraints to one arch: evolution on predictions, measurements, and a final."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.constraints import Constraint, is_exactly_feasible
+from ofa_tf.search.constraints import Constraint, keep_exactly_feasible
 from ofa_tf.search.evolution import EvolutionSettings, evolve
 from ofa_tf.search.finalists import Final, FinalSettings, hold_final, pick_finalists
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
@@ -61,6 +62,15 @@ class SearchResult:
         if self.reported is None:
             return None
         return self.reported.top1
+
+    @property
+    def noise_of_report(self) -> float | None:
+        """By how much reported accuracies of two archs differ by chance at most, in 9 of 10 cases."""
+        if self.final is None or self.reported is None:
+            return None
+        num_search_images = sum(self.final.winner.measured.num_images)
+        num_report_images = sum(self.reported.num_images)
+        return self.final.noise_of_difference * math.sqrt(num_search_images / num_report_images)
 
     def notes(self) -> dict[str, Any]:
         """Everything but the arch, for `Arch.save`."""
@@ -204,7 +214,7 @@ class _Evolution:
             settings=self.settings,
             on_progress=on_generation,
         )
-        return _keep_exactly_feasible(self.space, ranked, self.constraints)
+        return keep_exactly_feasible(self.space, ranked, self.constraints)
 
 
 def _costs(constraints: Sequence[Constraint], genes: np.ndarray) -> dict[str, float]:
@@ -213,11 +223,3 @@ def _costs(constraints: Sequence[Constraint], genes: np.ndarray) -> dict[str, fl
     for constraint in constraints:
         costs[constraint.name] = float(constraint.measure_exactly(genes[np.newaxis])[0])
     return costs
-
-
-def _keep_exactly_feasible(space: SearchSpace, ranked: np.ndarray, constraints: Sequence[Constraint]) -> np.ndarray:
-    """Those that meet the constraints when these are measured exactly; at least the smallest subnet does."""
-    kept = ranked[is_exactly_feasible(constraints, ranked)]
-    if len(kept):
-        return kept
-    return space.canonical_genes(space.encode([space.smallest()]))

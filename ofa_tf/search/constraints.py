@@ -166,6 +166,20 @@ def is_exactly_feasible(constraints: Sequence[Constraint], genes: np.ndarray) ->
     return feasible
 
 
+def keep_exactly_feasible(space: SearchSpace, genes: np.ndarray, constraints: Sequence[Constraint]) -> np.ndarray:
+    """Those archs that meet all constraints, exactly; where none does, the smallest subnet, which does.
+
+    Args:
+        space: Search space.
+        genes: Canonical, `(n, num_genes)`.
+        constraints: Which the smallest subnet meets, see `check_feasible`.
+    """
+    kept = genes[is_exactly_feasible(constraints, genes)]
+    if len(kept):
+        return kept
+    return space.canonical_genes(space.encode([space.smallest()]))
+
+
 def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> None:
     """Check that the smallest subnet meets every constraint.
 

@@ -10,6 +10,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.front_plot import front_svg
+from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits, make_constraint
 from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings
@@ -102,27 +103,40 @@ def check_front_output(path: str | Path) -> None:
     files.check_replaceable(path, "front")
 
 
-def save_front(front: Front, path: str | Path, notes: dict[str, Any]) -> None:
+def save_front(
+    front: Front, path: str | Path, request: FrontRequest, costs: Sequence[SubnetCosts], device: str
+) -> None:
     """Write a front as JSON, and a plot of it beside that.
 
     Args:
         front: The front.
         path: File of the JSON; the plot has the ending `.svg`.
-        notes: What else to say, such as device and precision.
+        request: What was asked for.
+        costs: Of each arch of `front.best`, in order.
+        device: Id of the device of the latencies.
     """
     path = Path(path)
     others = [point for point in front.points if not point.is_on_front]
+    entries = []
+    for point, costs_of_point in zip(front.best, costs, strict=True):
+        entries.append({**describe_point(point), **costs_of_point.to_dict()})
+    limits = {}
+    if request.limits is not None:
+        limits = request.limits.by_name
     payload = {
-        **notes,
+        "device": device,
+        "precision": request.search.precision,
+        "limits": limits,
+        "confidence": request.search.confidence,
         "predictor": front.predictor.name,
         "predictor_quality": front.predictor.quality.to_dict(),
         "num_measured": front.num_measured,
         "hypervolumes": list(front.hypervolumes),
-        "entries": [describe_point(point) for point in front.best],
+        "entries": entries,
         "other_measurements": [describe_point(point) for point in others],
     }
     files.write_json(path, "front", payload)
-    first_cost = next(iter(front.points[0].costs))
+    first_cost = request.costs[0]
     title = f"{len(front.best)} of {len(front.points)} measured subnets"
     files.write_bytes(path.with_suffix(".svg"), front_svg(front, first_cost, title).encode())
 
@@ -135,6 +149,8 @@ def describe_point(point: FrontPoint) -> dict[str, Any]:
         "predicted_top1": point.predicted_top1,
         "predicted_standard_deviation": point.predicted_std,
         "measured_search_top1": point.measured.top1,
+        "measured_search_standard_error": point.measured.standard_error,
+        "num_search_images": sum(point.measured.num_images),
         "estimated_top1": point.estimated_top1,
         "estimated_standard_deviation": point.estimated_std,
         "costs": point.costs,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ofa_tf.base.progress import announce, tell
+from ofa_tf.base.progress import progress_bar, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
@@ -207,9 +207,17 @@ class Run(MeasuredRun):
         from ofa_tf.workflow.shipped_accuracy import correct_table
 
         num_archs = settings.num_shipped_archs
-        announce(f"measuring {num_archs} subnets of the accuracy table as {settings.precision} models")
-        table, loss = correct_table(table, measurers.choose, num_archs)
-        tell(f"{settings.precision} models are {100 * loss:.2f} points less accurate on average")
+        num_measured = min(num_archs, len(table))
+        with progress_bar(num_measured, f"subnets of the table as {settings.precision} models", "subnet") as bar:
+
+            def measure(arch: Arch) -> AccuracyCount:
+                measured = measurers.choose(arch)
+                bar.update()
+                return measured
+
+            table, loss = correct_table(table, measure, num_archs)
+        comparative = "less" if loss >= 0 else "more"
+        tell(f"{settings.precision} models are {100 * abs(loss):.2f} points {comparative} accurate on average")
         return table
 
     def check_search(

@@ -16,7 +16,7 @@ _NUM_FOLDS = 10
 # large or small by chance.
 _NUM_ARCHS_OF_PRIOR = 50
 
-# Parts of a table that a learning curve is made from, beside the whole.
+# Parts of a table that a learning curve is made from, beside the whole, on which the predictor was validated.
 _SHARES_OF_LEARNING_CURVE = (0.25, 0.5)
 
 
@@ -100,7 +100,7 @@ def learning_curve(kind: type[AccuracyPredictor], table: AccuracyTable) -> dict[
 
     Args:
         kind: Class of the predictor.
-        table: Measured accuracies; of its archs a quarter, half and all are taken.
+        table: Measured accuracies; of its archs a quarter and half are taken.
 
     Returns:
         Number of archs -> cross-validated RMSE; parts too small to fit anything to are left out.
@@ -108,7 +108,7 @@ def learning_curve(kind: type[AccuracyPredictor], table: AccuracyTable) -> dict[
     num_archs = len(table.top1)
     order = np.random.default_rng(0).permutation(num_archs)
     curve = {}
-    for share in (*_SHARES_OF_LEARNING_CURVE, 1.0):
+    for share in _SHARES_OF_LEARNING_CURVE:
         count = round(share * num_archs)
         if count >= MIN_ARCHS_FOR_PREDICTOR:
             part = table.rows(np.sort(order[:count]))
