@@ -15,10 +15,11 @@ _COLUMNS = (
     Column("kilobytes", "kB", "{:,.0f}"),
     Column("latency_ms", "pred. ms", "{:.3f}"),
     Column("measured_ms", "ms", "{:.3f}"),
-    Column("predicted", "predicted", "{:.2%}"),
-    Column("measured", "measured", "{:.2%}"),
+    Column("predicted", "pred.", "{:.2%}"),
+    Column("measured", "meas.", "{:.2%}"),
     Column("measured_error", "+/-", "{:.2%}"),
-    Column("reported", "reported", "{:.2%}"),
+    Column("estimated", "est.", "{:.2%}"),
+    Column("reported", "report", "{:.2%}"),
     Column("reported_error", "+/-", "{:.2%}"),
 )
 
@@ -57,6 +58,7 @@ def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:
         "predicted": point.predicted_top1,
         "measured": point.measured.top1,
         "measured_error": point.measured.standard_error,
+        "estimated": point.estimated_top1,
     }
     if point.reported is not None:
         row["reported"] = point.reported.top1
@@ -67,7 +69,11 @@ def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:
 def _describe_accuracies(front: Front) -> str:
     """What the columns of accuracies are of."""
     first = front.best[0]
-    text = f"top-1 measured on the {sum(first.measured.num_images)} images that chose the front"
+    lines = [
+        f"pred.: top-1 predicted from other subnets; meas.: measured on {sum(first.measured.num_images)} images; "
+        "est.: both together, by which",
+        "the front is chosen; +/-: one standard error",
+    ]
     if first.reported is not None:
-        text += f", reported on {sum(first.reported.num_images)} others; +/-: one standard error"
-    return text
+        lines[-1] += f"; report: measured on {sum(first.reported.num_images)} images that nothing was chosen by"
+    return "\n".join(lines)

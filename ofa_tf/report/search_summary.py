@@ -29,8 +29,8 @@ def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
         lines += _describe_final(found.final, next(iter(found.costs)))
     if found.reported is not None:
         lines.append(
-            f"reported top-1: {found.reported.top1:.2%} +- {found.reported.standard_error:.2%} (one standard error), "
-            f"on {sum(found.reported.num_images)}\n  validation images that nothing was chosen by"
+            f"reported top-1: {found.reported.top1:.2%} +- {found.reported.standard_error:.2%} (one standard error) "
+            f"on {sum(found.reported.num_images)} images that nothing was chosen by"
         )
     return "\n".join(lines)
 
@@ -75,16 +75,16 @@ def _describe_final(final: Final, first_cost: str) -> list[str]:
     measured = winner.measured
     origin = "found by the search" if winner.is_found else "known from the accuracy table"
     lines = [
-        f"measured top-1: {measured.top1:.2%} +- {measured.standard_error:.2%} (one standard error), on the "
-        f"{sum(measured.num_images)}\n  images that finalists are chosen by ({origin})",
-        f"prediction and measurement together: {winner.estimated_top1:.2%} +- {winner.estimated_std:.2%}; "
-        f"differences of\n  measured accuracies below {100 * final.noise_of_difference:.2g} points are noise",
+        f"measured top-1: {measured.top1:.2%} +- {measured.standard_error:.2%} (one standard error) "
+        f"on {sum(measured.num_images)} images that finalists are chosen by",
+        f"  with the prediction: {winner.estimated_top1:.2%} +- {winner.estimated_std:.2%} ({origin})",
+        f"  differences of measured accuracies below {100 * final.noise_of_difference:.2g} points are noise",
     ]
     if final.is_cheaper_than_best:
         best = final.finalists[0]
         lead = 100 * (best.estimated_top1 - winner.estimated_top1)
         lines.append(
-            f"an arch of {first_cost} {_number(best.cost)} instead of {_number(winner.cost)} is estimated "
+            f"  an arch of {first_cost} {_number(best.cost)} instead of {_number(winner.cost)} is estimated "
             f"{lead:.2f} points better,\n  within noise: the cheaper one is taken"
         )
     return lines

@@ -221,3 +221,4 @@ def test_a_micro_space_has_enough_finalists() -> None:
     )
     assert found.final is not None
     assert found.reported is None
+    assert sum(finalist.is_found for finalist in found.final.finalists) >= 2
