@@ -151,13 +151,18 @@ class MeasuredRun(TrainedRun):
             The model, calibrated if the table is; it predicts milliseconds.
 
         Raises:
-            InputError: If there is no table, it is of another device or precision,
-                its pieces were exported in another way, or it was measured on
+            InputError: If there is no table, it is of another device, precision or number of
+                classes, its pieces were exported in another way, or it was measured on
                 another computer or with another runtime.
         """
         path = self.latency_table_path(device, precision, latency_table)
         table = LatencyTable.load(path, self.space)
         check_latency_table(table, path, device, precision)
+        if table.num_classes != self.num_classes:
+            raise InputError(
+                f"Expected {path} to be of networks with {self.num_classes} classes, as the supernet has. "
+                f"Received: one of {table.num_classes}. Build it again with tools/build_latency_table.py."
+            )
         return LatencyModel(self.space, table)
 
     def find_latency_model(
