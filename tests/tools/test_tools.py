@@ -187,6 +187,35 @@ def test_several_limits_are_searched_in_one_call_and_no_subnet_is_measured_twice
     assert (quickstart / "search_measurements" / "search_float32.jsonl").read_text() == measured
 
 
+@pytest.mark.long
+def test_one_call_searches_for_two_devices_and_compares_their_archs(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    plugins = f"--plugins={ROOT / 'tests' / 'support' / 'own_kinds.py'}"
+    workdir = f"--workdir={quickstart}"
+    networks = ("--num_networks=4", "--num_held_out=2")
+    built = run("tools/build_latency_table.py", plugins, workdir, "--device=board", *networks)
+    assert built.returncode == 0, built.stderr[-2000:]
+    options = (plugins, workdir, "--num_generations=5", "--num_finalists=2", "--max_latency_ms=99,98")
+    result = run("tools/search.py", *options, "--device=host,board", f"--output={tmp_path / 'found'}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    for device in ("host", "board"):
+        for limit in (99, 98):
+            path = tmp_path / "found" / f"{device}_latency_ms_{limit}.json"
+            notes = json.loads(path.read_text())["notes"]
+            assert notes["device"] == device
+            assert notes["predicted_latency_ms"] <= limit
+            is_measured = notes["measured_latency_ms"] is not None
+            assert is_measured == (device == "host")  # a board is not always at hand
+            assert f"--arch={path} --quantization=none" in result.stdout
+    assert result.stdout.count("accuracy predictor (") == 1
+    _, comparison = result.stdout.split("--- archs of one device on another: predicted latencies, reported accuracies")
+    heading, *rows = comparison.strip().splitlines()
+    assert heading.split() == ["on", "budget_ms", "arch", "of", "host", "arch", "of", "board"]
+    assert [row.split()[:2] for row in rows[:4]] == [["host", "99"], ["host", "98"], ["board", "99"], ["board", "98"]]
+    assert rows[4].startswith("differences below ")
+    lines = (quickstart / "search_measurements" / "search_float32.jsonl").read_text().splitlines()
+    assert len(set(lines)) == len(lines)
+
+
 def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path, tmp_path: Path) -> None:
     output = tmp_path / "front.json"
     options = (f"--workdir={quickstart}", "--num_generations=5", "--num_measurements=3", f"--output={output}")
