@@ -110,6 +110,15 @@ class Front:
         return [point for point in self.points if point.is_on_front]
 
 
+def _check_above_0(name: str, values: np.ndarray) -> None:
+    """Check values of a cost, of which logarithms are taken."""
+    wrong = values[~(values > 0)]
+    if len(wrong):
+        raise InputError(
+            f"Expected costs of a front to be above 0. Received: {wrong[0]:g} as {name} of a subnet. Take another cost."
+        )
+
+
 class FrontSearch:
     """A search for the front of accuracy against costs.
 
@@ -267,20 +276,20 @@ class FrontSearch:
 
 
 def _reference_point(space: SearchSpace, predictor: FittedPredictor, costs: Mapping[str, Objective]) -> np.ndarray:
-    """Where hypervolumes begin: the worst measured accuracy, and the costs of the largest subnet, as logarithms."""
-    largest = space.encode(space.largest())[np.newaxis]
+    """Where hypervolumes begin: the worst measured accuracy, and the highest costs of what is known, as logarithms.
+
+    Known are the archs of the accuracy table, and the largest subnet, which costs most by most costs but need not by
+    all.
+    """
+    largest = space.encode([space.largest()])
+    genes = np.concatenate([largest, predictor.table.genes])
     worst = [-float(predictor.table.top1.min())]
     for name, cost in costs.items():
-        values = np.asarray(cost(largest), float)
-        _check_above_0(name, values)
-        worst.append(float(np.log(values[0])))
+        values = np.asarray(cost(genes), float)
+        if values.min() <= 0:
+            raise InputError(
+                f"Expected costs of a front to be above 0. Received: {values.min():g} as {name} of a subnet of "
+                f"{space.name}. Take another cost."
+            )
+        worst.append(np.log(values.max()))
     return np.array(worst)
-
-
-def _check_above_0(name: str, values: np.ndarray) -> None:
-    """Check values of a cost, of which logarithms are taken."""
-    wrong = values[~(values > 0)]
-    if len(wrong):
-        raise InputError(
-            f"Expected costs of a front to be above 0. Received: {wrong[0]:g} as {name} of a subnet. Take another cost."
-        )

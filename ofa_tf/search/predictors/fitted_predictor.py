@@ -55,9 +55,7 @@ class FittedPredictor:
 
     def learning_curve(self) -> dict[int, float]:
         """Number of archs -> RMSE of the same kind of predictor, fitted to so many of the table's archs, and to all."""
-        curve = learning_curve(get_predictor(self.name), self.table)
-        curve[len(self.table)] = self.quality.rmse
-        return curve
+        return learning_curve(get_predictor(self.name), self.table, self.quality)
 
     def estimate_table(self) -> Prediction:
         """What is known of the archs of the table: measured, and predicted from the others."""
