@@ -54,7 +54,7 @@ class SearchResult:
         """Measured on the images that the arch was picked by: on average too high."""
         if self.final is None:
             return None
-        return self.final.winner.measured.top1
+        return self.final.winner.measured_top1
 
     @property
     def reported_top1(self) -> float | None:

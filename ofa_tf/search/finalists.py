@@ -94,6 +94,11 @@ class Finalist:
     estimated_std: float
     cost: float
 
+    @property
+    def measured_top1(self) -> float:
+        """On the images by which finalists are picked: of the winner, on average too high."""
+        return self.measured.top1
+
 
 @dataclasses.dataclass(frozen=True)
 class Final:
