@@ -26,12 +26,11 @@ from ofa_tf.base.distribution_flag import define_distribution_flag, distribution
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.report.search_summary import describe_learning_curve, describe_quality
+from ofa_tf.report.predictor_summary import describe_predictor
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR, check_space
-from ofa_tf.search.predictors.cross_validation import learning_curve
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
-from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS, check_predictor, get_predictor
+from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS, check_predictor
 from ofa_tf.search.shards import Shard
 from ofa_tf.workflow.run import open_run
 
@@ -71,8 +70,7 @@ def main(argv: Sequence[str]) -> None:
         print(f"written to {run.shard_path(shard)}; when all are there: --merge")
         return
     fitted = fit_predictor(table, _PREDICTOR.value)
-    print(describe_quality(fitted.name, fitted.quality))
-    print(describe_learning_curve(learning_curve(get_predictor(fitted.name), table)))
+    print(describe_predictor(fitted.name, fitted.quality, fitted.learning_curve()))
     print(f"written to {run.accuracy_table_path}")
 
 

@@ -24,17 +24,16 @@ from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.data.shares import SHARES
 from ofa_tf.devices.opening import open_device
-from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.evaluation import EvaluationTable
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.arch_names import parse_arch_list
 from ofa_tf.workflow.evaluation import describe_evaluation
-from ofa_tf.workflow.run import Run, open_run
+from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
 define_distribution_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_ARCH = flags.DEFINE_list("arch", ["max"], "JSON files of archs or fronts, max, min or random:N, separated by commas.")
+_ARCH = flags.DEFINE_list("arch", ["max"], "JSON files of archs or fronts, front.json:N, max, min or random:N.")
 _SPLIT = flags.DEFINE_enum(
     "split",
     "validation",
@@ -56,7 +55,8 @@ def main(argv: Sequence[str]) -> None:
     if not archs:
         raise InputError("Expected --arch to name an arch. Received: none. Pass --arch=max or another.")
     precision = get_precision(_PRECISION.value)
-    latency_model = _latency_model(run)
+    open_device(_DEVICE.value)  # raises if there can be no such device
+    latency_model = run.find_latency_model(_DEVICE.value, precision.name)
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
@@ -80,18 +80,6 @@ def main(argv: Sequence[str]) -> None:
     if _OUTPUT.value and replicas.is_first_worker:
         payload = {"split": _SPLIT.value, "device": _DEVICE.value, "precision": _PRECISION.value, "results": results}
         files.write_json(_OUTPUT.value, "evaluation", payload)
-
-
-def _latency_model(run: Run) -> LatencyModel | None:
-    """The latency model of the device that the flags name, if there is a table for it."""
-    open_device(_DEVICE.value)  # raises if there can be no such device
-    if not run.latency_table_path(_DEVICE.value, _PRECISION.value).exists():
-        return None
-    try:
-        return run.latency_model(_DEVICE.value, _PRECISION.value)
-    except InputError as error:
-        announce(f"without predicted latencies: {error}")
-        return None
 
 
 if __name__ == "__main__":

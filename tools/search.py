@@ -24,14 +24,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
+from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
-from ofa_tf.report.search_summary import describe_front, describe_search
+from ofa_tf.devices.opening import kind_of
+from ofa_tf.report.front_table import describe_front
+from ofa_tf.report.predictor_summary import describe_predictor
+from ofa_tf.report.search_summary import describe_search
+from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS
+from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
 from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
 from ofa_tf.workflow.front import FrontRequest, check_front_output, save_front
 from ofa_tf.workflow.many_searches import check_devices, check_folder, compare_devices, plan_searches
@@ -78,6 +86,11 @@ _FRONT_COSTS = flags.DEFINE_list(
     "front_costs", ["latency_ms"], f"With --front, one or two costs: {', '.join(CONSTRAINT_KINDS)}."
 )
 _MEASUREMENTS = flags.DEFINE_integer("num_measurements", 48, "With --front, subnets measured at most.", lower_bound=1)
+_MEASURE_FOUND = flags.DEFINE_bool(
+    "measure_found",
+    None,
+    "Measure the latency of what is found on the device, which takes seconds. By default on this computer only.",
+)
 _OUTPUT = flags.DEFINE_string(
     "output", None, "JSON file for the arch or the front; a folder for several.", required=True
 )
@@ -89,7 +102,6 @@ def main(argv: Sequence[str]) -> None:
     all_limits = limits_from_flags()
     if not all_limits and not _FRONT.value:
         Limits()  # raises, and says which flags there are
-    run = open_run(_WORKDIR.value)
     settings = SearchSettings(
         precision=_PRECISION.value,
         evolution=EvolutionSettings(_POPULATION.value, _GENERATIONS.value),
@@ -100,16 +112,36 @@ def main(argv: Sequence[str]) -> None:
         num_shipped_archs=_SHIPPED_ARCHS.value,
         confidence=_CONFIDENCE.value,
     )
+    _check_flags(all_limits, settings)
+    run = open_run(_WORKDIR.value)
+    if _FRONT.value:
+        _find_fronts(run, all_limits, settings)
+    else:
+        _find_archs(run, all_limits, settings)
+
+
+def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
+    """Check that devices are named once, and that every flag that was given has an effect."""
+    check_devices(_DEVICE.value)
+    for device in _DEVICE.value:
+        kind_of(device)  # raises for an unknown one
     if _LATENCY_TABLE.value and len(_DEVICE.value) > 1:
         raise InputError(
             f"Expected one device with --latency_table. Received: --device={','.join(_DEVICE.value)}. Leave the table "
             "out, so that each device's own is taken."
         )
-    check_devices(_DEVICE.value)
-    if _FRONT.value:
-        _find_fronts(run, all_limits, settings)
-    else:
-        _find_archs(run, all_limits, settings)
+    is_latency_limited = any(limits.latency_ms is not None for limits in all_limits)
+    is_quantized = get_precision(settings.precision).mode != NOT_QUANTIZED
+    _check_has_effect(_FINALISTS, not _FRONT.value, "without --front, which measures --num_measurements")
+    _check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front")
+    _check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
+    _check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
+    _check_has_effect(_SHIPPED_ARCHS, is_quantized, "with another --precision than float32")
+
+
+def _check_has_effect(flag: flags.FlagHolder, has_effect: bool, when: str) -> None:
+    if flag.present and not has_effect:
+        raise InputError(f"Expected --{flag.name} only {when}. Received: --{flag.name}={flag.value}. Leave it out.")
 
 
 def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
@@ -118,23 +150,20 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
     for plan in plans:
         run.check_search(plan.limits, plan.device, settings, latency_table)
     configure_tensorflow()
+    predictor = _fit_predictor(run, settings)
     results = []
     for plan in plans:
-        found = run.search(plan.limits, plan.device, settings, latency_table)
-        found.arch.save(plan.output, found.notes())
+        found = run.search(plan.limits, plan.device, settings, latency_table, predictor)
+        (costs,) = _costs_of(run, [found.arch], plan.device, settings)
+        found.arch.save(plan.output, {**found.notes(), **costs.to_dict()})
         if len(plans) > 1:
             print(f"--- {plan.device}, {plan.limits!r}")
-        print(describe_search(found))
-        print(f"written to {plan.output}")
-        print(
-            f"Next: python tools/to_tflite.py --workdir={_WORKDIR.value} --arch={plan.output} "
-            f"--quantization={get_precision(settings.precision).mode.name} --output=model.tflite",
-            flush=True,
-        )
+        print(describe_search(found, costs))
+        print(f"written to {plan.output}\nNext: {_export_command(plan.output, settings)}", flush=True)
         results.append(found)
     comparison = compare_devices(run, plans, results, settings)
     if comparison is not None:
-        print(f"--- archs of one device on another, predicted\n{comparison}")
+        print(comparison)
 
 
 def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
@@ -147,7 +176,12 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         costs=tuple(_FRONT_COSTS.value),
         limits=all_limits[0] if all_limits else None,
         search=settings,
-        settings=FrontSettings(_MEASUREMENTS.value, evolution=settings.evolution, seed=settings.seed),
+        settings=FrontSettings(
+            _MEASUREMENTS.value,
+            evolution=settings.evolution,
+            seed=settings.seed,
+            pessimism=settings.pessimism,
+        ),
     )
     outputs = {device: Path(_OUTPUT.value) for device in _DEVICE.value}
     if len(outputs) > 1:
@@ -157,12 +191,44 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         check_front_output(output)
         run.check_front(request, device, latency_table)
     configure_tensorflow()
+    predictor = _fit_predictor(run, settings)
     for device, output in outputs.items():
-        front = run.front(request, device, latency_table)
-        save_front(front, output, {"device": device, "precision": settings.precision})
-        print(describe_front(front))
-        print(f"written to {output} and {output.with_suffix('.svg')}")
-        print(f"Next: python tools/evaluate.py --workdir={_WORKDIR.value} --split=report --arch={output}", flush=True)
+        front = run.front(request, device, latency_table, predictor)
+        costs = _costs_of(run, [point.arch for point in front.best], device, settings)
+        save_front(front, output, request, costs, device)
+        if len(outputs) > 1:
+            print(f"--- {device}")
+        print(describe_front(front, costs))
+        print(f"written to {output}, with a plot in {output.with_suffix('.svg').name}")
+        print(f"Next, for example for number 0: {_export_command(f'{output}:0', settings)}", flush=True)
+
+
+def _fit_predictor(run: Run, settings: SearchSettings) -> FittedPredictor:
+    """The accuracy predictor of all searches, after saying how good it is."""
+    predictor = run.fit_predictor(settings)
+    print(describe_predictor(predictor.name, predictor.quality, predictor.learning_curve()), flush=True)
+    return predictor
+
+
+def _costs_of(run: Run, archs: Sequence[Arch], device: str, settings: SearchSettings) -> list[SubnetCosts]:
+    """What found archs cost, with measured latencies if that is wanted and possible."""
+    latency_table = _LATENCY_TABLE.value or None
+    is_wanted = _MEASURE_FOUND.value
+    if is_wanted is None:
+        is_wanted = kind_of(device).is_always_at_hand
+    if is_wanted:
+        try:
+            return run.measure_costs(archs, device, settings.precision, latency_table)
+        except InputError as error:
+            announce(f"without measured latencies: {error}")
+    return run.predict_costs(archs, device, settings.precision, latency_table)
+
+
+def _export_command(arch: str | Path, settings: SearchSettings) -> str:
+    return (
+        f"python tools/to_tflite.py --workdir={_WORKDIR.value} --arch={arch} "
+        f"--quantization={get_precision(settings.precision).mode.name} --output=model.tflite"
+    )
 
 
 if __name__ == "__main__":

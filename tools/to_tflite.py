@@ -38,7 +38,9 @@ from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
-_ARCH = flags.DEFINE_list("arch", None, "Arch JSON files, max, min or random:N; --output of several is a folder.")
+_ARCH = flags.DEFINE_list(
+    "arch", None, "Arch JSON files, front.json:N, max, min or random:N; --output of several is a folder."
+)
 _MODEL = flags.DEFINE_string("model", None, "A .keras file of a subnet, instead of --workdir and --arch.")
 _DATASET = flags.DEFINE_string(
     "dataset", None, "With --model: data set for the int8 ranges and the accuracy, as for train_main.py."

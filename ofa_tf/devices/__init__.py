@@ -16,8 +16,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "benchmark_results": ["KIND", "save_benchmark"],
         "device": ["BenchmarkModel", "BenchmarkSettings", "Device", "Measurement", "Progress", "check_facts"],
-        "device_facts": ["CONDITION_FACTS", "DECISIVE_FACTS", "DeviceFacts"],
+        "device_facts": ["CHOSEN_FACTS", "CONDITION_FACTS", "DECISIVE_FACTS", "DeviceFacts"],
         "device_kind": ["DeviceKind"],
-        "opening": ["DEVICE_KINDS", "list_devices", "open_device"],
+        "opening": ["DEVICE_KINDS", "kind_of", "list_devices", "open_device"],
     },
 )

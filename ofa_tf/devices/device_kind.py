@@ -33,6 +33,7 @@ class DeviceKind:
             a colon, and options by name.
         list_all: Gives the devices of the kind that are there, or an entry that says why
             there are none.
+        is_always_at_hand: Whether there is no need to ask before something is measured.
     """
 
     forms: Mapping[str, str]
@@ -40,6 +41,7 @@ class DeviceKind:
     options: tuple[str, ...]
     open: Callable[..., Device]
     list_all: Callable[[], list[ListedDevice]]
+    is_always_at_hand: bool = False
 
     def takes(self, address: str | None) -> bool:
         """Whether an id may have this after its colon; `None`: whether it may be without one."""

@@ -90,21 +90,6 @@ class LatencyModel:
             return float(latency_ms[0])
         return latency_ms
 
-    def upper_bound(self, archs: Arch | Sequence[Arch] | np.ndarray, confidence: float) -> Any:
-        """What latencies stay below with some probability, milliseconds: the prediction with a margin.
-
-        Args:
-            archs: As for `predict`.
-            confidence: The probability, in (0, 1).
-
-        Returns:
-            As `predict`: `prediction * (1 + margin(confidence))`.
-
-        Raises:
-            InputError: As for `predict` and `margin`.
-        """
-        return self.predict(archs) * (1 + self.margin(confidence))
-
     def margin(self, confidence: float) -> float:
         """By which share of its prediction a network is slower at most, with some probability.
 

@@ -1,7 +1,10 @@
-"""What the files of a run's networks are called, and whether they are there. Loads neither TensorFlow nor Keras."""
+"""What the files of a run's networks are called and say of themselves. Loads neither TensorFlow nor Keras."""
 
+import json
 import os
+import zipfile
 from pathlib import Path
+from typing import Any
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import find_writer
@@ -26,6 +29,15 @@ def find_supernet(workdir: str | Path) -> Path:
             f"Expected a trained supernet at {path}. Received: no such file. {_how_to_get_supernet(path.parent)}"
         )
     return path
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """What a `.keras` file says of its model, `get_config`'s data; empty if that cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return dict(json.loads(archive.read("config.json"))["config"])
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return {}
 
 
 def _how_to_get_supernet(workdir: Path) -> str:

@@ -1,16 +1,13 @@
 """Supernets and subnets as files."""
 
-import json
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import delayed_interrupts
-from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet
+from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet, read_config
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 
@@ -139,15 +136,6 @@ def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
 
 def _arch_path(path: Path) -> Path:
     return path.with_suffix(".arch.json")
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """What a `.keras` file says of its model, `get_config`'s data; empty if that cannot be read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return dict(json.loads(archive.read("config.json"))["config"])
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
-        return {}
 
 
 def check_archive(path: Path) -> None:

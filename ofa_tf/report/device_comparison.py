@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-_TOO_SLOW = "too slow"
+from ofa_tf.report.columns import Column, format_columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,14 +13,16 @@ class FoundArch:
     Args:
         device: Id of the device.
         budget_ms: Limit of its latency, milliseconds.
-        top1: Reported accuracy.
+        top1: Accuracy: reported, or, where nothing was measured, predicted.
         latency_ms: Predicted latency on each device, by its id.
+        fits: Whether it keeps that limit, with the margin of the search, on each device, by its id.
     """
 
     device: str
     budget_ms: float
     top1: float
     latency_ms: Mapping[str, float]
+    fits: Mapping[str, bool]
 
 
 def describe_exchanges(found: Sequence[FoundArch]) -> str:
@@ -33,26 +35,24 @@ def describe_exchanges(found: Sequence[FoundArch]) -> str:
     """
     devices = list(dict.fromkeys(arch.device for arch in found))
     by_device = {device: [arch for arch in found if arch.device == device] for device in devices}
-    heading = ["on", "budget_ms", *[f"arch of {device}" for device in devices]]
-    rows = [heading]
+    columns = [Column("on", "on", "{}", alignment="<"), Column("budget_ms", "budget_ms", "{:g}")]
+    for device in devices:
+        columns.append(Column(f"arch of {device}", f"arch of {device}", "{}", alignment="<"))
+    rows = []
     for device in devices:
         for place, own in enumerate(by_device[device]):
-            row = [device, f"{own.budget_ms:g}"]
+            row = {"on": device, "budget_ms": own.budget_ms}
             for other in devices:
-                row.append(_describe(by_device[other][place], device, own))
+                row[f"arch of {other}"] = _describe(by_device[other][place], device, own)
             rows.append(row)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heading))]
-    lines = []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return format_columns(columns, rows)
 
 
 def _describe(arch: FoundArch, device: str, own: FoundArch) -> str:
     latency_ms = arch.latency_ms[device]
-    if arch is own:
-        return f"{arch.top1:.2%} in {latency_ms:.3g} ms"
-    if latency_ms > own.budget_ms:
-        return f"{_TOO_SLOW}: {latency_ms:.3g} ms"
-    return f"{arch.top1:.2%} in {latency_ms:.3g} ms ({100 * (arch.top1 - own.top1):+.2f} points)"
+    if not arch.fits[device]:
+        return f"too slow: {latency_ms:.3g} ms"
+    words = f"{arch.top1:.2%} in {latency_ms:.3g} ms"
+    if arch is not own:
+        words += f" ({100 * (arch.top1 - own.top1):+.2f} points)"
+    return words

@@ -1,82 +1,97 @@
 """What a search tells of what it found."""
 
+from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.finalists import Final
-from ofa_tf.search.front_search import Front
-from ofa_tf.search.predictors.cross_validation import PredictorQuality
+
+# Numbers from here on are shown without decimals.
+_WHOLE_FROM = 1000
 
 
-def describe_search(found: SearchResult) -> str:
-    """The arch, its accuracies and its costs, in lines."""
+def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
+    """The arch, its accuracies and its costs, in lines.
+
+    Args:
+        found: What was found.
+        costs: What it costs.
+    """
     arch = found.arch
+    depths = ", ".join(str(depth) for depth in arch.depths)
     lines = [
-        f"found: {arch.image_size} px, depths {list(arch.depths)}",
-        f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%} (one standard deviation)",
+        f"found: {arch.image_size} px, depths {depths}; {costs.num_macs:,} MACs, file of {costs.size_bytes:,} bytes",
+        *_describe_latency(found, costs),
     ]
+    for name, value in found.costs.items():
+        if name != "latency_ms":
+            lines.append(f"{name}: {_number(value)} (limit {_number(found.limits[name])})")
+    lines.append(f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%} (one standard deviation)")
     if found.final is not None:
-        lines += _describe_final(found.final)
+        lines += _describe_final(found.final, next(iter(found.costs)))
     if found.reported is not None:
         lines.append(
-            f"reported top-1: {found.reported.top1:.2%} +- {found.reported.standard_error:.2%} (one standard error), "
-            f"on {sum(found.reported.num_images)} validation images that nothing was chosen by"
+            f"reported top-1: {found.reported.top1:.2%} +- {found.reported.standard_error:.2%} (one standard error) "
+            f"on {sum(found.reported.num_images)} images that nothing was chosen by"
         )
-    for name, value in found.costs.items():
-        lines.append(f"{name}: {value:g} (limit {found.limits[name]:g})")
     return "\n".join(lines)
 
 
-def _describe_final(final: Final) -> list[str]:
+def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
+    """Predicted and measured latency, as far as they are known, and whether the limit is kept."""
+    lines = []
+    limit_ms = found.limits.get("latency_ms")
+    if costs.latency_ms is not None:
+        words = f"latency on {costs.device}: predicted {costs.latency_ms:.3f} ms"
+        if found.latency_margin:
+            with_margin_ms = costs.latency_ms * (1 + found.latency_margin)
+            words += f" ({with_margin_ms:.3f} with the margin of {found.latency_margin:.1%})"
+        if limit_ms is not None:
+            words += f", limit {limit_ms:g} ms"
+        lines.append(words)
+    measurement = costs.measurement
+    if measurement is None:
+        return lines
+    if measurement.latency_ms is None:
+        lines.append(f"latency on {costs.device}: not measured, {measurement.error}")
+        return lines
+    words = f"latency on {costs.device}: measured {measurement.latency_ms:.3f} ms"
+    if measurement.latency_low_ms is not None and measurement.latency_high_ms is not None:
+        words += f" (confidence interval {measurement.latency_low_ms:.3f} to {measurement.latency_high_ms:.3f})"
+    if limit_ms is not None and measurement.latency_ms > limit_ms:
+        words += f", {measurement.latency_ms / limit_ms - 1:.1%} ABOVE THE LIMIT"
+    lines.append(words)
+    if measurement.doubt:
+        lines.append(f"  doubtful: {measurement.doubt}")
+    return lines
+
+
+def _describe_final(final: Final, first_cost: str) -> list[str]:
+    """What was measured of the winner, and how sure it is to be the best.
+
+    Args:
+        final: The final.
+        first_cost: Name of the cost that decides between equals.
+    """
     winner = final.winner
+    measured = winner.measured
     origin = "found by the search" if winner.is_found else "known from the accuracy table"
     lines = [
-        f"measured top-1: {winner.measured_top1:.2%} on the images that finalists are chosen by; prediction and "
-        f"measurement together: {winner.estimated_top1:.2%} +- {winner.estimated_std:.2%} ({origin})",
-        f"differences of measured accuracies below {100 * final.noise_of_difference:.2g} points are noise",
+        f"measured top-1: {measured.top1:.2%} +- {measured.standard_error:.2%} (one standard error) "
+        f"on {sum(measured.num_images)} images that finalists are chosen by",
+        f"  with the prediction: {winner.estimated_top1:.2%} +- {winner.estimated_std:.2%} ({origin})",
+        f"  differences of measured accuracies below {100 * final.noise_of_difference:.2g} points are noise",
     ]
     if final.is_cheaper_than_best:
         best = final.finalists[0]
+        lead = 100 * (best.estimated_top1 - winner.estimated_top1)
         lines.append(
-            f"an arch that costs {best.cost:.4g} instead of {winner.cost:.4g} is estimated "
-            f"{100 * (best.estimated_top1 - winner.estimated_top1):.2f} points better, within noise: the cheaper one "
-            "is taken"
+            f"  an arch of {first_cost} {_number(best.cost)} instead of {_number(winner.cost)} is estimated "
+            f"{lead:.2f} points better,\n  within noise: the cheaper one is taken"
         )
     return lines
 
 
-def describe_front(front: Front) -> str:
-    """The archs of a front, one a line, and how good the predictor is."""
-    lines = [describe_quality(front.predictor.name, front.predictor.quality)]
-    lines.append(f"front of {len(front.points)} subnets, {front.num_measured} of them measured for it:")
-    for point in front.best:
-        costs = ", ".join(f"{name} {value:.4g}" for name, value in point.costs.items())
-        reported = ""
-        if point.reported is not None:
-            reported = f", reported {point.reported.top1:.2%} +- {point.reported.standard_error:.2%}"
-        lines.append(
-            f"  {point.arch.image_size} px, depths {list(point.arch.depths)}, {costs}: predicted "
-            f"{point.predicted_top1:.2%}, measured {point.measured.top1:.2%}, estimated {point.estimated_top1:.2%} +- "
-            f"{point.estimated_std:.2%}{reported}"
-        )
-    return "\n".join(lines)
-
-
-def describe_quality(name: str, quality: PredictorQuality) -> str:
-    """How good an accuracy predictor is, in a line."""
-    tau = "undefined"
-    if quality.kendall_tau is not None:
-        tau = f"{quality.kendall_tau:.3f}"
-    return (
-        f"accuracy predictor ({name}), cross-validated on {quality.num_archs} subnets: RMSE {quality.rmse:.2%} (always "
-        f"predicting the mean: {quality.spread:.2%}; noise of the measurements: {quality.noise_std:.2%}), "
-        f"Kendall's tau {tau}, {quality.coverage:.0%} within the 90% error bars"
-    )
-
-
-def describe_learning_curve(curve: dict[int, float]) -> str:
-    """What more measured subnets bring, in a line.
-
-    Args:
-        curve: Number of subnets -> RMSE, see `learning_curve`.
-    """
-    points = [f"{rmse:.2%} with {num_archs}" for num_archs, rmse in sorted(curve.items())]
-    return f"RMSE by number of measured subnets: {', '.join(points)}"
+def _number(value: float) -> str:
+    """A cost or a limit, as short as it can be read."""
+    if abs(value) >= _WHOLE_FROM:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"

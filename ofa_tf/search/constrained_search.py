@@ -1,13 +1,14 @@
 """From constraints to one arch: evolution on predictions, measurements, and a final."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.constraints import Constraint, is_exactly_feasible
+from ofa_tf.search.constraints import Constraint, keep_exactly_feasible
 from ofa_tf.search.evolution import EvolutionSettings, evolve
 from ofa_tf.search.finalists import Final, FinalSettings, hold_final, pick_finalists
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
@@ -33,6 +34,9 @@ class SearchResult:
         reported: What it gets right of images that no choice depended on; `None` if that was not measured.
         device: Id of the device whose latency was limited; `None` for no limit.
         precision: Precision that the costs are of.
+        latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
+        confidence: Probability with which a random network keeps the limit for that; `None` without a margin.
+        predictor: Of the accuracies, as it was before finalists were measured; `None` where that is not told.
     """
 
     arch: Arch
@@ -44,6 +48,9 @@ class SearchResult:
     reported: AccuracyCount | None = None
     device: str | None = None
     precision: str = "float32"
+    latency_margin: float = 0.0
+    confidence: float | None = None
+    predictor: FittedPredictor | None = None
 
     @property
     def measured_top1(self) -> float | None:
@@ -59,6 +66,15 @@ class SearchResult:
             return None
         return self.reported.top1
 
+    @property
+    def noise_of_report(self) -> float | None:
+        """By how much reported accuracies of two archs differ by chance at most, in 9 of 10 cases."""
+        if self.final is None or self.reported is None:
+            return None
+        num_search_images = sum(self.final.winner.measured.num_images)
+        num_report_images = sum(self.reported.num_images)
+        return self.final.noise_of_difference * math.sqrt(num_search_images / num_report_images)
+
     def notes(self) -> dict[str, Any]:
         """Everything but the arch, for `Arch.save`."""
         notes: dict[str, Any] = {
@@ -67,6 +83,9 @@ class SearchResult:
             "measured_search_top1": self.measured_top1,
         }
         if self.final is not None:
+            measured = self.final.winner.measured
+            notes["measured_search_standard_error"] = measured.standard_error
+            notes["num_search_images"] = sum(measured.num_images)
             notes["estimated_top1"] = self.final.winner.estimated_top1
             notes["estimated_standard_deviation"] = self.final.winner.estimated_std
             notes["noise_of_difference"] = self.final.noise_of_difference
@@ -74,8 +93,13 @@ class SearchResult:
             notes["reported_top1"] = self.reported.top1
             notes["reported_standard_error"] = self.reported.standard_error
             notes["num_report_images"] = sum(self.reported.num_images)
+        if self.predictor is not None:
+            notes["predictor"] = self.predictor.name
+            notes["predictor_quality"] = self.predictor.quality.to_dict()
         notes["costs"] = self.costs
         notes["limits"] = self.limits
+        notes["confidence"] = self.confidence
+        notes["latency_margin"] = self.latency_margin
         notes["device"] = self.device
         notes["precision"] = self.precision
         return notes
@@ -217,7 +241,7 @@ class _Evolution:
             settings=self.settings,
             on_progress=on_generation,
         )
-        return _keep_exactly_feasible(self.space, ranked, self.constraints)
+        return keep_exactly_feasible(self.space, ranked, self.constraints)
 
 
 def _costs(constraints: Sequence[Constraint], genes: np.ndarray) -> dict[str, float]:
@@ -226,11 +250,3 @@ def _costs(constraints: Sequence[Constraint], genes: np.ndarray) -> dict[str, fl
     for constraint in constraints:
         costs[constraint.name] = float(constraint.measure_exactly(genes[np.newaxis])[0])
     return costs
-
-
-def _keep_exactly_feasible(space: SearchSpace, ranked: np.ndarray, constraints: Sequence[Constraint]) -> np.ndarray:
-    """Those that meet the constraints when these are measured exactly; at least the smallest subnet does."""
-    kept = ranked[is_exactly_feasible(constraints, ranked)]
-    if len(kept):
-        return kept
-    return space.canonical_genes(space.encode([space.smallest()]))

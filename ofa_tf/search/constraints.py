@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import PLUGIN_HINT
-from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext, Measure, ModelFootprint
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext, Measure
 from ofa_tf.space.search_space import SearchSpace
 
 _WHOLE_NUMBERS_FROM = 100  # Smaller values are rounded to thousandths, in messages.
@@ -76,7 +76,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Constraint:
-    """`measure(genes) <= limit`.
+    """`measure(genes) * (1 + margin) <= limit`.
 
     Args:
         name: Name with its unit, such as `latency_ms`.
@@ -84,12 +84,19 @@ class Constraint:
         measure: Genes `(n, num_genes)` -> values `(n,)`. For whole populations; may be too
             low where there is an exact measure besides.
         exact_measure: The same, exact, where that takes long; `None`: `measure` is exact.
+        margin: By which share of it a value is taken to be higher, as it is a prediction.
     """
 
     name: str
     limit: float
     measure: Measure
     exact_measure: Measure | None = None
+    margin: float = 0.0
+
+    @property
+    def largest_value(self) -> float:
+        """The largest value that keeps the limit with the margin."""
+        return self.limit / (1 + self.margin)
 
     def measure_exactly(self, genes: np.ndarray) -> np.ndarray:
         """The values of genes `(n, num_genes)`, with which a result is reported and accepted."""
@@ -97,42 +104,45 @@ class Constraint:
         return np.asarray(measure(genes))
 
 
+def make_constraint(context: CostContext, name: str, limit: float = math.inf, margin: float = 0.0) -> Constraint:
+    """The constraint of a kind of cost; without a limit, what measures that cost.
+
+    Args:
+        context: What costs depend on.
+        name: One of `CONSTRAINT_KINDS`.
+        limit: Largest value allowed.
+        margin: See `Constraint`.
+
+    Raises:
+        InputError: If the context lacks what the cost depends on.
+    """
+    kind = CONSTRAINT_KINDS[name]
+    measure = kind.make_measure(context)
+    if measure is None:
+        raise InputError(f"Expected a {kind.needs} for {name}. Received: none.")
+    exact_measure = None
+    if kind.make_exact_measure is not None:
+        exact_measure = kind.make_exact_measure(context)
+    return Constraint(name, limit, measure, exact_measure, margin)
+
+
 def make_constraints(
-    space: SearchSpace,
-    num_classes: int,
-    limits: Limits,
-    *,
-    predict_latency_ms: Callable[[np.ndarray], np.ndarray | float] | None = None,
-    footprint: ModelFootprint | None = None,
+    context: CostContext, limits: Limits, margins: Mapping[str, float] | None = None
 ) -> list[Constraint]:
     """Constraints from limits.
 
     Args:
-        space: Search space.
-        num_classes: Number of classes.
+        context: What costs depend on.
         limits: What is limited, and to how much.
-        predict_latency_ms: Latencies, milliseconds, of genes `(n, num_genes)`;
-            needed if they are limited.
-        footprint: File size and memory of the shipped models; needed if one of them is
-            limited.
+        margins: Name -> margin, see `Constraint`, for those that have one.
 
     Raises:
         InputError: If something is limited that nothing is known of.
     """
-    context = CostContext(
-        space=space,
-        num_classes=num_classes,
-        predict_latency_ms=predict_latency_ms,
-        footprint=footprint,
-    )
+    margin_by_name = margins or {}
     constraints = []
     for name, limit in limits.by_name.items():
-        kind = CONSTRAINT_KINDS[name]
-        measure = kind.make_measure(context)
-        if measure is None:
-            raise InputError(f"Expected a {kind.needs} for the limit of {name}, {limit:g}. Received: none.")
-        exact_measure = kind.make_exact_measure(context) if kind.make_exact_measure else None
-        constraints.append(Constraint(name, limit, measure, exact_measure))
+        constraints.append(make_constraint(context, name, limit, margin_by_name.get(name, 0.0)))
     return constraints
 
 
@@ -140,7 +150,7 @@ def is_feasible(constraints: Sequence[Constraint], genes: np.ndarray) -> np.ndar
     """Which archs meet all constraints, as far as that can be told quickly: bool `(n,)`."""
     feasible = np.ones(len(genes), bool)
     for constraint in constraints:
-        feasible &= constraint.measure(genes) <= constraint.limit
+        feasible &= constraint.measure(genes) <= constraint.largest_value
     return feasible
 
 
@@ -152,8 +162,22 @@ def is_exactly_feasible(constraints: Sequence[Constraint], genes: np.ndarray) ->
             continue
         candidates = np.flatnonzero(feasible)
         values = constraint.measure_exactly(genes[candidates])
-        feasible[candidates] = values <= constraint.limit
+        feasible[candidates] = values <= constraint.largest_value
     return feasible
+
+
+def keep_exactly_feasible(space: SearchSpace, genes: np.ndarray, constraints: Sequence[Constraint]) -> np.ndarray:
+    """Those archs that meet all constraints, exactly; where none does, the smallest subnet, which does.
+
+    Args:
+        space: Search space.
+        genes: Canonical, `(n, num_genes)`.
+        constraints: Which the smallest subnet meets, see `check_feasible`.
+    """
+    kept = genes[is_exactly_feasible(constraints, genes)]
+    if len(kept):
+        return kept
+    return space.canonical_genes(space.encode([space.smallest()]))
 
 
 def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> None:
@@ -166,11 +190,16 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
     for constraint in constraints:
         value = float(constraint.measure_exactly(smallest)[0])
         # In this order, a limit that is no number (NaN) is refused, too.
-        if not constraint.limit >= value:
-            raise InputError(
-                f"Expected the limit of {constraint.name} to be at least {_round_up(value)}, that of the smallest "
-                f"subnet of {space.name}. Received: {constraint.limit!r}. Allow more, or use a smaller search space."
-            )
+        if constraint.largest_value >= value:
+            continue
+        smallest_limit = _round_up(value * (1 + constraint.margin))
+        margin = ""
+        if constraint.margin:
+            margin = f" with a margin of {constraint.margin:.1%}"
+        raise InputError(
+            f"Expected the limit of {constraint.name} to be at least {smallest_limit}, that of the smallest subnet of "
+            f"{space.name}{margin}. Received: {constraint.limit!r}. Allow more, or use a smaller search space."
+        )
 
 
 def _round_up(value: float) -> float:

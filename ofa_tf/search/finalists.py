@@ -79,7 +79,7 @@ class Finalist:
         is_found: Whether the search found it; the others were measured for the accuracy table.
         predicted_top1: What the predictor says that was fitted without it.
         predicted_std: Its standard deviation.
-        measured_top1: On the images by which finalists are picked.
+        measured: What it gets right of the images by which finalists are picked.
         estimated_top1: Prediction and measurement together.
         estimated_std: Its standard deviation.
         cost: Value of the first constraint.
@@ -90,11 +90,16 @@ class Finalist:
     is_found: bool
     predicted_top1: float
     predicted_std: float
-    measured_top1: float
+    measured: AccuracyCount
     estimated_top1: float
     estimated_std: float
     cost: float
     is_corrected: bool = False
+
+    @property
+    def measured_top1(self) -> float:
+        """On the images by which finalists are picked: of the winner, on average too high."""
+        return self.measured.top1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +206,7 @@ def hold_final(
             is_found=bool(row >= len(table.genes) - num_found),
             predicted_top1=float(predictor.validation.unseen.mean[row]),
             predicted_std=float(predictor.validation.unseen.std[row]),
-            measured_top1=float(table.top1[row]),
+            measured=table.measurement(row),
             estimated_top1=float(estimate.mean[row]),
             estimated_std=float(estimate.std[row]),
             cost=float(costs[place]),

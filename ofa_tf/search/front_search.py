@@ -12,7 +12,7 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.constraints import Constraint, is_exactly_feasible
+from ofa_tf.search.constraints import Constraint, is_exactly_feasible, keep_exactly_feasible
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import leave_out_known
 from ofa_tf.search.front.dominance import find_front, hypervolume
@@ -38,9 +38,10 @@ class FrontSettings:
         patience: So many rounds in a row without gain end the search.
         evolution: Size and length of the evolution of each round.
         seed: Decides every random choice.
+        pessimism: By how many standard deviations a prediction is lowered in the evolution.
 
     Raises:
-        InputError: If a number is below 1, or the seed below 0.
+        InputError: If a number is below 1, or the seed or the pessimism below 0.
     """
 
     num_measurements: int = 48
@@ -48,14 +49,17 @@ class FrontSettings:
     patience: int = 2
     evolution: EvolutionSettings = dataclasses.field(default_factory=EvolutionSettings)
     seed: int = 0
+    pessimism: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("num_measurements", "num_per_round", "patience"):
             number = getattr(self, name)
             if number < 1:
                 raise InputError(f"Expected `{name}` to be at least 1. Received: {name}={number}.")
-        if self.seed < 0:
-            raise InputError(f"Expected `seed` to be at least 0. Received: seed={self.seed}.")
+        for name in ("seed", "pessimism"):
+            number = getattr(self, name)
+            if not number >= 0:
+                raise InputError(f"Expected `{name}` to be at least 0. Received: {name}={number}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +111,15 @@ class Front:
     def best(self) -> list[FrontPoint]:
         """The points on the front, in ascending order of the first cost."""
         return [point for point in self.points if point.is_on_front]
+
+
+def _check_above_0(name: str, values: np.ndarray) -> None:
+    """Check values of a cost, of which logarithms are taken."""
+    wrong = values[~(values > 0)]
+    if len(wrong):
+        raise InputError(
+            f"Expected costs of a front to be above 0. Received: {wrong[0]:g} as {name} of a subnet. Take another cost."
+        )
 
 
 class FrontSearch:
@@ -207,7 +220,12 @@ class FrontSearch:
 
     def _propose(self, round_number: int, count: int) -> np.ndarray:
         """Genes of archs to measure: from all along the predicted front, those that are predicted least surely."""
-        objectives: list[Objective] = [lambda genes: -self._predictor.predict(genes).mean, *self._costs.values()]
+
+        def predicted_loss(genes: np.ndarray) -> np.ndarray:
+            prediction = self._predictor.predict(genes)
+            return self._settings.pessimism * prediction.std - prediction.mean
+
+        objectives: list[Objective] = [predicted_loss, *self._costs.values()]
         rng = np.random.default_rng((self._settings.seed, round_number))
         genes, _ = evolve_front(
             self._space,
@@ -216,7 +234,7 @@ class FrontSearch:
             rng,
             settings=self._settings.evolution,
         )
-        genes = genes[is_exactly_feasible(self._constraints, genes)]
+        genes = keep_exactly_feasible(self._space, genes, self._constraints)
         genes = leave_out_known(self._space, genes, self._predictor.table.genes)
         if len(genes) == 0:
             return genes
@@ -231,8 +249,10 @@ class FrontSearch:
     def _values(self, genes: np.ndarray, top1: np.ndarray) -> np.ndarray:
         """Objectives of archs, all to be minimised: `(n, 1 + number of costs)`."""
         columns = [-top1]
-        for cost in self._exact_costs.values():
-            columns.append(np.asarray(cost(genes), float))
+        for name, cost in self._exact_costs.items():
+            values = np.asarray(cost(genes), float)
+            _check_above_0(name, values)
+            columns.append(values)
         return np.stack(columns, axis=1)
 
     def _feasible_rows(self) -> np.ndarray:
@@ -281,15 +301,20 @@ class FrontSearch:
 
 
 def _reference_point(space: SearchSpace, predictor: FittedPredictor, costs: Mapping[str, Objective]) -> np.ndarray:
-    """Where hypervolumes begin: the worst measured accuracy, and the costs of the largest subnet, as logarithms."""
-    largest = space.encode(space.largest())[np.newaxis]
+    """Where hypervolumes begin: the worst measured accuracy, and the highest costs of what is known, as logarithms.
+
+    Known are the archs of the accuracy table, and the largest subnet, which costs most by most costs but need not by
+    all.
+    """
+    largest = space.encode([space.largest()])
+    genes = np.concatenate([largest, predictor.table.genes])
     worst = [-float(predictor.table.top1.min())]
     for name, cost in costs.items():
-        value = float(cost(largest)[0])
-        if value <= 0:
+        values = np.asarray(cost(genes), float)
+        if values.min() <= 0:
             raise InputError(
-                f"Expected costs of a front to be above 0. Received: {value:g} as {name} of the largest subnet of "
+                f"Expected costs of a front to be above 0. Received: {values.min():g} as {name} of a subnet of "
                 f"{space.name}. Take another cost."
             )
-        worst.append(np.log(value))
+        worst.append(np.log(values.max()))
     return np.array(worst)

@@ -16,7 +16,8 @@ def parse_archs(space: SearchSpace, text: str, seed: int = 0) -> dict[str, Arch]
 
     Args:
         space: The search space that they must be of.
-        text: Path of a JSON file of an arch or a front, `min`, `max` or `random:N`.
+        text: Path of a JSON file of an arch or a front, `front.json:N` for the N-th arch of a front, counted from
+            0, `min`, `max` or `random:N`.
         seed: Decides the random ones.
 
     Returns:
@@ -32,12 +33,15 @@ def parse_archs(space: SearchSpace, text: str, seed: int = 0) -> dict[str, Arch]
     if text.startswith("random:"):
         drawn = _draw(space, text, seed)
         return {f"random_{index}": arch for index, arch in enumerate(drawn)}
-    if not Path(text).is_file():
+    path, number = split_arch_text(text)
+    if not path.is_file():
         raise InputError(
-            f"Expected --arch to be an arch JSON file, min, max or random:N. Received: --arch={text}, which is no "
-            "file. Find an arch with tools/search.py."
+            "Expected --arch to be an arch JSON file, front.json:N, min, max or random:N. "
+            f"Received: --arch={text}, which is no file. Find an arch with tools/search.py."
         )
-    archs = _load(Path(text))
+    archs = _load(path)
+    if number is not None:
+        archs = _pick(archs, path, number)
     try:
         for arch in archs.values():
             space.validate(arch)
@@ -65,6 +69,29 @@ def parse_arch_list(space: SearchSpace, texts: Sequence[str], seed: int = 0) -> 
     return archs
 
 
+def split_arch_text(text: str) -> tuple[Path, int | None]:
+    """The file that a name of archs would be read from, and which arch of a front is meant; `None`: all."""
+    name, _, number = text.rpartition(":")
+    if name and number.isdigit() and not Path(text).is_file():
+        return Path(name), int(number)
+    return Path(text), None
+
+
+def _pick(archs: dict[str, Arch], path: Path, number: int) -> dict[str, Arch]:
+    """One of the archs of a front."""
+    name = _name_in_front(path, number)
+    if name not in archs:
+        raise InputError(
+            f"Expected --arch={path}:N to name an arch of a front, with N from 0 to {len(archs) - 1}. "
+            f"Received: --arch={path}:{number}."
+        )
+    return {name: archs[name]}
+
+
+def _name_in_front(path: Path, number: int) -> str:
+    return f"{path.stem}_{number}"
+
+
 def _load(path: Path) -> dict[str, Arch]:
     """The arch of a file, or those of a front."""
     document = files.read_json(path)
@@ -73,7 +100,7 @@ def _load(path: Path) -> dict[str, Arch]:
     archs = {}
     try:
         for number, entry in enumerate(document["entries"]):
-            archs[f"{path.stem}_{number}"] = Arch.from_dict(entry["arch"])
+            archs[_name_in_front(path, number)] = Arch.from_dict(entry["arch"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:

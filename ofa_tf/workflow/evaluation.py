@@ -3,6 +3,7 @@
 from typing import Any
 
 from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
@@ -33,16 +34,43 @@ def describe_evaluation(
         `image_size` (pixels), `num_macs`, `size_bytes` (of the file, predicted), `latency_ms` (predicted, or `None`),
         `top1`, `standard_error`, `num_correct` and `num_images`.
     """
-    latency_ms = None
-    if latency_model is not None:
-        latency_ms = float(latency_model.predict(arch))
+    costs = predict_costs(space, num_classes, arch, precision, latency_model)
     return {
         "image_size": arch.image_size,
-        "num_macs": int(num_macs(space, arch, num_classes)),
-        "size_bytes": int(Footprint(space, num_classes, precision.mode).size_bytes(arch)),
-        "latency_ms": latency_ms,
+        "num_macs": costs.num_macs,
+        "size_bytes": costs.size_bytes,
+        "latency_ms": costs.latency_ms,
         "top1": measured.top1,
         "standard_error": measured.standard_error,
         "num_correct": sum(measured.num_correct),
         "num_images": sum(measured.num_images),
     }
+
+
+def predict_costs(
+    space: SearchSpace,
+    num_classes: int,
+    arch: Arch,
+    precision: Precision,
+    latency_model: LatencyModel | None = None,
+    device: str = "",
+) -> SubnetCosts:
+    """What a subnet costs; see `describe_evaluation`.
+
+    Args:
+        space: Search space of the subnet.
+        num_classes: Number of classes.
+        arch: The subnet.
+        precision: Of the shipped model.
+        latency_model: Predicts its latency; `None` if there is no such prediction.
+        device: Id of the device of the latency.
+    """
+    latency_ms = None
+    if latency_model is not None:
+        latency_ms = float(latency_model.predict(arch))
+    return SubnetCosts(
+        device=device,
+        num_macs=int(num_macs(space, arch, num_classes)),
+        size_bytes=int(Footprint(space, num_classes, precision.mode).size_bytes(arch)),
+        latency_ms=latency_ms,
+    )

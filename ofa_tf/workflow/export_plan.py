@@ -12,7 +12,7 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
-from ofa_tf.workflow.arch_names import parse_archs
+from ofa_tf.workflow.arch_names import parse_archs, split_arch_text
 
 
 def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> dict[str, Arch]:
@@ -84,7 +84,7 @@ def _plan(
 
 
 def _limits_of_search(arch_text: str, mode: QuantizationMode) -> dict[str, float]:
-    """The limits in the notes of an arch file, by name, if they are of models in a quantization mode."""
+    """The limits in the notes of an arch or a front, by name, if they are of models in a quantization mode."""
     notes = _read_notes(arch_text)
     limits = notes.get("limits")
     if not isinstance(limits, dict) or find_other_precision(arch_text, mode) is not None:
@@ -104,36 +104,42 @@ def check_model_output(path: str | Path) -> None:
     files.check_replaceable(sidecar, "tflite_model")
 
 
-def find_other_precision(arch_path: str, mode: QuantizationMode) -> str | None:
-    """The precision that an arch was searched in, if what limited it is not that of models in a quantization mode.
+def find_other_precision(arch_text: str, mode: QuantizationMode) -> str | None:
+    """The precision that an arch was searched in, if what it was chosen by does not hold in a quantization mode.
 
     Args:
-        arch_path: An arch file, or other text that names archs.
+        arch_text: What names archs, such as an arch file.
         mode: How the arch's model is quantized.
 
     Returns:
         The name of the precision; `None`: it is the mode's, or nothing is known of it.
     """
-    notes = _read_notes(arch_path)
+    notes = _read_notes(arch_text)
     if notes.get("precision") is None:
         return None
     name = str(notes["precision"])
     is_same = name in PRECISIONS and PRECISIONS[name].holds_for(mode)
     limits = notes.get("limits")
-    is_free = limits is not None and not _depends_on_precision(limits)
+    costs = notes.get("costs") or {}
+    is_free = limits is not None and not _depends_on_precision([*limits, *costs])
     if is_same or is_free:
         return None
     return name
 
 
-def _read_notes(arch_path: str) -> dict[str, Any]:
-    """What a search wrote beside an arch; nothing of what is no file, or has no notes."""
-    if not Path(arch_path).is_file():
+def _read_notes(arch_text: str) -> dict[str, Any]:
+    """What a search wrote beside an arch or a front; nothing of what is no file, or has no notes."""
+    path, _ = split_arch_text(arch_text)
+    if not path.is_file():
         return {}
-    notes = files.read_json(arch_path, "arch").get("notes")
+    document = files.read_json(path)
+    if "entries" in document:
+        first_entry = [*document["entries"], {}][0]
+        return {**document, "costs": first_entry.get("costs")}
+    notes = files.read_json(path, "arch").get("notes")
     return notes if isinstance(notes, dict) else {}
 
 
-def _depends_on_precision(limits: Iterable[str]) -> bool:
-    """Whether one of the limits of a search, by name, is of something that depends on the precision."""
-    return any(name not in CONSTRAINT_KINDS or CONSTRAINT_KINDS[name].depends_on_precision for name in limits)
+def _depends_on_precision(costs: Iterable[str]) -> bool:
+    """Whether one of the costs that a search weighed or limited, by name, depends on the precision."""
+    return any(name not in CONSTRAINT_KINDS or CONSTRAINT_KINDS[name].depends_on_precision for name in costs)

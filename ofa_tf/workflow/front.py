@@ -10,14 +10,12 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.front_plot import front_svg
-from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext
-from ofa_tf.search.constraints import Limits
+from ofa_tf.report.subnet_costs import SubnetCosts
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
+from ofa_tf.search.constraints import Limits, make_constraint
 from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings
-from ofa_tf.search.predictors.fitted_predictor import fit_predictor
-from ofa_tf.tflite.footprint.footprint import Footprint
-from ofa_tf.tflite.quantization.precisions import get_precision
-from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
 
 _MAX_COSTS = 2
 
@@ -60,7 +58,7 @@ def search_front(
     request: FrontRequest,
     num_classes: int,
     *,
-    accuracies: AccuracyTable,
+    predictor: FittedPredictor,
     latency_model: LatencyModel | None,
     measurers: Measurers,
 ) -> Front:
@@ -69,40 +67,25 @@ def search_front(
     Args:
         request: Which one.
         num_classes: Number of classes.
-        accuracies: Measured subnets, from which others are predicted.
+        predictor: Predicts accuracies; fitted to measured subnets.
         latency_model: Of the device whose latency counts; `None` if none does.
         measurers: Measure the proposals, and the front.
 
     Raises:
         InputError: If latency counts and there is no model, or not even the smallest subnet is within the limits.
     """
-    space = accuracies.space
-    footprint = Footprint(space, num_classes, get_precision(request.search.precision).mode)
+    space = predictor.table.space
+    context = cost_context(space, num_classes, request.search.precision, latency_model)
     constraints = []
     if request.limits is not None:
-        constraints = constraints_within(
-            space, num_classes, request.limits, latency_model, footprint, request.search.confidence
-        )
-    context = CostContext(
-        space=space,
-        num_classes=num_classes,
-        predict_latency_ms=latency_model.predict if latency_model is not None else None,
-        footprint=footprint,
-    )
+        constraints = constraints_within(context, request.limits, latency_model, request.search.confidence)
     costs = {}
     exact_costs = {}
     for name in request.costs:
-        kind = CONSTRAINT_KINDS[name]
-        measure = kind.make_measure(context)
-        if measure is None:
-            raise InputError(f"Expected a {kind.needs} for a front of {name}. Received: none.")
-        costs[name] = measure
-        if kind.make_exact_measure is not None:
-            exact_measure = kind.make_exact_measure(context)
-            if exact_measure is not None:
-                exact_costs[name] = exact_measure
+        cost = make_constraint(context, name)
+        costs[name] = cost.measure
+        exact_costs[name] = cost.measure_exactly
 
-    predictor = fit_predictor(accuracies, request.search.predictor)
     search = FrontSearch(space, predictor, costs, constraints, request.settings, exact_costs)
     with progress_bar(None, "front", "subnet") as bar:
         return search.run(measurers.choose, measurers.report, on_measured=on_progress(bar))
@@ -120,27 +103,40 @@ def check_front_output(path: str | Path) -> None:
     files.check_replaceable(path, "front")
 
 
-def save_front(front: Front, path: str | Path, notes: dict[str, Any]) -> None:
+def save_front(
+    front: Front, path: str | Path, request: FrontRequest, costs: Sequence[SubnetCosts], device: str
+) -> None:
     """Write a front as JSON, and a plot of it beside that.
 
     Args:
         front: The front.
         path: File of the JSON; the plot has the ending `.svg`.
-        notes: What else to say, such as device and precision.
+        request: What was asked for.
+        costs: Of each arch of `front.best`, in order.
+        device: Id of the device of the latencies.
     """
     path = Path(path)
     others = [point for point in front.points if not point.is_on_front]
+    entries = []
+    for point, costs_of_point in zip(front.best, costs, strict=True):
+        entries.append({**describe_point(point), **costs_of_point.to_dict()})
+    limits = {}
+    if request.limits is not None:
+        limits = request.limits.by_name
     payload = {
-        **notes,
+        "device": device,
+        "precision": request.search.precision,
+        "limits": limits,
+        "confidence": request.search.confidence,
         "predictor": front.predictor.name,
         "predictor_quality": front.predictor.quality.to_dict(),
         "num_measured": front.num_measured,
         "hypervolumes": list(front.hypervolumes),
-        "entries": [describe_point(point) for point in front.best],
+        "entries": entries,
         "other_measurements": [describe_point(point) for point in others],
     }
     files.write_json(path, "front", payload)
-    first_cost = next(iter(front.points[0].costs))
+    first_cost = request.costs[0]
     title = f"{len(front.best)} of {len(front.points)} measured subnets"
     files.write_bytes(path.with_suffix(".svg"), front_svg(front, first_cost, title).encode())
 
@@ -153,6 +149,8 @@ def describe_point(point: FrontPoint) -> dict[str, Any]:
         "predicted_top1": point.predicted_top1,
         "predicted_standard_deviation": point.predicted_std,
         "measured_search_top1": point.measured.top1,
+        "measured_search_standard_error": point.measured.standard_error,
+        "num_search_images": sum(point.measured.num_images),
         "estimated_top1": point.estimated_top1,
         "estimated_standard_deviation": point.estimated_std,
         "costs": point.costs,

@@ -10,7 +10,7 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, on_progress, progress_bar
-from ofa_tf.devices.device import BenchmarkModel, Device, Measurement
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.piece_models import make_piece_models
@@ -168,22 +168,48 @@ def _draw_networks(space: SearchSpace, settings: LatencyTableSettings) -> list[A
 def _measure_networks(
     space: SearchSpace, num_classes: int, device: Device, archs: Sequence[Arch], settings: LatencyTableSettings
 ) -> list[Measurement]:
-    """Measure whole networks with random weights, on which latency does not depend."""
-    mode = get_precision(settings.precision).mode
+    network_settings = dataclasses.replace(
+        NETWORK_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
+    )
+    measurements = measure_subnets(space, num_classes, device, archs, settings.precision, network_settings)
+    _announce_faults("did not run and are left out", _failures(measurements), len(archs))
+    _announce_faults("have doubtful latencies", _doubts(measurements), len(archs))
+    return measurements
+
+
+def measure_subnets(
+    space: SearchSpace,
+    num_classes: int,
+    device: Device,
+    archs: Sequence[Arch],
+    precision: str,
+    settings: BenchmarkSettings,
+) -> list[Measurement]:
+    """Measure the latencies of subnets, with random weights, on which they do not depend.
+
+    Args:
+        space: Search space of the subnets.
+        num_classes: Number of classes.
+        device: Where to measure.
+        archs: The subnets.
+        precision: Name of the `Precision` of their models.
+        settings: How to measure.
+
+    Returns:
+        One measurement each, in order; that of a model that does not run says why.
+
+    Raises:
+        InputError: If the device cannot measure.
+    """
+    mode = get_precision(precision).mode
     models = []
     with progress_bar(len(archs), "converting networks", "network") as bar:
         for index, arch in enumerate(archs):
             subnet = build_subnet(space, arch, num_classes)
             models.append(BenchmarkModel(f"network {index}", convert_subnet_for_measuring(subnet, mode)))
             bar.update()
-    network_settings = dataclasses.replace(
-        NETWORK_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
-    )
     with progress_bar(None, f"networks on {device.id}", "step") as bar:
-        measurements = device.measure(models, network_settings, on_progress(bar))
-    _announce_faults("did not run and are left out", _failures(measurements), len(models))
-    _announce_faults("have doubtful latencies", _doubts(measurements), len(models))
-    return measurements
+        return device.measure(models, settings, on_progress(bar))
 
 
 def _announce_faults(what: str, faults: Sequence[str], num_models: int) -> None:

@@ -17,6 +17,9 @@ _SMALLEST = {
 # Whole networks take milliseconds: they are run until spells of a busy machine even out.
 NETWORK_SETTINGS = BenchmarkSettings(rounds=20, min_time_s=6.0, measure_peak_ram=False)
 
+# What a search found is measured to see whether predictions are right, within some percent.
+FOUND_SETTINGS = BenchmarkSettings(rounds=20, min_time_s=2.0, measure_peak_ram=False)
+
 
 @dataclasses.dataclass(frozen=True)
 class LatencyTableSettings:

@@ -1,16 +1,17 @@
 """Several searches in one call: for several devices, several limits, or both."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.device_comparison import FoundArch, describe_exchanges
 from ofa_tf.search.constrained_search import SearchResult
-from ofa_tf.search.constraints import Limits
+from ofa_tf.search.constraints import Limits, is_exactly_feasible
 from ofa_tf.workflow.run import Run
-from ofa_tf.workflow.search import SearchSettings
+from ofa_tf.workflow.search import SearchSettings, constraints_within, cost_context
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +93,9 @@ def compare_devices(
     results: Sequence[SearchResult],
     settings: SearchSettings,
 ) -> str | None:
-    """What is lost by shipping the arch of one device to another; `None` for one device, or without latencies.
+    """What is lost by shipping the arch of one device to another, in words.
+
+    `None` for one device, or without limits of the latency.
 
     Args:
         run: The run.
@@ -106,10 +109,35 @@ def compare_devices(
     models = {device: run.latency_model(device, settings.precision) for device in devices}
     found = []
     for plan, result in zip(plans, results, strict=True):
-        latency_ms = {device: float(model.predict(result.arch)) for device, model in models.items()}
-        top1 = result.reported_top1
-        if top1 is None:
-            top1 = result.predicted_top1
-        budget_ms = plan.limits.by_name["latency_ms"]
-        found.append(FoundArch(plan.device, budget_ms, top1, latency_ms))
-    return describe_exchanges(found)
+        found.append(_on_each_device(run, plan, result, models, settings))
+    if results[0].reported is None:
+        heading = "--- archs of one device on another: predicted latencies, and accuracies that are predicted, too"
+    else:
+        heading = "--- archs of one device on another: predicted latencies, reported accuracies"
+    lines = [heading, describe_exchanges(found)]
+    noises = [result.noise_of_report for result in results if result.noise_of_report is not None]
+    if noises:
+        lines.append(f"differences below {100 * max(noises):.2g} points are noise")
+    return "\n".join(lines)
+
+
+def _on_each_device(
+    run: Run,
+    plan: PlannedSearch,
+    result: SearchResult,
+    models: Mapping[str, LatencyModel],
+    settings: SearchSettings,
+) -> FoundArch:
+    """What was found, with its latency on each device and whether it would keep the limits there."""
+    genes = run.space.encode([result.arch])
+    latency_ms = {}
+    fits = {}
+    for device, model in models.items():
+        latency_ms[device] = float(model.predict(result.arch))
+        context = cost_context(run.space, run.num_classes, settings.precision, model)
+        constraints = constraints_within(context, plan.limits, model, settings.confidence)
+        fits[device] = bool(is_exactly_feasible(constraints, genes)[0])
+    top1 = result.reported_top1
+    if top1 is None:
+        top1 = result.predicted_top1
+    return FoundArch(plan.device, plan.limits.by_name["latency_ms"], top1, latency_ms, fits)

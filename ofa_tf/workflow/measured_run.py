@@ -1,20 +1,28 @@
 """`MeasuredRun`: a trained run with its tables, of accuracies and of latencies."""
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import announce
 from ofa_tf.data.shares import SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.file_names import find_supernet
+from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.shard_merging import merge_shards
 from ofa_tf.search.shards import Shard
+from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.accuracy import measure_accuracies
-from ofa_tf.workflow.latency_settings import LatencyTableSettings
-from ofa_tf.workflow.table_checks import check_latency_table, opened
+from ofa_tf.workflow.evaluation import predict_costs
+from ofa_tf.workflow.latency_settings import FOUND_SETTINGS, LatencyTableSettings
+from ofa_tf.workflow.run_folder import device_id
+from ofa_tf.workflow.table_checks import check_latency_table, check_same_use, opened
 from ofa_tf.workflow.trained_run import TrainedRun, hash_file
 
 
@@ -143,11 +151,103 @@ class MeasuredRun(TrainedRun):
             The model, calibrated if the table is; it predicts milliseconds.
 
         Raises:
-            InputError: If there is no table, it is of another device or precision,
-                its pieces were exported in another way, or it was measured on
+            InputError: If there is no table, it is of another device, precision or number of
+                classes, its pieces were exported in another way, or it was measured on
                 another computer or with another runtime.
         """
         path = self.latency_table_path(device, precision, latency_table)
         table = LatencyTable.load(path, self.space)
         check_latency_table(table, path, device, precision)
+        if table.num_classes != self.num_classes:
+            raise InputError(
+                f"Expected {path} to be of networks with {self.num_classes} classes, as the supernet has. "
+                f"Received: one of {table.num_classes}. Build it again with tools/build_latency_table.py."
+            )
         return LatencyModel(self.space, table)
+
+    def find_latency_model(
+        self, device: Device | str = "host", precision: str = "float32", latency_table: str | Path | None = None
+    ) -> LatencyModel | None:
+        """The latency model of a device, where there is a table that it can be made from.
+
+        Args:
+            device: See `latency_model`.
+            precision: See `latency_model`.
+            latency_table: See `latency_model`.
+
+        Returns:
+            The model; `None` where there is no table, or, which is announced, one of something else.
+        """
+        if not self.latency_table_path(device, precision, latency_table).exists():
+            return None
+        try:
+            return self.latency_model(device, precision, latency_table)
+        except InputError as error:
+            announce(f"without predicted latencies: {error}")
+            return None
+
+    # --- costs -----------------------------------------------------------
+
+    def predict_costs(
+        self,
+        archs: Sequence[Arch],
+        device: Device | str = "host",
+        precision: str = "float32",
+        latency_table: str | Path | None = None,
+    ) -> list[SubnetCosts]:
+        """What subnets cost: MACs, size of the file, latency if there is a table for it.
+
+        Args:
+            archs: The subnets.
+            device: Of the latencies.
+            precision: Name of the `Precision` of the models.
+            latency_table: The device's table; by default that at `latency_table_path`.
+        """
+        model = self.find_latency_model(device, precision, latency_table)
+        costs = []
+        for arch in archs:
+            costs.append(
+                predict_costs(
+                    self.space,
+                    self.num_classes,
+                    arch,
+                    get_precision(precision),
+                    model,
+                    device_id(device),
+                )
+            )
+        return costs
+
+    def measure_costs(
+        self,
+        archs: Sequence[Arch],
+        device: Device | str = "host",
+        precision: str = "float32",
+        latency_table: str | Path | None = None,
+    ) -> list[SubnetCosts]:
+        """What subnets cost, see `predict_costs`, with latencies measured on the device, which takes seconds.
+
+        Args:
+            archs: The subnets.
+            device: Where to measure.
+            precision: Name of the `Precision` of the models.
+            latency_table: The device's table, which says with how many threads models run.
+
+        Raises:
+            InputError: If the device cannot measure, or not as the table was measured.
+        """
+        from ofa_tf.workflow.latency import measure_subnets
+
+        costs = self.predict_costs(archs, device, precision, latency_table)
+        device = opened(device)
+        settings = FOUND_SETTINGS
+        path = self.latency_table_path(device, precision, latency_table)
+        if path.exists():
+            table = LatencyTable.load(path, self.space)
+            check_same_use(table, device)
+            settings = dataclasses.replace(settings, num_threads=table.device.get("num_threads") or 1)
+        measurements = measure_subnets(self.space, self.num_classes, device, archs, precision, settings)
+        measured = []
+        for cost, measurement in zip(costs, measurements, strict=True):
+            measured.append(dataclasses.replace(cost, measurement=measurement))
+        return measured

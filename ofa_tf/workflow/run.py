@@ -17,15 +17,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ofa_tf.base.progress import announce, tell
+from ofa_tf.base.progress import progress_bar, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.devices.device import Device
+from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
-from ofa_tf.search.constraints import Limits
+from ofa_tf.search.constraints import Limits, check_feasible
 from ofa_tf.search.front_search import Front
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.precisions import get_precision
@@ -36,7 +38,7 @@ from ofa_tf.workflow.front import FrontRequest, search_front
 from ofa_tf.workflow.measured_once import MeasuredOnce
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
-from ofa_tf.workflow.search import Measurers, SearchSettings, check_latency_limit, search_within
+from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context, search_within
 from ofa_tf.workflow.table_checks import check_present, opened
 
 
@@ -65,6 +67,7 @@ class Run(MeasuredRun):
         device: Device | str = "host",
         settings: SearchSettings | None = None,
         latency_table: str | Path | None = None,
+        predictor: FittedPredictor | None = None,
     ) -> SearchResult:
         """Find the most accurate arch within limits, from the run's tables.
 
@@ -73,6 +76,7 @@ class Run(MeasuredRun):
             device: Device of the latency limit, or its id.
             settings: How to search.
             latency_table: The device's table; by default that at `latency_table_path`.
+            predictor: From `fit_predictor`, where several searches share it.
 
         Returns:
             The arch, with its accuracies and what it costs.
@@ -86,13 +90,12 @@ class Run(MeasuredRun):
         model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
-        measurers = self._measurers(settings)
         return search_within(
             limits,
-            self.supernet.num_classes,
-            accuracies=self._accuracies(measurers, settings),
+            self.num_classes,
+            predictor=predictor or self.fit_predictor(settings),
             latency_model=model,
-            measurers=measurers,
+            measurers=self._measurers(settings),
             settings=settings,
         )
 
@@ -101,6 +104,7 @@ class Run(MeasuredRun):
         request: FrontRequest | None = None,
         device: Device | str = "host",
         latency_table: str | Path | None = None,
+        predictor: FittedPredictor | None = None,
     ) -> Front:
         """Find the front of accuracy against costs, from the run's tables; measures subnets on the way.
 
@@ -111,6 +115,7 @@ class Run(MeasuredRun):
             request: Which front; that of latency by default.
             device: Device of the latencies, or its id.
             latency_table: The device's table; by default that at `latency_table_path`.
+            predictor: From `fit_predictor`, where several searches share it.
 
         Raises:
             InputError: See `check_front`; and if not even the smallest subnet is within the limits.
@@ -120,14 +125,30 @@ class Run(MeasuredRun):
         model = None
         if request.needs_latency:
             model = self.latency_model(device, request.search.precision, latency_table)
-        measurers = self._measurers(request.search)
         return search_front(
             request,
-            self.supernet.num_classes,
-            accuracies=self._accuracies(measurers, request.search),
+            self.num_classes,
+            predictor=predictor or self.fit_predictor(request.search),
             latency_model=model,
-            measurers=measurers,
+            measurers=self._measurers(request.search),
         )
+
+    def fit_predictor(self, settings: SearchSettings | None = None) -> FittedPredictor:
+        """Fit the accuracy predictor of searches to the accuracy table.
+
+        In another precision than float32, some subnets of the table are measured first, as the models that will be
+        shipped, which corrects the table.
+
+        Args:
+            settings: Which predictor, and the precision.
+
+        Raises:
+            InputError: If there is no accuracy table, it is too small, or several workers share the work.
+        """
+        settings = settings or SearchSettings()
+        self.check_one_worker()
+        table = self._accuracies(self._measurers(settings), settings)
+        return fit_predictor(table, settings.predictor)
 
     def check_front(
         self,
@@ -135,7 +156,7 @@ class Run(MeasuredRun):
         device: Device | str = "host",
         latency_table: str | Path | None = None,
     ) -> None:
-        """Check, without loading TensorFlow, that a search for a front has its tables.
+        """Check, without loading TensorFlow, that a search for a front has its tables and can keep its limits.
 
         Args:
             request: See `front`.
@@ -143,16 +164,22 @@ class Run(MeasuredRun):
             latency_table: See `front`.
 
         Raises:
-            InputError: If a table is missing or of something else, no subnet keeps a limit of the latency, or several
-                workers share the work.
+            InputError: If a table is missing or of something else, not even the smallest subnet keeps the limits, or
+                several workers share the work.
         """
         search = request.search
         self.check_one_worker()
         self._check_tables(request.needs_latency, device, search.precision, latency_table)
+        model = None
         if request.needs_latency:
             model = self.latency_model(device, search.precision, latency_table)
-            if request.limits is not None and request.limits.latency_ms is not None:
-                check_latency_limit(self.space, request.limits.latency_ms, model, search.confidence)
+        if request.limits is not None:
+            self._check_feasible(request.limits, model, search)
+
+    def _check_feasible(self, limits: Limits, latency_model: LatencyModel | None, settings: SearchSettings) -> None:
+        """Check, without loading TensorFlow, that the smallest subnet keeps limits."""
+        context = cost_context(self.space, self.num_classes, settings.precision, latency_model)
+        check_feasible(self.space, constraints_within(context, limits, latency_model, settings.confidence))
 
     def _measurers(self, settings: SearchSettings) -> Measurers:
         """What measures subnets for a search; each once, over programs, too."""
@@ -184,9 +211,17 @@ class Run(MeasuredRun):
         from ofa_tf.workflow.shipped_accuracy import correct_table
 
         num_archs = settings.num_shipped_archs
-        announce(f"measuring {num_archs} subnets of the accuracy table as {settings.precision} models")
-        table, loss = correct_table(table, measurers.choose, num_archs)
-        tell(f"{settings.precision} models are {100 * loss:.2f} points less accurate on average")
+        num_measured = min(num_archs, len(table))
+        with progress_bar(num_measured, f"subnets of the table as {settings.precision} models", "subnet") as bar:
+
+            def measure(arch: Arch) -> AccuracyCount:
+                measured = measurers.choose(arch)
+                bar.update()
+                return measured
+
+            table, loss = correct_table(table, measure, num_archs)
+        comparative = "less" if loss >= 0 else "more"
+        tell(f"{settings.precision} models are {100 * abs(loss):.2f} points {comparative} accurate on average")
         return table
 
     def check_search(
@@ -196,7 +231,7 @@ class Run(MeasuredRun):
         settings: SearchSettings | None = None,
         latency_table: str | Path | None = None,
     ) -> None:
-        """Check, without loading TensorFlow, that a search has its tables and can keep a limit of the latency.
+        """Check, without loading TensorFlow, that a search has its tables and can keep its limits.
 
         Args:
             limits: See `search`.
@@ -210,9 +245,10 @@ class Run(MeasuredRun):
         settings = settings or SearchSettings()
         self.check_one_worker()
         self.check_tables(limits, device, settings.precision, latency_table)
+        model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
-            check_latency_limit(self.space, limits.latency_ms, model, settings.confidence)
+        self._check_feasible(limits, model, settings)
 
     def check_tables(
         self, limits: Limits, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None

@@ -3,18 +3,16 @@
 import dataclasses
 from collections.abc import Callable
 
-import numpy as np
-
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult, search_arch
-from ofa_tf.search.constraints import Constraint, Limits, check_feasible, make_constraints
+from ofa_tf.search.constraint_kinds import CostContext
+from ofa_tf.search.constraints import Constraint, Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import FinalSettings
-from ofa_tf.search.predictors.fitted_predictor import fit_predictor
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, check_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -90,7 +88,7 @@ def search_within(
     limits: Limits,
     num_classes: int,
     *,
-    accuracies: AccuracyTable,
+    predictor: FittedPredictor,
     latency_model: LatencyModel | None,
     measurers: Measurers,
     settings: SearchSettings,
@@ -100,7 +98,7 @@ def search_within(
     Args:
         limits: What the arch must keep within.
         num_classes: Number of classes.
-        accuracies: Measured subnets, from which others are predicted.
+        predictor: Predicts accuracies; fitted to measured subnets.
         latency_model: Of the device whose latency is limited; `None` if none is.
         measurers: Measure the finalists and the winner.
         settings: How to search.
@@ -112,14 +110,12 @@ def search_within(
         InputError: If latency is limited without a model, not even the smallest
             subnet is within the limits, or the latency table is too small for the confidence.
     """
-    space = accuracies.space
-    precision = get_precision(settings.precision)
+    space = predictor.table.space
     device = None
     if latency_model is not None:
         device = latency_model.table.device["device"]
-    footprint = Footprint(space, num_classes, precision.mode)
-    constraints = constraints_within(space, num_classes, limits, latency_model, footprint, settings.confidence)
-    predictor = fit_predictor(accuracies, settings.predictor)
+    context = cost_context(space, num_classes, settings.precision, latency_model)
+    constraints = constraints_within(context, limits, latency_model, settings.confidence)
     with progress_bar(None, "search", "generation") as bar:
         final = None
         report = None
@@ -146,77 +142,54 @@ def search_within(
         )
     return dataclasses.replace(
         found,
-        limits=limits.by_name,
         device=device,
         precision=settings.precision,
+        latency_margin=max(constraint.margin for constraint in constraints),
+        confidence=settings.confidence,
+        predictor=predictor,
     )
 
 
-def constraints_within(
-    space: SearchSpace,
-    num_classes: int,
-    limits: Limits,
-    latency_model: LatencyModel | None,
-    footprint: Footprint,
-    confidence: float | None,
-) -> list[Constraint]:
-    """The constraints of limits; that of the latency has the latency model's margin.
+def cost_context(
+    space: SearchSpace, num_classes: int, precision: str, latency_model: LatencyModel | None
+) -> CostContext:
+    """What the costs of the subnets of a search depend on. Loads no TensorFlow.
 
     Args:
         space: Search space.
         num_classes: Number of classes.
+        precision: Name of the `Precision` of the models that are shipped.
+        latency_model: Of the device whose latency counts; `None` if none does.
+    """
+    predict_latency_ms = None
+    if latency_model is not None:
+        predict_latency_ms = latency_model.predict
+    return CostContext(
+        space=space,
+        num_classes=num_classes,
+        predict_latency_ms=predict_latency_ms,
+        footprint=Footprint(space, num_classes, get_precision(precision).mode),
+    )
+
+
+def constraints_within(
+    context: CostContext,
+    limits: Limits,
+    latency_model: LatencyModel | None,
+    confidence: float | None,
+) -> list[Constraint]:
+    """The constraints of limits; that of the latency has the latency model's margin. Loads no TensorFlow.
+
+    Args:
+        context: See `cost_context`.
         limits: The limits.
         latency_model: Of the device whose latency is limited; `None` if none is.
-        footprint: Of the models that are shipped.
         confidence: See `SearchSettings`.
 
     Raises:
         InputError: If latency is limited without a model, or its table is too small for the confidence.
     """
-    predict_latency_ms = None
-    margin = 0.0
-    if latency_model is not None:
-        predict_latency_ms = latency_model.predict
-        margin = latency_margin(latency_model, confidence)
-    constraints = make_constraints(
-        space,
-        num_classes,
-        limits,
-        predict_latency_ms=predict_latency_ms,
-        footprint=footprint,
-    )
-    return [_tightened(constraint, margin) for constraint in constraints]
-
-
-def check_latency_limit(
-    space: SearchSpace, limit_ms: float, latency_model: LatencyModel, confidence: float | None
-) -> None:
-    """Check that the smallest subnet keeps a limit of the latency. Loads no TensorFlow.
-
-    Raises:
-        InputError: If it does not, or the latency table is too small for the confidence.
-    """
-    factor = 1 + latency_margin(latency_model, confidence)
-
-    def latency_with_margin(genes: np.ndarray) -> np.ndarray:
-        return np.asarray(latency_model.predict(genes)) * factor
-
-    check_feasible(space, [Constraint("latency_ms", limit_ms, latency_with_margin)])
-
-
-def latency_margin(latency_model: LatencyModel, confidence: float | None) -> float:
-    """By which share of its prediction a latency is taken to be higher.
-
-    Raises:
-        InputError: If the latency table is too small for the confidence.
-    """
-    if confidence is None:
-        return 0.0
-    return latency_model.margin(confidence)
-
-
-def _tightened(constraint: Constraint, margin: float) -> Constraint:
-    """A constraint of the latency with a margin; any other as it is."""
-    if constraint.name != "latency_ms":
-        return constraint
-    return dataclasses.replace(constraint, limit=constraint.limit / (1 + margin))
+    margins = {}
+    if limits.latency_ms is not None and latency_model is not None and confidence is not None:
+        margins["latency_ms"] = latency_model.margin(confidence)
+    return make_constraints(context, limits, margins)

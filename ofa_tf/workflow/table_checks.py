@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Device
+from ofa_tf.devices.device_facts import CHOSEN_FACTS
 from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
@@ -50,6 +51,21 @@ def check_latency_table(table: LatencyTable, path: Path, device: Device | str, p
             f"Expected a latency table of pieces exported with the rewrites {list(lowering)}. "
             f"Received: one with {list(table.lowering)}. Build it again with tools/build_latency_table.py."
         )
+
+
+def check_same_use(table: LatencyTable, device: Device) -> None:
+    """Check that a device would run models as when its latency table was measured, apart from the threads.
+
+    Raises:
+        InputError: If the table was measured with another delegate or on other cores.
+    """
+    facts = device.known_facts().to_dict()
+    for name in CHOSEN_FACTS:
+        if name in facts and name != "num_threads" and facts[name] != table.device.get(name):
+            raise InputError(
+                f"Expected the latency table of {device.id} to be of models run with {name}={facts[name]!r}, to "
+                f"measure likewise. Received: {name}={table.device.get(name)!r}. Measure it with tools/benchmark.py."
+            )
 
 
 def check_present(commands: Mapping[Path, str], workdir: Path) -> None:

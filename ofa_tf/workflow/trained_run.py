@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
-from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet
+from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet, read_config
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -123,6 +123,18 @@ class TrainedRun(RunFolder):
     def space(self) -> SearchSpace:
         """The run's search space."""
         return self.config.search_space
+
+    @functools.cached_property
+    def num_classes(self) -> int:
+        """Number of classes of the supernet. Loads no TensorFlow where the file says it.
+
+        Raises:
+            InputError: See `supernet`.
+        """
+        config = read_config(find_supernet(self.path))
+        if "num_classes" in config:
+            return int(config["num_classes"])
+        return self.supernet.num_classes
 
     @functools.cached_property
     def supernet(self) -> "Supernet":

@@ -134,15 +134,12 @@ def checked_model(space: SearchSpace, table: LatencyTable, errors: list[float]) 
 
 def test_the_margin_is_a_quantile_of_the_errors_of_held_out_networks(space: SearchSpace, table: LatencyTable) -> None:
     errors = [0.02, -0.03, 0.10, 0.01, 0.04, -0.01, 0.05, 0.03, 0.06]
-    model, archs = checked_model(space, table, errors)
+    model, _ = checked_model(space, table, errors)
 
     assert model.margin(0.9) == pytest.approx(0.10)  # the largest of nine: one in ten further ones is beyond it
     assert model.margin(0.8) == pytest.approx(0.06)
     assert model.margin(0.81) == pytest.approx(0.10)
     assert model.margin(0.1) == 0  # a network is never said to be faster than predicted
-    genes = space.encode(archs)
-    np.testing.assert_allclose(model.upper_bound(genes, 0.8), 1.06 * model.predict(genes))
-    assert model.upper_bound(archs[0], 0.8) == pytest.approx(1.06 * model.predict(archs[0]))
 
 
 def test_bounds_hold_as_often_as_they_say(space: SearchSpace, table: LatencyTable) -> None:

@@ -3,6 +3,7 @@ import pytest
 
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constrained_search import search_arch
+from ofa_tf.search.constraint_kinds import CostContext
 from ofa_tf.search.constraints import Limits, make_constraints
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import FinalSettings
@@ -26,7 +27,7 @@ def predictor() -> FittedPredictor:
 
 def test_an_arch_that_is_measured_clearly_better_is_returned_with_its_costs(predictor: FittedPredictor) -> None:
     limit = float(np.median(num_macs(MICRO, MICRO.sample_genes(np.random.default_rng(1), 99), 10)))
-    constraints = make_constraints(MICRO, 10, Limits(macs=limit))
+    constraints = make_constraints(CostContext(MICRO, 10), Limits(macs=limit))
     measured_archs: list[Arch] = []
 
     def measure(arch: Arch) -> AccuracyCount:
@@ -49,7 +50,7 @@ def test_an_arch_that_is_measured_clearly_better_is_returned_with_its_costs(pred
 
 def test_each_round_searches_with_what_was_measured_before(predictor: FittedPredictor) -> None:
     """Every first finalist turns out to be useless; the second round looks elsewhere."""
-    constraints = make_constraints(MICRO, 10, Limits(macs=1e12))
+    constraints = make_constraints(CostContext(MICRO, 10), Limits(macs=1e12))
     measured_archs: list[Arch] = []
 
     def measure(arch: Arch) -> AccuracyCount:
@@ -63,7 +64,7 @@ def test_each_round_searches_with_what_was_measured_before(predictor: FittedPred
 
 
 def test_without_finalists_the_best_prediction_wins(predictor: FittedPredictor) -> None:
-    found = search_arch(MICRO, predictor, make_constraints(MICRO, 10, Limits(macs=1e12)), settings=_FAST)
+    found = search_arch(MICRO, predictor, make_constraints(CostContext(MICRO, 10), Limits(macs=1e12)), settings=_FAST)
     assert found.arch == MICRO.canonical(MICRO.largest())
     assert found.measured_top1 is None
 
@@ -78,13 +79,8 @@ def test_every_limit_is_kept(predictor: FittedPredictor) -> None:
         "peak_ram_bytes": footprint.peak_ram_bytes(middle),
     }
     given = Limits(**{name: float(limit) for name, limit in limits.items()})
-    constraints = make_constraints(
-        MICRO,
-        10,
-        given,
-        predict_latency_ms=lambda genes: 1 + genes[:, 0] / 2,
-        footprint=footprint,
-    )
+    context = CostContext(MICRO, 10, predict_latency_ms=lambda genes: 1 + genes[:, 0] / 2, footprint=footprint)
+    constraints = make_constraints(context, given)
     found = search_arch(MICRO, predictor, constraints, settings=_FAST)
     assert set(found.costs) == {"latency_ms", "macs", "size_bytes", "peak_ram_bytes"}
     assert all(found.costs[name] <= found.limits[name] for name in found.costs)

@@ -7,8 +7,15 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search import constraint_kinds, constraints
-from ofa_tf.search.constraint_kinds import ConstraintKind
-from ofa_tf.search.constraints import Limits, check_feasible, is_exactly_feasible, is_feasible, make_constraints
+from ofa_tf.search.constraint_kinds import ConstraintKind, CostContext
+from ofa_tf.search.constraints import (
+    Limits,
+    check_feasible,
+    is_exactly_feasible,
+    is_feasible,
+    make_constraint,
+    make_constraints,
+)
 from tests.support.spaces import MICRO
 
 
@@ -25,16 +32,19 @@ class MadeUpFootprint:
         return 10 + genes[:, 2]
 
 
+_CONTEXT = CostContext(MICRO, 10, footprint=MadeUpFootprint())
+
+
 def test_constraints_come_in_one_order_however_limits_are_given() -> None:
     limits = Limits(peak_ram_bytes=3, macs=1, size_bytes=2)
-    constraints = make_constraints(MICRO, 10, limits, footprint=MadeUpFootprint())
+    constraints = make_constraints(_CONTEXT, limits)
     assert [constraint.name for constraint in constraints] == ["macs", "size_bytes", "peak_ram_bytes"]
 
 
 def test_what_may_be_a_result_is_measured_exactly() -> None:
     genes = MICRO.sample_genes(np.random.default_rng(0), 20)
     limits = Limits(size_bytes=100, peak_ram_bytes=10)
-    constraints = make_constraints(MICRO, 10, limits, footprint=MadeUpFootprint())
+    constraints = make_constraints(_CONTEXT, limits)
 
     is_small = genes[:, 1] == 0
     needs_little = genes[:, 2] == 0
@@ -46,16 +56,16 @@ def test_what_may_be_a_result_is_measured_exactly() -> None:
 
 
 def test_the_least_limit_is_that_of_what_the_smallest_subnet_needs_exactly() -> None:
-    enough = make_constraints(MICRO, 10, Limits(peak_ram_bytes=10), footprint=MadeUpFootprint())
+    enough = make_constraints(_CONTEXT, Limits(peak_ram_bytes=10))
     check_feasible(MICRO, enough)
-    too_little = make_constraints(MICRO, 10, Limits(peak_ram_bytes=9.5), footprint=MadeUpFootprint())
+    too_little = make_constraints(_CONTEXT, Limits(peak_ram_bytes=9.5))
     with pytest.raises(InputError, match=r"Expected the limit of peak_ram_bytes to be at least 10\.0,"):
         check_feasible(MICRO, too_little)
 
 
 def test_sizes_cannot_be_limited_where_nothing_is_known_of_the_models() -> None:
-    with pytest.raises(InputError, match=r"Expected a footprint of the models for the limit of size_bytes, 5\."):
-        make_constraints(MICRO, 10, Limits(size_bytes=5))
+    with pytest.raises(InputError, match=r"Expected a footprint of the models for size_bytes\."):
+        make_constraints(CostContext(MICRO, 10), Limits(size_bytes=5))
 
 
 def test_another_kind_of_limit_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +73,7 @@ def test_another_kind_of_limit_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> 
     kinds.register("depth", ConstraintKind("Most blocks.", lambda context: _num_blocks))
     monkeypatch.setattr(constraints, "CONSTRAINT_KINDS", kinds)
 
-    (constraint,) = make_constraints(MICRO, 10, Limits(depth=3))
+    (constraint,) = make_constraints(CostContext(MICRO, 10), Limits(depth=3))
     genes = MICRO.encode([MICRO.smallest(), MICRO.largest()])
     assert is_feasible([constraint], genes).tolist() == [True, False]
 
@@ -99,11 +109,31 @@ def test_a_limit_that_is_not_positive_is_refused(limit: float) -> None:
         Limits(macs=limit)
 
 
+def test_a_margin_is_left_below_the_limit_and_not_added_to_the_value() -> None:
+    genes = MICRO.sample_genes(np.random.default_rng(0), 20)
+    (constraint,) = make_constraints(_CONTEXT, Limits(peak_ram_bytes=14), {"peak_ram_bytes": 0.25, "macs": 9.0})
+    values = 10 + genes[:, 2]
+    assert len(np.unique(values[values <= 14])) > 1
+    np.testing.assert_array_equal(is_exactly_feasible([constraint], genes), 1.25 * values <= 14)
+    np.testing.assert_array_equal(constraint.measure_exactly(genes), values)
+    assert constraint.limit == 14
+    (too_little,) = make_constraints(_CONTEXT, Limits(peak_ram_bytes=12), {"peak_ram_bytes": 0.25})
+    with pytest.raises(InputError, match=r"to be at least 12\.5, that of the smallest .* with a margin of 25\.0%\."):
+        check_feasible(MICRO, [too_little])
+
+
+def test_what_has_no_limit_is_measured_alike() -> None:
+    genes = MICRO.sample_genes(np.random.default_rng(0), 20)
+    cost = make_constraint(_CONTEXT, "peak_ram_bytes")
+    assert is_exactly_feasible([cost], genes).all()
+    np.testing.assert_array_equal(cost.measure_exactly(genes), 1 + cost.measure(genes))
+
+
 def test_a_search_without_any_limit_is_refused() -> None:
     with pytest.raises(InputError, match=r"Expected at least one limit. Received: none. Pass --max_latency_ms=X"):
         Limits()
 
 
 def test_a_latency_limit_without_a_latency_model_is_refused() -> None:
-    with pytest.raises(InputError, match=r"Expected a latency model for the limit of latency_ms, 3. Received: none"):
-        make_constraints(MICRO, 10, Limits(latency_ms=3.0))
+    with pytest.raises(InputError, match=r"Expected a latency model for latency_ms. Received: none"):
+        make_constraints(CostContext(MICRO, 10), Limits(latency_ms=3.0))

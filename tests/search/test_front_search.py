@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -6,12 +8,14 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front.dominance import hypervolume
+from ofa_tf.search.front.front_evolution import Objective
 from ofa_tf.search.front_search import Front, FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
 from ofa_tf.space.presets import get_search_space
 from tests.support.simulated_accuracy import SimulatedSupernet
+from tests.support.spaces import MICRO
 
 _SPACE = get_search_space("mobilenet_v3_tiny")
 _BRIEF = EvolutionSettings(population_size=40, num_generations=30)
@@ -98,6 +102,81 @@ def test_it_ends_when_there_is_nothing_to_gain() -> None:
     settings = FrontSettings(num_measurements=100, num_per_round=4, patience=2, evolution=_BRIEF)
     FrontSearch(_SPACE, fit_predictor(supernet.table(32), "linear"), {"macs": _macs}, (), settings).run(measure_useless)
     assert num_measured < 40
+
+
+def _search_micro(
+    costs: dict[str, Objective],
+    constraints: Sequence[Constraint] = (),
+    exact_costs: dict[str, Objective] | None = None,
+    pessimism: float = 0.0,
+) -> Front:
+    supernet = SimulatedSupernet(MICRO, 0)
+    predictor = fit_predictor(supernet.table(20), "linear")
+    settings = FrontSettings(8, 4, evolution=EvolutionSettings(20, 10), pessimism=pessimism)
+    search = FrontSearch(MICRO, predictor, costs, constraints, settings, exact_costs)
+    return search.run(supernet.measure)
+
+
+def _micro_macs(genes: np.ndarray) -> np.ndarray:
+    return np.asarray(num_macs(MICRO, genes, 10))
+
+
+def _image_size(genes: np.ndarray) -> np.ndarray:
+    return np.asarray(MICRO.image_sizes)[genes[:, MICRO.image_size_gene]]
+
+
+def test_with_two_costs_an_arch_is_on_the_front_unless_another_one_is_better_in_all() -> None:
+    front = _search_micro({"macs": _micro_macs, "image_size": _image_size})
+    values = []
+    for point in front.points:
+        values.append([-point.estimated_top1, point.costs["macs"], point.costs["image_size"]])
+    for own, point in zip(values, front.points, strict=True):
+        is_dominated = False
+        for other in values:
+            is_no_worse = all(o <= p for o, p in zip(other, own, strict=True))
+            is_dominated = is_dominated or (is_no_worse and other != own)
+        assert point.is_on_front == (not is_dominated)
+    assert {point.costs["image_size"] for point in front.best} == set(MICRO.image_sizes)
+
+
+def test_equal_costs_leave_the_most_accurate_arch_alone_on_the_front() -> None:
+    front = _search_micro({"one": lambda genes: np.ones(len(genes))})
+    (best,) = front.best
+    assert best.estimated_top1 == max(point.estimated_top1 for point in front.points)
+
+
+def test_what_is_told_is_the_exact_cost() -> None:
+    front = _search_micro({"macs": lambda genes: _micro_macs(genes) / 2}, exact_costs={"macs": _micro_macs})
+    for point in front.points:
+        assert point.costs == {"macs": float(num_macs(MICRO, point.arch, 10))}
+
+
+def test_where_nothing_that_is_known_or_proposed_keeps_the_limits_the_smallest_is_measured() -> None:
+    def is_not_smallest(genes: np.ndarray) -> np.ndarray:
+        return (MICRO.canonical_genes(genes) > 0).any(axis=1)
+
+    # The quick measure lets everything pass, and the cost favours nobody, so that who is proposed fails the exact one.
+    constraint = Constraint("size", 0.5, lambda genes: np.zeros(len(genes)), is_not_smallest)
+    front = _search_micro({"one": lambda genes: np.ones(len(genes))}, [constraint])
+    assert [point.arch for point in front.best] == [MICRO.smallest()]
+    assert front.num_measured == 1
+
+
+def test_pessimism_keeps_to_what_is_surely_known() -> None:
+    def mean_std(front: Front) -> float:
+        return float(np.mean([point.predicted_std for point in front.points if point.is_found]))
+
+    costs: dict[str, Objective] = {"macs": _micro_macs}
+    assert mean_std(_search_micro(costs, pessimism=20.0)) < mean_std(_search_micro(costs))
+
+
+@pytest.mark.parametrize("worst", [0.0, -1.0, float("nan")])
+def test_costs_that_have_no_logarithm_are_refused(worst: float) -> None:
+    def cost(genes: np.ndarray) -> np.ndarray:
+        return np.where(_micro_macs(genes) < np.median(_micro_macs(genes)), worst, 1.0)
+
+    with pytest.raises(InputError, match=f"Expected costs of a front to be above 0. Received: {worst:g} as sparks of"):
+        _search_micro({"sparks": cost})
 
 
 @pytest.mark.parametrize(("name", "value"), [("num_measurements", 0), ("num_per_round", 0), ("patience", 0)])

@@ -40,13 +40,22 @@ def found(run: Run, quickstart: Path, tmp_path_factory: pytest.TempPathFactory) 
     limits = ("--max_macs=2e6", "--max_size_bytes=1e9")
     result = run("tools/search.py", f"--workdir={quickstart}", *limits, f"--output={output}")
     assert result.returncode == 0, result.stderr[-2000:]
+    (output.parent / "stdout.txt").write_text(result.stdout)
     return output
 
 
 def test_search_writes_an_arch_within_its_limit(found: Path) -> None:
     document = json.loads(found.read_text())
     assert document["schema"] == "ofa_tf/arch/1"
-    assert document["notes"]["costs"]["macs"] <= 2e6
+    notes = document["notes"]
+    assert notes["costs"]["macs"] <= 2e6
+    assert notes["num_macs"] == num_macs(SMALL, Arch.load(found), 2)
+    assert notes["predictor_quality"]["num_archs"] == 10
+    assert notes["measured_latency_ms"] > 0  # the host is measured by default
+    told = (found.parent / "stdout.txt").read_text()
+    assert told.startswith(f"accuracy predictor ({notes['predictor']}), cross-validated on 10 subnets")
+    assert f"latency on host: measured {notes['measured_latency_ms']:.3f} ms" in told
+    assert f"--arch={found} --quantization=none --output=model.tflite" in told
     SMALL.validate(Arch.load(found))
 
 
@@ -163,14 +172,14 @@ def test_an_infeasible_budget_names_the_smallest_possible(run: Run, quickstart: 
 def test_several_limits_are_searched_in_one_call_and_no_subnet_is_measured_twice(
     run: Run, quickstart: Path, tmp_path: Path
 ) -> None:
-    options = (f"--workdir={quickstart}", "--num_generations=5", "--num_finalists=2")
+    options = (f"--workdir={quickstart}", "--num_generations=5", "--num_finalists=2", "--nomeasure_found")
     result = run("tools/search.py", *options, "--max_macs=2e6,1e12", f"--output={tmp_path / 'found'}")
     assert result.returncode == 0, result.stderr[-2000:]
     for name, limit in (("2000000", 2e6), ("1e+12", 1e12)):
         notes = json.loads((tmp_path / "found" / f"host_macs_{name}.json").read_text())["notes"]
         assert notes["costs"]["macs"] <= limit == notes["limits"]["macs"]
         assert notes["num_report_images"] == 7
-    assert result.stdout.count("on 7 validation images that nothing was chosen by") == 2
+    assert result.stdout.count("on 7 images that nothing was chosen by") == 2
 
     measured = (quickstart / "search_measurements" / "search_float32.jsonl").read_text()
     again = run("tools/search.py", *options, "--max_macs=2e6,1e12", f"--output={tmp_path / 'found'}")
@@ -178,10 +187,41 @@ def test_several_limits_are_searched_in_one_call_and_no_subnet_is_measured_twice
     assert (quickstart / "search_measurements" / "search_float32.jsonl").read_text() == measured
 
 
+@pytest.mark.long
+def test_one_call_searches_for_two_devices_and_compares_their_archs(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    plugins = f"--plugins={ROOT / 'tests' / 'support' / 'own_kinds.py'}"
+    workdir = f"--workdir={quickstart}"
+    networks = ("--num_networks=4", "--num_held_out=2")
+    built = run("tools/build_latency_table.py", plugins, workdir, "--device=board", *networks)
+    assert built.returncode == 0, built.stderr[-2000:]
+    options = (plugins, workdir, "--num_generations=5", "--num_finalists=2", "--max_latency_ms=99,98")
+    result = run("tools/search.py", *options, "--device=host,board", f"--output={tmp_path / 'found'}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    for device in ("host", "board"):
+        for limit in (99, 98):
+            path = tmp_path / "found" / f"{device}_latency_ms_{limit}.json"
+            notes = json.loads(path.read_text())["notes"]
+            assert notes["device"] == device
+            assert notes["predicted_latency_ms"] <= limit
+            is_measured = notes["measured_latency_ms"] is not None
+            assert is_measured == (device == "host")  # a board is not always at hand
+            assert f"--arch={path} --quantization=none" in result.stdout
+    assert result.stdout.count("accuracy predictor (") == 1
+    _, comparison = result.stdout.split("--- archs of one device on another: predicted latencies, reported accuracies")
+    heading, *rows = comparison.strip().splitlines()
+    assert heading.split() == ["on", "budget_ms", "arch", "of", "host", "arch", "of", "board"]
+    assert [row.split()[:2] for row in rows[:4]] == [["host", "99"], ["host", "98"], ["board", "99"], ["board", "98"]]
+    assert rows[4].startswith("differences below ")
+    lines = (quickstart / "search_measurements" / "search_float32.jsonl").read_text().splitlines()
+    assert len(set(lines)) == len(lines)
+
+
 def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path, tmp_path: Path) -> None:
     output = tmp_path / "front.json"
     options = (f"--workdir={quickstart}", "--num_generations=5", "--num_measurements=3", f"--output={output}")
-    result = run("tools/search.py", *options, "--front", "--front_costs=latency_ms,macs", "--max_macs=1e12")
+    result = run(
+        "tools/search.py", *options, "--pessimism=1", "--front", "--front_costs=latency_ms,macs", "--max_macs=1e12"
+    )
     assert result.returncode == 0, result.stderr[-2000:]
     document = json.loads(output.read_text())
     assert document["schema"] == "ofa_tf/front/1"
@@ -194,6 +234,18 @@ def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path
     assert all(entry["num_report_images"] == 7 for entry in document["entries"])
     assert f"front of {len(document['entries']) + len(document['other_measurements'])} subnets" in result.stdout
     assert output.with_suffix(".svg").read_text().startswith("<svg")
+    assert document["limits"] == {"macs": 1e12}
+    for number, entry in enumerate(document["entries"]):
+        assert entry["measured_latency_ms"] > 0
+        (line,) = [line for line in result.stdout.splitlines() if line.split()[:1] == [str(number)]]
+        assert line.split()[1] == str(entry["arch"]["image_size"])
+        assert f"{entry['measured_latency_ms']:.3f}" in line
+    model = tmp_path / "model.tflite"
+    last = len(document["entries"]) - 1
+    export = (f"--workdir={quickstart}", f"--arch={output}:{last}", f"--output={model}")
+    exported = run("tools/to_tflite.py", *export)
+    assert exported.returncode == 0, exported.stderr[-2000:]
+    assert load_sidecar(model)["arch"] == document["entries"][last]["arch"]
     evaluated = run("tools/evaluate.py", f"--workdir={quickstart}", f"--arch={output}")
     assert evaluated.returncode == 0, evaluated.stderr[-2000:]
     assert len(evaluated.stdout.strip().splitlines()) == 1 + len(document["entries"])
@@ -209,6 +261,16 @@ def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path
         ),
         (["--front", "--max_macs=1e7,2e7"], "Expected each limit of a front once. Received: 2 values."),
         (["--max_macs=1e7", "--confidence=2"], "Expected `confidence` to be above 0 and below 1."),
+        (["--max_macs=1e7", "--confidence=0.9"], "Expected --confidence only with --max_latency_ms, which gets its"),
+        (["--front", "--num_finalists=3"], "Expected --num_finalists only without --front, which measures --num_meas"),
+        (["--max_macs=1e7", "--front_costs=macs"], "Expected --front_costs only with --front. Received: "),
+        (["--max_macs=1e7", "--num_measurements=9"], "Expected --num_measurements only with --front; other searches"),
+        (["--max_macs=1e7", "--num_shipped_archs=9"], "Expected --num_shipped_archs only with another --precision"),
+        (["--max_macs=1"], "Expected the limit of macs to be at least "),
+        (["--max_macs=1e7", "--max_size_bytes=1000"], "Expected the limit of size_bytes to be at least "),
+        (["--max_latency_ms=99", "--max_peak_ram_bytes=100"], "Expected the limit of peak_ram_bytes to be at least "),
+        (["--front", "--max_macs=1"], "Expected the limit of macs to be at least "),
+        (["--max_macs=1e7", "--device=toaster"], "Received: 'toaster'."),
         (["--max_latency_ms=1", "--confidence=0.99"], "Expected enough held-out networks in the latency table for"),
         (["--max_macs=1e7", "--device=host,host"], "Expected --device to name different devices."),
         (["--max_macs=1e7", "--device=host,adb:1", "--latency_table=a"], "Expected one device with --latency_table."),

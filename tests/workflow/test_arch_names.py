@@ -30,6 +30,9 @@ def test_the_archs_of_a_front_are_named_by_its_file(tmp_path: Path) -> None:
     entries = [{"arch": arch.to_dict(), "top1": 0.5} for arch in archs]
     path.write_text(json.dumps({"schema": "ofa_tf/front/1", "entries": entries}))
     assert parse_archs(MICRO, str(path)) == {"front_0": archs[0], "front_1": archs[1]}
+    assert parse_archs(MICRO, f"{path}:1") == {"front_1": archs[1]}
+    with pytest.raises(InputError, match=r"with N from 0 to 1. Received: --arch=.*front.json:2\."):
+        parse_archs(MICRO, f"{path}:2")
     for wrong in ([{"top1": 0.5}], 7, [3]):
         path.write_text(json.dumps({"entries": wrong}))
         with pytest.raises(InputError, match=r"Expected each of the `entries` of .*front.json to have an `arch`"):

@@ -1,5 +1,6 @@
 """What an export would write is known, and refused where it must be, before the work begins."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,31 @@ def test_the_precision_does_not_matter_where_nothing_that_depends_on_it_was_limi
     path = tmp_path / "arch.json"
     SMALL.smallest().save(path, notes={"precision": "float32", "limits": limits})
     assert find_other_precision(str(path), INT8) == other
+
+
+def test_a_front_and_each_of_its_archs_have_the_notes_of_the_front(tmp_path: Path) -> None:
+    path = tmp_path / "front.json"
+    archs = [SMALL.smallest(), SMALL.largest()]
+    front = {"precision": "float32", "limits": {"size_bytes": 1e5}}
+
+    def write(cost: str) -> None:
+        entries = [{"arch": arch.to_dict(), "costs": {cost: 1.0}} for arch in archs]
+        path.write_text(json.dumps({"schema": "ofa_tf/front/1", **front, "entries": entries}))
+
+    write("macs")
+    output = str(tmp_path / "model.tflite")
+    assert plan_exports(SMALL, [f"{path}:1"], output) == {output: archs[1]}
+    assert plan_limits(SMALL, [f"{path}:1"], output, NOT_QUANTIZED) == {output: {"size_bytes": 1e5}}
+    folder = str(tmp_path / "models")
+    paths = [f"{folder}/front_0.tflite", f"{folder}/front_1.tflite"]
+    assert plan_exports(SMALL, [str(path)], folder) == dict(zip(paths, archs, strict=True))
+    assert list(plan_limits(SMALL, [str(path)], folder, NOT_QUANTIZED)) == paths
+    assert find_other_precision(f"{path}:0", INT8) == "float32"
+    front["limits"] = {}
+    write("macs")
+    assert find_other_precision(str(path), INT8) is None
+    write("latency_ms")
+    assert find_other_precision(str(path), INT8) == "float32"
 
 
 def test_nothing_is_known_of_archs_without_notes(tmp_path: Path) -> None:

@@ -1,10 +1,28 @@
+import copy
+import dataclasses
+import functools
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.devices import opening
+from ofa_tf.devices.device_facts import DeviceFacts
+from ofa_tf.devices.device_kind import DeviceKind
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.table_builder import build_latency_table
+from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
-from ofa_tf.workflow.many_searches import plan_searches
+from ofa_tf.tflite.lowering.lowerings import choose_lowerings
+from ofa_tf.workflow.many_searches import compare_devices, plan_searches
+from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.search import SearchSettings
+from tests.support.formula_device import FormulaDevice, piece_models
+from tests.support.repository import FIXTURES
+from tests.support.spaces import MICRO
 
 
 def test_one_search_writes_a_file(tmp_path: Path) -> None:
@@ -38,3 +56,96 @@ def test_what_cannot_be_searched_is_refused(
     limits = [Limits(macs=1e6 * (number + 1)) for number in range(num_limits)]
     with pytest.raises(InputError, match=message):
         plan_searches(devices, limits, str(tmp_path / output))
+
+
+# --- several devices ------------------------------------------------------------
+
+
+class _NamedDevice(FormulaDevice):
+    """The same formula under another name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.id = name
+
+    def describe(self) -> DeviceFacts:
+        return DeviceFacts(device=self.id, abi="paper")
+
+
+_SLOWNESS = {"quick": 1.0, "slow": 2.0}
+_ERROR_OF_SLOW = 0.2
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run with latency tables of two devices, one twice as slow and slower than predicted by a fifth."""
+    kinds = copy.deepcopy(opening.DEVICE_KINDS)
+    monkeypatch.setattr(opening, "DEVICE_KINDS", kinds)
+    run = Run(shutil.copytree(FIXTURES / "earlier_state", tmp_path / "run"))
+    held_out = [MICRO.smallest(), MICRO.largest()]
+    for name, slowness in _SLOWNESS.items():
+        kinds.register(
+            name, DeviceKind({name: ""}, "a device", (), lambda address, name=name: _NamedDevice(name), list)
+        )
+        table = build_latency_table(piece_models(MICRO, run.num_classes), _NamedDevice(name))
+        table = dataclasses.replace(table, lowering=choose_lowerings(integer_activations=False))
+        model = LatencyModel(MICRO, table, scale=slowness)
+        error = _ERROR_OF_SLOW if name == "slow" else 0.0
+        measured_ms = [(1 + error) * model.predict(arch) for arch in held_out]
+        calibration = {
+            "scale": slowness,
+            "exponent": 1.0,
+            "held_out": {"archs": [arch.to_dict() for arch in held_out], "measured_ms": measured_ms, "report": {}},
+        }
+        dataclasses.replace(table, calibration=calibration).save(run.latency_table_path(name))
+    return run
+
+
+def test_the_arch_of_one_device_is_too_slow_on_another_also_by_its_margin(run: Run, tmp_path: Path) -> None:
+    quick_ms = run.latency_model("quick").predict(MICRO.largest())
+    budget_ms = (2 + _ERROR_OF_SLOW) * quick_ms  # enough for twice as slow, not for a fifth more
+    plans = plan_searches(["quick", "slow"], [Limits(latency_ms=budget_ms)], str(tmp_path / "found"))
+    result = functools.partial(SearchResult, predicted_std=0.01, costs={}, limits={})
+    large = result(MICRO.largest(), 0.9, reported=AccuracyCount((40, 41), (50, 50)))
+    small = result(MICRO.smallest(), 0.6, reported=AccuracyCount((30, 30), (50, 50)))
+
+    text = compare_devices(run, plans, [large, small], SearchSettings())
+    assert text is not None
+    heading, _, on_quick, on_slow = text.splitlines()
+    assert heading == "--- archs of one device on another: predicted latencies, reported accuracies"
+    assert f"81.00% in {quick_ms:.3g} ms" in on_quick
+    assert "60.00% in" in on_quick
+    assert "(-21.00 points)" in on_quick
+    assert f"81.00% in {2 * quick_ms:.3g} ms (+21.00 points)" in on_slow
+
+    cautious = compare_devices(run, plans, [large, small], SearchSettings(confidence=0.5))
+    assert cautious is not None
+    assert f"too slow: {2 * quick_ms:.3g} ms" in cautious.splitlines()[-1]
+    assert "too slow" not in cautious.splitlines()[-2]
+
+
+def test_a_latency_table_of_another_number_of_classes_is_refused(run: Run) -> None:
+    path = run.latency_table_path("quick")
+    table = LatencyTable.load(path, MICRO)
+    dataclasses.replace(table, num_classes=77).save(path)
+    with pytest.raises(InputError, match=f"with {table.num_classes} classes, as the supernet has. Received: one of 77"):
+        run.latency_model("quick")
+    assert run.find_latency_model("quick") is None
+    assert run.find_latency_model("quick", "int8") is None
+
+
+def test_predicted_accuracies_are_said_to_be_such(run: Run, tmp_path: Path) -> None:
+    plans = plan_searches(["quick", "slow"], [Limits(latency_ms=9)], str(tmp_path / "found"))
+    result = SearchResult(MICRO.largest(), 0.9, 0.01, costs={}, limits={})
+    text = compare_devices(run, plans, [result, result], SearchSettings(num_finalists=0))
+    assert text is not None
+    assert text.startswith("--- archs of one device on another: predicted latencies, and accuracies that are predicted")
+    assert "90.00%" in text
+
+
+def test_there_is_nothing_to_compare_for_one_device_or_without_latencies(run: Run, tmp_path: Path) -> None:
+    result = SearchResult(MICRO.largest(), 0.9, 0.01, costs={}, limits={})
+    one = plan_searches(["quick"], [Limits(latency_ms=9), Limits(latency_ms=8)], str(tmp_path / "found"))
+    assert compare_devices(run, one, [result, result], SearchSettings()) is None
+    of_macs = plan_searches(["quick", "slow"], [Limits(macs=1e9)], str(tmp_path / "found"))
+    assert compare_devices(run, of_macs, [result, result], SearchSettings()) is None

@@ -67,6 +67,31 @@ def test_a_search_keeps_to_the_latencies_that_a_device_s_table_predicts(measured
     assert found.reported_top1 == measured_run.measure(found.arch, "report").top1
 
 
+def test_found_subnets_are_measured_as_the_latency_table_was(measured_run: Run, tmp_path: Path) -> None:
+    device = FormulaDevice()
+    archs = [MICRO.smallest(), MICRO.largest()]
+    path = tmp_path / "table.json"
+    table = LatencyTable.load(measured_run.latency_table_path(device), MICRO)
+    dataclasses.replace(table, device={**table.device, "num_threads": 3}).save(path)
+    costs = measured_run.measure_costs(archs, device, latency_table=path)
+    assert device.settings is not None
+    assert device.settings.num_threads == 3
+    model = measured_run.latency_model(device)
+    for cost, arch, sent in zip(costs, archs, device.models, strict=True):
+        assert cost.device == "formula"
+        assert cost.num_macs == num_macs(MICRO, arch, measured_run.num_classes)
+        assert cost.size_bytes > len(sent.content)  # what is shipped has metadata besides
+        assert cost.latency_ms == model.predict(arch)
+        assert cost.measured_ms == pytest.approx(0.25 + FormulaDevice.network_ms(sent))
+        assert cost.to_dict()["measured_latency_ms"] == cost.measured_ms
+
+    dataclasses.replace(table, device={**table.device, "cpu_mask": "f0"}).save(path)
+    with pytest.raises(InputError, match=r"run with cpu_mask=None, .* Received: cpu_mask='f0'"):
+        measured_run.measure_costs(archs, device, latency_table=path)
+    (predicted,) = measured_run.predict_costs(archs[:1], device)
+    assert predicted == dataclasses.replace(costs[0], measurement=None)
+
+
 def test_a_subnet_is_measured_and_shipped(run: Run) -> None:
     arch = MICRO.smallest()
     path = run.model_path("smallest", "float")

@@ -8,6 +8,7 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.predictors import predictor_registry
+from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.search.predictors.linear_predictor import LinearPredictor
 from ofa_tf.search.predictors.prediction import Prediction
 from ofa_tf.space.arch import Arch
@@ -36,7 +37,7 @@ def _search(settings: SearchSettings) -> Arch:
     found = search_within(
         Limits(macs=1e12),
         10,
-        accuracies=accuracies,
+        predictor=fit_predictor(accuracies, settings.predictor),
         latency_model=None,
         measurers=Measurers(lambda arch: _HALF, lambda arch: _HALF),
         settings=settings,

@@ -25,4 +25,5 @@ HOST_KIND = DeviceKind(
     options=("cpu_mask", "wait_s"),
     open=_open_host,
     list_all=_list_host,
+    is_always_at_hand=True,
 )

@@ -95,24 +95,31 @@ def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossV
     return CrossValidation(prediction, std_factor, quality)
 
 
-def learning_curve(kind: type[AccuracyPredictor], table: AccuracyTable) -> dict[int, float]:
+def learning_curve(
+    kind: type[AccuracyPredictor], table: AccuracyTable, quality: PredictorQuality | None = None
+) -> dict[int, float]:
     """The error of a predictor by the number of archs that it is fitted to.
 
     Args:
         kind: Class of the predictor.
         table: Measured accuracies; of its archs a quarter, half and all are taken.
+        quality: What cross-validation said with all of them, so that it need not be asked again.
 
     Returns:
         Number of archs -> cross-validated RMSE; parts too small to fit anything to are left out.
     """
-    num_archs = len(table.top1)
+    num_archs = len(table)
     order = np.random.default_rng(0).permutation(num_archs)
     curve = {}
-    for share in (*_SHARES_OF_LEARNING_CURVE, 1.0):
+    for share in _SHARES_OF_LEARNING_CURVE:
         count = round(share * num_archs)
         if count >= MIN_ARCHS_FOR_PREDICTOR:
             part = table.rows(np.sort(order[:count]))
             curve[count] = cross_validate(kind.fit(part), part).quality.rmse
+
+    if quality is None:
+        quality = cross_validate(kind.fit(table), table).quality
+    curve[num_archs] = quality.rmse
     return curve
 
 

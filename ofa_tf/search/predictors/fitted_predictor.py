@@ -6,7 +6,12 @@ import numpy as np
 
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor, check_table
-from ofa_tf.search.predictors.cross_validation import CrossValidation, PredictorQuality, cross_validate
+from ofa_tf.search.predictors.cross_validation import (
+    CrossValidation,
+    PredictorQuality,
+    cross_validate,
+    learning_curve,
+)
 from ofa_tf.search.predictors.gaussian_process_predictor import MAX_ARCHS_FOR_GAUSSIAN_PROCESS
 from ofa_tf.search.predictors.mlp_ensemble_predictor import MIN_ARCHS_FOR_MLP
 from ofa_tf.search.predictors.prediction import Prediction
@@ -47,6 +52,10 @@ class FittedPredictor:
     def predict(self, genes: np.ndarray) -> Prediction:
         """Predicted top-1 accuracies of `n` archs, for genes `(n, num_genes)`."""
         return self.predictor.predict(genes).scaled(self.validation.std_factor)
+
+    def learning_curve(self) -> dict[int, float]:
+        """Number of archs -> RMSE of the same kind of predictor, fitted to so many of the table's archs, and to all."""
+        return learning_curve(get_predictor(self.name), self.table, self.quality)
 
     def estimate_table(self) -> Prediction:
         """What is known of the archs of the table: measured, and predicted from the others.

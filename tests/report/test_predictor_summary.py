@@ -1,0 +1,15 @@
+import dataclasses
+
+from ofa_tf.report.predictor_summary import describe_predictor
+from ofa_tf.search.predictors.cross_validation import PredictorQuality
+
+
+def test_quality_and_learning_curve_are_three_short_lines() -> None:
+    quality = PredictorQuality(1000, 0.0061, 0.004, 0.0091, 0.5, 0.92)
+    text = describe_predictor("gaussian_process", quality, {1000: 0.0061, 500: 0.008, 250: 0.0095})
+    assert text.splitlines() == [
+        "accuracy predictor (gaussian_process), cross-validated on 1000 subnets: RMSE 0.61%",
+        "  (always predicting the mean: 0.91%; noise of the measurements: 0.40%), Kendall's tau 0.500,",
+        "  92% within the 90% error bars; RMSE by number of subnets: 0.95% with 250, 0.80% with 500, 0.61% with 1000",
+    ]
+    assert "tau undefined" in describe_predictor("linear", dataclasses.replace(quality, kendall_tau=None), {})
