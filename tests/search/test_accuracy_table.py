@@ -38,6 +38,19 @@ def _append(path: Path, table: AccuracyTable, rows: range) -> None:
         file.append(table.space.decode_one(table.genes[row]), table.measurement(row))
 
 
+def test_further_archs_and_parts_have_the_noise_of_the_table() -> None:
+    table = _table(num=8)
+    noise_std = table.noise_std
+    further = table.extended_by(table.genes[:2], [table.measurement(0), table.measurement(0)])
+    assert further.noise_std == table.rows(np.arange(3)).noise_std == table.of_first_half().noise_std == noise_std
+    assert len(further) == 10
+
+
+def test_the_first_half_of_the_images_is_a_table() -> None:
+    table = _table()
+    np.testing.assert_array_equal(table.of_first_half().top1, table.num_correct[:, 0] / _NUM_IMAGES[0])
+
+
 @pytest.mark.parametrize(
     "space", [MICRO, BOTTLENECKS, *map(get_search_space, list_search_spaces())], ids=lambda s: s.name
 )

@@ -50,7 +50,8 @@ class FittedPredictor:
 
     def estimate_table(self) -> Prediction:
         """What is known of the archs of the table: measured, and predicted from the others."""
-        return self.validation.unseen.combined_with(self.table.top1, self.table.noise_std)
+        validation = self.validation
+        return validation.unseen.combined_with(self.table.top1, self.table.noise_std, validation.shared_variance)
 
 
 def fit_predictor(table: AccuracyTable, name: str = AUTOMATIC) -> FittedPredictor:
