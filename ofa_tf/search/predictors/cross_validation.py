@@ -106,7 +106,7 @@ def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossV
     prediction = _predict_unseen(predictor, table, folds)
     errors = prediction.mean - table.top1
     shared_variance = _find_shared_variance(predictor, table, folds, prediction)
-    variance_in_errors = table.noise_std**2 - 2 * shared_variance
+    variance_in_errors = _least_noise_variance(table) - 2 * shared_variance
 
     # The error bars that are judged are not corrected by the errors that judge them.
     factors = np.zeros(len(table))
@@ -214,6 +214,16 @@ def _find_shared_variance(
     # With s^2 the variance of a single image, a half differs by s^2 * second / first / (first + second) from the whole,
     # and the noise of the whole is s^2 / (first + second).
     return max(0.0, float(covariance) * first / second)
+
+
+def _least_noise_variance(table: AccuracyTable) -> float:
+    """The variance of the noise, less its own standard error.
+
+    A predictor that is nearly as good as measurements can judge it errs by little more than the noise. Where that is
+    taken for a little larger than it is, nothing is left for the predictor's own errors, and error bars collapse.
+    """
+    standard_error = np.sqrt(2 / len(table))
+    return float(table.noise_std**2 * (1 - standard_error))
 
 
 def _fit_std_factor(errors: np.ndarray, std: np.ndarray, variance_in_errors: float) -> float:
