@@ -256,15 +256,20 @@ class FrontSearch:
 
 
 def _reference_point(space: SearchSpace, predictor: FittedPredictor, costs: Mapping[str, Objective]) -> np.ndarray:
-    """Where hypervolumes begin: the worst measured accuracy, and the costs of the largest subnet, as logarithms."""
-    largest = space.encode(space.largest())[np.newaxis]
+    """Where hypervolumes begin: the worst measured accuracy, and the highest costs of what is known, as logarithms.
+
+    Known are the archs of the accuracy table, and the largest subnet, which costs most by most costs but need not by
+    all.
+    """
+    largest = space.encode([space.largest()])
+    genes = np.concatenate([largest, predictor.table.genes])
     worst = [-float(predictor.table.top1.min())]
     for name, cost in costs.items():
-        value = float(cost(largest)[0])
-        if value <= 0:
+        values = np.asarray(cost(genes), float)
+        if values.min() <= 0:
             raise InputError(
-                f"Expected costs of a front to be above 0. Received: {value:g} as {name} of the largest subnet of "
+                f"Expected costs of a front to be above 0. Received: {values.min():g} as {name} of a subnet of "
                 f"{space.name}. Take another cost."
             )
-        worst.append(np.log(value))
+        worst.append(np.log(values.max()))
     return np.array(worst)
