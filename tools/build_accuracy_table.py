@@ -72,7 +72,8 @@ def main(argv: Sequence[str]) -> None:
         return
     fitted = fit_predictor(table, _PREDICTOR.value)
     print(describe_quality(fitted.name, fitted.quality))
-    print(describe_learning_curve(learning_curve(get_predictor(fitted.name), table)))
+    curve = learning_curve(get_predictor(fitted.name), table, fitted.quality)
+    print(describe_learning_curve(curve))
     print(f"written to {run.accuracy_table_path}")
 
 

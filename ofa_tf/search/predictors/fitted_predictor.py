@@ -1,6 +1,8 @@
 """`FittedPredictor`: the predictor that a search uses, chosen and corrected by cross-validation."""
 
 import dataclasses
+import functools
+import hashlib
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from ofa_tf.search.predictors.predictor_registry import (
     MLP_ENSEMBLE,
     get_predictor,
 )
+
+# Predictors that are kept, as one call for several devices and limits searches with the same table each time.
+_MAX_REMEMBERED = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +46,12 @@ class FittedPredictor:
         return self.validation.quality
 
     def refit(self, table: AccuracyTable) -> "FittedPredictor":
-        """The same kind of predictor, fitted to another table."""
-        return _fit_one(self.name, table)
+        """The same kind of predictor, fitted to another table.
+
+        Which kind is best is not asked again, although that may change as a table grows: archs that a search adds are
+        the best ones, and who predicts these among themselves best does not predict the others best.
+        """
+        return _fit(self.name, get_predictor(self.name), table)
 
     def predict(self, genes: np.ndarray) -> Prediction:
         """Predicted top-1 accuracies of `n` archs, for genes `(n, num_genes)`."""
@@ -55,7 +64,7 @@ class FittedPredictor:
 
 
 def fit_predictor(table: AccuracyTable, name: str = AUTOMATIC) -> FittedPredictor:
-    """Fit a predictor to measured accuracies.
+    """Fit a predictor to measured accuracies, or take the one that was fitted to the same ones before.
 
     Args:
         table: The measured accuracies.
@@ -70,12 +79,34 @@ def fit_predictor(table: AccuracyTable, name: str = AUTOMATIC) -> FittedPredicto
     if name == AUTOMATIC:
         names = candidates(len(table.top1))
 
-    fits = [_fit_one(candidate, table) for candidate in names]
+    content = _Content(table)
+    fits = [_fit_or_remember(candidate, get_predictor(candidate), content) for candidate in names]
     return min(fits, key=lambda fitted: fitted.quality.rmse)
 
 
-def _fit_one(name: str, table: AccuracyTable) -> FittedPredictor:
-    predictor = get_predictor(name).fit(table)
+class _Content:
+    """A table that equals another one with the same measurements."""
+
+    def __init__(self, table: AccuracyTable) -> None:
+        self.table = table
+        measurements = hashlib.sha256(np.ascontiguousarray(table.genes))
+        measurements.update(np.ascontiguousarray(table.num_correct))
+        self._key = (table.space, table.origin, table.num_images, table.known_noise_std, measurements.digest())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@functools.lru_cache(maxsize=_MAX_REMEMBERED)
+def _fit_or_remember(name: str, kind: type[AccuracyPredictor], content: _Content) -> FittedPredictor:
+    return _fit(name, kind, content.table)
+
+
+def _fit(name: str, kind: type[AccuracyPredictor], table: AccuracyTable) -> FittedPredictor:
+    predictor = kind.fit(table)
     return FittedPredictor(name, table, predictor, cross_validate(predictor, table))
 
 

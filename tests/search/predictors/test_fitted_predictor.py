@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.predictors import predictor_registry
 from ofa_tf.search.predictors.accuracy_predictor import check_space
 from ofa_tf.search.predictors.cross_validation import cross_validate, learning_curve
 from ofa_tf.search.predictors.fitted_predictor import candidates, fit_predictor
@@ -177,6 +179,33 @@ def test_a_learning_curve_falls(table: AccuracyTable) -> None:
     assert list(curve) == [50, 100, 200]
     assert curve[200] < curve[50]
     assert list(learning_curve(LinearPredictor, table.rows(np.arange(30)))) == [15, 30]
+
+
+def test_a_learning_curve_takes_what_is_known_of_the_whole(table: AccuracyTable) -> None:
+    quality = dataclasses.replace(fit_predictor(table, "linear").quality, rmse=0.123)
+    assert learning_curve(LinearPredictor, table, quality)[200] == 0.123
+
+
+def test_equal_tables_are_fitted_to_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted_to = []
+
+    class Counting(LinearPredictor):
+        @classmethod
+        def fit(cls, table: AccuracyTable) -> LinearPredictor:
+            fitted_to.append(len(table))
+            return LinearPredictor.fit(table)
+
+    monkeypatch.setattr(predictor_registry, "PREDICTORS", copy.deepcopy(predictor_registry.PREDICTORS))
+    predictor_registry.PREDICTORS.register("counting", Counting)
+    supernet = SimulatedSupernet(_SPACE, seed=1)
+    first = fit_predictor(supernet.table(30), "counting")
+    assert fit_predictor(supernet.table(30), "counting") is first
+    assert fitted_to == [30]
+    counts = supernet.table(30).num_correct.copy()
+    counts[7, 0] += 1
+    other = fit_predictor(dataclasses.replace(supernet.table(30), num_correct=counts), "counting")
+    assert other.table.num_correct[7, 0] == counts[7, 0]
+    assert fitted_to == [30, 30]
 
 
 def test_a_predictor_that_is_not_known_is_refused(table: AccuracyTable) -> None:
