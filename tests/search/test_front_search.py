@@ -94,7 +94,7 @@ def test_a_cost_of_nothing_is_refused() -> None:
         return _macs(genes) - _macs(supernet.table(32).genes).min()
 
     supernet = SimulatedSupernet(_SPACE, 0)
-    with pytest.raises(InputError, match=r"costs of a front to be above 0\. Received: 0 as extra of a subnet of mobile"):
+    with pytest.raises(InputError, match=r"costs of a front to be above 0\. Received: 0 as extra of a subnet"):
         FrontSearch(_SPACE, fit_predictor(supernet.table(32), "linear"), {"extra": macs_above_the_smallest})
 
 
