@@ -89,8 +89,8 @@ class _Content:
 
     def __init__(self, table: AccuracyTable) -> None:
         self.table = table
-        measurements = hashlib.sha256(np.ascontiguousarray(table.genes))
-        measurements.update(np.ascontiguousarray(table.num_correct))
+        measurements = hashlib.sha256(table.genes.tobytes())
+        measurements.update(table.num_correct.tobytes())
         self._key = (table.space, table.origin, table.num_images, table.known_noise_std, measurements.digest())
 
     def __eq__(self, other: object) -> bool:
