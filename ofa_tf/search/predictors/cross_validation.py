@@ -217,13 +217,13 @@ def _find_shared_variance(
 
 
 def _least_noise_variance(table: AccuracyTable) -> float:
-    """The variance of the noise, less its own standard error.
+    """The least that the variance of the noise may be, as it was estimated: two standard errors less.
 
     A predictor that is nearly as good as measurements can judge it errs by little more than the noise. Where that is
     taken for a little larger than it is, nothing is left for the predictor's own errors, and error bars collapse.
     """
     standard_error = np.sqrt(2 / len(table))
-    return float(table.noise_std**2 * (1 - standard_error))
+    return float(table.noise_std**2 * max(0, 1 - 2 * standard_error))
 
 
 def _fit_std_factor(errors: np.ndarray, std: np.ndarray, variance_in_errors: float) -> float:
