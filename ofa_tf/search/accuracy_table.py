@@ -47,6 +47,8 @@ class AccuracyTable:
         network: See `Origin`.
         shard: See `Origin`.
         correction: Which accuracies were not measured but computed; `None`: all were measured. It is not saved.
+        known_noise_std: What `noise_std` was found to be, for a part of a table, or one with further archs; `None`: it
+            is estimated from these archs.
 
     Raises:
         InputError: If there are no images, or more are right than there are.
@@ -60,6 +62,7 @@ class AccuracyTable:
     network: str
     shard: Shard | None = None
     correction: Correction | None = None
+    known_noise_std: float | None = None
 
     def __post_init__(self) -> None:
         AccuracyCount((0, 0), self.num_images)  # raises if there are no images
@@ -82,14 +85,38 @@ class AccuracyTable:
     @functools.cached_property
     def noise_std(self) -> float:
         """How far a measured accuracy is from the true one by chance, see `estimate_noise_std`."""
+        if self.known_noise_std is not None:
+            return self.known_noise_std
         return estimate_noise_std(self.num_correct, self.num_images)
 
     def rows(self, index: np.ndarray) -> "AccuracyTable":
         """A table of some of the archs; `index` is anything that indexes an array."""
-        return dataclasses.replace(self, genes=self.genes[index], num_correct=self.num_correct[index])
+        return dataclasses.replace(
+            self,
+            genes=self.genes[index],
+            num_correct=self.num_correct[index],
+            known_noise_std=self.noise_std,
+        )
+
+    def of_first_half(self) -> "AccuracyTable":
+        """The same archs, as if the second half of the images were not there.
+
+        The noise counts as small as that of both halves: who learns from the table trusts it as much.
+        """
+        num_correct = self.num_correct.copy()
+        num_correct[:, 1] = 0
+        return dataclasses.replace(
+            self,
+            num_correct=num_correct,
+            num_images=(self.num_images[0], 0),
+            known_noise_std=self.noise_std,
+        )
 
     def extended_by(self, genes: np.ndarray, measurements: Sequence[AccuracyCount]) -> "AccuracyTable":
         """A table with further archs.
+
+        Its noise is that of this table. Further archs are often near-clones of each other, which have most of their
+        noise in common, and that `estimate_noise_std` takes for what is hard for all archs.
 
         Args:
             genes: Of the archs, `(m, num_genes)`.
@@ -105,6 +132,7 @@ class AccuracyTable:
             self,
             genes=np.concatenate([self.genes, genes]),
             num_correct=np.concatenate([self.num_correct, num_correct]),
+            known_noise_std=self.noise_std,
         )
 
     @property

@@ -19,13 +19,11 @@ import numpy as np
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Constraint, is_exactly_feasible
+from ofa_tf.search.near_clones import least_difference
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.prediction import NUM_STDS_OF_90_PERCENT
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
-
-# Finalists differ in so large a share of their genes, as long as there are candidates that do.
-_DIFFERENT_SHARE = 0.1
 
 # So many of the best are told of.
 _NUM_SHOWN = 10
@@ -131,7 +129,7 @@ class Final:
 def pick_finalists(space: SearchSpace, ranked: np.ndarray, known: np.ndarray, count: int) -> np.ndarray:
     """Choose who is measured: the best that are not known, each different from those before it.
 
-    It differs in at least a tenth of the genes; where no candidate does, in half as many, and so on.
+    It is no near-clone of theirs; where all candidates are, it differs in half as many genes as that takes, and so on.
 
     Args:
         space: Search space.
@@ -144,7 +142,7 @@ def pick_finalists(space: SearchSpace, ranked: np.ndarray, known: np.ndarray, co
     """
     candidates = leave_out_known(space, ranked, known)
 
-    num_needed = max(1, round(_DIFFERENT_SHARE * space.num_genes))
+    num_needed = least_difference(space)
     picked: list[int] = []
     while num_needed >= 1 and len(picked) < min(count, len(candidates)):
         for row in range(len(candidates)):

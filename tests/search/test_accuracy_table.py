@@ -29,6 +29,19 @@ def _assert_same(first: AccuracyTable, second: AccuracyTable) -> None:
     assert (first.num_images, first.origin) == (second.num_images, second.origin)
 
 
+def test_further_archs_and_parts_have_the_noise_of_the_table() -> None:
+    table = _table(num=8)
+    noise_std = table.noise_std
+    further = table.extended_by(table.genes[:2], [table.measurement(0), table.measurement(0)])
+    assert further.noise_std == table.rows(np.arange(3)).noise_std == table.of_first_half().noise_std == noise_std
+    assert len(further) == 10
+
+
+def test_the_first_half_of_the_images_is_a_table() -> None:
+    table = _table()
+    np.testing.assert_array_equal(table.of_first_half().top1, table.num_correct[:, 0] / _NUM_IMAGES[0])
+
+
 @pytest.mark.parametrize(
     "space", [MICRO, BOTTLENECKS, *map(get_search_space, list_search_spaces())], ids=lambda s: s.name
 )

@@ -146,7 +146,7 @@ def test_what_the_search_found_is_told_from_what_was_known() -> None:
         assert finalist.is_found == (tuple(finalist.genes.tolist()) in found_rows)
 
 
-# --- the search as a whole, on a supernet whose true accuracies are known ---------
+# --- the search as a whole; how good it is, see test_simulated_searches.py ---------
 
 
 def _search(supernet: SimulatedSupernet, num_archs: int, constraint: Constraint, seed: int) -> SearchResult:
@@ -159,47 +159,6 @@ def _search(supernet: SimulatedSupernet, num_archs: int, constraint: Constraint,
         final=FinalSettings(supernet.measure),
         report=supernet.measure,
     )
-
-
-def _luckiest(supernet: SimulatedSupernet, num_archs: int, constraint: Constraint, seed: int) -> tuple[float, float]:
-    """Measured and true accuracy of who has the highest measured one: of the five best predicted and the table."""
-    from ofa_tf.search.evolution import evolve
-
-    table = supernet.table(num_archs)
-    predictor = fit_predictor(table, "linear")
-    rng = np.random.default_rng(seed)
-    ranked, _ = evolve(_SPACE, lambda genes: predictor.predict(genes).mean, [constraint], rng, settings=_BRIEF)
-    genes = [*ranked[:5]]
-    measured = [supernet.measure(_SPACE.decode_one(row)).top1 for row in genes]
-    within = np.flatnonzero(constraint.measure(table.genes) <= constraint.limit)
-    best_known = within[np.argmax(table.top1[within])]
-    genes.append(table.genes[best_known])
-    measured.append(table.top1[best_known])
-    winner = int(np.argmax(measured))
-    return measured[winner], float(supernet.true_top1(genes[winner][np.newaxis])[0])
-
-
-@pytest.mark.parametrize("num_archs", [32, pytest.param(300, marks=pytest.mark.long)])
-def test_what_is_reported_is_true_and_more_accurate_than_what_the_luckiest_gives(num_archs: int) -> None:
-    constraint = _macs_below(_SPACE, 0.5)
-    too_high, too_high_of_luckiest, gains, chosen_too_high = [], [], [], []
-    for seed in range(30):
-        supernet = SimulatedSupernet(_SPACE, seed)
-        found = _search(supernet, num_archs, constraint, seed)
-        assert found.costs["macs"] <= constraint.limit
-        true_top1 = float(supernet.true_top1(_SPACE.encode([found.arch]))[0])
-        assert found.reported_top1 is not None
-        assert found.final is not None
-        too_high.append(found.reported_top1 - true_top1)
-        chosen_too_high.append(found.final.winner.measured_top1 - true_top1)
-        measured, true_of_luckiest = _luckiest(supernet, num_archs, constraint, seed)
-        too_high_of_luckiest.append(measured - true_of_luckiest)
-        gains.append(true_top1 - true_of_luckiest)
-    # One report has a standard error of 0.8 points, the mean of 30 one of 0.15.
-    assert abs(np.mean(too_high)) < 0.003
-    assert np.mean(too_high_of_luckiest) > 0.006
-    assert np.mean(chosen_too_high) > np.mean(too_high)
-    assert np.mean(gains) > 0
 
 
 def test_the_same_seed_finds_the_same_arch() -> None:
@@ -220,4 +179,5 @@ def test_a_micro_space_has_enough_finalists() -> None:
         final=FinalSettings(supernet.measure),
     )
     assert found.final is not None
+    assert sum(finalist.is_found for finalist in found.final.finalists) >= 4
     assert found.reported is None

@@ -79,6 +79,29 @@ def test_no_arch_is_measured_twice_nor_beyond_the_limit() -> None:
     assert max(point.costs["macs"] for point in front.points) <= limit
 
 
+def test_a_cost_that_the_largest_subnet_has_least_of_grows_a_hypervolume_too() -> None:
+    def spare_macs(genes: np.ndarray) -> np.ndarray:
+        return 1.01 * _macs(_SPACE.encode([_SPACE.largest()]))[0] - _macs(genes)
+
+    supernet = SimulatedSupernet(_SPACE, 0)
+    search = FrontSearch(
+        _SPACE,
+        fit_predictor(supernet.table(32), "linear"),
+        {"spare": spare_macs},
+        settings=FrontSettings(8, evolution=_BRIEF),
+    )
+    assert search.run(supernet.measure).hypervolumes[0] > 0
+
+
+def test_a_cost_of_nothing_is_refused() -> None:
+    def macs_above_the_smallest(genes: np.ndarray) -> np.ndarray:
+        return _macs(genes) - _macs(supernet.table(32).genes).min()
+
+    supernet = SimulatedSupernet(_SPACE, 0)
+    with pytest.raises(InputError, match=r"costs of a front to be above 0\. Received: 0 as extra of a subnet"):
+        FrontSearch(_SPACE, fit_predictor(supernet.table(32), "linear"), {"extra": macs_above_the_smallest})
+
+
 def test_it_finds_more_than_as_many_random_archs() -> None:
     gains = []
     for seed in range(5):

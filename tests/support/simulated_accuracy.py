@@ -71,11 +71,18 @@ class SimulatedSupernet:
     def table(self, num_archs: int) -> AccuracyTable:
         """The measured accuracies of random archs, the same at each call."""
         rng = np.random.default_rng((self.seed, 2))
-        genes = self.space.canonical_genes(self.space.sample_genes(rng, num_archs))
+        genes = self._sample(rng, num_archs)
         half = self.num_images // 2
         true_top1 = self.true_top1(genes)[:, np.newaxis]
         num_correct = rng.binomial(half, true_top1, size=(num_archs, 2))
         return AccuracyTable(self.space, genes, num_correct, (half, half), SEARCH_SHARE, "net")
+
+    def random_genes(self, num_archs: int) -> np.ndarray:
+        """Canonical genes of the archs that are in `table`, `(num_archs, num_genes)`."""
+        return self._sample(np.random.default_rng((self.seed, 2)), num_archs)
+
+    def _sample(self, rng: np.random.Generator, num_archs: int) -> np.ndarray:
+        return self.space.canonical_genes(self.space.sample_genes(rng, num_archs))
 
     def _raw(self, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         canonical = self.space.canonical_genes(genes)

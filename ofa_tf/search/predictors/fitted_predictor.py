@@ -46,8 +46,12 @@ class FittedPredictor:
         return self.validation.quality
 
     def refit(self, table: AccuracyTable) -> "FittedPredictor":
-        """The same kind of predictor, fitted to another table."""
-        return _fit_one(self.name, table)
+        """The same kind of predictor, fitted to another table.
+
+        Which kind is best is not asked again, although that may change as a table grows: archs that a search adds are
+        the best ones, and who predicts these among themselves best does not predict the others best.
+        """
+        return _fit(self.name, table)
 
     def predict(self, genes: np.ndarray) -> Prediction:
         """Predicted top-1 accuracies of `n` archs, for genes `(n, num_genes)`."""
@@ -76,7 +80,7 @@ class FittedPredictor:
         )
 
     def _combined_with_table(self, unseen: Prediction) -> Prediction:
-        return unseen.combined_with(self.table.top1, self.table.noise_std)
+        return unseen.combined_with(self.table.top1, self.table.noise_std, self.validation.shared_variance)
 
 
 def fit_predictor(table: AccuracyTable, name: str = AUTOMATIC) -> FittedPredictor:
@@ -95,11 +99,11 @@ def fit_predictor(table: AccuracyTable, name: str = AUTOMATIC) -> FittedPredicto
     if name == AUTOMATIC:
         names = candidates(len(table.top1))
 
-    fits = [_fit_one(candidate, table) for candidate in names]
+    fits = [_fit(candidate, table) for candidate in names]
     return min(fits, key=lambda fitted: fitted.quality.rmse)
 
 
-def _fit_one(name: str, table: AccuracyTable) -> FittedPredictor:
+def _fit(name: str, table: AccuracyTable) -> FittedPredictor:
     predictor = get_predictor(name).fit(table)
     return FittedPredictor(name, table, predictor, cross_validate(predictor, table))
 

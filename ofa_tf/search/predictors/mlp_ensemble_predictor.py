@@ -30,8 +30,9 @@ class MlpEnsemblePredictor:
     Args:
         features: What it sees of archs.
         members: The fitted networks, scikit-learn's `MLPRegressor`.
-        misfit_variance: Mean square of the error of the mean on archs that members were not fitted to, as far as
-            their disagreement and the noise of measurements do not explain it; of accuracies as they are scaled.
+        misfit_variance: Mean square of the error of a member on the archs that it was not fitted to, less the noise of
+            measurements; of accuracies as they are scaled. That of the mean of the members is smaller; but only one
+            arch of twenty is left out by all three, too few to tell by how much.
         mean_top1: Of the measured archs.
         std_top1: The same, standard deviation.
 
@@ -82,7 +83,8 @@ class MlpEnsemblePredictor:
         inputs = self.features.encode(genes)
         answers = np.stack([member.predict(inputs) for member in self.members])
         mean = answers.mean(axis=0)
-        # A member's error is made of what it shares with the others and of what the mean evens out.
+        # Members that agree may be wrong together: error bars are no narrower than the error of a member usually is.
+        # That is too wide on average, which cross-validation corrects.
         disagreement = answers.var(axis=0)
         variance = np.maximum(disagreement, self.misfit_variance)
         return Prediction(self.mean_top1 + self.std_top1 * mean, self.std_top1 * np.sqrt(variance))

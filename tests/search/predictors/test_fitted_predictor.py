@@ -11,7 +11,9 @@ from ofa_tf.search.predictors.fitted_predictor import candidates, fit_predictor
 from ofa_tf.search.predictors.linear_predictor import LinearPredictor
 from ofa_tf.search.predictors.prediction import Prediction
 from ofa_tf.space.presets import get_search_space
+from tests.support.accuracies import table_of
 from tests.support.simulated_accuracy import SimulatedSupernet
+from tests.support.simulated_images import SimulatedImages
 from tests.support.spaces import MICRO
 
 _SPACE = get_search_space("mobilenet_v3_tiny")
@@ -33,6 +35,24 @@ class _SurePredictor:
 
     def predict(self, genes: np.ndarray) -> Prediction:
         return Prediction(np.full(len(genes), self.mean), np.full(len(genes), self.std))
+
+
+@dataclasses.dataclass(frozen=True)
+class _MeansOfSizes:
+    """Predicts the mean accuracy of the archs with the same image size."""
+
+    means: np.ndarray
+
+    def refit(self, table: AccuracyTable) -> "_MeansOfSizes":
+        return self.fit(table)
+
+    @classmethod
+    def fit(cls, table: AccuracyTable) -> "_MeansOfSizes":
+        sizes = table.genes[:, _SPACE.image_size_gene]
+        return cls(np.array([table.top1[sizes == size].mean() for size in range(len(_SPACE.image_sizes))]))
+
+    def predict(self, genes: np.ndarray) -> Prediction:
+        return Prediction(self.means[genes[:, _SPACE.image_size_gene]], np.full(len(genes), 0.001))
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +93,63 @@ def test_no_arch_is_predicted_by_who_has_seen_it() -> None:
     assert len(seen_by_predictions) == 10
 
 
+def _with_clones(supernet: SimulatedSupernet, num_archs: int, num_clones: int) -> np.ndarray:
+    """Genes of random archs, and of near-clones of one: each with another kernel size in a block of its own."""
+    clones = np.repeat(_SPACE.encode([_SPACE.largest()]), num_clones, axis=0)
+    kernel_genes = np.arange(_SPACE.num_genes)[_SPACE.layout.of_field("kernel_sizes")]
+    for row, gene in enumerate(kernel_genes[:num_clones]):
+        clones[row, gene] -= 1
+    return np.concatenate([supernet.random_genes(num_archs), clones])
+
+
+def test_near_clones_of_an_arch_do_not_predict_it() -> None:
+    supernet = SimulatedSupernet(_SPACE, seed=0)
+    genes = _with_clones(supernet, 40, 8)
+    top1 = np.full(48, 0.7)
+    top1[40:] = 0.9
+    validation = cross_validate(_SurePredictor.fit(table_of(_SPACE, genes, top1)), table_of(_SPACE, genes, top1))
+    assert validation.unseen.mean[40:] == pytest.approx(0.7)
+
+
+def test_where_all_are_near_clones_most_of_them_predict_the_rest() -> None:
+    genes = _with_clones(SimulatedSupernet(_SPACE, seed=0), 0, 12)
+    top1 = np.linspace(0.6, 0.8, 12)
+    predictor = _SurePredictor.fit(table_of(_SPACE, genes, top1))
+    assert np.ptp(cross_validate(predictor, table_of(_SPACE, genes, top1)).unseen.mean) < 0.05
+
+
+def test_error_bars_of_near_clones_hold_what_they_promise() -> None:
+    is_within = []
+    for seed in range(16):
+        supernet = SimulatedSupernet(_SPACE, seed)
+        images = SimulatedImages(supernet, 0)
+        genes = _with_clones(supernet, 60, 8)
+        random_table = images.table_of(genes[:60])
+        measurements = [images.measure(arch) for arch in _SPACE.decode(genes[60:])]
+        estimate = fit_predictor(random_table.extended_by(genes[60:], measurements), "linear").estimate_table()
+        errors = estimate.mean - supernet.true_top1(genes) - images.luck_of_all
+        is_within.append(np.abs(errors[60:]) < 1.645 * estimate.std[60:])
+    assert np.mean(is_within) >= 0.85
+
+
+def test_noise_that_predictions_and_measurements_share_is_found() -> None:
+    """Archs of a size are right about the same images; who predicts from the size predicts their noise."""
+    rng = np.random.default_rng(0)
+    genes = _SPACE.canonical_genes(_SPACE.sample_genes(rng, 100))
+    found = []
+    for _ in range(40):
+        num_correct_of_sizes = rng.binomial([600, 300], 0.7, size=(len(_SPACE.image_sizes), 2))
+        num_correct = num_correct_of_sizes[genes[:, _SPACE.image_size_gene]]
+        table = AccuracyTable(_SPACE, genes, num_correct, (600, 300), "search", "net")
+        found.append(cross_validate(_MeansOfSizes.fit(table), table).shared_variance)
+    # What the five sizes have in common puts none before another.
+    assert np.mean(found) == pytest.approx(0.8 * 0.7 * 0.3 / 900, rel=0.3)
+
+
+def test_noise_of_archs_that_have_nothing_in_common_is_not_shared(table: AccuracyTable) -> None:
+    assert fit_predictor(table, "linear").validation.shared_variance < 0.1 * table.noise_std**2
+
+
 def test_estimates_of_the_table_are_nearer_to_the_truth_than_measurement_or_prediction(table: AccuracyTable) -> None:
     supernet = SimulatedSupernet(_SPACE, seed=1)
     fitted = fit_predictor(table, "linear")
@@ -100,6 +177,11 @@ def test_a_learning_curve_falls(table: AccuracyTable) -> None:
     assert list(curve) == [50, 100, 200]
     assert curve[200] < curve[50]
     assert list(learning_curve(LinearPredictor, table.rows(np.arange(30)))) == [15, 30]
+
+
+def test_a_learning_curve_takes_what_is_known_of_the_whole(table: AccuracyTable) -> None:
+    quality = dataclasses.replace(fit_predictor(table, "linear").quality, rmse=0.123)
+    assert learning_curve(LinearPredictor, table, quality)[200] == 0.123
 
 
 def test_a_predictor_that_is_not_known_is_refused(table: AccuracyTable) -> None:
