@@ -14,6 +14,14 @@ from ofa_tf.search.predictors.prediction import Prediction
 _MAX_ARCHS_FOR_KERNEL = 200
 MAX_ARCHS_FOR_GAUSSIAN_PROCESS = 1000
 
+# Fewer archs do not tell which kernel is likeliest. They get a smooth one: nearly linear, and bent enough for
+# accuracies that saturate.
+_MIN_ARCHS_FOR_KERNEL = 50
+_SMOOTH_LENGTH_SCALE = 2.0  # of the typical distance between archs
+_SMOOTH_VARIANCE = 4.0  # of the variance of true accuracies, as only a part of the function is seen at that distance
+_SMOOTH_MISFIT = 0.05
+_MIN_TRUE_SHARE = 0.2  # of the variance of accuracies that is not noise, where noise seems to be all
+
 # Accuracies are scaled to a standard deviation of 1, so that these are shares of their variance.
 _VARIANCE_BOUNDS = (1e-2, 1e3)
 _MISFIT_BOUNDS = (1e-4, 1.0)
@@ -73,7 +81,7 @@ class GaussianProcessPredictor:
         """Fit to a table; of a large one, to a sample of `MAX_ARCHS_FOR_GAUSSIAN_PROCESS`."""
         table = _sample_of(table, MAX_ARCHS_FOR_GAUSSIAN_PROCESS)
         scaled = ScaledTable.of(table)
-        return cls._condition(table, scaled, _fit_kernel(scaled))
+        return cls._condition(table, scaled, _choose_kernel(scaled))
 
     def refit(self, table: AccuracyTable) -> "GaussianProcessPredictor":
         """Fit to a part of the table, with the kernel as it is."""
@@ -120,7 +128,20 @@ def _sample_of(table: AccuracyTable, num_archs: int) -> AccuracyTable:
     return table.rows(np.sort(chosen))
 
 
-def _fit_kernel(scaled: ScaledTable) -> Kernel:
+def _choose_kernel(scaled: ScaledTable) -> Kernel:
+    # Standardized features of two archs are about this far apart.
+    typical_distance = float(np.sqrt(2 * scaled.inputs.shape[1]))
+    if len(scaled.targets) >= _MIN_ARCHS_FOR_KERNEL:
+        return _fit_kernel(scaled, typical_distance)
+    true_share = max(_MIN_TRUE_SHARE, 1 - scaled.noise_variance)
+    return Kernel(
+        variance=_SMOOTH_VARIANCE * true_share,
+        length_scale=_SMOOTH_LENGTH_SCALE * typical_distance,
+        misfit_variance=_SMOOTH_MISFIT,
+    )
+
+
+def _fit_kernel(scaled: ScaledTable, typical_distance: float) -> Kernel:
     """The kernel under which the accuracies are likeliest."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -128,8 +149,6 @@ def _fit_kernel(scaled: ScaledTable) -> Kernel:
 
     inputs = scaled.inputs[:_MAX_ARCHS_FOR_KERNEL]
     targets = scaled.targets[:_MAX_ARCHS_FOR_KERNEL]
-    # Standardized features of two archs are about this far apart.
-    typical_distance = np.sqrt(2 * inputs.shape[1])
     length_scales = (0.1 * typical_distance, 100 * typical_distance)
     smooth = ConstantKernel(1.0, _VARIANCE_BOUNDS) * RBF(typical_distance, length_scales)
     kernel = smooth + WhiteKernel(0.1, _MISFIT_BOUNDS)

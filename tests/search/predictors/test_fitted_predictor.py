@@ -80,6 +80,17 @@ def test_error_bars_that_are_too_narrow_are_widened(table: AccuracyTable) -> Non
     assert 0.85 <= validation.quality.coverage <= 0.95
 
 
+def test_an_error_does_not_widen_the_bars_that_it_is_judged_by() -> None:
+    genes = SimulatedSupernet(_SPACE, seed=1).random_genes(60)
+    top1 = np.linspace(0.70, 0.71, 60)
+    top1[7] = 0.9
+    table = table_of(_SPACE, genes, top1)
+    validation = cross_validate(_SurePredictor.fit(table), table)
+    in_same_fold = validation.unseen.mean == validation.unseen.mean[7]
+    assert 1 < in_same_fold.sum() < 60
+    assert validation.unseen.std[in_same_fold].max() < 0.5 * validation.unseen.std[~in_same_fold].min()
+
+
 def test_no_arch_is_predicted_by_who_has_seen_it() -> None:
     table = SimulatedSupernet(_SPACE, seed=1).table(20)
     validation = cross_validate(_SurePredictor.fit(table), table)

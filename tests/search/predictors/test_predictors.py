@@ -89,6 +89,15 @@ def test_the_gaussian_process_is_that_of_the_textbook(supernet: SimulatedSuperne
         assert prediction.std[row] == pytest.approx(scale * np.sqrt(variance), rel=1e-6)
 
 
+def test_a_small_table_does_not_choose_the_kernel(supernet: SimulatedSupernet) -> None:
+    def length_scale(num_archs: int, noise: float) -> float:
+        top1 = supernet.true_top1(_unseen(num_archs)) + noise * np.random.default_rng(0).normal(size=num_archs)
+        return GaussianProcessPredictor.fit(table_of(_SPACE, _unseen(num_archs), top1)).kernel.length_scale
+
+    assert length_scale(49, 0.0) == pytest.approx(length_scale(49, 0.02), rel=0.1)
+    assert length_scale(60, 0.0) != pytest.approx(length_scale(60, 0.02), rel=0.1)
+
+
 def test_a_linear_predictor_is_surest_near_what_was_measured(supernet: SimulatedSupernet) -> None:
     predictor = LinearPredictor.fit(supernet.table(60))
     middle = predictor.predict(_unseen())
