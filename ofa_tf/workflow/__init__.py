@@ -1,7 +1,7 @@
 """The steps after training, one file each, and the run that they belong to.
 
-Read `run.py` first: all that is done with a training run; the tools call it. It is built on `measured_run.py` (tables),
-`trained_run.py` (what the training left) and `run_folder.py` (what lies where).
+Read `run.py` first: all that is done with a training run; the tools call it. It is built on `searched_run.py`
+(searches), `measured_run.py` (tables), `trained_run.py` (what the training left) and `run_folder.py` (what lies where).
 `accuracy.py`, `evaluation.py`, `latency.py`, `search.py`, `front.py`, `finetuning.py` and `export.py` are the steps;
 they take plain values and know no workdir. `measured_once.py` keeps what searches measured, `many_searches.py` makes
 several in one call. `table_checks.py` checks the tables that a search needs, `export_plan.py` what an

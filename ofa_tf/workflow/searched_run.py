@@ -1,0 +1,250 @@
+"""`SearchedRun`: a run with its tables, and the searches that are made from them."""
+
+from pathlib import Path
+
+from ofa_tf.base.progress import progress_bar, tell
+from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
+from ofa_tf.devices.device import Device
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_header import Origin
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.constrained_search import SearchResult
+from ofa_tf.search.constraints import Limits, check_feasible
+from ofa_tf.search.front_search import Front
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
+from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.workflow.front import FrontRequest, search_front
+from ofa_tf.workflow.measured_once import MeasuredOnce
+from ofa_tf.workflow.measured_run import MeasuredRun
+from ofa_tf.workflow.run_folder import device_id
+from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context, search_within
+from ofa_tf.workflow.table_checks import check_present, opened
+
+
+class SearchedRun(MeasuredRun):
+    """A run, and searches of its subnets; for the arguments see `TrainedRun`."""
+
+    def search(
+        self,
+        limits: Limits,
+        device: Device | str = "host",
+        settings: SearchSettings | None = None,
+        latency_table: str | Path | None = None,
+        predictor: FittedPredictor | None = None,
+    ) -> SearchResult:
+        """Find the most accurate arch within limits, from the run's tables.
+
+        Args:
+            limits: What the arch must keep within.
+            device: Device of the latency limit, or its id.
+            settings: How to search.
+            latency_table: The device's table; by default that at `latency_table_path`.
+            predictor: From `fit_predictor`, where several searches share it.
+
+        Returns:
+            The arch, with its accuracies and what it costs.
+
+        Raises:
+            InputError: If a table is missing, that of the host is of another computer
+                or runtime, or not even the smallest subnet is within the limits.
+        """
+        settings = settings or SearchSettings()
+        self.check_search(limits, device, settings, latency_table)
+        model = None
+        if limits.latency_ms is not None:
+            model = self.latency_model(device, settings.precision, latency_table)
+        return search_within(
+            limits,
+            self.num_classes,
+            predictor=predictor or self.fit_predictor(settings),
+            latency_model=model,
+            measurers=self._measurers(settings),
+            settings=settings,
+        )
+
+    def front(
+        self,
+        request: FrontRequest | None = None,
+        device: Device | str = "host",
+        latency_table: str | Path | None = None,
+        predictor: FittedPredictor | None = None,
+    ) -> Front:
+        """Find the front of accuracy against costs, from the run's tables; measures subnets on the way.
+
+        What is measured is kept: a search that was interrupted goes on where it was, and one for another device
+        measures no subnet again.
+
+        Args:
+            request: Which front; that of latency by default.
+            device: Device of the latencies, or its id.
+            latency_table: The device's table; by default that at `latency_table_path`.
+            predictor: From `fit_predictor`, where several searches share it.
+
+        Raises:
+            InputError: See `check_front`; and if not even the smallest subnet is within the limits.
+        """
+        request = request or FrontRequest()
+        self.check_front(request, device, latency_table)
+        model = None
+        if request.needs_latency:
+            model = self.latency_model(device, request.search.precision, latency_table)
+        return search_front(
+            request,
+            self.num_classes,
+            predictor=predictor or self.fit_predictor(request.search),
+            latency_model=model,
+            measurers=self._measurers(request.search),
+        )
+
+    def fit_predictor(self, settings: SearchSettings | None = None) -> FittedPredictor:
+        """Fit the accuracy predictor of searches to the accuracy table.
+
+        In another precision than float32, some subnets of the table are measured first, as the models that will be
+        shipped, which corrects the table.
+
+        Args:
+            settings: Which predictor, and the precision.
+
+        Raises:
+            InputError: If there is no accuracy table, it is too small, or several workers share the work.
+        """
+        settings = settings or SearchSettings()
+        self.check_one_worker()
+        table = self._accuracies(self._measurers(settings), settings)
+        return fit_predictor(table, settings.predictor)
+
+    def check_front(
+        self,
+        request: FrontRequest,
+        device: Device | str = "host",
+        latency_table: str | Path | None = None,
+    ) -> None:
+        """Check, without loading TensorFlow, that a search for a front has its tables and can keep its limits.
+
+        Args:
+            request: See `front`.
+            device: See `front`.
+            latency_table: See `front`.
+
+        Raises:
+            InputError: If a table is missing or of something else, not even the smallest subnet keeps the limits, or
+                several workers share the work.
+        """
+        search = request.search
+        self.check_one_worker()
+        self._check_tables(request.needs_latency, device, search.precision, latency_table)
+        model = None
+        if request.needs_latency:
+            model = self.latency_model(device, search.precision, latency_table)
+        if request.limits is not None:
+            self._check_feasible(request.limits, model, search)
+
+    def _check_feasible(self, limits: Limits, latency_model: LatencyModel | None, settings: SearchSettings) -> None:
+        """Check, without loading TensorFlow, that the smallest subnet keeps limits."""
+        context = cost_context(self.space, self.num_classes, settings.precision, latency_model)
+        check_feasible(self.space, constraints_within(context, limits, latency_model, settings.confidence))
+
+    def _measurers(self, settings: SearchSettings) -> Measurers:
+        """What measures subnets for a search; each once, over programs, too."""
+        return Measurers(
+            choose=self._measured_once(SEARCH_SHARE, settings),
+            report=self._measured_once(REPORT_SHARE, settings),
+        )
+
+    def _measured_once(self, share: str, settings: SearchSettings) -> MeasuredOnce:
+        precision = "float32"
+        if settings.measures_shipped_models:
+            precision = settings.precision
+
+        def measure(arch: Arch) -> AccuracyCount:
+            if not settings.measures_shipped_models:
+                return self.measure(arch, share)
+            from ofa_tf.workflow.shipped_accuracy import measure_as_shipped
+
+            return measure_as_shipped(self.evaluator, arch, share, get_precision(precision).mode)
+
+        path = self.search_measurements_path(share, precision)
+        return MeasuredOnce(self.space, Origin(share, self.network_id), path, measure)
+
+    def _accuracies(self, measurers: Measurers, settings: SearchSettings) -> AccuracyTable:
+        """The accuracy table, corrected for the precision of a search."""
+        table = self.accuracy_table()
+        if not settings.measures_shipped_models:
+            return table
+        from ofa_tf.workflow.shipped_accuracy import correct_table
+
+        num_archs = settings.num_shipped_archs
+        num_measured = min(num_archs, len(table))
+        with progress_bar(num_measured, f"subnets of the table as {settings.precision} models", "subnet") as bar:
+
+            def measure(arch: Arch) -> AccuracyCount:
+                measured = measurers.choose(arch)
+                bar.update()
+                return measured
+
+            table, loss = correct_table(table, measure, num_archs)
+        comparative = "less" if loss >= 0 else "more"
+        tell(f"{settings.precision} models are {100 * abs(loss):.2f} points {comparative} accurate on average")
+        return table
+
+    def check_search(
+        self,
+        limits: Limits,
+        device: Device | str = "host",
+        settings: SearchSettings | None = None,
+        latency_table: str | Path | None = None,
+    ) -> None:
+        """Check, without loading TensorFlow, that a search has its tables and can keep its limits.
+
+        Args:
+            limits: See `search`.
+            device: See `search`.
+            settings: See `search`.
+            latency_table: See `search`.
+
+        Raises:
+            InputError: See `check_tables` and `search`; and if several workers share the work.
+        """
+        settings = settings or SearchSettings()
+        self.check_one_worker()
+        self.check_tables(limits, device, settings.precision, latency_table)
+        model = None
+        if limits.latency_ms is not None:
+            model = self.latency_model(device, settings.precision, latency_table)
+        self._check_feasible(limits, model, settings)
+
+    def check_tables(
+        self, limits: Limits, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None
+    ) -> None:
+        """Check, without loading TensorFlow, that the tables that a search needs are there.
+
+        Args:
+            limits: Of the search: a latency table is needed if latency is limited.
+            device: Device of the latency table, or its id.
+            precision: Name of the `Precision` of its models.
+            latency_table: The table; by default that at `latency_table_path`.
+
+        Raises:
+            InputError: If there is no training run, no such precision or no such
+                device; else names each table that is missing and the command that
+                builds it.
+        """
+        self._check_tables(limits.latency_ms is not None, device, precision, latency_table)
+
+    def _check_tables(
+        self, needs_latency: bool, device: Device | str, precision: str, latency_table: str | Path | None
+    ) -> None:
+        self.check()
+        get_precision(precision)
+        self.check_accuracy_table()
+        commands = {self.accuracy_table_path: "build_accuracy_table.py"}
+        if needs_latency:
+            opened(device)  # raises if there can be none of that id
+            path = self.latency_table_path(device, precision, latency_table)
+            command = f"build_latency_table.py --device={device_id(device)} --precision={precision}"
+            if latency_table is not None:
+                command += f" --output={latency_table}"
+            commands[path] = command
+        check_present(commands, self.path)
