@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
@@ -182,7 +181,8 @@ def _decode_line(line: str, space: SearchSpace, num_images: tuple[int, int]) -> 
     are_whole = isinstance(counts, list) and all(type(count) is int for count in counts)
     if not are_whole or len(counts) != len(num_images):
         raise InputError(f"num_correct={counts!r}, which are not two whole numbers.")
-    AccuracyCount((counts[0], counts[1]), num_images)  # raises if they are impossible
+    if any(not 0 <= count <= most for count, most in zip(counts, num_images, strict=True)):
+        raise InputError(f"num_correct={counts}, of {list(num_images)} images.")
     return genes, (counts[0], counts[1])
 
 

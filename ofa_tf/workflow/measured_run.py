@@ -72,17 +72,17 @@ class MeasuredRun(TrainedRun):
         return merge_shards(self.shard_paths(), self.accuracy_table_path, self.space, network)
 
     def accuracy_table(self) -> AccuracyTable:
-        """The accuracy table.
+        """The accuracy table. Loads no TensorFlow.
 
         Raises:
-            InputError: If there is none, or it is of an earlier supernet.
+            InputError: If there is no supernet, no table of it, or the table is damaged.
         """
         self.check_accuracy_table()
         table = AccuracyTable.load(self.accuracy_table_path, self.space)
-        if table.network != self.network_id:
+        if table.network != hash_file(find_supernet(self.path)):
             raise InputError(
-                f"Expected {self.accuracy_table_path} to be of the supernet in {self.path}. Received: one of an "
-                "earlier supernet. Build it again with tools/build_accuracy_table.py."
+                f"Expected {self.accuracy_table_path} to be of the supernet in {self.path}. Received: one of "
+                "another supernet. Build it again with tools/build_accuracy_table.py."
             )
         return table
 

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -280,6 +281,28 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_loaded(
     run: Run, quickstart: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
     result = run("tools/search.py", f"--workdir={quickstart}", f"--output={tmp_path / 'a.json'}", *options)
+    assert message in _error_line(result)
+    assert "loading" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line_number", "pattern", "replacement", "message"),
+    [
+        (0, r'"network": "\w{8}', '"network": "00000000', "Received: one of another supernet. Build it again with"),
+        (1, r'"num_correct": \[\d+', '"num_correct": [7.3', "Expected line 2 of "),
+    ],
+)
+def test_an_accuracy_table_that_does_not_serve_is_refused_before_anything_is_loaded(
+    run: Run, quickstart: Path, tmp_path: Path, line_number: int, pattern: str, replacement: str, message: str
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(quickstart, copy)
+    table = copy / "accuracy_table.jsonl"
+    lines = table.read_text().splitlines(keepends=True)
+    lines[line_number], num_replaced = re.subn(pattern, replacement, lines[line_number])
+    assert num_replaced == 1
+    table.write_text("".join(lines))
+    result = run("tools/search.py", f"--workdir={copy}", "--max_macs=1e7", f"--output={tmp_path / 'a.json'}")
     assert message in _error_line(result)
     assert "loading" not in result.stderr
 
