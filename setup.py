@@ -42,6 +42,7 @@ REQUIREMENTS = [
     "tensorflow>=2.21",
     "tensorflow-datasets>=4.9.10",
     "tensorflow-model-optimization>=0.8.1",
+    "threadpoolctl>=3.5",
     "tqdm>=4.67",
     "tf_keras>=2.21",  # Keras 2, the only Keras that quantization-aware training works on.
 ]

@@ -50,7 +50,8 @@ class MlpEnsemblePredictor:
     def fit(cls, table: AccuracyTable) -> "MlpEnsemblePredictor":
         """Fit to a table."""
         scaled = ScaledTable.of(table)
-        inputs, targets = scaled.inputs, scaled.targets
+        inputs = scaled.inputs.astype(np.float32)
+        targets = scaled.targets.astype(np.float32)
 
         rng = np.random.default_rng(0)
         num_archs = len(targets)
@@ -80,8 +81,8 @@ class MlpEnsemblePredictor:
 
     def predict(self, genes: np.ndarray) -> Prediction:
         """Predicted top-1 accuracies of `n` archs, for genes `(n, num_genes)`."""
-        inputs = self.features.encode(genes)
-        answers = np.stack([member.predict(inputs) for member in self.members])
+        inputs = self.features.encode(genes).astype(np.float32)
+        answers = np.stack([member.predict(inputs) for member in self.members]).astype(np.float64)
         mean = answers.mean(axis=0)
         # Members that agree may be wrong together: error bars are no narrower than the error of a member usually is.
         # That is too wide on average, which cross-validation corrects.
@@ -91,8 +92,10 @@ class MlpEnsemblePredictor:
 
 
 def _fit_member(inputs: np.ndarray, targets: np.ndarray, seed: int) -> Any:
+    """A network, fitted to float32 `inputs` `(n, num_features)` and `targets` `(n,)`."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
+    from threadpoolctl import threadpool_limits
 
     network = MLPRegressor(
         hidden_layer_sizes=_HIDDEN_UNITS,
@@ -102,7 +105,8 @@ def _fit_member(inputs: np.ndarray, targets: np.ndarray, seed: int) -> Any:
         max_iter=_NUM_EPOCHS,
         random_state=seed,
     )
-    with warnings.catch_warnings():
+    # Several threads wait for each other more than they compute, in products of matrices as small as these.
+    with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
         # The number of epochs is fixed: it need not have converged.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return network.fit(inputs, targets)
