@@ -12,6 +12,7 @@ In a front there is, for each latency (or other cost, --front_costs), the most a
 front.svg, beside the file, shows it.
 """
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.front_search import Front, FrontSettings
+from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
 from ofa_tf.search.predictors.accuracy_predictor import check_table
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
@@ -193,10 +194,12 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
     predictor = _fit_predictor(run, settings)
     for device, output in outputs.items():
         front = run.front(request, device, latency_table, predictor)
-        costs = _save_front(run, front, request, device, output)
+        margin = run.latency_margin(request.limits, device, settings, latency_table)
+        save = functools.partial(save_front, front, output, request, device=device, latency_margin=margin)
+        costs = _save_and_measure(run, [point.arch for point in front.best], device, settings, save)
         if len(outputs) > 1:
             print(f"--- {device}")
-        print(describe_front(front, costs))
+        print(describe_front(front, costs, request.limits_by_name, margin))
         print(f"written to {output}, with a plot in {output.with_suffix('.svg').name}")
         print(f"Next, for example for number 0: {_export_command(f'{output}:0', settings)}", flush=True)
 
@@ -216,16 +219,6 @@ def _save_found(run: Run, plan: PlannedSearch, found: SearchResult, settings: Se
 
     (costs,) = _save_and_measure(run, [found.arch], plan.device, settings, save)
     return costs
-
-
-def _save_front(run: Run, front: Front, request: FrontRequest, device: str, output: Path) -> list[SubnetCosts]:
-    """Write a front, and return what the archs on it cost."""
-
-    def save(costs: Sequence[SubnetCosts]) -> None:
-        save_front(front, output, request, costs, device)
-
-    archs = [point.arch for point in front.best]
-    return _save_and_measure(run, archs, device, request.search, save)
 
 
 def _save_and_measure(

@@ -48,6 +48,13 @@ class FrontRequest:
             )
 
     @property
+    def limits_by_name(self) -> dict[str, float]:
+        """Name -> limit, of the costs that are limited."""
+        if self.limits is None:
+            return {}
+        return self.limits.by_name
+
+    @property
     def needs_latency(self) -> bool:
         """Whether a latency model is needed."""
         is_limited = self.limits is not None and self.limits.latency_ms is not None
@@ -104,7 +111,13 @@ def check_front_output(path: str | Path) -> None:
 
 
 def save_front(
-    front: Front, path: str | Path, request: FrontRequest, costs: Sequence[SubnetCosts], device: str
+    front: Front,
+    path: str | Path,
+    request: FrontRequest,
+    costs: Sequence[SubnetCosts],
+    *,
+    device: str,
+    latency_margin: float = 0.0,
 ) -> None:
     """Write a front as JSON, and a plot of it beside that.
 
@@ -114,20 +127,19 @@ def save_front(
         request: What was asked for.
         costs: Of each arch of `front.best`, in order.
         device: Id of the device of the latencies.
+        latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
     """
     path = Path(path)
     others = [point for point in front.points if not point.is_on_front]
     entries = []
     for point, costs_of_point in zip(front.best, costs, strict=True):
         entries.append({**describe_point(point), **costs_of_point.to_dict()})
-    limits = {}
-    if request.limits is not None:
-        limits = request.limits.by_name
     payload = {
         "device": device,
         "precision": request.search.precision,
-        "limits": limits,
+        "limits": request.limits_by_name,
         "confidence": request.search.confidence,
+        "latency_margin": latency_margin,
         "predictor": front.predictor.name,
         "predictor_quality": front.predictor.quality.to_dict(),
         "num_measured": front.num_measured,

@@ -143,6 +143,29 @@ class SearchedRun(MeasuredRun):
         if request.limits is not None:
             self._check_feasible(request.limits, model, search)
 
+    def latency_margin(
+        self,
+        limits: Limits | None,
+        device: Device | str = "host",
+        settings: SearchSettings | None = None,
+        latency_table: str | Path | None = None,
+    ) -> float:
+        """By which share a search takes latencies to be higher than predicted, to keep their limit.
+
+        Args:
+            limits: See `search`; `None`: nothing is limited.
+            device: See `search`.
+            settings: See `search`.
+            latency_table: See `search`.
+
+        Raises:
+            InputError: If there is no latency table, or it is too small for the confidence of the settings.
+        """
+        settings = settings or SearchSettings()
+        if limits is None or limits.latency_ms is None or settings.confidence is None:
+            return 0.0
+        return self.latency_model(device, settings.precision, latency_table).margin(settings.confidence)
+
     def _check_feasible(self, limits: Limits, latency_model: LatencyModel | None, settings: SearchSettings) -> None:
         """Check, without loading TensorFlow, that the smallest subnet keeps limits."""
         context = cost_context(self.space, self.num_classes, settings.precision, latency_model)
