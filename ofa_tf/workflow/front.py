@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.front_plot import front_svg
 from ofa_tf.report.subnet_costs import SubnetCosts
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits, make_constraint
-from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings
+from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings, _check_above_0
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
 
@@ -96,6 +99,31 @@ def search_front(
     search = FrontSearch(space, predictor, costs, constraints, request.settings, exact_costs)
     with progress_bar(None, "front", "subnet") as bar:
         return search.run(measurers.choose, measurers.report, on_measured=on_progress(bar))
+
+
+def check_costs(
+    request: FrontRequest, num_classes: int, *, table: AccuracyTable, latency_model: LatencyModel | None
+) -> None:
+    """Check, without loading TensorFlow, that the costs of a front can be told, and have logarithms.
+
+    Args:
+        request: Which front.
+        num_classes: Number of classes.
+        table: The accuracy table, whose archs are looked at beside the largest one.
+        latency_model: See `search_front`.
+
+    Raises:
+        InputError: If what a cost depends on is not there, or a cost is not above 0.
+    """
+    space = table.space
+    context = cost_context(space, num_classes, request.search.precision, latency_model)
+    genes = np.concatenate([space.encode([space.largest()]), table.genes])
+    for name in request.costs:
+        cost = make_constraint(context, name)
+        # What is quick to compute is never too high.
+        is_doubtful = ~(np.asarray(cost.measure(genes), float) > 0)
+        if is_doubtful.any():
+            _check_above_0(name, np.asarray(cost.measure_exactly(genes[is_doubtful]), float))
 
 
 def check_front_output(path: str | Path) -> None:

@@ -15,7 +15,7 @@ from ofa_tf.search.front_search import Front
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
-from ofa_tf.workflow.front import FrontRequest, search_front
+from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
 from ofa_tf.workflow.measured_once import MeasuredOnce
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
@@ -123,7 +123,7 @@ class SearchedRun(MeasuredRun):
         device: Device | str = "host",
         latency_table: str | Path | None = None,
     ) -> None:
-        """Check, without loading TensorFlow, that a search for a front has its tables and can keep its limits.
+        """Check, without loading TensorFlow, that a search for a front has its tables and costs, and can keep its limits.
 
         Args:
             request: See `front`.
@@ -131,8 +131,8 @@ class SearchedRun(MeasuredRun):
             latency_table: See `front`.
 
         Raises:
-            InputError: If a table is missing or of something else, not even the smallest subnet keeps the limits, or
-                several workers share the work.
+            InputError: If a table is missing or of something else, a cost cannot be told or is not above 0, not even
+                the smallest subnet keeps the limits, or several workers share the work.
         """
         search = request.search
         self.check_one_worker()
@@ -142,6 +142,7 @@ class SearchedRun(MeasuredRun):
             model = self.latency_model(device, search.precision, latency_table)
         if request.limits is not None:
             self._check_feasible(request.limits, model, search)
+        check_costs(request, self.num_classes, table=self.accuracy_table(), latency_model=model)
 
     def latency_margin(
         self,

@@ -1,5 +1,6 @@
 """Searches of a run whose measurements are made up, so that no supernet is loaded."""
 
+import copy
 import shutil
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.networks.file_names import find_supernet
+from ofa_tf.search import constraint_kinds, constraints
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
+from ofa_tf.search.constraint_kinds import ConstraintKind
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.space.arch import Arch
+from ofa_tf.workflow import front
+from ofa_tf.workflow.front import FrontRequest
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings
 from ofa_tf.workflow.trained_run import hash_file
@@ -55,6 +60,32 @@ def run(tmp_path: Path) -> _MadeUpRun:
     run = _MadeUpRun(shutil.copytree(FIXTURES / "earlier_state", tmp_path / "run"))
     run.keep_table((50, 50))
     return run
+
+
+# --- costs of a front ---------------------------------------------------------------
+
+
+def _find_front(run: _MadeUpRun, cost: str) -> None:
+    run.check_front(FrontRequest([cost], search=_SETTINGS))
+
+
+def test_a_cost_that_is_not_above_0_is_refused_before_anything_is_measured(
+    run: _MadeUpRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = copy.deepcopy(constraint_kinds.CONSTRAINT_KINDS)
+    for module in (constraint_kinds, constraints, front):
+        monkeypatch.setattr(module, "CONSTRAINT_KINDS", kinds)
+    zeros = lambda context: lambda genes: np.zeros(len(genes))  # noqa: E731
+    ones = lambda context: lambda genes: np.ones(len(genes))  # noqa: E731
+    kinds.register("nothing", ConstraintKind("Nothing.", zeros))
+    kinds.register("unknown", ConstraintKind("Unknown.", lambda context: None, needs="crystal ball"))
+    kinds.register("exactly_one", ConstraintKind("One.", zeros, make_exact_measure=ones))
+    with pytest.raises(InputError, match=r"Expected costs of a front to be above 0. Received: 0 as nothing of"):
+        _find_front(run, "nothing")
+    with pytest.raises(InputError, match=r"Expected a crystal ball for unknown. Received: none."):
+        _find_front(run, "unknown")
+    _find_front(run, "exactly_one")
+    _find_front(run, "macs")
 
 
 # --- a data set that changed --------------------------------------------------------
