@@ -123,7 +123,7 @@ class SearchedRun(MeasuredRun):
         device: Device | str = "host",
         latency_table: str | Path | None = None,
     ) -> None:
-        """Check, without loading TensorFlow, that a search for a front has its tables and costs, and can keep its limits.
+        """Check, without loading TensorFlow, that that a front has its tables and costs, and can keep its limits.
 
         Args:
             request: See `front`.
@@ -136,7 +136,7 @@ class SearchedRun(MeasuredRun):
         """
         search = request.search
         self.check_one_worker()
-        self._check_tables(request.needs_latency, device, search.precision, latency_table)
+        self.check_tables(request.needs_latency, device, search.precision, latency_table)
         model = None
         if request.needs_latency:
             model = self.latency_model(device, search.precision, latency_table)
@@ -251,19 +251,23 @@ class SearchedRun(MeasuredRun):
         """
         settings = settings or SearchSettings()
         self.check_one_worker()
-        self.check_tables(limits, device, settings.precision, latency_table)
+        self.check_tables(limits.latency_ms is not None, device, settings.precision, latency_table)
         model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
         self._check_feasible(limits, model, settings)
 
     def check_tables(
-        self, limits: Limits, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None
+        self,
+        needs_latency: bool,
+        device: Device | str,
+        precision: str = "float32",
+        latency_table: str | Path | None = None,
     ) -> None:
         """Check, without loading TensorFlow, that the tables that a search needs are there.
 
         Args:
-            limits: Of the search: a latency table is needed if latency is limited.
+            needs_latency: Whether a latency table is needed, too.
             device: Device of the latency table, or its id.
             precision: Name of the `Precision` of its models.
             latency_table: The table; by default that at `latency_table_path`.
@@ -273,11 +277,6 @@ class SearchedRun(MeasuredRun):
                 device; else names each table that is missing and the command that
                 builds it.
         """
-        self._check_tables(limits.latency_ms is not None, device, precision, latency_table)
-
-    def _check_tables(
-        self, needs_latency: bool, device: Device | str, precision: str, latency_table: str | Path | None
-    ) -> None:
         self.check()
         get_precision(precision)
         self.check_accuracy_table()
