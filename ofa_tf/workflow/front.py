@@ -1,11 +1,13 @@
 """A search for a front, from tables that were measured before, and its file."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
@@ -13,11 +15,13 @@ from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.front_plot import front_svg
 from ofa_tf.report.subnet_costs import SubnetCosts
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits, make_constraint
 from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings, _check_above_0
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
 
 _MAX_COSTS = 2
@@ -97,8 +101,31 @@ def search_front(
         exact_costs[name] = cost.measure_exactly
 
     search = FrontSearch(space, predictor, costs, constraints, request.settings, exact_costs)
-    with progress_bar(None, "front", "subnet") as bar:
-        return search.run(measurers.choose, measurers.report, on_measured=on_progress(bar))
+    with contextlib.ExitStack() as bars:
+        bar = bars.enter_context(progress_bar(None, "front", "subnet"))
+        report = _Reports(measurers.report, bars)
+        return search.run(measurers.choose, report, on_measured=on_progress(bar))
+
+
+class _Reports:
+    """Measures what is reported of a front, with a bar from the first subnet on.
+
+    Args:
+        measure: Measures a subnet.
+        bars: Closes the bar.
+    """
+
+    def __init__(self, measure: Callable[[Arch], AccuracyCount], bars: contextlib.ExitStack) -> None:
+        self._measure = measure
+        self._bars = bars
+        self._bar: tqdm | None = None
+
+    def __call__(self, arch: Arch) -> AccuracyCount:
+        if self._bar is None:
+            self._bar = self._bars.enter_context(progress_bar(None, "reports of the front", "subnet"))
+        measured = self._measure(arch)
+        self._bar.update()
+        return measured
 
 
 def check_costs(

@@ -17,6 +17,7 @@ from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraint_kinds import ConstraintKind
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.space.arch import Arch
 from ofa_tf.workflow import front
 from ofa_tf.workflow.front import FrontRequest
@@ -86,6 +87,18 @@ def test_a_cost_that_is_not_above_0_is_refused_before_anything_is_measured(
         _find_front(run, "unknown")
     _find_front(run, "exactly_one")
     _find_front(run, "macs")
+
+
+# --- what is told meanwhile ---------------------------------------------------------
+
+
+def test_subnets_that_are_measured_for_the_report_of_a_front_move_a_bar(
+    run: _MadeUpRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = FrontSettings(2, evolution=EvolutionSettings(10, 3))
+    found = run.front(FrontRequest(["macs"], search=_SETTINGS, settings=settings))
+    told = capsys.readouterr().err.replace("\r", "\n").splitlines()
+    assert any(line.startswith(f"reports of the front: {len(found.best)}subnet") for line in told)
 
 
 # --- a data set that changed --------------------------------------------------------
