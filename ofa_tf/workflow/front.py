@@ -19,7 +19,7 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits, make_constraint
-from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings, _check_above_0
+from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings, check_above_0
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
@@ -150,7 +150,7 @@ def check_costs(
         # What is quick to compute is never too high.
         is_doubtful = ~(np.asarray(cost.measure(genes), float) > 0)
         if is_doubtful.any():
-            _check_above_0(name, np.asarray(cost.measure_exactly(genes[is_doubtful]), float))
+            check_above_0(name, np.asarray(cost.measure_exactly(genes[is_doubtful]), float))
 
 
 def check_front_output(path: str | Path) -> None:
