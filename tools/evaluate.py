@@ -1,9 +1,12 @@
 """Measures the top-1 accuracy of subnets, each after BN calibration, and tells what they cost.
 
-Measures on validation images unless told otherwise: whoever compares subnets on the test images chooses on them.
+Measures on validation images unless told otherwise: whoever compares subnets on the test images chooses on them. By
+half of these, archs that a search found were chosen, which makes them look better than they are: --split=report is the
+other half.
 
 Example:
-    python tools/evaluate.py --workdir=runs/quickstart --arch=min,max,random:5,front.json
+    python tools/evaluate.py --workdir=runs/quickstart --arch=min,max,random:5
+    python tools/evaluate.py --workdir=runs/quickstart --arch=arch.json,front.json --split=report
 """
 
 import sys

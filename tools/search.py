@@ -12,8 +12,9 @@ In a front there is, for each latency (or other cost, --front_costs), the most a
 front.svg, beside the file, shows it.
 """
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -21,16 +22,16 @@ from absl import flags
 # The package of this clone, wherever the program is started and whatever else is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ofa_tf.base import command_line, files
+from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
-from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices.opening import kind_of
 from ofa_tf.report.front_table import describe_front
 from ofa_tf.report.predictor_summary import describe_predictor
 from ofa_tf.report.search_summary import describe_search
 from ofa_tf.report.subnet_costs import SubnetCosts
+from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
@@ -42,8 +43,9 @@ from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
 from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
-from ofa_tf.workflow.front import FrontRequest, check_front_output, save_front
-from ofa_tf.workflow.many_searches import check_devices, check_folder, compare_devices, plan_searches
+from ofa_tf.workflow.found_costs import save_and_measure
+from ofa_tf.workflow.front import FrontRequest, save_front
+from ofa_tf.workflow.many_searches import PlannedSearch, check_devices, compare_devices, plan_fronts, plan_searches
 from ofa_tf.workflow.run import Run, open_run
 from ofa_tf.workflow.search import SearchSettings
 
@@ -156,8 +158,7 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
     results = []
     for plan in plans:
         found = run.search(plan.limits, plan.device, settings, latency_table, predictor)
-        (costs,) = _costs_of(run, [found.arch], plan.device, settings)
-        found.arch.save(plan.output, {**found.notes(), **costs.to_dict()})
+        costs = _save_found(run, plan, found, settings)
         if len(plans) > 1:
             print(f"--- {plan.device}, {plan.limits!r}")
         print(describe_search(found, costs))
@@ -185,23 +186,20 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
             pessimism=settings.pessimism,
         ),
     )
-    outputs = {device: Path(_OUTPUT.value) for device in _DEVICE.value}
-    if len(outputs) > 1:
-        folder = check_folder(_OUTPUT.value)
-        outputs = {device: folder / f"front_{files.safe_name(device)}.json" for device in outputs}
-    for device, output in outputs.items():
-        check_front_output(output)
+    outputs = plan_fronts(_DEVICE.value, _OUTPUT.value)
+    for device in outputs:
         run.check_front(request, device, latency_table)
     check_table(run.accuracy_table())
     configure_tensorflow()
     predictor = _fit_predictor(run, settings)
     for device, output in outputs.items():
         front = run.front(request, device, latency_table, predictor)
-        costs = _costs_of(run, [point.arch for point in front.best], device, settings)
-        save_front(front, output, request, costs, device)
+        margin = run.latency_margin(request.limits, device, settings, latency_table)
+        save = functools.partial(save_front, front, output, request, device=device, latency_margin=margin)
+        costs = _save_and_measure(run, [point.arch for point in front.best], device, settings, save)
         if len(outputs) > 1:
             print(f"--- {device}")
-        print(describe_front(front, costs))
+        print(describe_front(front, costs, request.limits_by_name, margin))
         print(f"written to {output}, with a plot in {output.with_suffix('.svg').name}")
         print(f"Next, for example for number 0: {_export_command(f'{output}:0', settings)}", flush=True)
 
@@ -213,18 +211,36 @@ def _fit_predictor(run: Run, settings: SearchSettings) -> FittedPredictor:
     return predictor
 
 
-def _costs_of(run: Run, archs: Sequence[Arch], device: str, settings: SearchSettings) -> list[SubnetCosts]:
-    """What found archs cost, with measured latencies if that is wanted and possible."""
-    latency_table = _LATENCY_TABLE.value or None
-    is_wanted = _MEASURE_FOUND.value
-    if is_wanted is None:
-        is_wanted = kind_of(device).is_always_at_hand
-    if is_wanted:
-        try:
-            return run.measure_costs(archs, device, settings.precision, latency_table)
-        except InputError as error:
-            announce(f"without measured latencies: {error}")
-    return run.predict_costs(archs, device, settings.precision, latency_table)
+def _save_found(run: Run, plan: PlannedSearch, found: SearchResult, settings: SearchSettings) -> SubnetCosts:
+    """Write an arch that was found, and return what it costs."""
+
+    def save(costs: Sequence[SubnetCosts]) -> None:
+        found.arch.save(plan.output, {**found.notes(), **costs[0].to_dict()})
+
+    (costs,) = _save_and_measure(run, [found.arch], plan.device, settings, save)
+    return costs
+
+
+def _save_and_measure(
+    run: Run,
+    archs: Sequence[Arch],
+    device: str,
+    settings: SearchSettings,
+    save: Callable[[Sequence[SubnetCosts]], None],
+) -> list[SubnetCosts]:
+    """Save what was found, with measured latencies if that is wanted and possible."""
+    is_measured = _MEASURE_FOUND.value
+    if is_measured is None:
+        is_measured = kind_of(device).is_always_at_hand
+    return save_and_measure(
+        run,
+        archs,
+        device,
+        settings.precision,
+        save,
+        latency_table=_LATENCY_TABLE.value or None,
+        is_measured=is_measured,
+    )
 
 
 def _export_command(arch: str | Path, settings: SearchSettings) -> str:

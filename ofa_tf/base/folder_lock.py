@@ -22,6 +22,9 @@ _LOCK_FILE = ".lock"
 _ADVICE = "Wait for its end or stop it, or use another folder."
 _ADVICE_FOR_FILE = "Wait for its end or stop it."
 
+# So long a lock is tried that may be held by somebody who only asks who writes.
+_SECONDS_TO_ASK = 0.1
+
 
 @contextlib.contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
@@ -128,13 +131,19 @@ def _acquire(path: Path, written: Path, advice: str) -> int:
         written: What it locks.
         advice: See `locked_file`.
     """
-    try:
-        return _open_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise InputError(
-            f"Expected {written} to have one writer at a time. Received: it is being written by "
-            f"{_describe_writer(path)}. {advice}"
-        ) from error
+    deadline = time.monotonic() + _SECONDS_TO_ASK
+    while True:
+        try:
+            return _open_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            # Who only asks for a writer holds the lock for a moment.
+            if time.monotonic() < deadline:
+                time.sleep(_SECONDS_TO_ASK / 10)
+                continue
+            raise InputError(
+                f"Expected {written} to have one writer at a time. Received: it is being written by "
+                f"{_describe_writer(path)}. {advice}"
+            ) from error
 
 
 def _open_locked(path: Path, operation: int) -> int:

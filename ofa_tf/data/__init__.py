@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "input_throughput": ["InputTask", "InputThroughput", "measure_input_throughput", "write_photos"],
         "kept_batches": ["DEFAULT_KEPT_BYTES", "BatchKeeper"],
         "preprocessing": ["IMAGE_MEAN", "IMAGE_STD"],
-        "shares": ["REPORT_SHARE", "SEARCH_SHARE", "SHARES", "Share"],
+        "shares": ["REPORT_SHARE", "SEARCH_SHARE", "SHARES", "Share", "possible_report_images"],
         "sources": ["open_source"],
     },
 )

@@ -46,6 +46,23 @@ class Share:
         return np.arange(self.first, num_images, self.step)
 
 
+def possible_report_images(num_search_images: tuple[int, int]) -> list[tuple[int, int]]:
+    """How many images there may be to report on, beside those to search on: as many, or one less.
+
+    Args:
+        num_search_images: Images to search on, in each of two halves.
+
+    Returns:
+        Numbers of images in each half, where every second image is in the first one.
+    """
+    num_images = sum(num_search_images)
+    possible = []
+    for number in (num_images, num_images - 1):
+        num_in_second = number // 2
+        possible.append((number - num_in_second, num_in_second))
+    return possible
+
+
 SEARCH_SHARE = "search"
 REPORT_SHARE = "report"
 

@@ -1,10 +1,10 @@
 """What people look at: results as text and as pictures.
 
-Read `columns.py` (rows as aligned text), `summary.py` (the table at the end of a run), `evaluation.py` (one that grows
-with each subnet), `subnet_costs.py` (what a subnet costs), `search_summary.py`, `front_table.py` and
-`predictor_summary.py` (what a search tells), `device_comparison.py` (archs of one device on another), then `svg.py`
-(what plots are drawn with), `scatter.py` (predicted against measured values) and `front_plot.py`. All turn plain
-numbers into strings; who calls them prints or writes these.
+Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `summary.py` (the table at the end of a run),
+`evaluation.py` (one that grows with each subnet), `subnet_costs.py` (what a subnet costs), `search_summary.py`,
+`front_table.py` and `predictor_summary.py` (what a search tells), `device_comparison.py` (archs of one device on
+another), then `svg.py` (what plots are drawn with), `scatter.py` (predicted against measured values) and
+`front_plot.py`. All turn plain numbers into strings; who calls them prints or writes these.
 """
 
 import lazy_loader

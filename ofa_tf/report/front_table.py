@@ -1,9 +1,10 @@
 """A front as text: a line for each subnet, with what it costs and what is known of its accuracy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
+from ofa_tf.report.numbers_in_words import short_number
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.front_search import Front, FrontPoint
 
@@ -14,7 +15,7 @@ _COLUMNS = (
     Column("million_macs", "M MACs", "{:,.2f}"),
     Column("kilobytes", "kB", "{:,.0f}"),
     Column("latency_ms", "pred. ms", "{:.3f}"),
-    Column("measured_ms", "ms", "{:.3f}"),
+    Column("measured_ms", "ms", "{}"),
     Column("predicted", "pred.", "{:.2%}"),
     Column("measured", "meas.", "{:.2%}"),
     Column("measured_error", "+/-", "{:.2%}"),
@@ -26,25 +27,61 @@ _COLUMNS = (
 # Costs that have a column anyway.
 _SHOWN_COSTS = ("latency_ms", "macs", "size_bytes")
 
+_ABOVE_LIMIT = "!"
 
-def describe_front(front: Front, costs: Sequence[SubnetCosts]) -> str:
+
+def describe_front(
+    front: Front,
+    costs: Sequence[SubnetCosts],
+    limits: Mapping[str, float] | None = None,
+    latency_margin: float = 0.0,
+) -> str:
     """The archs of a front, one a line.
 
     Args:
         front: The front.
         costs: Of each arch of `front.best`, in order.
+        limits: Name -> limit, of the costs that are limited.
+        latency_margin: See `SearchResult`.
     """
+    limits = limits or {}
     lines = [f"front of {len(front.points)} subnets, {front.num_measured} of them measured for it"]
+    if limits:
+        lines.append(_describe_limits(limits, latency_margin))
     columns = [*_COLUMNS]
     for name in front.best[0].costs:
         if name not in _SHOWN_COSTS:
-            columns.append(Column(name, name, "{:,.4g}"))
+            columns.append(Column(name, name, "{}"))
     rows = []
     for number, (point, cost) in enumerate(zip(front.best, costs, strict=True)):
-        rows.append({"number": number, **point.costs, **_row(point, cost)})
+        others = {name: short_number(value) for name, value in point.costs.items()}
+        measured_ms = _describe_measured(cost.measured_ms, limits.get("latency_ms"))
+        rows.append({"number": number, **others, **_row(point, cost), "measured_ms": measured_ms})
     lines.append(format_columns(columns, rows))
     lines.append(_describe_accuracies(front))
+    if any(row["measured_ms"] is not None and row["measured_ms"].endswith(_ABOVE_LIMIT) for row in rows):
+        lines.append(f"{_ABOVE_LIMIT}: measured ABOVE THE LIMIT of the latency")
     return "\n".join(lines)
+
+
+def _describe_limits(limits: Mapping[str, float], latency_margin: float) -> str:
+    """What all archs of the front keep within."""
+    described = []
+    for name, limit in limits.items():
+        words = f"{name} {short_number(limit)}"
+        if name == "latency_ms" and latency_margin:
+            words += f" (with a margin of {latency_margin:.1%})"
+        described.append(words)
+    return f"limits: {', '.join(described)}"
+
+
+def _describe_measured(measured_ms: float | None, limit_ms: float | None) -> str | None:
+    """A measured latency, with a mark where it is above its limit."""
+    if measured_ms is None:
+        return None
+    if limit_ms is not None and measured_ms > limit_ms:
+        return f"{measured_ms:.3f}{_ABOVE_LIMIT}"
+    return f"{measured_ms:.3f}"
 
 
 def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:
@@ -54,7 +91,6 @@ def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:
         "million_macs": costs.num_macs / 1e6,
         "kilobytes": costs.size_bytes / 1e3,
         "latency_ms": costs.latency_ms,
-        "measured_ms": costs.measured_ms,
         "predicted": point.predicted_top1,
         "measured": point.measured.top1,
         "measured_error": point.measured.standard_error,

@@ -1,11 +1,9 @@
 """What a search tells of what it found."""
 
+from ofa_tf.report.numbers_in_words import short_number
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.finalists import Final
-
-# Numbers from here on are shown without decimals.
-_WHOLE_FROM = 1000
 
 
 def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
@@ -23,7 +21,7 @@ def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
     ]
     for name, value in found.costs.items():
         if name != "latency_ms":
-            lines.append(f"{name}: {_number(value)} (limit {_number(found.limits[name])})")
+            lines.append(f"{name}: {short_number(value)} (limit {short_number(found.limits[name])})")
     lines.append(f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%} (one standard deviation)")
     if found.final is not None:
         lines += _describe_final(found.final, next(iter(found.costs)))
@@ -84,14 +82,7 @@ def _describe_final(final: Final, first_cost: str) -> list[str]:
         best = final.finalists[0]
         lead = 100 * (best.estimated_top1 - winner.estimated_top1)
         lines.append(
-            f"  an arch of {first_cost} {_number(best.cost)} instead of {_number(winner.cost)} is estimated "
+            f"  an arch of {first_cost} {short_number(best.cost)} instead of {short_number(winner.cost)} is estimated "
             f"{lead:.2f} points better,\n  within noise: the cheaper one is taken"
         )
     return lines
-
-
-def _number(value: float) -> str:
-    """A cost or a limit, as short as it can be read."""
-    if abs(value) >= _WHOLE_FROM:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"

@@ -21,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "accuracy_sampling": ["build_accuracy_table", "sample_archs"],
         "accuracy_header": ["Origin"],
         "accuracy_table": ["AccuracyTable", "Correction", "check_num_images"],
-        "accuracy_table_file": ["AccuracyTableFile"],
+        "accuracy_table_file": ["AccuracyTableFile", "read_content"],
         "constrained_search": ["SearchResult", "search_arch"],
         "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],
         "constraints": [
@@ -34,7 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "evolution": ["EvolutionSettings"],
         "finalists": ["Final", "FinalSettings"],
-        "front_search": ["Front", "FrontPoint", "FrontSearch", "FrontSettings"],
+        "front_search": ["Front", "FrontPoint", "FrontSearch", "FrontSettings", "check_above_0"],
         "limit_flags": ["define_limit_flags", "limits_from_flags"],
         "shard_merging": ["merge_shards"],
         "shards": ["Shard"],

@@ -7,7 +7,6 @@ from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.shards import Shard
 
 _SCHEMA = "ofa_tf/accuracy_table/2"
@@ -70,13 +69,27 @@ class TableHeader:
         values = json.loads(line)
         if values["schema"] != _SCHEMA:
             raise InputError(f"the schema {values['schema']!r}")
-        first, second = values["num_images"]
-        num_images = (int(first), int(second))
-        AccuracyCount((0, 0), num_images)  # raises if there can be no such images
+        num_images = _decode_num_images(values["num_images"])
         shard = values.get("shard")
         if shard is not None:
             shard = Shard.from_dict(shard)
         return cls(str(values["space"]), num_images, Origin(values["split"], values["network"], shard))
+
+
+def _decode_num_images(values: Any) -> tuple[int, int]:
+    """Numbers of images from what a file says.
+
+    Raises:
+        ValueError: If these are no two numbers of images.
+    """
+    is_pair = isinstance(values, list) and len(values) == 2
+    # JSON has numbers such as 5.7 and 1e999, and True is a kind of int.
+    if not is_pair or any(type(value) is not int for value in values):
+        raise ValueError(f"num_images={values}, which are no two whole numbers")
+    first, second = values
+    if min(first, second) < 0 or first + second == 0:
+        raise ValueError(f"num_images={values}, of which nothing can be measured")
+    return first, second
 
 
 def read_table(path: Path) -> bytes:

@@ -6,6 +6,7 @@ sees whole lines only: those that are there are never changed in place, as a fil
 by another one.
 """
 
+import dataclasses
 from pathlib import Path
 
 from ofa_tf.base import files
@@ -19,6 +20,42 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
 
+@dataclasses.dataclass(frozen=True)
+class FileContent:
+    """What a table's file held when it was read.
+
+    Args:
+        header: Its first line, with the end.
+        num_bytes: Length of its whole lines.
+        table: The table.
+    """
+
+    header: bytes
+    num_bytes: int
+    table: AccuracyTable
+
+
+def read_content(path: Path, space: SearchSpace) -> FileContent | None:
+    """Read a table's file, before what decides the measurements is known.
+
+    Args:
+        path: The file.
+        space: Search space of the table.
+
+    Returns:
+        What it holds; `None` if there is none.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    if not path.exists():
+        return None
+    content = read_table(path)
+    table = AccuracyTable.parse(content, space, path)
+    header, end, _ = content.partition(b"\n")
+    return FileContent(header + end, content.rindex(b"\n") + 1, table)
+
+
 class AccuracyTableFile:
     """The file of a table that grows.
 
@@ -27,6 +64,7 @@ class AccuracyTableFile:
         space: Search space of the table.
         origin: What decides the measurements. Those of another network or other images that the file may
             hold are not continued, but replaced.
+        content: From `read_content`, if the file has not changed since; by default it is read.
 
     Attributes:
         known: What the file held of the same origin at first; `None` if nothing.
@@ -35,7 +73,7 @@ class AccuracyTableFile:
         InputError: If the file is damaged, or of the same network and another sample of subnets.
     """
 
-    def __init__(self, path: Path, space: SearchSpace, origin: Origin) -> None:
+    def __init__(self, path: Path, space: SearchSpace, origin: Origin, content: FileContent | None = None) -> None:
         self._path = path
         self._space = space
         self._origin = origin
@@ -44,7 +82,7 @@ class AccuracyTableFile:
         self._header = b""
         self._num_bytes = 0
         self._num_images: tuple[int, int] | None = None
-        self.known = self.read_new()
+        self.known = self._take(content or read_content(path, space))
 
     def read_new(self) -> AccuracyTable | None:
         """What was written to the file since this program last read or wrote it.
@@ -119,11 +157,14 @@ class AccuracyTableFile:
         return content[1:]
 
     def _read_all(self) -> AccuracyTable | None:
+        return self._take(read_content(self._path, self._space))
+
+    def _take(self, content: FileContent | None) -> AccuracyTable | None:
+        """The table of a file, if it is of the same origin, which is known from now on."""
         self._remember(b"", 0, None)
-        if not self._path.exists():
+        if content is None:
             return None
-        content = read_table(self._path)
-        table = AccuracyTable.parse(content, self._space, self._path)
+        table = content.table
         if (table.split, table.network) != (self._origin.split, self._origin.network):
             return None
         if table.shard != self._origin.shard:
@@ -131,9 +172,7 @@ class AccuracyTableFile:
                 f"Expected {self._path} to be {_describe(self._origin.shard)}. "
                 f"Received: {_describe(table.shard)}. Pass the same --num_archs and --seed, or delete the file."
             )
-        header, end, _ = content.partition(b"\n")
-        num_bytes = content.rindex(b"\n") + 1
-        self._remember(header + end, num_bytes, table.num_images)
+        self._remember(content.header, content.num_bytes, table.num_images)
         return table
 
     def _remember(self, header: bytes, num_bytes: int, num_images: tuple[int, int] | None) -> None:

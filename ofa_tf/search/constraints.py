@@ -198,7 +198,8 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
             margin = f" with a margin of {constraint.margin:.1%}"
         raise InputError(
             f"Expected the limit of {constraint.name} to be at least {smallest_limit}, that of the smallest subnet of "
-            f"{space.name}{margin}. Received: {constraint.limit!r}. Allow more, or use a smaller search space."
+            f"{space.name}{margin}. Received: {constraint.limit!r}. Allow more (limits must be kept by the "
+            "smallest subnet), or use a smaller search space."
         )
 
 

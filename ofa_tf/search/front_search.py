@@ -113,8 +113,16 @@ class Front:
         return [point for point in self.points if point.is_on_front]
 
 
-def _check_above_0(name: str, values: np.ndarray) -> None:
-    """Check values of a cost, of which logarithms are taken."""
+def check_above_0(name: str, values: np.ndarray) -> None:
+    """Check values of a cost, of which logarithms are taken.
+
+    Args:
+        name: Of the cost.
+        values: `(n,)`.
+
+    Raises:
+        InputError: If one is not above 0.
+    """
     wrong = values[~(values > 0)]
     if len(wrong):
         raise InputError(
@@ -251,7 +259,7 @@ class FrontSearch:
         columns = [-top1]
         for name, cost in self._exact_costs.items():
             values = np.asarray(cost(genes), float)
-            _check_above_0(name, values)
+            check_above_0(name, values)
             columns.append(values)
         return np.stack(columns, axis=1)
 

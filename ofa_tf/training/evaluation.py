@@ -25,7 +25,7 @@ _BATCH_SIZE = 256
 # Larger images come in smaller batches: their activations take gigabytes otherwise.
 _MAX_BATCH_PIXELS = 2**21
 
-_NUM_HALVES = 2  # of a `AccuracyCount`
+_NUM_HALVES = 2  # of an `AccuracyCount`
 
 _NO_CLASS = -1  # the label of what no prediction is right about
 

@@ -4,8 +4,9 @@ Read `run.py` first: all that is done with a training run; the tools call it. It
 (searches), `measured_run.py` (tables), `trained_run.py` (what the training left) and `run_folder.py` (what lies where).
 `accuracy.py`, `evaluation.py`, `latency.py`, `search.py`, `front.py`, `finetuning.py` and `export.py` are the steps;
 they take plain values and know no workdir. `measured_once.py` keeps what searches measured, `many_searches.py` makes
-several in one call. `table_checks.py` checks the tables that a search needs, `export_plan.py` what an
-export will write. `quickstart.py` goes the whole way in one call; `lowering_benchmark.py` measures what rewrites gain.
+several in one call, `found_costs.py` saves what they found with its costs. `table_checks.py` checks the tables that a
+search needs, `export_plan.py` what an export will write. `quickstart.py` goes the whole way in one call;
+`lowering_benchmark.py` measures what rewrites gain.
 """
 
 import lazy_loader
@@ -18,11 +19,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "export": ["export_model"],
         "export_plan": ["check_model_output", "find_other_precision", "plan_exports", "plan_limits"],
         "finetuning": ["FinetuneSettings", "finetune_config"],
-        "front": ["FrontRequest", "check_front_output", "save_front"],
+        "found_costs": ["save_and_measure"],
+        "front": ["FrontRequest", "save_front"],
         "latency": ["held_out_report"],
         "latency_settings": ["LatencyTableSettings"],
         "lowering_benchmark": ["format_measurements", "measure_lowerings"],
-        "many_searches": ["check_devices", "check_folder", "compare_devices", "plan_searches"],
+        "many_searches": ["PlannedSearch", "check_devices", "compare_devices", "plan_fronts", "plan_searches"],
         "quickstart": ["QuickstartSettings", "run_quickstart"],
         "run": ["Run", "open_run"],
         "run_folder": ["RunFolder"],

@@ -11,7 +11,7 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
 from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.accuracy_table_file import AccuracyTableFile
+from ofa_tf.search.accuracy_table_file import AccuracyTableFile, read_content
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -57,10 +57,9 @@ def measure_accuracies(
     if is_writer:
         lock = locked_file(path, _ADVICE)
     with lock:
-        if path.exists():
-            AccuracyTable.load(path, space)  # raises if it is damaged
+        content = read_content(path, space)
         origin = Origin(SEARCH_SHARE, identify_network(), shard)
-        file = AccuracyTableFile(path, space, origin)
+        file = AccuracyTableFile(path, space, origin, content)
         with progress_bar(len(archs), "accuracy table", "subnet") as bar:
 
             def on_arch(arch: Arch, measurement: AccuracyCount, is_new: bool) -> None:

@@ -1,9 +1,13 @@
 """A search for a front, from tables that were measured before, and its file."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from tqdm import tqdm
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
@@ -11,10 +15,13 @@ from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.front_plot import front_svg
 from ofa_tf.report.subnet_costs import SubnetCosts
+from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits, make_constraint
-from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings
+from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings, check_above_0
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
 
 _MAX_COSTS = 2
@@ -46,6 +53,13 @@ class FrontRequest:
             raise InputError(
                 f"Expected one or two different costs of a front. Received: {', '.join(self.costs) or 'none'}."
             )
+
+    @property
+    def limits_by_name(self) -> dict[str, float]:
+        """Name -> limit, of the costs that are limited."""
+        if self.limits is None:
+            return {}
+        return self.limits.by_name
 
     @property
     def needs_latency(self) -> bool:
@@ -87,8 +101,56 @@ def search_front(
         exact_costs[name] = cost.measure_exactly
 
     search = FrontSearch(space, predictor, costs, constraints, request.settings, exact_costs)
-    with progress_bar(None, "front", "subnet") as bar:
-        return search.run(measurers.choose, measurers.report, on_measured=on_progress(bar))
+    with contextlib.ExitStack() as bars:
+        bar = bars.enter_context(progress_bar(None, "front", "subnet"))
+        report = _Reports(measurers.report, bars)
+        return search.run(measurers.choose, report, on_measured=on_progress(bar))
+
+
+class _Reports:
+    """Measures what is reported of a front, with a bar from the first subnet on.
+
+    Args:
+        measure: Measures a subnet.
+        bars: Closes the bar.
+    """
+
+    def __init__(self, measure: Callable[[Arch], AccuracyCount], bars: contextlib.ExitStack) -> None:
+        self._measure = measure
+        self._bars = bars
+        self._bar: tqdm | None = None
+
+    def __call__(self, arch: Arch) -> AccuracyCount:
+        if self._bar is None:
+            self._bar = self._bars.enter_context(progress_bar(None, "reports of the front", "subnet"))
+        measured = self._measure(arch)
+        self._bar.update()
+        return measured
+
+
+def check_costs(
+    request: FrontRequest, num_classes: int, *, table: AccuracyTable, latency_model: LatencyModel | None
+) -> None:
+    """Check, without loading TensorFlow, that the costs of a front can be told, and have logarithms.
+
+    Args:
+        request: Which front.
+        num_classes: Number of classes.
+        table: The accuracy table, whose archs are looked at beside the largest one.
+        latency_model: See `search_front`.
+
+    Raises:
+        InputError: If what a cost depends on is not there, or a cost is not above 0.
+    """
+    space = table.space
+    context = cost_context(space, num_classes, request.search.precision, latency_model)
+    genes = np.concatenate([space.encode([space.largest()]), table.genes])
+    for name in request.costs:
+        cost = make_constraint(context, name)
+        # What is quick to compute is never too high.
+        is_doubtful = ~(np.asarray(cost.measure(genes), float) > 0)
+        if is_doubtful.any():
+            check_above_0(name, np.asarray(cost.measure_exactly(genes[is_doubtful]), float))
 
 
 def check_front_output(path: str | Path) -> None:
@@ -104,7 +166,13 @@ def check_front_output(path: str | Path) -> None:
 
 
 def save_front(
-    front: Front, path: str | Path, request: FrontRequest, costs: Sequence[SubnetCosts], device: str
+    front: Front,
+    path: str | Path,
+    request: FrontRequest,
+    costs: Sequence[SubnetCosts],
+    *,
+    device: str,
+    latency_margin: float = 0.0,
 ) -> None:
     """Write a front as JSON, and a plot of it beside that.
 
@@ -114,20 +182,19 @@ def save_front(
         request: What was asked for.
         costs: Of each arch of `front.best`, in order.
         device: Id of the device of the latencies.
+        latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
     """
     path = Path(path)
     others = [point for point in front.points if not point.is_on_front]
     entries = []
     for point, costs_of_point in zip(front.best, costs, strict=True):
         entries.append({**describe_point(point), **costs_of_point.to_dict()})
-    limits = {}
-    if request.limits is not None:
-        limits = request.limits.by_name
     payload = {
         "device": device,
         "precision": request.search.precision,
-        "limits": limits,
+        "limits": request.limits_by_name,
         "confidence": request.search.confidence,
+        "latency_margin": latency_margin,
         "predictor": front.predictor.name,
         "predictor_quality": front.predictor.quality.to_dict(),
         "num_measured": front.num_measured,

@@ -10,6 +10,7 @@ from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.device_comparison import FoundArch, describe_exchanges
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, is_exactly_feasible
+from ofa_tf.workflow.front import check_front_output
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings, constraints_within, cost_context
 
@@ -59,7 +60,30 @@ def plan_searches(devices: Sequence[str], all_limits: Sequence[Limits], output: 
             files.check_output(path)
             files.check_replaceable(path, "arch")
             plans.append(PlannedSearch(device, limits, path))
+    _check_different([plan.output for plan in plans])
     return plans
+
+
+def plan_fronts(devices: Sequence[str], output: str) -> dict[str, Path]:
+    """Where the front of each device goes.
+
+    Args:
+        devices: Ids of devices.
+        output: A JSON file for one device, a folder for several.
+
+    Raises:
+        InputError: If there is no device, one is there twice, or the output does not suit.
+    """
+    check_devices(devices)
+    if len(devices) == 1:
+        outputs = {devices[0]: Path(output)}
+    else:
+        folder = check_folder(output)
+        outputs = {device: folder / f"front_{files.safe_name(device)}.json" for device in devices}
+    _check_different(list(outputs.values()))
+    for path in outputs.values():
+        check_front_output(path)
+    return outputs
 
 
 def check_devices(devices: Sequence[str]) -> None:
@@ -85,6 +109,16 @@ def check_folder(output: str) -> Path:
             "Name a folder, such as found."
         )
     return folder
+
+
+def _check_different(outputs: Sequence[Path]) -> None:
+    """Check that no file is written twice, as for devices whose ids differ in what no file's name holds."""
+    for place, path in enumerate(outputs):
+        if path in outputs[:place]:
+            raise InputError(
+                f"Expected each search to have a file of its own. Received: {path} twice. Search for one of the "
+                "devices or limits in another call."
+            )
 
 
 def compare_devices(

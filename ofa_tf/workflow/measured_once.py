@@ -1,8 +1,9 @@
 """`MeasuredOnce`: measurements of searches, kept in a file, so that no subnet is measured twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import waited_for_file
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
@@ -25,9 +26,10 @@ class MeasuredOnce:
         origin: What decides the measurements.
         path: The file, in the form of an accuracy table.
         measure: Measures a subnet.
+        possible_num_images: How many images it may measure on, in each half; `None`: any number.
 
     Raises:
-        InputError: If the file is damaged.
+        InputError: If the file is damaged, or of other images.
     """
 
     def __init__(
@@ -36,10 +38,12 @@ class MeasuredOnce:
         origin: Origin,
         path: Path,
         measure: Callable[[Arch], AccuracyCount],
+        possible_num_images: Collection[tuple[int, int]] | None = None,
     ) -> None:
         self._space = space
         self._path = path
         self._measure = measure
+        self._possible_num_images = possible_num_images
         self._file = AccuracyTableFile(path, space, origin)
         self._by_genes: dict[tuple[int, ...], AccuracyCount] = {}
         self._remember(self._file.known)
@@ -48,7 +52,8 @@ class MeasuredOnce:
         """What a subnet gets right: as it was measured before, or is now.
 
         Raises:
-            InputError: If it is measured on another number of images than others before, or the file is damaged.
+            InputError: If it is measured on another number of images than others before, or the file is damaged
+                or was written on other images.
         """
         canonical = self._space.canonical(arch)
         genes = tuple(self._space.encode(canonical).tolist())
@@ -69,6 +74,19 @@ class MeasuredOnce:
     def _remember(self, table: AccuracyTable | None) -> None:
         if table is None:
             return
+        self._check_images(table)
         canonical = self._space.canonical_genes(table.genes)
         for row, genes in enumerate(canonical.tolist()):
             self._by_genes.setdefault(tuple(genes), table.measurement(row))
+
+    def _check_images(self, table: AccuracyTable) -> None:
+        """Check that what was measured before was measured on as many images as the accuracy table now is."""
+        possible = self._possible_num_images
+        if possible is None or table.num_images in possible:
+            return
+        totals = sorted({sum(num_images) for num_images in possible})
+        raise InputError(
+            f"Expected the measurements in {self._path} to be on {' or '.join(map(str, totals))} images, by the number "
+            f"in the accuracy table. Received: {sum(table.num_images)} images. The data set has changed since; delete "
+            "the file to measure anew."
+        )

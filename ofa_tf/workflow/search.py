@@ -140,12 +140,15 @@ def search_within(
             report=report,
             on_progress=on_progress(bar),
         )
+    confidence = None
+    if limits.latency_ms is not None:
+        confidence = settings.confidence
     return dataclasses.replace(
         found,
         device=device,
         precision=settings.precision,
         latency_margin=max(constraint.margin for constraint in constraints),
-        confidence=settings.confidence,
+        confidence=confidence,
         predictor=predictor,
     )
 

@@ -3,19 +3,19 @@
 from pathlib import Path
 
 from ofa_tf.base.progress import progress_bar, tell
-from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
+from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, possible_report_images
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
-from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_feasible
 from ofa_tf.search.front_search import Front
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
-from ofa_tf.workflow.front import FrontRequest, search_front
+from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
 from ofa_tf.workflow.measured_once import MeasuredOnce
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
@@ -55,12 +55,13 @@ class SearchedRun(MeasuredRun):
         model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
+        predictor = predictor or self.fit_predictor(settings)
         return search_within(
             limits,
             self.num_classes,
-            predictor=predictor or self.fit_predictor(settings),
+            predictor=predictor,
             latency_model=model,
-            measurers=self._measurers(settings),
+            measurers=self._measurers(settings, predictor.table.num_images),
             settings=settings,
         )
 
@@ -90,12 +91,13 @@ class SearchedRun(MeasuredRun):
         model = None
         if request.needs_latency:
             model = self.latency_model(device, request.search.precision, latency_table)
+        predictor = predictor or self.fit_predictor(request.search)
         return search_front(
             request,
             self.num_classes,
-            predictor=predictor or self.fit_predictor(request.search),
+            predictor=predictor,
             latency_model=model,
-            measurers=self._measurers(request.search),
+            measurers=self._measurers(request.search, predictor.table.num_images),
         )
 
     def fit_predictor(self, settings: SearchSettings | None = None) -> FittedPredictor:
@@ -112,7 +114,7 @@ class SearchedRun(MeasuredRun):
         """
         settings = settings or SearchSettings()
         self.check_one_worker()
-        table = self._accuracies(self._measurers(settings), settings)
+        table = self._accuracies(settings)
         return fit_predictor(table, settings.predictor)
 
     def check_front(
@@ -121,7 +123,7 @@ class SearchedRun(MeasuredRun):
         device: Device | str = "host",
         latency_table: str | Path | None = None,
     ) -> None:
-        """Check, without loading TensorFlow, that a search for a front has its tables and can keep its limits.
+        """Check, without loading TensorFlow, that that a front has its tables and costs, and can keep its limits.
 
         Args:
             request: See `front`.
@@ -129,52 +131,92 @@ class SearchedRun(MeasuredRun):
             latency_table: See `front`.
 
         Raises:
-            InputError: If a table is missing or of something else, not even the smallest subnet keeps the limits, or
-                several workers share the work.
+            InputError: If a table is missing or of something else, a cost cannot be told or is not above 0, not even
+                the smallest subnet keeps the limits, or several workers share the work.
         """
         search = request.search
         self.check_one_worker()
-        self._check_tables(request.needs_latency, device, search.precision, latency_table)
+        self.check_tables(request.needs_latency, device, search.precision, latency_table)
         model = None
         if request.needs_latency:
             model = self.latency_model(device, search.precision, latency_table)
         if request.limits is not None:
             self._check_feasible(request.limits, model, search)
+        check_costs(request, self.num_classes, table=self.accuracy_table(), latency_model=model)
+
+    def latency_margin(
+        self,
+        limits: Limits | None,
+        device: Device | str = "host",
+        settings: SearchSettings | None = None,
+        latency_table: str | Path | None = None,
+    ) -> float:
+        """By which share a search takes latencies to be higher than predicted, to keep their limit.
+
+        Args:
+            limits: See `search`; `None`: nothing is limited.
+            device: See `search`.
+            settings: See `search`.
+            latency_table: See `search`.
+
+        Raises:
+            InputError: If there is no latency table, or it is too small for the confidence of the settings.
+        """
+        settings = settings or SearchSettings()
+        if limits is None or limits.latency_ms is None or settings.confidence is None:
+            return 0.0
+        return self.latency_model(device, settings.precision, latency_table).margin(settings.confidence)
 
     def _check_feasible(self, limits: Limits, latency_model: LatencyModel | None, settings: SearchSettings) -> None:
         """Check, without loading TensorFlow, that the smallest subnet keeps limits."""
         context = cost_context(self.space, self.num_classes, settings.precision, latency_model)
         check_feasible(self.space, constraints_within(context, limits, latency_model, settings.confidence))
 
-    def _measurers(self, settings: SearchSettings) -> Measurers:
-        """What measures subnets for a search; each once, over programs, too."""
+    def _measurers(self, settings: SearchSettings, num_images: tuple[int, int]) -> Measurers:
+        """What measures subnets for a search; each once, over programs, too.
+
+        Args:
+            settings: How to search.
+            num_images: Images in each half of those that the accuracy table was measured on.
+        """
         return Measurers(
-            choose=self._measured_once(SEARCH_SHARE, settings),
-            report=self._measured_once(REPORT_SHARE, settings),
+            choose=self._measured_once(SEARCH_SHARE, settings, [num_images]),
+            report=self._measured_once(REPORT_SHARE, settings, possible_report_images(num_images)),
         )
 
-    def _measured_once(self, share: str, settings: SearchSettings) -> MeasuredOnce:
+    def _measured_once(
+        self, share: str, settings: SearchSettings, possible_num_images: list[tuple[int, int]]
+    ) -> MeasuredOnce:
         precision = "float32"
         if settings.measures_shipped_models:
             precision = settings.precision
 
         def measure(arch: Arch) -> AccuracyCount:
-            if not settings.measures_shipped_models:
-                return self.measure(arch, share)
-            from ofa_tf.workflow.shipped_accuracy import measure_as_shipped
-
-            return measure_as_shipped(self.evaluator, arch, share, get_precision(precision).mode)
+            measured = self._measure_for_search(arch, share, settings)
+            if share == SEARCH_SHARE:
+                (num_images,) = possible_num_images
+                check_num_images(measured, num_images, self.accuracy_table_path)
+            return measured
 
         path = self.search_measurements_path(share, precision)
-        return MeasuredOnce(self.space, Origin(share, self.network_id), path, measure)
+        origin = Origin(share, self.network_id)
+        return MeasuredOnce(self.space, origin, path, measure, possible_num_images)
 
-    def _accuracies(self, measurers: Measurers, settings: SearchSettings) -> AccuracyTable:
+    def _measure_for_search(self, arch: Arch, share: str, settings: SearchSettings) -> AccuracyCount:
+        if not settings.measures_shipped_models:
+            return self.measure(arch, share)
+        from ofa_tf.workflow.shipped_accuracy import measure_as_shipped
+
+        return measure_as_shipped(self.evaluator, arch, share, get_precision(settings.precision).mode)
+
+    def _accuracies(self, settings: SearchSettings) -> AccuracyTable:
         """The accuracy table, corrected for the precision of a search."""
         table = self.accuracy_table()
         if not settings.measures_shipped_models:
             return table
         from ofa_tf.workflow.shipped_accuracy import correct_table
 
+        measurers = self._measurers(settings, table.num_images)
         num_archs = settings.num_shipped_archs
         num_measured = min(num_archs, len(table))
         with progress_bar(num_measured, f"subnets of the table as {settings.precision} models", "subnet") as bar:
@@ -209,19 +251,23 @@ class SearchedRun(MeasuredRun):
         """
         settings = settings or SearchSettings()
         self.check_one_worker()
-        self.check_tables(limits, device, settings.precision, latency_table)
+        self.check_tables(limits.latency_ms is not None, device, settings.precision, latency_table)
         model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
         self._check_feasible(limits, model, settings)
 
     def check_tables(
-        self, limits: Limits, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None
+        self,
+        needs_latency: bool,
+        device: Device | str,
+        precision: str = "float32",
+        latency_table: str | Path | None = None,
     ) -> None:
         """Check, without loading TensorFlow, that the tables that a search needs are there.
 
         Args:
-            limits: Of the search: a latency table is needed if latency is limited.
+            needs_latency: Whether a latency table is needed, too.
             device: Device of the latency table, or its id.
             precision: Name of the `Precision` of its models.
             latency_table: The table; by default that at `latency_table_path`.
@@ -231,11 +277,6 @@ class SearchedRun(MeasuredRun):
                 device; else names each table that is missing and the command that
                 builds it.
         """
-        self._check_tables(limits.latency_ms is not None, device, precision, latency_table)
-
-    def _check_tables(
-        self, needs_latency: bool, device: Device | str, precision: str, latency_table: str | Path | None
-    ) -> None:
         self.check()
         get_precision(precision)
         self.check_accuracy_table()

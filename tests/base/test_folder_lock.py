@@ -1,3 +1,4 @@
+import fcntl
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.base import folder_lock
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import check_no_writer, find_writer, locked, locked_file
 
@@ -81,6 +83,23 @@ def test_asking_for_a_writer_leaves_nothing_and_keeps_nobody_from_writing(folder
     assert find_writer(folder) is None
     with locked(folder):
         pass
+
+
+def test_who_asks_for_a_writer_at_that_moment_keeps_nobody_from_writing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir()
+    asking = (folder / ".lock").open("w")
+    fcntl.flock(asking, fcntl.LOCK_SH)  # as `find_writer` does, for a moment
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        asking.close()
+
+    monkeypatch.setattr(folder_lock.time, "sleep", sleep)
+    with locked(folder):
+        assert len(naps) == 1
 
 
 def test_the_lock_ends_with_its_process_however_that_ends(folder: Path, writer: subprocess.Popen) -> None:

@@ -4,7 +4,7 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.batches import eval_batches, num_eval_images
 from ofa_tf.data.image_source import ImageSource
-from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, SHARES
+from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, SHARES, possible_report_images
 
 
 @pytest.fixture(params=["digits", "tiny", "streamed"])
@@ -23,6 +23,15 @@ def test_the_shares_are_every_second_validation_image_and_together_all(source: I
     np.testing.assert_array_equal(_images(source, REPORT_SHARE), whole[1::2])
     num_images = num_eval_images(source, SEARCH_SHARE) + num_eval_images(source, REPORT_SHARE)
     assert num_images == num_eval_images(source, "validation") == len(whole)
+
+
+@pytest.mark.parametrize("num_images", [2, 3, 4, 5, 6, 7])
+def test_the_images_to_search_on_tell_how_many_there_are_to_report_on(num_images: int) -> None:
+    halves = {}
+    for share in (SEARCH_SHARE, REPORT_SHARE):
+        positions = SHARES[share].positions(num_images)
+        halves[share] = (len(positions[0::2]), len(positions[1::2]))
+    assert halves[REPORT_SHARE] in possible_report_images(halves[SEARCH_SHARE])
 
 
 @pytest.mark.parametrize("split", ["test", SEARCH_SHARE, REPORT_SHARE])

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,29 @@ def test_what_is_not_known_is_a_dash(front: Front) -> None:
     line = describe_front(front, costs).splitlines()[2]
     num_depths = len(front.best[0].arch.depths)
     assert line.split()[4 + num_depths : 6 + num_depths] == ["-", "-"]
+
+
+def test_limits_are_told_and_a_measured_latency_above_its_limit_is_marked(front: Front) -> None:
+    limit_ms = 0.2
+    costs = []
+    for number in range(len(front.best)):
+        costs.append(SubnetCosts("host", 1, 1, 0.1, Measurement("network", limit_ms + 0.01 * number)))
+    assert len(costs) > 1
+    limits = {"latency_ms": limit_ms, "peak_ram_bytes": 74960.0}
+    _, told, _, first, second, *others = describe_front(front, costs, limits, latency_margin=0.05).splitlines()
+    assert told == "limits: latency_ms 0.2 (with a margin of 5.0%), peak_ram_bytes 74,960"
+    assert " 0.200 " in first
+    assert " 0.210! " in second
+    assert others[-1] == "!: measured ABOVE THE LIMIT of the latency"
+    kept = describe_front(front, costs, {"latency_ms": 9.0})
+    assert "!" not in kept
+    assert "ABOVE" not in kept
+
+
+def test_a_large_cost_is_shown_with_all_its_digits(front: Front) -> None:
+    best = []
+    for point in front.points:
+        best.append(dataclasses.replace(point, costs={"peak_ram_bytes": 74960.0}))
+    front = dataclasses.replace(front, points=tuple(best))
+    lines = describe_front(front, [SubnetCosts("host", 1, 1)] * len(front.best)).splitlines()
+    assert lines[2].split()[-1] == "74,960"

@@ -143,7 +143,7 @@ def test_a_file_without_the_head_of_a_table_is_refused(tmp_path: Path, content: 
         AccuracyTable.load(path, MICRO)
 
 
-@pytest.mark.parametrize("num_images", [[0, 0], [-1, 3], [2], "ab", None])
+@pytest.mark.parametrize("num_images", [[0, 0], [-1, 3], [2], [5.7, 3], ["5", 3], [float("inf"), 3], "ab", None])
 def test_an_impossible_number_of_images_is_refused(tmp_path: Path, num_images: object) -> None:
     path = tmp_path / "table.jsonl"
     _table().save(path)

@@ -1,4 +1,7 @@
+import builtins
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,11 +49,17 @@ def test_a_line_is_appended_without_reading_or_writing_the_others(
     before = path.read_bytes()
     inode = path.stat().st_ino
 
-    def refuse(*arguments: object, **options: object) -> None:
-        raise AssertionError("The whole file is read.")
+    real_open = io.open
 
-    monkeypatch.setattr(Path, "read_text", refuse)
-    file.append(MICRO.decode_one(table.genes[4]), table.measurement(4))
+    def open_for_writing(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        assert "r" not in mode, "A file is read."
+        assert "+" not in mode, "A file may be read."
+        return real_open(file, mode, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, "open", open_for_writing)
+        patch.setattr(io, "open", open_for_writing)  # which a `Path` calls
+        file.append(MICRO.decode_one(table.genes[4]), table.measurement(4))
     assert path.read_bytes()[: len(before)] == before
     assert path.stat().st_ino == inode
 

@@ -236,6 +236,8 @@ def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path
     assert f"front of {len(document['entries']) + len(document['other_measurements'])} subnets" in result.stdout
     assert output.with_suffix(".svg").read_text().startswith("<svg")
     assert document["limits"] == {"macs": 1e12}
+    assert document["latency_margin"] == 0.0
+    assert "limits: macs 1,000,000,000,000" in result.stdout
     for number, entry in enumerate(document["entries"]):
         assert entry["measured_latency_ms"] > 0
         (line,) = [line for line in result.stdout.splitlines() if line.split()[:1] == [str(number)]]

@@ -18,6 +18,25 @@ def _build(path: Path, is_writer: bool = True) -> AccuracyTable:
     return measure_accuracies(MICRO, measure, lambda: "net", path, num_archs=6, is_writer=is_writer)
 
 
+def test_a_table_is_read_once_and_before_the_network_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "table.jsonl"
+    _build(path)
+    steps: list[str] = []
+    read_bytes = Path.read_bytes
+
+    def read(file: Path) -> bytes:
+        steps.append(f"read {file.name}")
+        return read_bytes(file)
+
+    def identify_network() -> str:
+        steps.append("load")
+        return "net"
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    measure_accuracies(MICRO, lambda arch: AccuracyCount((1, 1), (30, 29)), identify_network, path, num_archs=6)
+    assert steps == ["read table.jsonl", "load"]
+
+
 def test_two_programs_do_not_measure_the_same_table(tmp_path: Path) -> None:
     path = tmp_path / "table.jsonl"
     message = rf"Expected {path} to have one writer at a time. Received: .* process .* there is --shard=i/n"

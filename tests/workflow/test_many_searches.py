@@ -17,7 +17,7 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
-from ofa_tf.workflow.many_searches import compare_devices, plan_searches
+from ofa_tf.workflow.many_searches import compare_devices, plan_fronts, plan_searches
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings
 from tests.support.formula_device import FormulaDevice, piece_models
@@ -56,6 +56,23 @@ def test_what_cannot_be_searched_is_refused(
     limits = [Limits(macs=1e6 * (number + 1)) for number in range(num_limits)]
     with pytest.raises(InputError, match=message):
         plan_searches(devices, limits, str(tmp_path / output))
+
+
+def test_each_device_has_a_front_of_its_own(tmp_path: Path) -> None:
+    assert plan_fronts(["host"], str(tmp_path / "front.json")) == {"host": tmp_path / "front.json"}
+    outputs = plan_fronts(["host", "adb:1"], str(tmp_path / "found"))
+    names = {device: path.relative_to(tmp_path / "found").name for device, path in outputs.items()}
+    assert names == {"host": "front_host.json", "adb:1": "front_adb_1.json"}
+    with pytest.raises(InputError, match="to be a folder, as there are several"):
+        plan_fronts(["host", "adb:1"], str(tmp_path / "front.json"))
+
+
+def test_devices_that_would_write_to_the_same_file_are_refused(tmp_path: Path) -> None:
+    devices = ["adb:a:b", "adb:a_b"]
+    with pytest.raises(InputError, match=r"a file of its own. Received: .*adb_a_b_macs_1000000.json twice"):
+        plan_searches(devices, [Limits(macs=1e6)], str(tmp_path / "found"))
+    with pytest.raises(InputError, match=r"a file of its own. Received: .*front_adb_a_b.json twice"):
+        plan_fronts(devices, str(tmp_path / "found"))
 
 
 # --- several devices ------------------------------------------------------------
@@ -132,6 +149,14 @@ def test_a_latency_table_of_another_number_of_classes_is_refused(run: Run) -> No
         run.latency_model("quick")
     assert run.find_latency_model("quick") is None
     assert run.find_latency_model("quick", "int8") is None
+
+
+def test_the_margin_of_a_latency_is_that_of_the_device_s_errors(run: Run) -> None:
+    limits = Limits(latency_ms=1)
+    cautious = SearchSettings(confidence=0.5)
+    assert run.latency_margin(limits, "slow", cautious) == pytest.approx(_ERROR_OF_SLOW)
+    assert run.latency_margin(limits, "slow") == 0.0
+    assert run.latency_margin(Limits(macs=1), "slow", cautious) == run.latency_margin(None, "slow", cautious) == 0.0
 
 
 def test_predicted_accuracies_are_said_to_be_such(run: Run, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ _SEARCH = """
 import sys
 from pathlib import Path
 from tests.workflow.test_measured_once import archs_to_measure, measure_by_formula
-from ofa_tf.search.accuracy_table import Origin
+from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.workflow.measured_once import MeasuredOnce
 from tests.support.spaces import MICRO
 

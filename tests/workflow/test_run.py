@@ -21,18 +21,16 @@ from ofa_tf.workflow.front import FrontRequest
 from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
 
-LATENCY = Limits(latency_ms=1)
-
 
 def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with pytest.raises(InputError, match=r"Train first: python train_main.py"):
-        run.check_tables(LATENCY, "host")
+        run.check_tables(True, "host")
     TrainConfig(str(tmp_path)).save()
     with pytest.raises(InputError, match=r"Expected the device to be host, .* Received: 'moon'"):
-        run.check_tables(LATENCY, "moon")
+        run.check_tables(True, "moon")
     with pytest.raises(InputError) as error:
-        run.check_tables(LATENCY, "host", "int8")
+        run.check_tables(True, "host", "int8")
     for text in (
         str(tmp_path / "accuracy_table.jsonl"),
         str(tmp_path / "latency_tables" / "host_int8.json"),
@@ -43,9 +41,9 @@ def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
     assert str(error.value).startswith("Expected tables at ")
 
     run.accuracy_table_path.write_text("{}")
-    run.check_tables(Limits(macs=1e6), "host")
+    run.check_tables(False, "host")
     with pytest.raises(InputError, match=re.escape(f"Expected a table at {tmp_path / 'latency_tables'}")) as error:
-        run.check_tables(LATENCY, "host", "int8")
+        run.check_tables(True, "host", "int8")
     assert "Received: no such file. Build with: " in str(error.value)
     assert "accuracy" not in str(error.value)
 
@@ -76,8 +74,8 @@ def test_looking_at_archs_and_tables_does_not_load_tensorflow(tmp_path: Path) ->
         path.parent.mkdir(exist_ok=True)
         path.write_text("{}")
     program = (
-        "import sys; from ofa_tf.search.constraints import Limits; from ofa_tf.workflow.run import open_run; "
-        f"run = open_run({str(tmp_path)!r}); run.space.smallest(); run.check_tables(Limits(latency_ms=1), 'host'); "
+        "import sys; from ofa_tf.workflow.run import open_run; "
+        f"run = open_run({str(tmp_path)!r}); run.space.smallest(); run.check_tables(True, 'host'); "
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
@@ -126,7 +124,7 @@ def test_a_latency_table_of_another_device_or_precision_is_refused(tmp_path: Pat
     with pytest.raises(InputError, match=r"gpu.json to be a latency table of adb, float32. Received: one of adb, int8"):
         Run(tmp_path).latency_model("adb", "float32", tmp_path / "gpu.json")
     with pytest.raises(InputError, match=r"--device=adb --precision=int8 --output=.*none.json"):
-        Run(tmp_path).check_tables(LATENCY, "adb", "int8", tmp_path / "none.json")
+        Run(tmp_path).check_tables(True, "adb", "int8", tmp_path / "none.json")
 
 
 def test_a_space_that_changed_since_the_training_is_refused(tmp_path: Path) -> None:

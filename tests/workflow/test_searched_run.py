@@ -1,0 +1,132 @@
+"""Searches of a run whose measurements are made up, so that no supernet is loaded."""
+
+import copy
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
+from ofa_tf.networks.file_names import find_supernet
+from ofa_tf.search import constraint_kinds, constraints
+from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.search.constrained_search import SearchResult
+from ofa_tf.search.constraint_kinds import ConstraintKind
+from ofa_tf.search.constraints import Limits
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.front_search import FrontSettings
+from ofa_tf.space.arch import Arch
+from ofa_tf.workflow import front
+from ofa_tf.workflow.front import FrontRequest
+from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.search import SearchSettings
+from ofa_tf.workflow.trained_run import hash_file
+from tests.support.repository import FIXTURES
+from tests.support.simulated_accuracy import SimulatedSupernet
+from tests.support.spaces import MICRO
+
+_SETTINGS = SearchSettings(evolution=EvolutionSettings(10, 3), num_finalists=1, predictor="linear")
+
+
+class _MadeUpRun(Run):
+    """A run that measures by a formula, on any number of images."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.network_id = hash_file(find_supernet(path))
+        self.num_images = {SEARCH_SHARE: (50, 50), REPORT_SHARE: (50, 49)}
+
+    def measure(self, arch: Arch, split: str = "validation") -> AccuracyCount:
+        first, second = self.num_images[split]
+        return AccuracyCount((first // 2, second // 2), (first, second))
+
+    def keep_table(self, num_images: tuple[int, int]) -> None:
+        """Write an accuracy table of so many images."""
+        genes = SimulatedSupernet(MICRO).table(20).genes
+        num_correct = np.full((len(genes), 2), 3)
+        AccuracyTable(MICRO, genes, num_correct, num_images, SEARCH_SHARE, self.network_id).save(
+            self.accuracy_table_path
+        )
+
+    def find(self) -> SearchResult:
+        """Search."""
+        return self.search(Limits(macs=1e12), settings=_SETTINGS)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> _MadeUpRun:
+    run = _MadeUpRun(shutil.copytree(FIXTURES / "earlier_state", tmp_path / "run"))
+    run.keep_table((50, 50))
+    return run
+
+
+# --- costs of a front ---------------------------------------------------------------
+
+
+def _find_front(run: _MadeUpRun, cost: str) -> None:
+    run.check_front(FrontRequest([cost], search=_SETTINGS))
+
+
+def test_a_cost_that_is_not_above_0_is_refused_before_anything_is_measured(
+    run: _MadeUpRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = copy.deepcopy(constraint_kinds.CONSTRAINT_KINDS)
+    for module in (constraint_kinds, constraints, front):
+        monkeypatch.setattr(module, "CONSTRAINT_KINDS", kinds)
+    zeros = lambda context: lambda genes: np.zeros(len(genes))  # noqa: E731
+    ones = lambda context: lambda genes: np.ones(len(genes))  # noqa: E731
+    kinds.register("nothing", ConstraintKind("Nothing.", zeros))
+    kinds.register("unknown", ConstraintKind("Unknown.", lambda context: None, needs="crystal ball"))
+    kinds.register("exactly_one", ConstraintKind("One.", zeros, make_exact_measure=ones))
+    with pytest.raises(InputError, match=r"Expected costs of a front to be above 0. Received: 0 as nothing of"):
+        _find_front(run, "nothing")
+    with pytest.raises(InputError, match=r"Expected a crystal ball for unknown. Received: none."):
+        _find_front(run, "unknown")
+    _find_front(run, "exactly_one")
+    _find_front(run, "macs")
+
+
+# --- what is told meanwhile ---------------------------------------------------------
+
+
+def test_subnets_that_are_measured_for_the_report_of_a_front_move_a_bar(
+    run: _MadeUpRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = FrontSettings(2, evolution=EvolutionSettings(10, 3))
+    found = run.front(FrontRequest(["macs"], search=_SETTINGS, settings=settings))
+    told = capsys.readouterr().err.replace("\r", "\n").splitlines()
+    assert any(line.startswith(f"reports of the front: {len(found.best)}subnet") for line in told)
+
+
+# --- a data set that changed --------------------------------------------------------
+
+
+@pytest.mark.parametrize("num_report_images", [(50, 50), (50, 49)])
+def test_what_was_measured_before_is_taken_as_long_as_the_images_are_the_same(
+    run: _MadeUpRun, num_report_images: tuple[int, int]
+) -> None:
+    run.num_images[REPORT_SHARE] = num_report_images
+    assert run.find().reported == run.find().reported == run.measure(MICRO.smallest(), REPORT_SHARE)
+
+
+@pytest.mark.parametrize("share", [SEARCH_SHARE, REPORT_SHARE])
+def test_measurements_on_images_that_changed_are_refused_by_their_file(run: _MadeUpRun, share: str) -> None:
+    run.find()
+    for other in {SEARCH_SHARE, REPORT_SHARE} - {share}:
+        run.search_measurements_path(other, "float32").unlink()
+    run.num_images = {SEARCH_SHARE: (5, 5), REPORT_SHARE: (5, 5)}
+    run.keep_table((5, 5))
+    stale = run.search_measurements_path(share, "float32")
+    message = rf"Expected the measurements in {stale} to be on .*10 images.* delete the file to measure anew"
+    with pytest.raises(InputError, match=message):
+        run.find()
+
+
+def test_an_accuracy_table_on_other_images_than_there_are_now_is_named(run: _MadeUpRun) -> None:
+    run.num_images = {SEARCH_SHARE: (5, 5), REPORT_SHARE: (5, 5)}
+    with pytest.raises(InputError, match=rf"on 100 images, .* Received: 10 images.* delete {run.accuracy_table_path}"):
+        run.find()
+    assert not run.search_measurements_path(SEARCH_SHARE, "float32").exists()
