@@ -179,6 +179,7 @@ def hold_final(
     """
     table = predictor.table
     estimate = predictor.estimate_table()
+    unseen = predictor.unseen
     is_corrected = table.is_corrected
     may_win = is_exactly_feasible(constraints, table.genes)
     if among_measured:
@@ -202,8 +203,8 @@ def hold_final(
         finalists[place] = Finalist(
             genes=canonical[row],
             is_found=bool(row >= len(table.genes) - num_found),
-            predicted_top1=float(predictor.validation.unseen.mean[row]),
-            predicted_std=float(predictor.validation.unseen.std[row]),
+            predicted_top1=float(unseen.mean[row]),
+            predicted_std=float(unseen.std[row]),
             measured=table.measurement(row),
             estimated_top1=float(estimate.mean[row]),
             estimated_std=float(estimate.std[row]),

@@ -269,7 +269,7 @@ class FrontSearch:
     def _points(self, report: Callable[[Arch], AccuracyCount] | None) -> tuple[FrontPoint, ...]:
         table = self._predictor.table
         estimate = self._predictor.estimate_table()
-        unseen = self._predictor.validation.unseen
+        unseen = self._predictor.unseen
         rows = self._feasible_rows()
         rows = rows[~table.is_corrected[rows]]
         values = self._values(table.genes[rows], estimate.mean[rows])

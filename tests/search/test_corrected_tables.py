@@ -132,6 +132,32 @@ def test_what_is_not_known_of_a_corrected_accuracy_is_in_its_error_bar_only() ->
     assert np.all(estimate.std[[5, 6]] < 0.01)
 
 
+def test_error_bars_hold_the_accuracies_of_models_that_lose_more_or_less() -> None:
+    supernet = SimulatedSupernet(_SPACE, num_images=2 * _HALF)
+    std = 0.03  # of losses, far more than what float accuracies are predicted by
+    table = supernet.table(60)
+    correction = Correction(frozenset(map(tuple, table.genes.tolist())), std=std)
+    fitted = fit_predictor(dataclasses.replace(table, correction=correction), "linear")
+    genes = _SPACE.sample_genes(np.random.default_rng(3), 400)
+    as_shipped = supernet.true_top1(genes) + std * np.random.default_rng(4).normal(size=400)
+    prediction = fitted.predict(genes)
+    is_within = np.abs(prediction.mean - as_shipped) <= 1.645 * prediction.std
+    assert 0.85 <= np.mean(is_within) <= 0.95
+    assert fitted.unseen.std == pytest.approx(np.hypot(fitted.validation.unseen.std, std))
+    assert fitted.quality.num_computed == 60
+
+
+def test_what_is_told_of_finalists_and_fronts_has_the_wide_error_bars() -> None:
+    table, _ = _corrected_table(0.78)
+    found = _search(table, _ShippedModels(0.76, {}))
+    assert found.final is not None
+    assert min(finalist.predicted_std for finalist in found.final.finalists) > 0.02
+    settings = FrontSettings(num_measurements=4, num_per_round=4, evolution=_BRIEF)
+    search = FrontSearch(_SPACE, fit_predictor(table, "linear"), {"macs": _macs}, settings=settings)
+    front = search.run(_ShippedModels(0.76, {}))
+    assert min(point.predicted_std for point in front.points) > 0.02
+
+
 def test_a_table_knows_who_was_measured_whatever_becomes_of_it() -> None:
     table, _ = _corrected_table(0.76)
     assert table.is_corrected.all()

@@ -43,6 +43,8 @@ class PredictorQuality:
         kendall_tau: Share of pairs of archs in the right order less that in the wrong one; `None` where it is not
             defined.
         coverage: Share of the measured accuracies within the 90% error bars, noise included.
+        num_computed: Archs whose accuracies were not measured but computed. The error is against these, too, and says
+            nothing of what they are off by.
     """
 
     num_archs: int
@@ -51,6 +53,7 @@ class PredictorQuality:
     spread: float
     kendall_tau: float | None
     coverage: float
+    num_computed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-serialisable data."""
@@ -123,6 +126,7 @@ def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossV
         spread=float(table.top1.std()),
         kendall_tau=kendall_tau(prediction.mean, table.top1),
         coverage=float(np.mean(np.abs(errors) <= bar)),
+        num_computed=int(table.is_corrected.sum()),
     )
     return CrossValidation(
         unseen=unseen,

@@ -55,7 +55,13 @@ class FittedPredictor:
 
     def predict(self, genes: np.ndarray) -> Prediction:
         """Predicted top-1 accuracies of `n` archs, for genes `(n, num_genes)`."""
-        return self.predictor.predict(genes).scaled(self.validation.std_factor)
+        prediction = self.predictor.predict(genes).scaled(self.validation.std_factor)
+        return self._widened_by_correction(prediction)
+
+    @property
+    def unseen(self) -> Prediction:
+        """Predictions of the archs of the table, of each by a predictor that was fitted without it, `(n,)`."""
+        return self._widened_by_correction(self.validation.unseen)
 
     def learning_curve(self) -> dict[int, float]:
         """Number of archs -> RMSE of the same kind of predictor, fitted to so many of the table's archs, and to all."""
@@ -68,16 +74,20 @@ class FittedPredictor:
         loses or does not: by its prediction and its corrected accuracy together as little as by each of them. Only its
         own measurement tells.
         """
-        correction = self.table.correction
-        if correction is None:
-            return self._combined_with_table(self.validation.unseen)
-        measured = self._combined_with_table(self.validation.unseen.widened(correction.std))
-        corrected = self._combined_with_table(self.validation.unseen).widened(correction.std)
+        measured = self._combined_with_table(self.unseen)
+        corrected = self._widened_by_correction(self._combined_with_table(self.validation.unseen))
         is_corrected = self.table.is_corrected
         return Prediction(
             mean=np.where(is_corrected, corrected.mean, measured.mean),
             std=np.where(is_corrected, corrected.std, measured.std),
         )
+
+    def _widened_by_correction(self, prediction: Prediction) -> Prediction:
+        """With what archs lose beside the mean loss that the table was corrected by: no prediction knows of it."""
+        correction = self.table.correction
+        if correction is None:
+            return prediction
+        return prediction.widened(correction.std)
 
     def _combined_with_table(self, unseen: Prediction) -> Prediction:
         return unseen.combined_with(self.table.top1, self.table.noise_std, self.validation.shared_variance)
