@@ -11,6 +11,7 @@ from ofa_tf.search.constrained_search import SearchResult, search_arch
 from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import FinalSettings
+from ofa_tf.search.front.dominance import hypervolume
 from ofa_tf.search.front_search import Front, FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
@@ -110,12 +111,40 @@ def test_all_of_a_front_is_measured() -> None:
     table, best = _corrected_table(0.95, num_best=3)
     special = dict(zip(best, (0.65, 0.66, 0.94), strict=True))
     measure = _ShippedModels(0.76, special)
-    settings = FrontSettings(num_measurements=8, num_per_round=4, evolution=_BRIEF)
+    settings = FrontSettings(num_measurements=16, num_per_round=4, evolution=_BRIEF)
     search = FrontSearch(_SPACE, fit_predictor(table, "linear"), {"macs": _macs}, settings=settings)
-    front: Front = search.run(measure)
+    told = []
+    front: Front = search.run(measure, on_measured=lambda done, most: told.append((done, most)))
     assert {point.arch: point.measured for point in front.points} == measure.measured
-    assert front.num_measured == len(measure.measured)
+    assert front.num_measured == len(measure.measured) <= 16
+    assert told == [(number, 16) for number in range(1, front.num_measured + 1)]
     assert best[2] in {point.arch for point in front.best}
+
+
+def test_accuracies_that_nobody_measured_do_not_end_a_search_for_a_front() -> None:
+    table, _ = _corrected_table(0.76)
+    cheapest = int(np.argmin(_macs(table.genes)))
+    num_correct = table.num_correct.copy()
+    num_correct[cheapest] = round(0.8 * _HALF)  # computed; nothing that is found comes near it
+    table = dataclasses.replace(table, num_correct=num_correct)
+    (breaks,) = _SPACE.decode(table.genes[[cheapest]])
+    supernet = SimulatedSupernet(_SPACE, num_images=2 * _HALF)
+
+    def measure(arch: Arch) -> AccuracyCount:
+        if arch == breaks:
+            return AccuracyCount((_HALF // 2, _HALF // 2), (_HALF, _HALF))
+        return supernet.measure(arch)
+
+    settings = FrontSettings(num_measurements=24, num_per_round=4, patience=1, evolution=_BRIEF)
+    search = FrontSearch(_SPACE, fit_predictor(table, "linear"), {"macs": _macs}, settings=settings)
+    front = search.run(measure)
+    assert front.num_measured == 24
+    assert max(point.measured.top1 for point in front.points if point.is_found) > 0.76
+    # What grows is the front that is told of.
+    values = [(-point.estimated_top1, np.log(point.costs["macs"])) for point in front.best]
+    dearest = np.concatenate([_macs(table.genes), _macs(_SPACE.encode([_SPACE.largest()]))]).max()
+    reference = np.array([-table.top1.min(), np.log(dearest)])
+    assert front.hypervolumes[-1] == pytest.approx(hypervolume(np.array(values), reference))
 
 
 def test_what_is_not_known_of_a_corrected_accuracy_is_in_its_error_bar_only() -> None:
