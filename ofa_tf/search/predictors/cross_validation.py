@@ -117,7 +117,8 @@ def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossV
         factors[fold.unseen] = _fit_std_factor(errors[fold.others], prediction.std[fold.others], variance_in_errors)
     unseen = prediction.scaled(factors)
 
-    variance_of_errors = np.maximum(unseen.std**2 + variance_in_errors, 0)
+    # Here the noise counts as it was estimated: what is judged are widths that were found by less.
+    variance_of_errors = np.maximum(unseen.std**2 + table.noise_std**2 - 2 * shared_variance, 0)
     bar = NUM_STDS_OF_90_PERCENT * np.sqrt(variance_of_errors)
     quality = PredictorQuality(
         num_archs=len(table),

@@ -23,6 +23,9 @@ from ofa_tf.search.predictors.predictor_registry import (
     get_predictor,
 )
 
+# Errors that differ by less are equal.
+_EQUAL_RMSE = 1e-9
+
 
 @dataclasses.dataclass(frozen=True)
 class FittedPredictor:
@@ -110,7 +113,9 @@ def fit_predictor(table: AccuracyTable, name: str = AUTOMATIC) -> FittedPredicto
         names = candidates(len(table.top1))
 
     fits = [_fit(candidate, table) for candidate in names]
-    return min(fits, key=lambda fitted: fitted.quality.rmse)
+    least_rmse = min(fitted.quality.rmse for fitted in fits)
+    # Of equally good ones the simplest, the first, is taken, however errors were rounded.
+    return next(fitted for fitted in fits if fitted.quality.rmse <= least_rmse + _EQUAL_RMSE)
 
 
 def _fit(name: str, table: AccuracyTable) -> FittedPredictor:
