@@ -28,7 +28,7 @@ class SearchResult:
         arch: The subnet, in canonical form.
         predicted_top1: What the accuracy predictor says of it, at most 1; where there was a final, one that was
             fitted without it.
-        predicted_std: Standard deviation of the true accuracy from that.
+        predicted_std: Its standard deviation from the true accuracy but for the luck of the images, see `Prediction`.
         costs: What the constraints limit: name -> the arch's value.
         limits: Name -> the limit.
         final: How it was chosen; `None` if nothing was measured.

@@ -76,10 +76,10 @@ class Finalist:
         genes: Canonical, `(num_genes,)`.
         is_found: Whether the search found it; the others were measured for the accuracy table.
         predicted_top1: What the predictor says that was fitted without it.
-        predicted_std: Its standard deviation.
+        predicted_std: Its standard deviation, see `Prediction`.
         measured: What it gets right of the images by which finalists are picked.
         estimated_top1: Prediction and measurement together.
-        estimated_std: Its standard deviation.
+        estimated_std: Its standard deviation, see `Prediction`.
         cost: Value of the first constraint.
         is_corrected: Whether `measured_top1` was not measured but computed, see `Correction`.
     """

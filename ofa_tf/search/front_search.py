@@ -70,10 +70,10 @@ class FrontPoint:
         is_found: Whether the search measured it; the others are of the accuracy table.
         is_on_front: Whether no other one is better in one objective without being worse in another.
         predicted_top1: What the predictor says that was fitted without it.
-        predicted_std: Its standard deviation.
+        predicted_std: Its standard deviation, see `Prediction`.
         measured: What it gets right of the images that the accuracy table was measured on.
         estimated_top1: Prediction and measurement together.
-        estimated_std: Its standard deviation.
+        estimated_std: Its standard deviation, see `Prediction`.
         costs: Value of each cost, by its name.
         reported: What it gets right of images that no choice depended on; of archs on the front.
     """
