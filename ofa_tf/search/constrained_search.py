@@ -196,7 +196,7 @@ def _hold_among_measured(
     def find_computed(predictor: FittedPredictor) -> np.ndarray:
         held = hold_final(predictor, num_found, constraints, final.min_confidence)
         leaders = (held.winner, held.finalists[0])
-        genes = [leader.genes for leader in leaders if leader.is_corrected]
+        genes = [leader.genes for leader in leaders if leader.is_computed]
         if len(genes) == 0:
             return predictor.table.genes[:0]
         return np.unique(genes, axis=0)

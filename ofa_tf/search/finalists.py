@@ -81,7 +81,7 @@ class Finalist:
         estimated_top1: Prediction and measurement together.
         estimated_std: Its standard deviation, see `Prediction`.
         cost: Value of the first constraint.
-        is_corrected: Whether `measured_top1` was not measured but computed, see `Correction`.
+        is_computed: Whether `measured_top1` was not measured but computed, see `Correction`.
     """
 
     genes: np.ndarray
@@ -92,7 +92,7 @@ class Finalist:
     estimated_top1: float
     estimated_std: float
     cost: float
-    is_corrected: bool = False
+    is_computed: bool = False
 
     @property
     def measured_top1(self) -> float:
@@ -175,15 +175,15 @@ def hold_final(
         constraints: What the winner must meet; the first is the cost that decides between equals. One arch, at
             least, must meet them.
         min_confidence: See `FinalSettings`.
-        among_measured: Whether to leave out whose accuracy was corrected, see `AccuracyTable.is_corrected`.
+        among_measured: Whether to leave out whose accuracy was computed, see `AccuracyTable.is_computed`.
     """
     table = predictor.table
     estimate = predictor.estimate_table()
     unseen = predictor.unseen
-    is_corrected = table.is_corrected
+    is_computed = table.is_computed
     may_win = is_exactly_feasible(constraints, table.genes)
     if among_measured:
-        may_win &= ~is_corrected
+        may_win &= ~is_computed
     rows = np.flatnonzero(may_win)
     rows = rows[np.argsort(-estimate.mean[rows], kind="stable")]
     costs = constraints[0].measure_exactly(table.genes[rows])
@@ -209,6 +209,6 @@ def hold_final(
             estimated_top1=float(estimate.mean[row]),
             estimated_std=float(estimate.std[row]),
             cost=float(costs[place]),
-            is_corrected=bool(is_corrected[row]),
+            is_computed=bool(is_computed[row]),
         )
     return Final(finalists[winner], tuple(finalists.values()), table.noise_std)

@@ -235,7 +235,7 @@ class FrontSearch:
         table = predictor.table
         rows = np.flatnonzero(self._is_feasible)
         rows = rows[find_front(self._values(rows, predictor.estimate_table()))]
-        rows = rows[table.is_corrected[rows]]
+        rows = rows[table.is_computed[rows]]
         return np.unique(self._space.canonical_genes(table.genes[rows]), axis=0)
 
     def _propose(self, round_number: int, count: int) -> np.ndarray:
@@ -295,7 +295,7 @@ class FrontSearch:
 
     def _measured_rows(self) -> np.ndarray:
         """Who may be on the front: who was measured and meets the constraints."""
-        return np.flatnonzero(self._is_feasible & ~self._predictor.table.is_corrected)
+        return np.flatnonzero(self._is_feasible & ~self._predictor.table.is_computed)
 
     def _hypervolume(self) -> float:
         """Of the front of what was measured, by estimated accuracies; costs are logarithms."""

@@ -1,4 +1,4 @@
-"""Accuracies of subnets as the quantized models that will be shipped, and tables that are corrected by some of them.
+"""Accuracies of subnets as the quantized models that will be shipped, and tables lowered by what some of them lose.
 
 A search for an int8 model that looks at float accuracies takes what loses most in quantization as readily as what
 loses least.
@@ -71,7 +71,7 @@ def correct_table(
 
     Returns:
         The table of accuracies as shipped, in which the archs that were measured so are as they were measured, and
-        the others are marked as corrected; and by how much the former are less accurate on average.
+        the others are marked as computed; and by how much the former are less accurate on average.
     """
     num_measured = min(num_archs, len(table))
     num_candidates = max(num_measured, len(table) - len(table) // 2)

@@ -59,7 +59,7 @@ def test_a_table_is_lowered_by_the_mean_loss_of_archs_from_all_along_its_better_
     np.testing.assert_allclose(corrected.top1[others], table.top1[others] - loss, atol=1e-3)
     np.testing.assert_allclose(corrected.top1[[15, 23, 30]], (table.top1 - losses)[[15, 23, 30]], atol=1e-3)
     np.testing.assert_array_equal(corrected.genes, table.genes)
-    assert np.flatnonzero(~corrected.is_corrected).tolist() == [15, 23, 30]
+    assert np.flatnonzero(~corrected.is_computed).tolist() == [15, 23, 30]
     assert corrected.correction is not None
     assert corrected.correction.std == pytest.approx(np.std([0.01, 0.02, 0.06], ddof=1), abs=2e-3)
 
@@ -90,7 +90,7 @@ def test_all_of_a_small_table_may_be_measured() -> None:
     measure = _Losing(table, np.full(12, 0.02))
     corrected, _ = correct_table(table, measure, 20)
     assert measure.measured_rows == list(range(12))
-    assert not corrected.is_corrected.any()
+    assert not corrected.is_computed.any()
 
 
 def test_accuracies_stay_possible() -> None:

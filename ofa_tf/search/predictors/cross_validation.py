@@ -21,7 +21,7 @@ _MAX_SHARE_LEFT_OUT = 0.25
 # In larger tables near-clones are not looked for; comparing all archs takes a second for so many.
 _MAX_ARCHS_FOR_CLONES = 5000
 
-# The width of error bars is corrected as if so many further archs had shown it to be right: with few archs, errors are
+# The width of error bars is judged as if so many further archs had shown it to be right: with few archs, errors are
 # large or small by chance.
 _NUM_ARCHS_OF_PRIOR = 50
 
@@ -111,7 +111,7 @@ def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossV
     shared_variance = _find_shared_variance(predictor, table, folds, prediction)
     variance_in_errors = _least_noise_variance(table) - 2 * shared_variance
 
-    # The error bars that are judged are not corrected by the errors that judge them.
+    # The error bars that are judged are not scaled by the errors that judge them.
     factors = np.zeros(len(table))
     for fold in folds:
         factors[fold.unseen] = _fit_std_factor(errors[fold.others], prediction.std[fold.others], variance_in_errors)
@@ -127,7 +127,7 @@ def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossV
         spread=float(table.top1.std()),
         kendall_tau=kendall_tau(prediction.mean, table.top1),
         coverage=float(np.mean(np.abs(errors) <= bar)),
-        num_computed=int(table.is_corrected.sum()),
+        num_computed=int(table.is_computed.sum()),
     )
     return CrossValidation(
         unseen=unseen,

@@ -1,4 +1,4 @@
-"""`FittedPredictor`: the predictor that a search uses, chosen and corrected by cross-validation."""
+"""`FittedPredictor`: the predictor that a search uses, chosen by cross-validation, which scaled its error bars, too."""
 
 import dataclasses
 
@@ -73,16 +73,16 @@ class FittedPredictor:
     def estimate_table(self) -> Prediction:
         """What is known of the archs of the table: measured, and predicted from the others.
 
-        Where accuracies were corrected for what quantization loses on average, nothing is known of what else an arch
-        loses or does not: by its prediction and its corrected accuracy together as little as by each of them. Only its
+        Where accuracies were computed from what quantization loses on average, nothing is known of what else an arch
+        loses or does not: by its prediction and its computed accuracy together as little as by each of them. Only its
         own measurement tells.
         """
         measured = self._combined_with_table(self.unseen)
-        corrected = self._widened_by_correction(self._combined_with_table(self.validation.unseen))
-        is_corrected = self.table.is_corrected
+        computed = self._widened_by_correction(self._combined_with_table(self.validation.unseen))
+        is_computed = self.table.is_computed
         return Prediction(
-            mean=np.where(is_corrected, corrected.mean, measured.mean),
-            std=np.where(is_corrected, corrected.std, measured.std),
+            mean=np.where(is_computed, computed.mean, measured.mean),
+            std=np.where(is_computed, computed.std, measured.std),
         )
 
     def _widened_by_correction(self, prediction: Prediction) -> Prediction:
