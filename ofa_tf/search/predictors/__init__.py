@@ -12,7 +12,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "accuracy_predictor": ["AccuracyPredictor", "MIN_ARCHS_FOR_PREDICTOR", "check_space"],
+        "accuracy_predictor": ["AccuracyPredictor", "MIN_ARCHS_FOR_PREDICTOR", "check_space", "check_table"],
         "cross_validation": ["PredictorQuality", "learning_curve"],
         "fitted_predictor": ["FittedPredictor", "fit_predictor"],
         "prediction": ["NUM_STDS_OF_90_PERCENT", "Prediction"],
