@@ -22,7 +22,10 @@ def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
     for name, value in found.costs.items():
         if name != "latency_ms":
             lines.append(f"{name}: {short_number(value)} (limit {short_number(found.limits[name])})")
-    lines.append(f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%} (one standard deviation)")
+    lines.append(
+        f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%} "
+        "(one standard deviation, for the images that it was learned from)"
+    )
     if found.final is not None:
         lines += _describe_final(found.final, next(iter(found.costs)))
     if found.reported is not None:

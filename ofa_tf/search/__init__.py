@@ -4,9 +4,9 @@ Read `accuracy_count.py` (what a subnet gets right), `accuracy_table.py` (that o
 and `accuracy_lines.py` read), `accuracy_table_file.py` (the file that they are kept in), `accuracy_sampling.py` (of
 which ones; `shards.py` and `shard_merging.py` for several processes), `predictors/` (the accuracy of what was not
 measured), `constraint_kinds.py` and `constraints.py` (what may be limited, and how that is checked), `evolution.py`
-(how good archs are found), `finalists.py` (who is measured, and who wins) and `constrained_search.py`, which puts them
-together; then `front/` and `front_search.py`, the same for several objectives. `noise.py` says what of a measured
-difference is chance, `near_clones.py` which archs share it.
+(how good archs are found), `finalists.py` (who is measured, and who wins), `leaders.py` (that who wins was measured)
+and `constrained_search.py`, which puts them together; then `front/` and `front_search.py`, the same for several
+objectives. `noise.py` says what of a measured difference is chance, `near_clones.py` which archs share it.
 
 Nothing here knows devices, quantization or networks: latencies come in as a function of genes, accuracies as a
 function of an arch, sizes as bytes per value.

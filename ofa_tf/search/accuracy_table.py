@@ -136,7 +136,7 @@ class AccuracyTable:
         )
 
     @property
-    def is_corrected(self) -> np.ndarray:
+    def is_computed(self) -> np.ndarray:
         """Whose accuracies were not measured but computed, see `Correction`: bool `(n,)`."""
         if self.correction is None:
             return np.zeros(len(self), bool)

@@ -11,12 +11,13 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Constraint, keep_exactly_feasible
 from ofa_tf.search.evolution import EvolutionSettings, evolve
 from ofa_tf.search.finalists import Final, FinalSettings, hold_final, pick_finalists
+from ofa_tf.search.leaders import measure_leaders
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
-# So often archs of the table that lead a final are measured; then, who was not measured is left out.
-_MAX_CHECKS = 6
+# So many archs that lead a final by a computed accuracy are measured; then, who was not measured is left out.
+_MAX_LEADERS = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class SearchResult:
         arch: The subnet, in canonical form.
         predicted_top1: What the accuracy predictor says of it, at most 1; where there was a final, one that was
             fitted without it.
-        predicted_std: Standard deviation of the true accuracy from that.
+        predicted_std: Its standard deviation from the true accuracy but for the luck of the images, see `Prediction`.
         costs: What the constraints limit: name -> the arch's value.
         limits: Name -> the limit.
         final: How it was chosen; `None` if nothing was measured.
@@ -183,7 +184,7 @@ def search_arch(
 def _hold_among_measured(
     predictor: FittedPredictor, num_found: int, constraints: Sequence[Constraint], final: FinalSettings
 ) -> Final:
-    """Hold a final, and measure who wins or leads in it by a corrected accuracy, until both were measured.
+    """Hold a final, and measure who wins or leads in it by a computed accuracy, until both were measured.
 
     Args:
         predictor: See `hold_final`.
@@ -191,17 +192,18 @@ def _hold_among_measured(
         constraints: See `hold_final`.
         final: How to measure, and when one is better than another.
     """
-    for _ in range(_MAX_CHECKS):
+
+    def find_computed(predictor: FittedPredictor) -> np.ndarray:
         held = hold_final(predictor, num_found, constraints, final.min_confidence)
-        leaders = [held.winner.genes, held.finalists[0].genes]
-        are_corrected = [held.winner.is_corrected, held.finalists[0].is_corrected]
-        if not any(are_corrected):
-            return held
-        table = predictor.table
-        genes = np.unique(np.array(leaders)[are_corrected], axis=0)
-        measurements = [final.measure(arch) for arch in table.space.decode(genes)]
-        predictor = predictor.refit(table.with_measured(genes, measurements))
-    return hold_final(predictor, num_found, constraints, final.min_confidence, among_measured=True)
+        leaders = (held.winner, held.finalists[0])
+        genes = [leader.genes for leader in leaders if leader.is_computed]
+        if len(genes) == 0:
+            return predictor.table.genes[:0]
+        return np.unique(genes, axis=0)
+
+    predictor = measure_leaders(predictor, find_computed, final.measure, _MAX_LEADERS)
+    is_any_computed = len(find_computed(predictor)) > 0
+    return hold_final(predictor, num_found, constraints, final.min_confidence, among_measured=is_any_computed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -76,12 +76,12 @@ class Finalist:
         genes: Canonical, `(num_genes,)`.
         is_found: Whether the search found it; the others were measured for the accuracy table.
         predicted_top1: What the predictor says that was fitted without it.
-        predicted_std: Its standard deviation.
+        predicted_std: Its standard deviation, see `Prediction`.
         measured: What it gets right of the images by which finalists are picked.
         estimated_top1: Prediction and measurement together.
-        estimated_std: Its standard deviation.
+        estimated_std: Its standard deviation, see `Prediction`.
         cost: Value of the first constraint.
-        is_corrected: Whether `measured_top1` was not measured but computed, see `Correction`.
+        is_computed: Whether `measured_top1` was not measured but computed, see `Correction`.
     """
 
     genes: np.ndarray
@@ -92,7 +92,7 @@ class Finalist:
     estimated_top1: float
     estimated_std: float
     cost: float
-    is_corrected: bool = False
+    is_computed: bool = False
 
     @property
     def measured_top1(self) -> float:
@@ -175,14 +175,15 @@ def hold_final(
         constraints: What the winner must meet; the first is the cost that decides between equals. One arch, at
             least, must meet them.
         min_confidence: See `FinalSettings`.
-        among_measured: Whether to leave out whose accuracy was corrected, see `AccuracyTable.is_corrected`.
+        among_measured: Whether to leave out whose accuracy was computed, see `AccuracyTable.is_computed`.
     """
     table = predictor.table
     estimate = predictor.estimate_table()
-    is_corrected = table.is_corrected
+    unseen = predictor.unseen
+    is_computed = table.is_computed
     may_win = is_exactly_feasible(constraints, table.genes)
     if among_measured:
-        may_win &= ~is_corrected
+        may_win &= ~is_computed
     rows = np.flatnonzero(may_win)
     rows = rows[np.argsort(-estimate.mean[rows], kind="stable")]
     costs = constraints[0].measure_exactly(table.genes[rows])
@@ -202,12 +203,12 @@ def hold_final(
         finalists[place] = Finalist(
             genes=canonical[row],
             is_found=bool(row >= len(table.genes) - num_found),
-            predicted_top1=float(predictor.validation.unseen.mean[row]),
-            predicted_std=float(predictor.validation.unseen.std[row]),
+            predicted_top1=float(unseen.mean[row]),
+            predicted_std=float(unseen.std[row]),
             measured=table.measurement(row),
             estimated_top1=float(estimate.mean[row]),
             estimated_std=float(estimate.std[row]),
             cost=float(costs[place]),
-            is_corrected=bool(is_corrected[row]),
+            is_computed=bool(is_computed[row]),
         )
     return Final(finalists[winner], tuple(finalists.values()), table.noise_std)

@@ -17,15 +17,14 @@ from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import leave_out_known
 from ofa_tf.search.front.dominance import find_front, hypervolume
 from ofa_tf.search.front.front_evolution import Objective, evolve_front
+from ofa_tf.search.leaders import CountedMeasurements, measure_leaders
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.search.predictors.prediction import Prediction
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
 # A round that adds less to the hypervolume, as a share of it, brings nothing.
 _MIN_GAIN = 1e-3
-
-# So often archs that are on the front by a corrected accuracy are measured; then, who was not measured is left out.
-_MAX_CHECKS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +32,8 @@ class FrontSettings:
     """How long a search for a front is.
 
     Args:
-        num_measurements: Subnets that are measured at most, beside those of a corrected table that are on the front.
-        num_per_round: Subnets that are measured before the predictor is fitted again.
+        num_measurements: Subnets that are measured at most.
+        num_per_round: Proposals that are measured before the predictor is fitted again.
         patience: So many rounds in a row without gain end the search.
         evolution: Size and length of the evolution of each round.
         seed: Decides every random choice.
@@ -71,10 +70,10 @@ class FrontPoint:
         is_found: Whether the search measured it; the others are of the accuracy table.
         is_on_front: Whether no other one is better in one objective without being worse in another.
         predicted_top1: What the predictor says that was fitted without it.
-        predicted_std: Its standard deviation.
+        predicted_std: Its standard deviation, see `Prediction`.
         measured: What it gets right of the images that the accuracy table was measured on.
         estimated_top1: Prediction and measurement together.
-        estimated_std: Its standard deviation.
+        estimated_std: Its standard deviation, see `Prediction`.
         costs: Value of each cost, by its name.
         reported: What it gets right of images that no choice depended on; of archs on the front.
     """
@@ -99,7 +98,8 @@ class Front:
         points: All archs that were measured and meet the constraints, in ascending order of the first cost.
         predictor: Fitted to all of them.
         num_measured: How many the search measured.
-        hypervolumes: Of the front by estimated accuracies, after each round; the first is that of the table.
+        hypervolumes: Of the front of what was measured, by estimated accuracies, after each round; the first is that
+            of the table, the last that of this front.
     """
 
     points: tuple[FrontPoint, ...]
@@ -161,7 +161,12 @@ class FrontSearch:
         self._constraints = constraints
         self._settings = settings or FrontSettings()
         self._num_known = len(predictor.table.genes)
-        self._reference = _reference_point(space, predictor, costs)
+        largest = space.encode([space.largest()])
+        highest_costs = self._find_costs(largest)[0]
+        # Rows are those of the predictor's table; exact costs may take long, and are computed once.
+        self._cost_values = self._find_costs(predictor.table.genes)
+        self._is_feasible = is_exactly_feasible(constraints, predictor.table.genes)
+        self._reference = self._reference_point(highest_costs)
 
     def run(
         self,
@@ -180,51 +185,66 @@ class FrontSearch:
             InputError: If not even the smallest subnet meets the constraints.
         """
         settings = self._settings
+        counted = CountedMeasurements(measure, settings.num_measurements, on_measured)
+        # An accuracy that was computed and is not true would lead the first round astray.
+        self._learn(counted, self._find_computed(self._predictor)[: counted.left])
         hypervolumes = [self._hypervolume()]
-        num_measured = 0
         num_idle_rounds = 0
         round_number = 0
-        while num_measured < settings.num_measurements and num_idle_rounds < settings.patience:
-            count = min(settings.num_per_round, settings.num_measurements - num_measured)
-            genes = self._propose(round_number, count)
-            if len(genes) == 0:
+        while counted.left > 0 and num_idle_rounds < settings.patience:
+            if self._run_round(round_number, counted) == 0:
                 break
-            measurements = []
-            for arch in self._space.decode(genes):
-                measurements.append(measure(arch))
-                num_measured += 1
-                if on_measured is not None:
-                    on_measured(num_measured, settings.num_measurements)
-            table = self._predictor.table.extended_by(genes, measurements)
-            self._predictor = self._predictor.refit(table)
-
             hypervolumes.append(self._hypervolume())
             # The estimates of archs change, too: what counts is whether it became better than ever before.
             is_idle = hypervolumes[-1] <= max(hypervolumes[:-1]) * (1 + _MIN_GAIN)
             num_idle_rounds = num_idle_rounds + 1 if is_idle else 0
             round_number += 1
-        num_measured += self._measure_corrected(measure)
-        return Front(self._points(report), self._predictor, num_measured, tuple(hypervolumes))
 
-    def _measure_corrected(self, measure: Callable[[Arch], AccuracyCount]) -> int:
-        """Measure who is on the front by a corrected accuracy, until nobody is.
+        num_in_rounds = counted.done
+        self._predictor = measure_leaders(self._predictor, self._find_computed, counted, counted.left)
+        if counted.done > num_in_rounds:
+            hypervolumes.append(self._hypervolume())
+        return Front(self._points(report), self._predictor, counted.done, tuple(hypervolumes))
 
-        Returns:
-            How many were measured.
+    def _run_round(self, round_number: int, measure: CountedMeasurements) -> int:
+        """Measure who is on the front by a computed accuracy, and proposals; return how many were measured."""
+        num_measured_before = measure.done
+        computed = self._find_computed(self._predictor)[: measure.left]
+        num_proposals = min(self._settings.num_per_round, measure.left - len(computed))
+        proposals = None
+        if num_proposals > 0:
+            proposals = self._propose(round_number, num_proposals)
+        self._learn(measure, computed, proposals)
+        return measure.done - num_measured_before
+
+    def _learn(self, measure: CountedMeasurements, computed: np.ndarray, proposals: np.ndarray | None = None) -> None:
+        """Measure archs, and fit the predictor again.
+
+        Args:
+            measure: Measures them.
+            computed: Canonical genes of archs of the table whose accuracies were computed, `(n, num_genes)`.
+            proposals: Genes of archs that are not in the table, `(m, num_genes)`.
         """
-        num_measured = 0
-        for _ in range(_MAX_CHECKS):
-            table = self._predictor.table
-            rows = self._feasible_rows()
-            values = self._values(table.genes[rows], self._predictor.estimate_table().mean[rows])
-            rows = rows[find_front(values)]
-            genes = table.space.canonical_genes(table.genes[rows[table.is_corrected[rows]]])
-            if len(genes) == 0:
-                break
-            measurements = [measure(arch) for arch in self._space.decode(genes)]
-            self._predictor = self._predictor.refit(table.with_measured(genes, measurements))
-            num_measured += len(genes)
-        return num_measured
+        table = self._predictor.table
+        if len(computed):
+            measurements = [measure(arch) for arch in self._space.decode(computed)]
+            table = table.with_measured(computed, measurements)
+        if proposals is not None and len(proposals):
+            measurements = [measure(arch) for arch in self._space.decode(proposals)]
+            table = table.extended_by(proposals, measurements)
+            self._cost_values = np.concatenate([self._cost_values, self._find_costs(proposals)])
+            is_feasible = is_exactly_feasible(self._constraints, proposals)
+            self._is_feasible = np.concatenate([self._is_feasible, is_feasible])
+        if table is not self._predictor.table:
+            self._predictor = self._predictor.refit(table)
+
+    def _find_computed(self, predictor: FittedPredictor) -> np.ndarray:
+        """Canonical genes of who is on the front by a computed accuracy, `(n, num_genes)`."""
+        table = predictor.table
+        rows = np.flatnonzero(self._is_feasible)
+        rows = rows[find_front(self._values(rows, predictor.estimate_table()))]
+        rows = rows[table.is_computed[rows]]
+        return np.unique(self._space.canonical_genes(table.genes[rows]), axis=0)
 
     def _propose(self, round_number: int, count: int) -> np.ndarray:
         """Genes of archs to measure: from all along the predicted front, those that are predicted least surely."""
@@ -254,33 +274,49 @@ class FrontSearch:
             chosen.append(section[np.argmax(std[section])])
         return genes[chosen]
 
-    def _values(self, genes: np.ndarray, top1: np.ndarray) -> np.ndarray:
-        """Objectives of archs, all to be minimised: `(n, 1 + number of costs)`."""
-        columns = [-top1]
+    def _find_costs(self, genes: np.ndarray) -> np.ndarray:
+        """Exact costs of archs, `(n, number of costs)`."""
+        columns = []
         for name, cost in self._exact_costs.items():
             values = np.asarray(cost(genes), float)
             check_above_0(name, values)
             columns.append(values)
         return np.stack(columns, axis=1)
 
-    def _feasible_rows(self) -> np.ndarray:
-        return np.flatnonzero(is_exactly_feasible(self._constraints, self._predictor.table.genes))
+    def _reference_point(self, highest_costs: np.ndarray) -> np.ndarray:
+        """Where hypervolumes begin: the worst accuracy and the highest costs of what is known, as logarithms.
+
+        Known are the archs of the accuracy table, and the largest subnet, which costs most by most costs but need not
+        by all.
+
+        Args:
+            highest_costs: Those of the largest subnet, `(number of costs,)`.
+        """
+        worst_loss = -self._predictor.table.top1.min()
+        highest_costs = np.maximum(highest_costs, self._cost_values.max(axis=0))
+        return np.concatenate([[worst_loss], np.log(highest_costs)])
+
+    def _values(self, rows: np.ndarray, estimate: Prediction) -> np.ndarray:
+        """Objectives of rows of the table, all to be minimised: `(n, 1 + number of costs)`."""
+        losses = -estimate.mean[rows]
+        return np.column_stack([losses, self._cost_values[rows]])
+
+    def _measured_rows(self) -> np.ndarray:
+        """Who may be on the front: who was measured and meets the constraints."""
+        return np.flatnonzero(self._is_feasible & ~self._predictor.table.is_computed)
 
     def _hypervolume(self) -> float:
         """Of the front of what was measured, by estimated accuracies; costs are logarithms."""
-        rows = self._feasible_rows()
-        genes = self._predictor.table.genes[rows]
-        values = self._values(genes, self._predictor.estimate_table().mean[rows])
+        values = self._values(self._measured_rows(), self._predictor.estimate_table())
         values[:, 1:] = np.log(values[:, 1:])
         return hypervolume(values, self._reference)
 
     def _points(self, report: Callable[[Arch], AccuracyCount] | None) -> tuple[FrontPoint, ...]:
         table = self._predictor.table
         estimate = self._predictor.estimate_table()
-        unseen = self._predictor.validation.unseen
-        rows = self._feasible_rows()
-        rows = rows[~table.is_corrected[rows]]
-        values = self._values(table.genes[rows], estimate.mean[rows])
+        unseen = self._predictor.unseen
+        rows = self._measured_rows()
+        values = self._values(rows, estimate)
         on_front = set(find_front(values).tolist())
         archs = self._space.decode(self._space.canonical_genes(table.genes[rows]))
 
@@ -306,23 +342,3 @@ class FrontSearch:
             )
             points.append(point)
         return tuple(points)
-
-
-def _reference_point(space: SearchSpace, predictor: FittedPredictor, costs: Mapping[str, Objective]) -> np.ndarray:
-    """Where hypervolumes begin: the worst measured accuracy, and the highest costs of what is known, as logarithms.
-
-    Known are the archs of the accuracy table, and the largest subnet, which costs most by most costs but need not by
-    all.
-    """
-    largest = space.encode([space.largest()])
-    genes = np.concatenate([largest, predictor.table.genes])
-    worst = [-float(predictor.table.top1.min())]
-    for name, cost in costs.items():
-        values = np.asarray(cost(genes), float)
-        if values.min() <= 0:
-            raise InputError(
-                f"Expected costs of a front to be above 0. Received: {values.min():g} as {name} of a subnet of "
-                f"{space.name}. Take another cost."
-            )
-        worst.append(np.log(values.max()))
-    return np.array(worst)

@@ -1,4 +1,4 @@
-"""Accuracies of subnets as the quantized models that will be shipped, and tables that are corrected by some of them.
+"""Accuracies of subnets as the quantized models that will be shipped, and tables lowered by what some of them lose.
 
 A search for an int8 model that looks at float accuracies takes what loses most in quantization as readily as what
 loses least.
@@ -18,6 +18,9 @@ from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 from ofa_tf.training.evaluation import Evaluator
+
+# Fewer losses do not tell whether they grow with the accuracy.
+_MIN_ARCHS_FOR_SLOPE = 6
 
 
 def measure_as_shipped(evaluator: Evaluator, arch: Arch, split: str, mode: QuantizationMode) -> AccuracyCount:
@@ -58,18 +61,23 @@ def correct_table(
 ) -> tuple[AccuracyTable, float]:
     """Lower a table of float accuracies by what models lose in quantization, measured on some of its archs.
 
+    These are of the better half of the table, as who wins is: archs that get little right have little to lose.
+
     Args:
         table: Float accuracies.
         measure: Measures an arch as it is shipped, on the images of the table.
-        num_archs: Archs that are measured: from all along the table, by their accuracy.
+        num_archs: Archs that are measured: from all along the better half of the table, by their accuracy; where that
+            is smaller, so many of the best.
 
     Returns:
         The table of accuracies as shipped, in which the archs that were measured so are as they were measured, and
-        the others are marked as corrected; and by how much the former are less accurate on average.
+        the others are marked as computed; and by how much the former are less accurate on average.
     """
-    by_accuracy = np.argsort(table.top1, kind="stable")
-    places = np.linspace(0, len(by_accuracy) - 1, min(num_archs, len(by_accuracy)))
-    rows = by_accuracy[np.unique(places.round().astype(int))]
+    num_measured = min(num_archs, len(table))
+    num_candidates = max(num_measured, len(table) - len(table) // 2)
+    candidates = np.argsort(table.top1, kind="stable")[-num_candidates:]
+    places = np.linspace(0, num_candidates - 1, num_measured)
+    rows = candidates[places.round().astype(int)]
     genes = table.space.canonical_genes(table.genes[rows])
     measurements = []
     for arch in table.space.decode(genes):
@@ -77,21 +85,66 @@ def correct_table(
         check_num_images(measurement, table.num_images)
         measurements.append(measurement)
     losses = table.top1[rows] - [measurement.top1 for measurement in measurements]
-    loss = float(np.mean(losses))
+    model = _LossModel.fit(table.top1[rows], losses)
 
     num_images = np.asarray(table.num_images)
-    shifted = np.rint(table.num_correct - loss * num_images).astype(np.int64)
+    lost = model.predict(table.top1)[:, np.newaxis] * num_images
+    shifted = np.rint(table.num_correct - lost).astype(np.int64)
     num_correct = np.clip(shifted, 0, num_images)
     correction = Correction(
         genes=frozenset(map(tuple, table.space.canonical_genes(table.genes).tolist())),
-        std=_spread(losses),
+        std=model.std,
     )
     corrected = dataclasses.replace(table, num_correct=num_correct, correction=correction)
-    return corrected.with_measured(genes, measurements), loss
+    return corrected.with_measured(genes, measurements), model.mean_loss
 
 
-def _spread(losses: np.ndarray) -> float:
-    """How much losses differ, as a standard deviation; one alone does not tell, and is taken itself."""
-    if len(losses) == 1:
-        return float(abs(losses[0]))
-    return float(np.std(losses, ddof=1))
+@dataclasses.dataclass(frozen=True)
+class _LossModel:
+    """What an arch loses in quantization, by its float accuracy: a line.
+
+    Args:
+        mean_loss: Of the archs that it was fitted to.
+        mean_top1: Their mean float accuracy.
+        slope: By how much more is lost per float accuracy.
+        std: Standard deviation of losses from the line.
+    """
+
+    mean_loss: float
+    mean_top1: float
+    slope: float
+    std: float
+
+    @classmethod
+    def fit(cls, top1: np.ndarray, losses: np.ndarray) -> "_LossModel":
+        """Fit to losses `(n,)` of archs of float accuracies `(n,)`.
+
+        The slope is pulled to 0 the more, the less of the losses it explains beyond chance. Few archs get none.
+
+        Reference: Efron and Morris, "Stein's Estimation Rule and Its Competitors", 1973.
+        """
+        mean_loss = float(losses.mean())
+        mean_top1 = float(top1.mean())
+        num_archs = len(losses)
+        if num_archs == 1:
+            # One loss does not tell how much others differ, and is taken itself.
+            return cls(mean_loss, mean_top1, slope=0.0, std=abs(mean_loss))
+
+        deviations = losses - mean_loss
+        centered = top1 - mean_top1
+        squares = np.square(centered).sum()
+        slope, trust = 0.0, 0.0
+        if num_archs >= _MIN_ARCHS_FOR_SLOPE and squares > 0:
+            slope = float(centered @ deviations / squares)
+            explained = slope**2 * squares
+            by_chance = np.square(deviations - slope * centered).sum() / (num_archs - 2)
+            if explained > by_chance:
+                trust = float(1 - by_chance / explained)
+        slope *= trust
+        residuals = deviations - slope * centered
+        variance = np.square(residuals).sum() / (num_archs - 1 - trust)
+        return cls(mean_loss, mean_top1, slope, float(np.sqrt(variance)))
+
+    def predict(self, top1: np.ndarray) -> np.ndarray:
+        """Expected losses of archs of some float accuracies, `(n,)`."""
+        return self.mean_loss + self.slope * (top1 - self.mean_top1)

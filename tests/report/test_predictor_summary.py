@@ -13,3 +13,10 @@ def test_quality_and_learning_curve_are_three_short_lines() -> None:
         "  92% within the 90% error bars; RMSE by number of subnets: 0.95% with 250, 0.80% with 500, 0.61% with 1000",
     ]
     assert "tau undefined" in describe_predictor("linear", dataclasses.replace(quality, kendall_tau=None), {})
+
+
+def test_rows_that_were_not_measured_are_told_of() -> None:
+    quality = PredictorQuality(100, 0.0061, 0.004, 0.0091, 0.5, 0.92, num_computed=92)
+    first, *_ = describe_predictor("linear", quality, {}).splitlines()
+    subnets = "100 subnets (8 measured, 92 computed from float accuracies)"
+    assert first == f"accuracy predictor (linear), cross-validated on {subnets}: RMSE 0.61%"

@@ -39,7 +39,10 @@ def test_a_search_says_what_was_predicted_measured_and_reported(found: SearchRes
     depths = ", ".join(map(str, found.arch.depths))
     size = found.arch.image_size
     assert f"found: {size} px, depths {depths}; 3,793,280 MACs, file of 2,385,696 bytes" in text
-    assert f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%}" in text
+    assert (
+        f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%} "
+        "(one standard deviation, for the images that it was learned from)"
+    ) in text
     assert found.final is not None
     measured = found.final.winner.measured
     assert (

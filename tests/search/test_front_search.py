@@ -168,10 +168,36 @@ def test_equal_costs_leave_the_most_accurate_arch_alone_on_the_front() -> None:
     assert best.estimated_top1 == max(point.estimated_top1 for point in front.points)
 
 
-def test_what_is_told_is_the_exact_cost() -> None:
-    front = _search_micro({"macs": lambda genes: _micro_macs(genes) / 2}, exact_costs={"macs": _micro_macs})
+def test_what_is_told_and_grows_a_hypervolume_is_the_exact_cost_which_is_asked_for_once() -> None:
+    asked: list[np.ndarray] = []
+
+    def exact_macs(genes: np.ndarray) -> np.ndarray:
+        asked.append(genes)
+        return _micro_macs(genes)
+
+    front = _search_micro({"macs": lambda genes: _micro_macs(genes) / 2}, exact_costs={"macs": exact_macs})
     for point in front.points:
         assert point.costs == {"macs": float(num_macs(MICRO, point.arch, 10))}
+    num_in_table = 20
+    assert sum(map(len, asked)) == num_in_table + front.num_measured + 1  # and the largest subnet
+    values = [(-point.estimated_top1, np.log(point.costs["macs"])) for point in front.best]
+    worst = min(point.measured.top1 for point in front.points if not point.is_found)
+    reference = np.array([-worst, np.log(num_macs(MICRO, MICRO.largest(), 10))])
+    assert front.hypervolumes[-1] == pytest.approx(hypervolume(np.array(values), reference))
+
+
+def test_a_limit_is_checked_exactly_once_of_each_arch_of_the_table() -> None:
+    asked: list[np.ndarray] = []
+
+    def exact_macs(genes: np.ndarray) -> np.ndarray:
+        asked.append(genes)
+        return _micro_macs(genes)
+
+    constraint = Constraint("macs", np.inf, _micro_macs, exact_macs)
+    front = _search_micro({"macs": _micro_macs}, [constraint])
+    table_genes = SimulatedSupernet(MICRO, 0).table(20).genes
+    assert sum(np.array_equal(genes[:20], table_genes) for genes in asked) == 1
+    assert front.num_measured > 0
 
 
 def test_where_nothing_that_is_known_or_proposed_keeps_the_limits_the_smallest_is_measured() -> None:

@@ -21,36 +21,76 @@ from tests.support.repository import FIXTURES
 from tests.support.spaces import MICRO
 
 
-def test_a_table_is_lowered_by_the_mean_loss_of_archs_from_all_along_it() -> None:
-    genes = MICRO.sample_genes(np.random.default_rng(0), 30)
-    genes = np.unique(MICRO.canonical_genes(genes), axis=0)
-    top1 = np.linspace(0.5, 0.8, len(genes))
-    table = table_of(MICRO, genes, top1, (1000, 1000))
-    measured: list[Arch] = []
-    loss_of = {0: 0.01, 1: 0.02, 2: 0.06}
+def _table(top1: np.ndarray) -> AccuracyTable:
+    """Of random archs, in ascending order of their genes."""
+    genes = MICRO.canonical_genes(MICRO.sample_genes(np.random.default_rng(0), 200))
+    return table_of(MICRO, np.unique(genes, axis=0)[: len(top1)], top1, (1000, 1000))
 
-    def measure(arch: Arch) -> AccuracyCount:
-        row = MICRO.encode(arch).tolist()
-        own = table.top1[genes.tolist().index(row)] - loss_of[len(measured)]
-        measured.append(arch)
-        half = round(1000 * own)
+
+class _Losing:
+    """Measures archs of a table, each of which loses something of its own.
+
+    Args:
+        table: Float accuracies.
+        losses: Of each row.
+    """
+
+    def __init__(self, table: AccuracyTable, losses: np.ndarray) -> None:
+        self._table = table
+        self._losses = losses
+        self.measured_rows: list[int] = []
+
+    def __call__(self, arch: Arch) -> AccuracyCount:
+        row = self._table.genes.tolist().index(MICRO.encode(arch).tolist())
+        self.measured_rows.append(row)
+        half = round(1000 * (self._table.top1[row] - self._losses[row]))
         return AccuracyCount((half, half), (1000, 1000))
 
+
+def test_a_table_is_lowered_by_the_mean_loss_of_archs_from_all_along_its_better_half() -> None:
+    table = _table(np.linspace(0.5, 0.8, 31))
+    losses = np.zeros(31)
+    losses[[15, 23, 30]] = [0.01, 0.02, 0.06]
+    measure = _Losing(table, losses)
     corrected, loss = correct_table(table, measure, 3)
-    assert [genes.tolist().index(MICRO.encode(arch).tolist()) for arch in measured] == [
-        0,
-        round((len(genes) - 1) / 2),
-        len(genes) - 1,
-    ]
+    assert measure.measured_rows == [15, 23, 30]
     assert loss == pytest.approx(0.03, abs=2e-3)
-    as_measured = [0, round((len(genes) - 1) / 2), len(genes) - 1]
-    others = np.setdiff1d(np.arange(len(genes)), as_measured)
+    others = np.setdiff1d(np.arange(31), [15, 23, 30])
     np.testing.assert_allclose(corrected.top1[others], table.top1[others] - loss, atol=1e-3)
-    np.testing.assert_allclose(corrected.top1[as_measured], table.top1[as_measured] - [0.01, 0.02, 0.06], atol=1e-3)
+    np.testing.assert_allclose(corrected.top1[[15, 23, 30]], (table.top1 - losses)[[15, 23, 30]], atol=1e-3)
     np.testing.assert_array_equal(corrected.genes, table.genes)
-    assert np.flatnonzero(~corrected.is_corrected).tolist() == as_measured
+    assert np.flatnonzero(~corrected.is_computed).tolist() == [15, 23, 30]
     assert corrected.correction is not None
     assert corrected.correction.std == pytest.approx(np.std([0.01, 0.02, 0.06], ddof=1), abs=2e-3)
+
+
+def test_losses_that_grow_with_the_accuracy_are_taken_to_grow() -> None:
+    table = _table(np.linspace(0.5, 0.8, 31))
+    losses = np.linspace(0, 0.06, 31)
+    corrected, _ = correct_table(table, _Losing(table, losses), 8)
+    np.testing.assert_allclose(corrected.top1, table.top1 - losses, atol=2e-3)
+    assert corrected.correction is not None
+    assert corrected.correction.std < 1e-3
+
+
+def test_losses_that_do_not_grow_are_hardly_taken_to_grow() -> None:
+    table = _table(np.linspace(0.5, 0.8, 31))
+    slopes = []
+    for seed in range(50):
+        losses = 0.03 + 0.01 * np.random.default_rng(seed).normal(size=31)
+        corrected, loss = correct_table(table, _Losing(table, losses), 8)
+        slopes.append((table.top1[0] - corrected.top1[0] - loss) / (table.top1[0] - table.top1[[22, 23]].mean()))
+    by_least_squares = 0.01 / (np.sqrt(8) * 0.05)
+    assert np.std(slopes) < 0.75 * by_least_squares
+    assert np.median(np.abs(slopes)) < 0.3 * by_least_squares
+
+
+def test_all_of_a_small_table_may_be_measured() -> None:
+    table = _table(np.linspace(0.5, 0.8, 12))
+    measure = _Losing(table, np.full(12, 0.02))
+    corrected, _ = correct_table(table, measure, 20)
+    assert measure.measured_rows == list(range(12))
+    assert not corrected.is_computed.any()
 
 
 def test_accuracies_stay_possible() -> None:
@@ -130,10 +170,10 @@ def test_a_search_for_an_int8_model_measures_such_models_once(run: Run, monkeypa
     assert MICRO.decode(reported.genes) == [found.arch]
     assert (chosen.split, reported.split) == (SEARCH_SHARE, REPORT_SHARE)
     assert found.reported == reported.measurement(0) == measure_as_shipped(run.evaluator, found.arch, "report", INT8)
-    # The least and the most accurate arch of the table correct the others.
+    # The least and the most accurate arch of the better half of the table correct the others.
     table = run.accuracy_table()
     by_accuracy = MICRO.decode(MICRO.canonical_genes(table.genes[np.argsort(table.top1, kind="stable")]))
-    assert {by_accuracy[0], by_accuracy[-1]} <= set(measured)
+    assert {by_accuracy[5], by_accuracy[-1]} <= set(measured)
     assert not run.search_measurements_path(SEARCH_SHARE, "float32").exists()
 
     def refuse(*arguments: object) -> AccuracyCount:

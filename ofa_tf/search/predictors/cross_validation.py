@@ -24,7 +24,7 @@ _MAX_SHARE_LEFT_OUT = 0.25
 # In larger tables near-clones are not looked for; comparing all archs takes a second for so many.
 _MAX_ARCHS_FOR_CLONES = 5000
 
-# The width of error bars is corrected as if so many further archs had shown it to be right: with few archs, errors are
+# The width of error bars is judged as if so many further archs had shown it to be right: with few archs, errors are
 # large or small by chance.
 _NUM_ARCHS_OF_PRIOR = 50
 
@@ -46,6 +46,8 @@ class PredictorQuality:
         kendall_tau: Share of pairs of archs in the right order less that in the wrong one; `None` where it is not
             defined.
         coverage: Share of the measured accuracies within the 90% error bars, noise included.
+        num_computed: Archs whose accuracies were not measured but computed. The error is against these, too, and says
+            nothing of what they are off by.
     """
 
     num_archs: int
@@ -54,6 +56,7 @@ class PredictorQuality:
     spread: float
     kendall_tau: float | None
     coverage: float
+    num_computed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-serialisable data."""
@@ -111,13 +114,14 @@ def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossV
     shared_variance = _find_shared_variance(predictor, table, folds, prediction)
     variance_in_errors = _least_noise_variance(table) - 2 * shared_variance
 
-    # The error bars that are judged are not corrected by the errors that judge them.
+    # The error bars that are judged are not scaled by the errors that judge them.
     factors = np.zeros(len(table))
     for fold in folds:
         factors[fold.unseen] = _fit_std_factor(errors[fold.others], prediction.std[fold.others], variance_in_errors)
     unseen = prediction.scaled(factors)
 
-    variance_of_errors = np.maximum(unseen.std**2 + variance_in_errors, 0)
+    # Here the noise counts as it was estimated: what is judged are widths that were found by less.
+    variance_of_errors = np.maximum(unseen.std**2 + table.noise_std**2 - 2 * shared_variance, 0)
     bar = NUM_STDS_OF_90_PERCENT * np.sqrt(variance_of_errors)
     quality = PredictorQuality(
         num_archs=len(table),
@@ -126,6 +130,7 @@ def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossV
         spread=float(table.top1.std()),
         kendall_tau=kendall_tau(prediction.mean, table.top1),
         coverage=float(np.mean(np.abs(errors) <= bar)),
+        num_computed=int(table.is_computed.sum()),
     )
     return CrossValidation(
         unseen=unseen,

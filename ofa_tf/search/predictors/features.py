@@ -123,7 +123,7 @@ class ScaledTable:
         targets: Their scaled accuracies, `(n,)`.
         noise_variance: Of the noise of measurements, in the square of the scaled unit; a little above 0.
         mean_top1: What was taken off the accuracies.
-        std_top1: What they were divided by.
+        std_top1: What they were divided by: their standard deviation, or that of their noise where it is larger.
     """
 
     features: StandardFeatures
@@ -138,8 +138,9 @@ class ScaledTable:
         """Scale a table."""
         features = StandardFeatures.of(table.space, table.genes)
         mean_top1 = float(table.top1.mean())
-        # Accuracies that are all equal are scaled by anything.
-        std_top1 = float(table.top1.std()) or 1.0
+        # Accuracies that are all equal differ at least as much as chance and counting let them.
+        least_std = max(table.noise_std, 1 / sum(table.num_images))
+        std_top1 = max(float(table.top1.std()), least_std)
         return cls(
             features=features,
             inputs=features.encode(table.genes),

@@ -1,4 +1,4 @@
-"""`FittedPredictor`: the predictor that a search uses, chosen and corrected by cross-validation."""
+"""`FittedPredictor`: the predictor that a search uses, chosen by cross-validation, which scaled its error bars, too."""
 
 import dataclasses
 
@@ -22,6 +22,9 @@ from ofa_tf.search.predictors.predictor_registry import (
     MLP_ENSEMBLE,
     get_predictor,
 )
+
+# Errors that differ by less are equal.
+_EQUAL_RMSE = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +58,13 @@ class FittedPredictor:
 
     def predict(self, genes: np.ndarray) -> Prediction:
         """Predicted top-1 accuracies of `n` archs, for genes `(n, num_genes)`."""
-        return self.predictor.predict(genes).scaled(self.validation.std_factor)
+        prediction = self.predictor.predict(genes).scaled(self.validation.std_factor)
+        return self._widened_by_correction(prediction)
+
+    @property
+    def unseen(self) -> Prediction:
+        """Predictions of the archs of the table, of each by a predictor that was fitted without it, `(n,)`."""
+        return self._widened_by_correction(self.validation.unseen)
 
     def learning_curve(self) -> dict[int, float]:
         """Number of archs -> RMSE of the same kind of predictor, fitted to so many of the table's archs, and to all."""
@@ -64,20 +73,24 @@ class FittedPredictor:
     def estimate_table(self) -> Prediction:
         """What is known of the archs of the table: measured, and predicted from the others.
 
-        Where accuracies were corrected for what quantization loses on average, nothing is known of what else an arch
-        loses or does not: by its prediction and its corrected accuracy together as little as by each of them. Only its
+        Where accuracies were computed from what quantization loses on average, nothing is known of what else an arch
+        loses or does not: by its prediction and its computed accuracy together as little as by each of them. Only its
         own measurement tells.
         """
+        measured = self._combined_with_table(self.unseen)
+        computed = self._widened_by_correction(self._combined_with_table(self.validation.unseen))
+        is_computed = self.table.is_computed
+        return Prediction(
+            mean=np.where(is_computed, computed.mean, measured.mean),
+            std=np.where(is_computed, computed.std, measured.std),
+        )
+
+    def _widened_by_correction(self, prediction: Prediction) -> Prediction:
+        """With what archs lose beside the mean loss that the table was corrected by: no prediction knows of it."""
         correction = self.table.correction
         if correction is None:
-            return self._combined_with_table(self.validation.unseen)
-        measured = self._combined_with_table(self.validation.unseen.widened(correction.std))
-        corrected = self._combined_with_table(self.validation.unseen).widened(correction.std)
-        is_corrected = self.table.is_corrected
-        return Prediction(
-            mean=np.where(is_corrected, corrected.mean, measured.mean),
-            std=np.where(is_corrected, corrected.std, measured.std),
-        )
+            return prediction
+        return prediction.widened(correction.std)
 
     def _combined_with_table(self, unseen: Prediction) -> Prediction:
         return unseen.combined_with(self.table.top1, self.table.noise_std, self.validation.shared_variance)
@@ -100,7 +113,9 @@ def fit_predictor(table: AccuracyTable, name: str = AUTOMATIC) -> FittedPredicto
         names = candidates(len(table.top1))
 
     fits = [_fit(candidate, table) for candidate in names]
-    return min(fits, key=lambda fitted: fitted.quality.rmse)
+    least_rmse = min(fitted.quality.rmse for fitted in fits)
+    # Of equally good ones the simplest, the first, is taken, however errors were rounded.
+    return next(fitted for fitted in fits if fitted.quality.rmse <= least_rmse + _EQUAL_RMSE)
 
 
 def _fit(name: str, table: AccuracyTable) -> FittedPredictor:

@@ -16,9 +16,10 @@ class Prediction:
     Args:
         mean: Expected top-1 accuracies, float `(n,)`. They should lie in [0, 1], but may leave it
             a little, as a linear model's do.
-        std: Standard deviation of the true accuracies from these, float `(n,)`. What a measurement
-            would add, as it is made on few images, is not in it. Nor is by how much the images of the accuracy table
-            are easier or harder for all archs than others: it puts no arch before another.
+        std: Standard deviation, from these, of the true accuracies but for the luck that all archs share, float
+            `(n,)`: by how much the images of the accuracy table are easier or harder for all archs than others is not
+            in it, as it puts no arch before another. Nor is what a measurement of one arch would add, as it is made
+            on few images.
     """
 
     mean: np.ndarray

@@ -7,7 +7,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.predictors.accuracy_predictor import check_space
 from ofa_tf.search.predictors.cross_validation import cross_validate, learning_curve
-from ofa_tf.search.predictors.fitted_predictor import candidates, fit_predictor
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, candidates, fit_predictor
 from ofa_tf.search.predictors.linear_predictor import LinearPredictor
 from ofa_tf.search.predictors.prediction import Prediction
 from ofa_tf.space.presets import get_search_space
@@ -71,6 +71,20 @@ def test_cross_validation_tells_the_error_on_archs_not_fitted(table: AccuracyTab
     assert fitted.quality.kendall_tau is not None
     assert 0.4 < fitted.quality.kendall_tau < 0.9
     assert 0.85 <= fitted.quality.coverage <= 0.95
+
+
+def test_the_coverage_that_is_told_is_that_of_archs_not_fitted() -> None:
+    told, found = [], []
+    for seed in range(24):
+        supernet = SimulatedSupernet(_SPACE, seed)
+        fitted = fit_predictor(supernet.table(32), "linear")
+        genes = supernet.random_genes(232)[32:]
+        measured = supernet.true_top1(genes) + fitted.table.noise_std * np.random.default_rng(seed).normal(size=200)
+        prediction = fitted.predict(genes)
+        bars = 1.645 * np.hypot(prediction.std, fitted.table.noise_std)
+        found.append(np.mean(np.abs(prediction.mean - measured) <= bars))
+        told.append(fitted.quality.coverage)
+    assert np.mean(told) == pytest.approx(np.mean(found), abs=0.025)
 
 
 def test_error_bars_that_are_too_narrow_are_widened(table: AccuracyTable) -> None:
@@ -143,18 +157,38 @@ def test_error_bars_of_near_clones_hold_what_they_promise() -> None:
     assert np.mean(is_within) >= 0.85
 
 
-def test_noise_that_predictions_and_measurements_share_is_found() -> None:
+@pytest.fixture(scope="module")
+def with_shared_noise() -> list[FittedPredictor]:
     """Archs of a size are right about the same images; who predicts from the size predicts their noise."""
     rng = np.random.default_rng(0)
     genes = _SPACE.canonical_genes(_SPACE.sample_genes(rng, 100))
-    found = []
+    fits = []
     for _ in range(40):
         num_correct_of_sizes = rng.binomial([600, 300], 0.7, size=(len(_SPACE.image_sizes), 2))
         num_correct = num_correct_of_sizes[genes[:, _SPACE.image_size_gene]]
         table = AccuracyTable(_SPACE, genes, num_correct, (600, 300), "search", "net")
-        found.append(cross_validate(_MeansOfSizes.fit(table), table).shared_variance)
+        predictor = _MeansOfSizes.fit(table)
+        fits.append(FittedPredictor("means_of_sizes", table, predictor, cross_validate(predictor, table)))
+    return fits
+
+
+def test_noise_that_predictions_and_measurements_share_is_found(with_shared_noise: list[FittedPredictor]) -> None:
+    found = [fitted.validation.shared_variance for fitted in with_shared_noise]
     # What the five sizes have in common puts none before another.
     assert np.mean(found) == pytest.approx(0.8 * 0.7 * 0.3 / 900, rel=0.3)
+
+
+def test_noise_that_predictions_and_measurements_share_is_in_both_error_bars_and_counts_once(
+    with_shared_noise: list[FittedPredictor],
+) -> None:
+    std_of_size = np.sqrt(0.8 * 0.7 * 0.3 / 900)
+    unseen, estimated = [], []
+    for fitted in with_shared_noise:
+        unseen.append(fitted.unseen.std.mean())
+        estimated.append(fitted.estimate_table().std.mean())
+    # A measurement brings nothing that the prediction did not know.
+    assert np.mean(estimated) == pytest.approx(np.mean(unseen), rel=0.1)
+    assert np.mean(unseen) > 0.7 * std_of_size
 
 
 def test_noise_of_archs_that_have_nothing_in_common_is_not_shared(table: AccuracyTable) -> None:
@@ -181,6 +215,18 @@ def test_the_predictor_with_the_smallest_error_is_taken(table: AccuracyTable) ->
     assert candidates(100) == ["linear", "gaussian_process"]
     assert "mlp_ensemble" in candidates(1000)
     assert "gaussian_process" not in candidates(5000)
+
+
+@pytest.mark.parametrize("num_archs", [11, 32])
+def test_of_equal_accuracies_the_simplest_predictor_and_sensible_error_bars_are_taken(num_archs: int) -> None:
+    genes = SimulatedSupernet(_SPACE, seed=1).random_genes(num_archs)
+    table = table_of(_SPACE, genes, np.full(num_archs, 0.7), (500, 500))
+    assert fit_predictor(table).name == "linear"
+    unseen = _SPACE.sample_genes(np.random.default_rng(2), 20)
+    for name in candidates(num_archs):
+        std = fit_predictor(table, name).predict(unseen).std
+        assert std.min() > 1e-5
+        assert std.max() < 0.01
 
 
 def test_a_learning_curve_falls(table: AccuracyTable) -> None:
