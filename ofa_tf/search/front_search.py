@@ -187,11 +187,11 @@ class FrontSearch:
         settings = self._settings
         counted = CountedMeasurements(measure, settings.num_measurements, on_measured)
         # An accuracy that was computed and is not true would lead the first round astray.
-        self._learn(counted, self._find_computed(self._predictor)[: counted.left])
+        self._measure_computed(counted)
         hypervolumes = [self._hypervolume()]
         num_idle_rounds = 0
         round_number = 0
-        while counted.left > 0 and num_idle_rounds < settings.patience:
+        while num_idle_rounds < settings.patience:
             if self._run_round(round_number, counted) == 0:
                 break
             hypervolumes.append(self._hypervolume())
@@ -206,37 +206,30 @@ class FrontSearch:
             hypervolumes.append(self._hypervolume())
         return Front(self._points(report), self._predictor, counted.done, tuple(hypervolumes))
 
+    def _measure_computed(self, measure: CountedMeasurements) -> None:
+        """Measure who is on the front by a computed accuracy, once: who is on it then is not."""
+        genes = self._find_computed(self._predictor)[: measure.left]
+        if len(genes):
+            measurements = [measure(arch) for arch in self._space.decode(genes)]
+            self._predictor = self._predictor.refit(self._predictor.table.with_measured(genes, measurements))
+
     def _run_round(self, round_number: int, measure: CountedMeasurements) -> int:
-        """Measure who is on the front by a computed accuracy, and proposals; return how many were measured."""
-        num_measured_before = measure.done
-        computed = self._find_computed(self._predictor)[: measure.left]
-        num_proposals = min(self._settings.num_per_round, measure.left - len(computed))
-        proposals = None
-        if num_proposals > 0:
-            proposals = self._propose(round_number, num_proposals)
-        self._learn(measure, computed, proposals)
-        return measure.done - num_measured_before
-
-    def _learn(self, measure: CountedMeasurements, computed: np.ndarray, proposals: np.ndarray | None = None) -> None:
-        """Measure archs, and fit the predictor again.
-
-        Args:
-            measure: Measures them.
-            computed: Canonical genes of archs of the table whose accuracies were computed, `(n, num_genes)`.
-            proposals: Genes of archs that are not in the table, `(m, num_genes)`.
-        """
-        table = self._predictor.table
-        if len(computed):
-            measurements = [measure(arch) for arch in self._space.decode(computed)]
-            table = table.with_measured(computed, measurements)
-        if proposals is not None and len(proposals):
-            measurements = [measure(arch) for arch in self._space.decode(proposals)]
-            table = table.extended_by(proposals, measurements)
-            self._cost_values = np.concatenate([self._cost_values, self._find_costs(proposals)])
-            is_feasible = is_exactly_feasible(self._constraints, proposals)
-            self._is_feasible = np.concatenate([self._is_feasible, is_feasible])
-        if table is not self._predictor.table:
-            self._predictor = self._predictor.refit(table)
+        """Measure proposals, fit the predictor again, and return how many were measured."""
+        num_per_round = self._settings.num_per_round
+        # What is found drives most of the computed accuracies off the front; for those that stay, measurements are
+        # kept, as many as a round has.
+        num_kept = min(num_per_round, len(self._find_computed(self._predictor)))
+        count = min(num_per_round, measure.left - num_kept)
+        if count <= 0:
+            return 0
+        genes = self._propose(round_number, count)
+        if len(genes) == 0:
+            return 0
+        measurements = [measure(arch) for arch in self._space.decode(genes)]
+        self._cost_values = np.concatenate([self._cost_values, self._find_costs(genes)])
+        self._is_feasible = np.concatenate([self._is_feasible, is_exactly_feasible(self._constraints, genes)])
+        self._predictor = self._predictor.refit(self._predictor.table.extended_by(genes, measurements))
+        return len(genes)
 
     def _find_computed(self, predictor: FittedPredictor) -> np.ndarray:
         """Canonical genes of who is on the front by a computed accuracy, `(n, num_genes)`."""

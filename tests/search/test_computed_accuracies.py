@@ -147,6 +147,16 @@ def test_accuracies_that_nobody_measured_do_not_end_a_search_for_a_front() -> No
     assert front.hypervolumes[-1] == pytest.approx(hypervolume(np.array(values), reference))
 
 
+def test_a_measurement_is_kept_for_who_is_on_a_front_by_a_computed_accuracy() -> None:
+    # Only the cheapest of equals is on the front; once it turns out to lose much, the next one is.
+    table, best = _computed_table(0.95, num_best=_NUM_ROWS)
+    measure = _ShippedModels(0.76, dict.fromkeys(best, 0.95 - _LARGE_LOSS))
+    settings = FrontSettings(num_measurements=16, num_per_round=4, patience=10, evolution=_BRIEF)
+    FrontSearch(_SPACE, fit_predictor(table, "linear"), {"macs": _macs}, settings=settings).run(measure)
+    is_of_table = [arch in set(best) for arch in measure.measured]
+    assert is_of_table == [True] + 14 * [False] + [True]
+
+
 def test_what_is_not_known_of_a_computed_accuracy_is_in_its_error_bar_only() -> None:
     table, _ = _computed_table(0.76)
     genes = table.genes[5:7]
