@@ -174,12 +174,15 @@ def check_output(path: str | Path) -> None:
     """Check, before hours of work, that a file can be written: nothing is that stays.
 
     Raises:
-        InputError: If the path is a folder, or the folder that it would lie in
+        InputError: If the path is a folder or a device, or the folder that it would lie in
             cannot be written or made.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"Expected a file to write. Received: the folder {path}. Add a file name.")
+    if path.exists() and not path.is_file():
+        # A rename would replace a device, such as /dev/null, by a file.
+        raise InputError(f"Expected a file to write. Received: {path}, a device, pipe or socket. Name a file.")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         fault = "a file"

@@ -117,10 +117,11 @@ class LatencyModel:
         rank = math.ceil(confidence * (num_networks + 1) - _ROUNDING_OF_RANKS)
         if rank > num_networks:
             surest = num_networks / (num_networks + 1)
+            num_needed = math.ceil(confidence / (1 - confidence) - _ROUNDING_OF_RANKS)
             raise InputError(
-                f"Expected enough held-out networks in the latency table for confidence={confidence:g}. Received: "
-                f"{num_networks}, which are enough for {surest:.2g}. Measure more, with --num_held_out of "
-                "tools/build_latency_table.py, or be content with less."
+                f"Expected a latency table with at least {num_needed} held-out networks for confidence={confidence:g}. "
+                f"Received: {num_networks}, which are enough for {surest:.2g}. Measure the table again with "
+                f"tools/build_latency_table.py --num_held_out={num_needed}, or be content with less."
             )
         return max(0.0, float(errors[rank - 1]))
 

@@ -108,7 +108,8 @@ def _describe_accuracies(front: Front) -> str:
     lines = [
         f"pred.: top-1 predicted from other subnets; meas.: measured on {sum(first.measured.num_images)} images; "
         "est.: both together, by which",
-        "the front is chosen; +/-: one standard error",
+        "the front is chosen (that of a measurement whose noise the prediction shares is the prediction); +/-: one "
+        "standard error",
     ]
     if first.reported is not None:
         lines[-1] += f"; report: measured on {sum(first.reported.num_images)} images that nothing was chosen by"

@@ -85,7 +85,7 @@ def _describe_final(final: Final, first_cost: str) -> list[str]:
         best = final.finalists[0]
         lead = 100 * (best.estimated_top1 - winner.estimated_top1)
         lines.append(
-            f"  an arch of {first_cost} {short_number(best.cost)} instead of {short_number(winner.cost)} is estimated "
+            f"  an arch that costs more ({first_cost} {best.cost:.6g} instead of {winner.cost:.6g}) is estimated "
             f"{lead:.2f} points better,\n  within noise: the cheaper one is taken"
         )
     return lines

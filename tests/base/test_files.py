@@ -282,6 +282,10 @@ def test_an_output_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> 
         files.check_output(tmp_path / "file" / "m.tflite")
     with pytest.raises(InputError, match=r"Received: the folder .*Add a file name"):
         files.check_output(tmp_path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="a device, pipe or socket. Name a file."):
+        files.check_output(pipe)
 
 
 def test_a_folder_that_is_read_only_is_refused_at_once() -> None:
