@@ -284,7 +284,7 @@ def test_an_output_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> 
         files.check_output(tmp_path)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(InputError, match="a device, pipe or socket. Name a file."):
+    with pytest.raises(InputError, match=r"a device, pipe or socket. Name a file."):
         files.check_output(pipe)
 
 
