@@ -16,7 +16,8 @@ class AccuracyPredictor(Protocol):
     """Predicts the top-1 accuracy of any arch of a search space, and says how sure it is.
 
     A class that has these three members is one; it need not inherit from this one. How good it is,
-    cross-validation finds out (`cross_validation.py`), and corrects the width of its error bars.
+    cross-validation finds out (`cross_validation.py`), and corrects the width of its error bars. One that takes long
+    to fit may say in a class attribute `num_folds` in how many parts the table is cut for that, instead of ten.
     """
 
     @classmethod

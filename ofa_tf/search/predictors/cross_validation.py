@@ -13,10 +13,7 @@ from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR,
 from ofa_tf.search.predictors.prediction import NUM_STDS_OF_90_PERCENT, Prediction
 from ofa_tf.space.search_space import SearchSpace
 
-# Predictors of large tables take long to fit, and err hardly more with two thirds of the archs.
 _NUM_FOLDS = 10
-_NUM_FOLDS_OF_LARGE_TABLES = 3
-_LARGE_FROM = 1000
 
 # Of the archs that others are predicted from, so large a share may be left out as near-clones.
 _MAX_SHARE_LEFT_OUT = 0.25
@@ -97,7 +94,7 @@ class _Fold:
 
 
 def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossValidation:
-    """Predict each tenth of a table, or each third of one of a thousand archs and more, from the rest of it.
+    """Predict each tenth of a table from the rest of it; for a predictor with `num_folds`, so many parts of it.
 
     Near-clones of who is predicted are left out of the rest: they would hand on the noise of its own measurement,
     and the prediction would not be independent of that. Where these are more than a fourth of the rest, as in a small
@@ -108,7 +105,7 @@ def cross_validate(predictor: AccuracyPredictor, table: AccuracyTable) -> CrossV
         predictor: Fitted to the table.
         table: Measured accuracies.
     """
-    folds = _split_into_folds(table, _num_folds(table))
+    folds = _split_into_folds(table, _num_folds(predictor))
     prediction = _predict_unseen(predictor, table, folds)
     errors = prediction.mean - table.top1
     shared_variance = _find_shared_variance(predictor, table, folds, prediction)
@@ -160,7 +157,7 @@ def learning_curve(
         count = round(share * num_archs)
         if count >= MIN_ARCHS_FOR_PREDICTOR:
             part = table.rows(np.sort(order[:count]))
-            folds = _split_into_folds(part, _num_folds(table))
+            folds = _split_into_folds(part, _num_folds(kind))
             curve[count] = _rmse(_predict_unseen(kind.fit(part), part, folds), part)
 
     if quality is None:
@@ -173,17 +170,16 @@ def _rmse(prediction: Prediction, table: AccuracyTable) -> float:
     return float(np.sqrt(np.mean((prediction.mean - table.top1) ** 2)))
 
 
-def _num_folds(table: AccuracyTable) -> int:
-    if len(table) >= _LARGE_FROM:
-        return _NUM_FOLDS_OF_LARGE_TABLES
-    return min(_NUM_FOLDS, len(table))
+def _num_folds(predictor: AccuracyPredictor | type[AccuracyPredictor]) -> int:
+    """In how many parts a table is cut: fewer for who takes long to fit, although error bars get narrower by that."""
+    return int(getattr(predictor, "num_folds", _NUM_FOLDS))
 
 
 def _split_into_folds(table: AccuracyTable, num_folds: int) -> list[_Fold]:
     from sklearn.model_selection import KFold
 
     genes = table.space.canonical_genes(table.genes)
-    splitter = KFold(num_folds, shuffle=True, random_state=0)
+    splitter = KFold(min(num_folds, len(table)), shuffle=True, random_state=0)
     folds = []
     for others, unseen in splitter.split(genes):
         seen = others

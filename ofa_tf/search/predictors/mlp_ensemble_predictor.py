@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,9 +36,13 @@ class MlpEnsemblePredictor:
         mean_top1: Of the measured archs.
         std_top1: The same, standard deviation.
 
+    `num_folds` is in how many parts cross-validation cuts a table, as fitting takes long.
+
     Reference: Once-for-All, section 3.4; Lakshminarayanan et al., "Simple and Scalable Predictive Uncertainty
     Estimation using Deep Ensembles", NeurIPS 2017, for the error bars; Breiman, "Bagging Predictors", 1996.
     """
+
+    num_folds: ClassVar[int] = 3
 
     features: StandardFeatures
     members: tuple[Any, ...]
