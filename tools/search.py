@@ -37,7 +37,6 @@ from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
-from ofa_tf.search.predictors.accuracy_predictor import check_table
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS
 from ofa_tf.space.arch import Arch
@@ -152,7 +151,6 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
     plans = plan_searches(_DEVICE.value, all_limits, _OUTPUT.value)
     for plan in plans:
         run.check_search(plan.limits, plan.device, settings, latency_table)
-    check_table(run.accuracy_table())
     configure_tensorflow()
     predictor = _fit_predictor(run, settings)
     results = []
@@ -189,7 +187,6 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
     outputs = plan_fronts(_DEVICE.value, _OUTPUT.value)
     for device in outputs:
         run.check_front(request, device, latency_table)
-    check_table(run.accuracy_table())
     configure_tensorflow()
     predictor = _fit_predictor(run, settings)
     for device, output in outputs.items():

@@ -170,6 +170,15 @@ def _is_of_kind(schema: Any, kind: str) -> bool:
     return str(schema).startswith(f"ofa_tf/{kind}/")
 
 
+def version_of(path: str | Path) -> tuple[int, ...]:
+    """What tells a file from what it was before it was changed or replaced; empty if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
 def check_output(path: str | Path) -> None:
     """Check, before hours of work, that a file can be written: nothing is that stays.
 

@@ -1,6 +1,7 @@
 """`MeasuredRun`: a trained run with its tables, of accuracies and of latencies."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.shard_merging import merge_shards
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.accuracy import measure_accuracies
 from ofa_tf.workflow.evaluation import predict_costs
@@ -72,13 +74,14 @@ class MeasuredRun(TrainedRun):
         return merge_shards(self.shard_paths(), self.accuracy_table_path, self.space, network)
 
     def accuracy_table(self) -> AccuracyTable:
-        """The accuracy table. Loads no TensorFlow.
+        """The accuracy table. Loads no TensorFlow, and reads a file that has not changed since only once.
 
         Raises:
             InputError: If there is no supernet, no table of it, or the table is damaged.
         """
         self.check_accuracy_table()
-        table = AccuracyTable.load(self.accuracy_table_path, self.space)
+        path = self.accuracy_table_path
+        table = _load_accuracy_table(path, self.space, files.version_of(path))
         if table.network != hash_file(find_supernet(self.path)):
             raise InputError(
                 f"Expected {self.accuracy_table_path} to be of the supernet in {self.path}. Received: one of "
@@ -251,3 +254,9 @@ class MeasuredRun(TrainedRun):
         for cost, measurement in zip(costs, measurements, strict=True):
             measured.append(dataclasses.replace(cost, measurement=measurement))
         return measured
+
+
+@functools.lru_cache(maxsize=1)  # checks before a search and the search itself ask for the same table
+def _load_accuracy_table(path: Path, space: SearchSpace, version: tuple[int, ...]) -> AccuracyTable:
+    del version
+    return AccuracyTable.load(path, space)

@@ -12,6 +12,7 @@ from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_feasible
 from ofa_tf.search.front_search import Front
+from ofa_tf.search.predictors.accuracy_predictor import check_table
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
@@ -123,7 +124,7 @@ class SearchedRun(MeasuredRun):
         device: Device | str = "host",
         latency_table: str | Path | None = None,
     ) -> None:
-        """Check, without loading TensorFlow, that that a front has its tables and costs, and can keep its limits.
+        """Check, without loading TensorFlow, that a front has its tables and costs, and can keep its limits.
 
         Args:
             request: See `front`.
@@ -142,7 +143,9 @@ class SearchedRun(MeasuredRun):
             model = self.latency_model(device, search.precision, latency_table)
         if request.limits is not None:
             self._check_feasible(request.limits, model, search)
-        check_costs(request, self.num_classes, table=self.accuracy_table(), latency_model=model)
+        table = self.accuracy_table()
+        check_table(table)
+        check_costs(request, self.num_classes, table=table, latency_model=model)
 
     def latency_margin(
         self,
@@ -247,7 +250,8 @@ class SearchedRun(MeasuredRun):
             latency_table: See `search`.
 
         Raises:
-            InputError: See `check_tables` and `search`; and if several workers share the work.
+            InputError: See `check_tables` and `search`; and if the accuracy table is damaged or too small, or several
+                workers share the work.
         """
         settings = settings or SearchSettings()
         self.check_one_worker()
@@ -256,6 +260,7 @@ class SearchedRun(MeasuredRun):
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
         self._check_feasible(limits, model, settings)
+        check_table(self.accuracy_table())
 
     def check_tables(
         self,

@@ -274,6 +274,18 @@ def test_compressed_archives_that_do_not_unpack_are_damaged(tmp_path: Path) -> N
             files.check_archive(path)
 
 
+def test_a_version_tells_that_a_file_was_appended_to_or_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    assert files.version_of(path) == ()
+    files.write_bytes(path, b"one")
+    first = files.version_of(path)
+    assert files.version_of(path) == first
+    files.append_bytes(path, b"more")
+    appended = files.version_of(path)
+    files.write_bytes(path, b"another")
+    assert len({first, appended, files.version_of(path)}) == 3
+
+
 def test_an_output_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
     files.check_output(tmp_path / "new" / "folder" / "m.tflite")
     assert list(tmp_path.iterdir()) == []

@@ -86,13 +86,20 @@ class MlpEnsemblePredictor:
     def predict(self, genes: np.ndarray) -> Prediction:
         """Predicted top-1 accuracies of `n` archs, for genes `(n, num_genes)`."""
         inputs = self.features.encode(genes).astype(np.float32)
-        answers = np.stack([member.predict(inputs) for member in self.members]).astype(np.float64)
+        answers = np.stack([member.predict(inputs) for member in self.members])
+        answers = answers.astype(np.float64)
         mean = answers.mean(axis=0)
+
         # Members that agree may be wrong together: error bars are no narrower than the error of a member usually is.
         # That is too wide on average, which cross-validation corrects.
         disagreement = answers.var(axis=0)
         variance = np.maximum(disagreement, self.misfit_variance)
-        return Prediction(self.mean_top1 + self.std_top1 * mean, self.std_top1 * np.sqrt(variance))
+        std = np.sqrt(variance)
+
+        return Prediction(
+            mean=self.mean_top1 + self.std_top1 * mean,
+            std=self.std_top1 * std,
+        )
 
 
 def _fit_member(inputs: np.ndarray, targets: np.ndarray, seed: int) -> Any:
