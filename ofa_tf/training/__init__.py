@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "baseline": ["train_baseline"],
         "config": ["PhaseConfig", "TrainConfig"],
         "config_flags": ["changes_from_flags", "config_from_flags", "define_changes_flags", "define_flags"],
-        "evaluation": ["Evaluator"],
+        "evaluation": ["Evaluator", "count_in_halves"],
         "finetuning": ["FIXED_SETTINGS", "Finetuning"],
         "phases": ["FINETUNE", "METHODS", "PHASES", "next_phase", "select_phases"],
         "progressive_shrinking": ["train"],

@@ -194,11 +194,9 @@ class Evaluator:
         dealt = self._find_correct(self._replicas.dealt(images), self._replicas.dealt(labels), genes)
         counts = np.zeros((2, _NUM_HALVES), int)
         for is_correct, of_batch in zip(self._replicas.local_values(dealt), positions, strict=True):
-            halves = np.asarray(of_batch) % _NUM_HALVES
             # A replica that has nothing to do gets one image without a position, which is never right.
-            is_counted = np.asarray(is_correct)[: len(halves)]
-            counts[0] += np.bincount(halves[is_counted], minlength=_NUM_HALVES)
-            counts[1] += np.bincount(halves, minlength=_NUM_HALVES)
+            is_counted = np.asarray(is_correct)[: len(of_batch)]
+            counts += count_in_halves(is_counted, np.asarray(of_batch))
         return counts
 
     def _forward(
@@ -209,6 +207,22 @@ class Evaluator:
     ) -> tf.Tensor:
         logits = self.supernet(images, genes, training=False)
         return find_correct(labels, logits)
+
+
+def count_in_halves(is_right: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Count images of a batch in the halves of an `AccuracyCount`.
+
+    Args:
+        is_right: Whether the prediction of each is right, bool `(n,)`.
+        positions: Of the images in their split, `(n,)`.
+
+    Returns:
+        int `(2, 2)`: images that are right, and all images, of each half.
+    """
+    halves = positions % _NUM_HALVES
+    num_right = np.bincount(halves[is_right], minlength=_NUM_HALVES)
+    num_images = np.bincount(halves, minlength=_NUM_HALVES)
+    return np.stack([num_right, num_images])
 
 
 def _announced(rounds: Iterable[Any], before_batch: Callable[[], None]) -> Iterator[Any]:

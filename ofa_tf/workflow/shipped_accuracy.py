@@ -17,7 +17,7 @@ from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.quantization.modes import QuantizationMode
-from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.training.evaluation import Evaluator, count_in_halves
 
 # Fewer losses do not tell whether they grow with the accuracy.
 _MIN_ARCHS_FOR_SLOPE = 6
@@ -43,17 +43,13 @@ def measure_as_shipped(evaluator: Evaluator, arch: Arch, split: str, mode: Quant
     images = evaluator.training_images(arch.image_size, options.num_representative_images)
     model = TFLiteModel(to_tflite(subnet, mode.name, images))
 
-    num_correct = np.zeros(2, int)
-    num_images = np.zeros(2, int)
+    counts = np.zeros((2, 2), int)
     for batch in evaluator.eval_batches(arch.image_size, split, with_positions=True):
         pixels, labels, positions = (np.asarray(values) for values in batch)
         is_right = model.predict(pixels).argmax(axis=-1) == labels
-        halves = positions % 2
-        num_images += np.bincount(halves, minlength=2)
-        num_correct += np.bincount(halves[is_right], minlength=2)
-    first_correct, second_correct = num_correct.tolist()
-    first_images, second_images = num_images.tolist()
-    return AccuracyCount((first_correct, second_correct), (first_images, second_images))
+        counts += count_in_halves(is_right, positions)
+    (correct_1, correct_2), (images_1, images_2) = counts.tolist()
+    return AccuracyCount(num_correct=(correct_1, correct_2), num_images=(images_1, images_2))
 
 
 def correct_table(
