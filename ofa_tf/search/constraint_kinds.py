@@ -5,7 +5,7 @@ a flag `--max_NAME` for it. (That of a plugin is given as `--limits=NAME=VALUE`.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,6 +63,9 @@ class ConstraintKind:
             precision.
         make_exact_measure: Given where `make_measure` makes what is quick and never too
             high: the same for what is exact, and slow.
+        words: What it is called in pictures, without a unit; by default its name.
+        units: Name of a unit -> how much one is, for pictures, which take the largest
+            one that the values reach.
     """
 
     help: str
@@ -70,6 +73,8 @@ class ConstraintKind:
     needs: str = ""
     depends_on_precision: bool = True
     make_exact_measure: Callable[[CostContext], Measure | None] | None = None
+    words: str = ""
+    units: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 CONSTRAINT_KINDS: Registry[ConstraintKind] = Registry("limit", PLUGIN_HINT)
@@ -95,17 +100,37 @@ def _peak_ram_bytes(context: CostContext) -> Measure | None:
     return None if context.footprint is None else context.footprint.peak_ram_bytes
 
 
+_BYTES = {"bytes": 1.0, "kB": 1e3, "MB": 1e6}
+
 CONSTRAINT_KINDS.register(
     "latency_ms",
-    ConstraintKind("Largest predicted latency, milliseconds.", _latency_ms, needs="latency model"),
+    ConstraintKind(
+        "Largest predicted latency, milliseconds.",
+        _latency_ms,
+        needs="latency model",
+        words="predicted latency",
+        units={"ms": 1.0},
+    ),
 )
 CONSTRAINT_KINDS.register(
     "macs",
-    ConstraintKind("Largest number of multiply-accumulates.", _macs, depends_on_precision=False),
+    ConstraintKind(
+        "Largest number of multiply-accumulates.",
+        _macs,
+        depends_on_precision=False,
+        words="multiply-accumulates",
+        units={"thousands": 1e3, "millions": 1e6, "billions": 1e9},
+    ),
 )
 CONSTRAINT_KINDS.register(
     "size_bytes",
-    ConstraintKind("Largest size of the model file, bytes.", _size_bytes, needs="footprint of the models"),
+    ConstraintKind(
+        "Largest size of the model file, bytes.",
+        _size_bytes,
+        needs="footprint of the models",
+        words="file size",
+        units=_BYTES,
+    ),
 )
 CONSTRAINT_KINDS.register(
     "peak_ram_bytes",
@@ -114,5 +139,7 @@ CONSTRAINT_KINDS.register(
         _least_peak_ram_bytes,
         needs="footprint of the models",
         make_exact_measure=_peak_ram_bytes,
+        words="memory",
+        units=_BYTES,
     ),
 )
