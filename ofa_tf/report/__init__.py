@@ -3,8 +3,10 @@
 Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `summary.py` (the table at the end of a run),
 `evaluation.py` (one that grows with each subnet), `subnet_costs.py` (what a subnet costs), `search_summary.py`,
 `front_table.py` and `predictor_summary.py` (what a search tells), `device_comparison.py` (archs of one device on
-another), then `svg.py` (what plots are drawn with), `scatter.py` (predicted against measured values) and
-`front_plot.py`. All turn plain numbers into strings; who calls them prints or writes these.
+another), then `axes.py` and `svg.py` (what plots are drawn with), `scatter.py` (predicted against measured values) and
+`front_plot.py`, with what decides its look: `front_axes.py` (which values are shown), `number_places.py` and
+`front_layout.py` (where points and numbers are), `cost_unit.py`, `cost_limit.py` and `color_scale.py`. All turn plain
+numbers into strings; who calls them prints or writes these.
 """
 
 import lazy_loader
@@ -12,6 +14,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "cost_limit": ["CostLimit"],
         "device_comparison": ["FoundArch", "describe_exchanges"],
         "evaluation": ["EvaluationTable"],
         "front_table": ["describe_front"],

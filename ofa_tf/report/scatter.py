@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ofa_tf.report import svg
-from ofa_tf.report.svg import Axis
+from ofa_tf.report.axes import Axis
+from ofa_tf.report.svg import Frame
 
 
 def scatter_svg(
@@ -33,28 +34,32 @@ def scatter_svg(
     values = np.concatenate([np.asarray(measured, float), np.asarray(predicted, float)])
     # Both axes have the same scale.
     axis = Axis.over(float(values.min()), float(values.max()))
+    frame = Frame(axis, axis)
+    middle_x = frame.left + frame.width / 2
     elements = [
-        _clip_path(),
-        *svg.grid(axis, axis),
-        *_diagonals(axis, tolerance),
-        *_points(axis, measured, predicted),
-        *svg.labels(f"{title} (dashed: {tolerance:.0%} off)", measured_label, predicted_label),
+        svg.text(middle_x, frame.top / 2, f"{title} (dashed: {tolerance:.0%} off)", "middle"),
+        _clip_path(frame),
+        *svg.grid(frame),
+        *_diagonals(frame, tolerance),
+        *_points(frame, measured, predicted),
+        *svg.axis_labels(frame, measured_label, predicted_label),
     ]
-    return svg.document(elements)
+    return svg.document(frame, elements)
 
 
-def _clip_path() -> str:
+def _clip_path(frame: Frame) -> str:
     """What keeps the diagonals within the area."""
-    rectangle = f'<rect x="{svg.MARGIN_PX}" y="{svg.MARGIN_PX}" width="{svg.AREA_PX}" height="{svg.AREA_PX}"/>'
-    return f'<clipPath id="area">{rectangle}</clipPath>'
+    size = f'width="{frame.width:g}" height="{frame.height:g}"'
+    return f'<clipPath id="area"><rect x="{frame.left:g}" y="{frame.top:g}" {size}/></clipPath>'
 
 
-def _diagonals(axis: Axis, tolerance: float) -> list[str]:
+def _diagonals(frame: Frame, tolerance: float) -> list[str]:
     """The line of perfect predictions between two dashed ones."""
+    axis = frame.horizontal
     elements = []
     for factor in (1 - tolerance, 1.0, 1 + tolerance):
-        start = f"{axis.x_px(axis.low)} {axis.y_px(factor * axis.low)}"
-        end = f"{axis.x_px(axis.high)} {axis.y_px(factor * axis.high)}"
+        start = f"{frame.x(axis.low)} {frame.y(factor * axis.low)}"
+        end = f"{frame.x(axis.high)} {frame.y(factor * axis.high)}"
         dashes = ' stroke-dasharray="6 4"'
         if factor == 1:
             dashes = ""
@@ -63,12 +68,12 @@ def _diagonals(axis: Axis, tolerance: float) -> list[str]:
 
 
 def _points(
-    axis: Axis,
+    frame: Frame,
     measured: Sequence[float] | np.ndarray,
     predicted: Sequence[float] | np.ndarray,
 ) -> list[str]:
     elements = []
     for measured_value, predicted_value in zip(measured, predicted, strict=True):
-        x, y = axis.x_px(measured_value), axis.y_px(predicted_value)
-        elements.append(f'<circle cx="{x}" cy="{y}" r="3.5" fill="#1f5fa8" fill-opacity="0.7"/>')
+        x, y = frame.x(measured_value), frame.y(predicted_value)
+        elements.append(svg.circle(x, y, 3.5, "#1f5fa8", ' fill-opacity="0.7"'))
     return elements

@@ -1,53 +1,71 @@
 """What plots are drawn with: the elements of an SVG file."""
 
+import dataclasses
 import html
 from collections.abc import Sequence
 
-import numpy as np
+from ofa_tf.report.axes import Axis, tick_text
 
-AREA_PX = 480  # height and width of the plotted area
-MARGIN_PX = 64  # around it, for labels
-TOTAL_PX = AREA_PX + 2 * MARGIN_PX
-END_PX = MARGIN_PX + AREA_PX  # the area's right and lower edge
-MIDDLE_PX = MARGIN_PX + AREA_PX / 2
+FONT_PX = 13
 
-_APPROXIMATE_NUM_TICKS = 6
-_ROUND_FACTORS = (1, 2, 2.5, 5)  # times a power of ten
-_ROUNDING = 1e-9  # relative; a step that is too short by this much will do
+_GRID_COLOR = "#e4e4e4"
+_EDGE_COLOR = "#bbb"
+_TEXT_COLOR = "#222"
+# Of a letter on average, as a share of the size of the font: what is known of a text before it is drawn.
+_LETTER_WIDTH = 0.56
 
 
-class Axis:
-    """One axis of the plotted area.
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """The plotted area of a picture, and the values along its edges.
 
     Args:
-        ticks: Ascending values at equal distances; the first and the last are the area's edges.
+        horizontal: Of what grows to the right.
+        vertical: Of what grows upwards.
+        left: Margin, pixels, as all sizes.
+        top: Margin.
+        right: Margin.
+        bottom: Margin.
+        width: Of the plotted area.
+        height: Of the plotted area.
     """
 
-    def __init__(self, ticks: np.ndarray) -> None:
-        self.ticks = ticks
-        self.low = ticks[0]
-        self.high = ticks[-1]
+    horizontal: Axis
+    vertical: Axis
+    left: float = 64
+    top: float = 64
+    right: float = 64
+    bottom: float = 64
+    width: float = 480
+    height: float = 480
 
-    @classmethod
-    def over(cls, low: float, high: float) -> "Axis":
-        """An axis with round ticks, from at most `low` to at least `high`."""
-        return cls(make_ticks(low, high))
+    @property
+    def end_x(self) -> float:
+        """The area's right edge."""
+        return self.left + self.width
 
-    def x_px(self, value: float) -> float:
-        """Where a value lies on a horizontal axis, pixels from the left."""
-        share = (value - self.low) / (self.high - self.low)
-        return round(MARGIN_PX + share * AREA_PX, 2)
+    @property
+    def end_y(self) -> float:
+        """The area's lower edge."""
+        return self.top + self.height
 
-    def y_px(self, value: float) -> float:
-        """Where a value lies on a vertical axis, pixels from the top."""
-        return round(TOTAL_PX - self.x_px(value), 2)
+    def x(self, value: float) -> float:
+        """Where a value lies on the horizontal axis, pixels from the left."""
+        return round(self.left + self.horizontal.share(value) * self.width, 2)
+
+    def y(self, value: float) -> float:
+        """Where a value lies on the vertical axis, pixels from the top."""
+        return round(self.end_y - self.vertical.share(value) * self.height, 2)
 
 
-def document(elements: Sequence[str]) -> str:
-    """The text of an SVG file."""
-    size = f'width="{TOTAL_PX}" height="{TOTAL_PX}"'
+def document(frame: Frame, elements: Sequence[str]) -> str:
+    """The text of an SVG file, with a white ground that keeps it readable in dark viewers."""
+    width = frame.end_x + frame.right
+    height = frame.end_y + frame.bottom
+    size = f'width="{width:g}" height="{height:g}"'
+    font = f'font-family="sans-serif" font-size="{FONT_PX}" fill="{_TEXT_COLOR}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width:g} {height:g}" {font}>',
         f'<rect {size} fill="white"/>',
         *elements,
         "</svg>",
@@ -56,26 +74,28 @@ def document(elements: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def grid(horizontal: Axis, vertical: Axis) -> list[str]:
-    """At each tick a line across the area, and its label."""
-    elements = []
-    for tick in horizontal.ticks:
-        x = horizontal.x_px(tick)
-        elements.append(f'<path d="M{x} {MARGIN_PX}V{END_PX}" stroke="#ddd"/>')
-        elements.append(text(x, END_PX + 18, f"{tick:g}", "middle"))
-    for tick in vertical.ticks:
-        y = vertical.y_px(tick)
-        elements.append(f'<path d="M{MARGIN_PX} {y}H{END_PX}" stroke="#ddd"/>')
-        elements.append(text(MARGIN_PX - 8, y + 4, f"{tick:g}", "end"))
+def grid(frame: Frame) -> list[str]:
+    """At each tick a line across the area, and its label; and what encloses the area."""
+    size = f'width="{frame.width:g}" height="{frame.height:g}"'
+    elements = [f'<rect x="{frame.left:g}" y="{frame.top:g}" {size} fill="none" stroke="{_EDGE_COLOR}"/>']
+    for tick in frame.horizontal.ticks:
+        x = frame.x(tick)
+        elements.append(f'<path d="M{x} {frame.top:g}V{frame.end_y:g}" stroke="{_GRID_COLOR}"/>')
+        elements.append(text(x, frame.end_y + 18, tick_text(tick), "middle"))
+    for tick in frame.vertical.ticks:
+        y = frame.y(tick)
+        elements.append(f'<path d="M{frame.left:g} {y}H{frame.end_x:g}" stroke="{_GRID_COLOR}"/>')
+        elements.append(text(frame.left - 8, y + 4, tick_text(tick), "end"))
     return elements
 
 
-def labels(title: str, horizontal: str, vertical: str) -> list[str]:
-    """The heading, and what the axes show."""
+def axis_labels(frame: Frame, horizontal: str, vertical: str) -> list[str]:
+    """What the axes show."""
+    middle_x = frame.left + frame.width / 2
+    middle_y = frame.top + frame.height / 2
     return [
-        text(MIDDLE_PX, MARGIN_PX / 2, title, "middle"),
-        text(MIDDLE_PX, TOTAL_PX - 16, horizontal, "middle"),
-        text(-MIDDLE_PX, 18, vertical, "middle", ' transform="rotate(-90)"'),
+        text(middle_x, frame.end_y + 44, horizontal, "middle"),
+        text(-middle_y, 18, vertical, "middle", ' transform="rotate(-90)"'),
     ]
 
 
@@ -84,21 +104,11 @@ def text(x: float, y: float, content: str, anchor: str, attributes: str = "") ->
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{attributes}>{html.escape(content)}</text>'
 
 
-def make_ticks(low: float, high: float) -> np.ndarray:
-    """Round numbers from at most `low` to at least `high`, evenly spaced."""
-    if high <= low:
-        low, high = 0.9 * low, 1.1 * high
-    step = _round_step((high - low) / (_APPROXIMATE_NUM_TICKS - 1))
-    first = np.floor(low / step)
-    last = np.ceil(high / step)
-    return step * np.arange(first, last + 1)
+def circle(x: float, y: float, radius: float, color: str, attributes: str = "", content: str = "") -> str:
+    """A filled circle; its content is what an SVG element may hold, such as a `<title>`."""
+    return f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="{color}"{attributes}>{content}</circle>'
 
 
-def _round_step(at_least: float) -> float:
-    """The smallest round number that is not below another number."""
-    power = 10 ** np.floor(np.log10(at_least))
-    for factor in _ROUND_FACTORS:
-        step = factor * power
-        if step >= at_least * (1 - _ROUNDING):
-            return step
-    return 10 * power
+def text_width(content: str, font_px: float = FONT_PX) -> float:
+    """About how wide a text will be, pixels."""
+    return _LETTER_WIDTH * font_px * len(content)

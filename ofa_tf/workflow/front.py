@@ -13,6 +13,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.report.cost_limit import CostLimit
 from ofa_tf.report.front_plot import front_svg
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount
@@ -203,9 +204,26 @@ def save_front(
         "other_measurements": [describe_point(point) for point in others],
     }
     files.write_json(path, "front", payload)
-    first_cost = request.costs[0]
-    title = f"{len(front.best)} of {len(front.points)} measured subnets"
-    files.write_bytes(path.with_suffix(".svg"), front_svg(front, first_cost, title).encode())
+    plot = _draw(front, request, path.name, device, latency_margin)
+    files.write_bytes(path.with_suffix(".svg"), plot.encode())
+
+
+def _draw(front: Front, request: FrontRequest, file_name: str, device: str, latency_margin: float) -> str:
+    """The plot of a front that was written to a file."""
+    drawn_of = f"Front of {front.predictor.table.space.name}"
+    if request.needs_latency:
+        drawn_of += f" on {device}"
+    margins = {"latency_ms": latency_margin}
+    limits = {}
+    for name, limit in request.limits_by_name.items():
+        limits[name] = CostLimit(limit, margins.get(name, 0.0))
+    return front_svg(
+        front,
+        request.costs,
+        title=f"{drawn_of}, {request.search.precision}: {len(front.best)} of {len(front.points)} measured subnets",
+        file_name=file_name,
+        limits=limits,
+    )
 
 
 def describe_point(point: FrontPoint) -> dict[str, Any]:
