@@ -8,8 +8,6 @@ from ofa_tf.search.front_search import FrontPoint
 
 # What is farther from the front than this share of what the front itself extends over is not shown.
 _NEAR = 0.5
-# For a front of one point, of which nothing else would be near: a share of its cost.
-_MIN_NEAR_COST = 0.25
 # Percentage points. Accuracies that hardly differ are not drawn as if they did.
 _MIN_HEIGHT = 1.0
 
@@ -67,7 +65,7 @@ def choose_axes(
         limit: Of that cost; `None` if there is none.
     """
     costs = _Range.over(map(cost_of, best))
-    near_costs = costs.widened(max(_NEAR * costs.length, _MIN_NEAR_COST * costs.high))
+    near_costs = costs.widened(_NEAR * costs.length)
     bar_ends = [end for point in best for end in error_bar(point)]
     top1 = _Range.over(bar_ends)
     near_top1 = top1.widened(_NEAR * max(top1.length, _MIN_HEIGHT))

@@ -189,6 +189,16 @@ def test_each_number_is_next_to_its_point(make_front: Callable[..., Front]) -> N
     assert "numbers: N of --arch=front.json:N" in " ".join(picture.texts)
 
 
+def test_a_number_hides_no_error_bar_if_there_is_other_room(make_front: Callable[..., Front]) -> None:
+    # To the upper left of the second point is the bar of the first one.
+    picture = _Picture(_draw(make_front([(10.0, 0.70, 0.02), (10.29, 0.702, 0.001), (30.0, 0.72, 0.01)])))
+    first, second, _ = picture.places("number")
+    assert 5 < second[0] - first[0] < 12
+    number = picture.numbers()["1"]
+    assert number[0] > second[0]
+    assert number[1] > second[1]
+
+
 def test_numbers_without_room_are_told_of(make_front: Callable[..., Front]) -> None:
     one_place = [(10.0, 0.70, 0.004)] * 9
     picture = _Picture(_draw(make_front(one_place)))
@@ -273,6 +283,13 @@ def test_one_point_and_equal_accuracies_are_drawn(
     assert len(picture.x_ticks) >= 3
 
 
+def test_what_costs_little_more_than_a_front_of_one_point_is_near_it(make_front: Callable[..., Front]) -> None:
+    picture = _Picture(_draw(make_front(_FRONT[:1], [(12.0, 0.699, 0.01), (13.0, 0.699, 0.01)])))
+    np.testing.assert_allclose(
+        picture.places("not on the front"), [(picture.x(12.0), picture.y(69.9))], atol=_TOLERANCE
+    )
+
+
 # --- limits -------------------------------------------------------------------------
 
 
@@ -287,6 +304,8 @@ def test_a_limit_is_a_dashed_line(make_front: Callable[..., Front], value: float
     assert top < picture.top
     assert bottom == picture.bottom
     assert words in picture.texts
+    (text,) = [text for text in picture.root.iter(f"{_NAMESPACE}text") if text.text == words]
+    assert (text.get("text-anchor"), text.get("x")) == ("end", f"{x:g}")  # to the left of the line, within the picture
     assert not _Picture(_draw(make_front(_FRONT))).paths("#a33")
 
 
@@ -318,6 +337,13 @@ def test_a_second_cost_is_a_color_and_there_are_no_steps(make_front: Callable[..
         lightnesses.append(0.2126 * red + 0.7152 * green + 0.0722 * blue)
     # The larger the darker.
     assert np.argsort(lightnesses).tolist() == np.argsort(sizes)[::-1].tolist()
+
+    scale = {}
+    for text in picture.root.iter(f"{_NAMESPACE}text"):
+        if float(text.get("x", "")) > picture.right:
+            scale[float(text.text or "")] = float(text.get("y", ""))
+    assert {1, 2, 3, 4} <= set(scale)
+    assert sorted(scale, key=scale.__getitem__) == sorted(scale, reverse=True)  # the largest at the upper end
 
     (gradient,) = picture.root.iter(f"{_NAMESPACE}linearGradient")
     stops = [stop.get("stop-color") for stop in gradient]
