@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from ofa_tf.report.axes import Axis
 from ofa_tf.search.front_search import FrontPoint
 
-# What is farther from the front than this share of what the front itself extends over is not shown.
+# What is farther from the front than this share of what the front itself extends over is not shown; a limit may be
+# farther, as there is but one.
 _NEAR = 0.5
+_NEAR_LIMIT = 1.0
 # Percentage points. Accuracies that hardly differ are not drawn as if they did.
-_MIN_HEIGHT = 1.0
+_MIN_HEIGHT = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +77,7 @@ def choose_axes(
         if near_costs.contains(cost_of(point)) and near_top1.contains(top1_percent(point)):
             shown.append(point)
     shown_costs = [cost_of(point) for point in shown]
-    if limit is not None and near_costs.contains(limit):
+    if limit is not None and costs.widened(_NEAR_LIMIT * costs.length).contains(limit):
         shown_costs.append(limit)
     shown_top1 = [*bar_ends, *map(top1_percent, shown)]
     return Axis.of_costs(min(shown_costs), max(shown_costs)), _axis_of_top1(_Range.over(shown_top1))
