@@ -2,8 +2,8 @@
 
 Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `summary.py` (the table at the end of a run),
 `evaluation.py` (one that grows with each subnet), `subnet_costs.py` (what a subnet costs), `search_summary.py`,
-`front_table.py` and `predictor_summary.py` (what a search tells), `device_comparison.py` (archs of one device on
-another), then `svg.py` (what plots are drawn with), `scatter.py` (predicted against measured values) and
+`front_table.py`, `searches_table.py` and `predictor_summary.py` (what searches tell), `device_comparison.py` (archs of
+one device on another), then `svg.py` (what plots are drawn with), `scatter.py` (predicted against measured values) and
 `front_plot.py`. All turn plain numbers into strings; who calls them prints or writes these.
 """
 
@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "predictor_summary": ["describe_predictor"],
         "scatter": ["scatter_svg"],
         "subnet_costs": ["SubnetCosts"],
+        "searches_table": ["FinishedSearch", "describe_searches"],
         "search_summary": ["describe_search"],
         "summary": ["format_correlation", "format_table", "list_missed_budgets"],
     },

@@ -5,6 +5,10 @@ from typing import Any
 
 from ofa_tf.devices.device import Measurement
 
+# Marks latencies in tables, and what is written below these.
+ABOVE_LIMIT = "!"
+ABOVE_LIMIT_MEANS = f"{ABOVE_LIMIT}: measured ABOVE THE LIMIT of the latency"
+
 
 @dataclasses.dataclass(frozen=True)
 class SubnetCosts:
@@ -30,6 +34,18 @@ class SubnetCosts:
         if self.measurement is None:
             return None
         return self.measurement.latency_ms
+
+    def is_measured_above(self, limit_ms: float) -> bool:
+        """Whether the latency was measured, and is above a limit."""
+        return self.measured_ms is not None and self.measured_ms > limit_ms
+
+    def mark_measured(self, limit_ms: float | None) -> str | None:
+        """The measured latency for a table, with `ABOVE_LIMIT` after it where that is so; `None`: not measured."""
+        if self.measured_ms is None:
+            return None
+        is_above = limit_ms is not None and self.is_measured_above(limit_ms)
+        mark = ABOVE_LIMIT if is_above else ""
+        return f"{self.measured_ms:.3f}{mark}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-serialisable data, for the notes of an arch."""
