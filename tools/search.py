@@ -161,14 +161,15 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
     for plan in plans:
         found = run.search(plan.limits, plan.device, settings, latency_table, predictor)
         costs = _save_found(run, plan, found, settings)
+        print()
         if len(plans) > 1:
-            print(f"\n--- {plan.device}, {limits_in_words(plan.limits.by_name)}")
-        print(f"\n{describe_search(found, costs)}")
+            print(f"--- {plan.device}, {limits_in_words(plan.limits.by_name)}")
+        print(describe_search(found, costs))
         _tell_what_is_next(plan.output, found, settings)
         results.append(found)
         finished.append(FinishedSearch(plan.device, found, costs, str(plan.output)))
     if len(plans) > 1:
-        print(f"\n--- all {len(plans)} searches, {settings.precision} models\n\n{describe_searches(finished)}")
+        print(f"\n--- all {len(plans)} searches, {settings.precision} models\n{describe_searches(finished)}")
     comparison = compare_devices(run, plans, results, settings)
     if comparison is not None:
         print(f"\n{comparison}")
@@ -201,9 +202,10 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         margin = run.latency_margin(request.limits, device, settings, latency_table)
         save = functools.partial(save_front, front, output, request, device=device, latency_margin=margin)
         costs = _save_and_measure(run, [point.arch for point in front.best], device, settings, save)
+        print()
         if len(outputs) > 1:
-            print(f"\n--- {device}")
-        print(f"\n{describe_front(front, costs, request.limits_by_name, margin, settings.precision)}")
+            print(f"--- {device}")
+        print(describe_front(front, costs, request.limits_by_name, margin, settings.precision))
         print(f"\nwritten to {output}, with a plot in {output.with_suffix('.svg').name}")
         print(f"Next, for example for number 0: {_next_commands(settings).export(output, 0)}", flush=True)
 

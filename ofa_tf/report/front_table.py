@@ -5,8 +5,8 @@ from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
 from ofa_tf.report.numbers_in_words import count_in_words, limits_in_words, points_in_words, short_number
-from ofa_tf.report.predictor_summary import precision_of_accuracies
-from ofa_tf.report.subnet_costs import ABOVE_LIMIT_MEANS, SubnetCosts
+from ofa_tf.report.predictor_summary import precision_of_accuracies, subnets_in_words
+from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.front_search import Front, FrontPoint
 
 _COLUMNS = (
@@ -69,12 +69,7 @@ def _describe_search(
         lines.append(_describe_limits(limits, latency_margin))
     lines.append(_describe_end(front))
     if front.num_measured:
-        before, after = front.quality_before, front.predictor.quality
-        lines.append(
-            f"  accuracy predictor, cross-validated on all {after.num_archs} subnets: RMSE "
-            f"{points_in_words(after.rmse)} points (before the search, on {before.num_archs}: "
-            f"{points_in_words(before.rmse)})"
-        )
+        lines.append(f"  {_describe_learning(front)}")
     return lines
 
 
@@ -103,6 +98,15 @@ def _describe_end(front: Front) -> str:
     return f"  stopped after {front.num_measured} of {allowed}: {front.end.value}"
 
 
+def _describe_learning(front: Front) -> str:
+    """What the measurements made of the accuracy predictor."""
+    before, after = front.quality_before, front.predictor.quality
+    return (
+        f"accuracy predictor, cross-validated on {subnets_in_words(after)}: RMSE {points_in_words(after.rmse)} points; "
+        f"before, on {subnets_in_words(before)}: {points_in_words(before.rmse)}"
+    )
+
+
 def _describe_archs(front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float]) -> list[str]:
     """The table."""
     columns = [*_COLUMNS]
@@ -111,15 +115,12 @@ def _describe_archs(front: Front, costs: Sequence[SubnetCosts], limits: Mapping[
             columns.append(Column(name, name, "{}"))
     limit_ms = limits.get("latency_ms")
     rows = []
-    is_any_above = False
+    excesses = []
     for number, (point, cost) in enumerate(zip(front.best, costs, strict=True)):
         others = {name: short_number(value) for name, value in point.costs.items()}
         rows.append({"number": number, **others, **_row(point, cost), "measured_ms": cost.mark_measured(limit_ms)})
-        is_any_above |= limit_ms is not None and cost.is_measured_above(limit_ms)
-    lines = [format_columns(columns, rows)]
-    if is_any_above:
-        lines.append(ABOVE_LIMIT_MEANS)
-    return lines
+        excesses.append(cost.excess_over(limit_ms))
+    return [format_columns(columns, rows), *explain_marks(excesses)]
 
 
 def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:

@@ -20,18 +20,24 @@ def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int,
     tau = "undefined"
     if quality.kendall_tau is not None:
         tau = f"{quality.kendall_tau:.3f}"
-    errors = [f"{points_in_words(rmse)} with {num_archs}" for num_archs, rmse in sorted(curve.items())]
+    errors = [f"{points_in_words(error)} with {num_archs}" for num_archs, error in sorted(curve.items())]
+    mean_error = points_in_words(quality.spread)
+    noise = points_in_words(quality.noise_std)
+    rmse = points_in_words(quality.rmse)
+    return (
+        f"accuracy predictor ({name}), cross-validated on {subnets_in_words(quality)}: RMSE {rmse} points\n"
+        f"  (always predicting the mean: {mean_error}; noise of the measurements: {noise}), Kendall's tau {tau},\n"
+        f"  {quality.coverage:.0%} within the 90% error bars; RMSE by number of subnets: {', '.join(errors)}"
+    )
+
+
+def subnets_in_words(quality: PredictorQuality) -> str:
+    """On what a predictor was cross-validated."""
     subnets = f"{quality.num_archs} subnets"
     if quality.num_computed:
         num_measured = quality.num_archs - quality.num_computed
         subnets += f" ({num_measured} measured, {quality.num_computed} computed from float accuracies)"
-    mean_error = points_in_words(quality.spread)
-    noise = points_in_words(quality.noise_std)
-    return (
-        f"accuracy predictor ({name}), cross-validated on {subnets}: RMSE {points_in_words(quality.rmse)} points\n"
-        f"  (always predicting the mean: {mean_error}; noise of the measurements: {noise}), Kendall's tau {tau},\n"
-        f"  {quality.coverage:.0%} within the 90% error bars; RMSE by number of subnets: {', '.join(errors)}"
-    )
+    return subnets
 
 
 def precision_of_accuracies(predictor: FittedPredictor | None, precision: str) -> str:

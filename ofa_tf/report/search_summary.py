@@ -4,7 +4,7 @@ from ofa_tf.report.numbers_in_words import accuracy_in_words, points_in_words, s
 from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
-from ofa_tf.search.finalists import Final, Finalist
+from ofa_tf.search.finalists import Final
 
 
 def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
@@ -62,8 +62,9 @@ def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
     words = f"  latency on {costs.device}: measured {measurement.latency_ms:.3f} ms"
     if measurement.latency_low_ms is not None and measurement.latency_high_ms is not None:
         words += f" (confidence interval {measurement.latency_low_ms:.3f} to {measurement.latency_high_ms:.3f})"
-    if limit_ms is not None and costs.is_measured_above(limit_ms):
-        words += f", {measurement.latency_ms / limit_ms - 1:.1%} ABOVE THE LIMIT"
+    excess = costs.excess_over(limit_ms)
+    if excess:
+        words += f", {excess:.1%} ABOVE THE LIMIT"
     lines.append(words)
     if measurement.doubt:
         lines.append(f"    doubtful: {measurement.doubt}")
@@ -74,14 +75,16 @@ def _describe_accuracies(found: SearchResult) -> list[str]:
     """What is known of the accuracy, with that first which may be told to others."""
     precision = precision_of_accuracies(found.predictor, found.precision)
     lines = [f"top-1 accuracy of the {precision} model, +- one standard error in points"]
-    if found.reported is None:
+    if found.final is None and found.reported is None:
+        lines.append("  reported:  nothing was measured: there is only a prediction, and none to quote yet")
+    elif found.reported is None:
         lines.append("  reported:  not measured, so there is none to quote yet")
     else:
         top1 = accuracy_in_words(found.reported.top1, found.reported.standard_error)
         num_images = sum(found.reported.num_images)
         lines.append(f"  reported:  {top1} on {num_images} images that nothing was chosen by: quote this one")
     if found.final is not None:
-        lines += _describe_winner(found.final.winner)
+        lines += _describe_winner(found.final)
     top1 = accuracy_in_words(found.predicted_top1, found.predicted_std)
     lines.append(f"  predicted: {top1} from other subnets, for the images that these were measured on")
     if found.final is not None:
@@ -89,8 +92,9 @@ def _describe_accuracies(found: SearchResult) -> list[str]:
     return lines
 
 
-def _describe_winner(winner: Finalist) -> list[str]:
+def _describe_winner(final: Final) -> list[str]:
     """What was measured of the winner, and what it was chosen by."""
+    winner = final.winner
     measured = winner.measured
     top1 = accuracy_in_words(measured.top1, measured.standard_error)
     estimated = accuracy_in_words(winner.estimated_top1, winner.estimated_std)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
 from ofa_tf.report.numbers_in_words import accuracy_in_words, points_in_words, short_number
-from ofa_tf.report.subnet_costs import ABOVE_LIMIT_MEANS, SubnetCosts
+from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.constrained_search import SearchResult
 
 
@@ -46,8 +46,7 @@ def describe_searches(searches: Sequence[FinishedSearch]) -> str:
         Column("output", "file", "{}", alignment="<"),
     ]
     lines = [format_columns(columns, [_row(search) for search in searches])]
-    if any(_is_too_slow(search) for search in searches):
-        lines.append(ABOVE_LIMIT_MEANS)
+    lines += explain_marks([_excess(search) for search in searches])
     noises = [search.found.noise_of_report for search in searches if search.found.noise_of_report is not None]
     if noises:
         lines.append(f"differences of {kind} accuracies below {points_in_words(max(noises))} points are noise")
@@ -85,6 +84,5 @@ def _row(search: FinishedSearch) -> dict[str, Any]:
     return row
 
 
-def _is_too_slow(search: FinishedSearch) -> bool:
-    limit_ms = search.found.limits.get("latency_ms")
-    return limit_ms is not None and search.costs.is_measured_above(limit_ms)
+def _excess(search: FinishedSearch) -> float:
+    return search.costs.excess_over(search.found.limits.get("latency_ms"))

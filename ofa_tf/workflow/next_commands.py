@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION, get_precision
+from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
+from ofa_tf.tflite.quantization.precisions import get_precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,7 @@ class NextCommands:
             output: File of the arch.
         """
         options = [f"--arch={output}", "--split=report"]
-        if self.precision != FLOAT32_PRECISION.name:
+        if get_precision(self.precision).mode != NOT_QUANTIZED:
             options.append(f"--precision={self.precision}")
         return self._command("evaluate", *options)
 

@@ -76,10 +76,12 @@ def test_without_a_measurement_there_is_no_accuracy_to_quote(found: SearchResult
     predicted = accuracy_in_words(found.predicted_top1, found.predicted_std)
     assert text.splitlines()[0].endswith("(proposed by the search)")
     assert text.splitlines()[-2:] == [
-        "  reported:  not measured, so there is none to quote yet",
+        "  reported:  nothing was measured: there is only a prediction, and none to quote yet",
         f"  predicted: {predicted} from other subnets, for the images that these were measured on",
     ]
-    assert "quote this one" not in text
+    chosen_only = describe_search(dataclasses.replace(found, reported=None), _COSTS)
+    assert "\n  reported:  not measured, so there is none to quote yet\n  measured: " in chosen_only
+    assert "quote this one" not in text + chosen_only
 
 
 def test_costs_and_accuracies_are_told_to_be_of_the_precision_that_they_are_of(found: SearchResult) -> None:

@@ -50,7 +50,7 @@ def test_each_search_has_a_line_and_who_is_too_slow_a_mark(found: SearchResult) 
     ]
     assert found.noise_of_report is not None
     assert lines[3:] == [
-        "!: measured ABOVE THE LIMIT of the latency",
+        "!: measured ABOVE THE LIMIT of the latency, by 1.0% at most",
         f"differences of reported accuracies below {100 * found.noise_of_report:.2f} points are noise",
     ]
 

@@ -183,7 +183,7 @@ def test_several_limits_are_searched_in_one_call_and_no_subnet_is_measured_twice
         assert notes["num_report_images"] == 7
         assert f"\n--- host, macs at most {limit:,.0f}\n" in result.stdout
     assert result.stdout.count("on 7 images that nothing was chosen by") == 2
-    _, table = result.stdout.split("\n--- all 2 searches, float32 models\n\n")
+    _, table = result.stdout.split("\n--- all 2 searches, float32 models\n")
     _, first, second, noise = table.splitlines()
     assert first.split()[-1] == str(tmp_path / "found" / "host_macs_2000000.json")
     assert second.split()[-1] == str(tmp_path / "found" / "host_macs_1e+12.json")
