@@ -5,9 +5,10 @@ from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
 from ofa_tf.report.numbers_in_words import count_in_words, limits_in_words, points_in_words, short_number
-from ofa_tf.report.predictor_summary import precision_of_accuracies, subnets_in_words
+from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.front_search import Front, FrontPoint
+from ofa_tf.search.predictors.cross_validation import PredictorQuality
 
 _COLUMNS = (
     Column("number", "N", "{}"),
@@ -102,9 +103,17 @@ def _describe_learning(front: Front) -> str:
     """What the measurements made of the accuracy predictor."""
     before, after = front.quality_before, front.predictor.quality
     return (
-        f"accuracy predictor, cross-validated on {subnets_in_words(after)}: RMSE {points_in_words(after.rmse)} points; "
-        f"before, on {subnets_in_words(before)}: {points_in_words(before.rmse)}"
+        f"RMSE of the accuracy predictor: {points_in_words(after.rmse)} points on {_count_archs(after)}; "
+        f"before, {points_in_words(before.rmse)} on {_count_archs(before)}"
     )
+
+
+def _count_archs(quality: PredictorQuality) -> str:
+    """How many archs a predictor was cross-validated on."""
+    words = f"{quality.num_archs} subnets"
+    if quality.num_computed:
+        words += f" ({quality.num_computed} computed)"
+    return words
 
 
 def _describe_archs(front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float]) -> list[str]:

@@ -25,13 +25,13 @@ def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int,
     noise = points_in_words(quality.noise_std)
     rmse = points_in_words(quality.rmse)
     return (
-        f"accuracy predictor ({name}), cross-validated on {subnets_in_words(quality)}: RMSE {rmse} points\n"
+        f"accuracy predictor ({name}), cross-validated on {_describe_subnets(quality)}: RMSE {rmse} points\n"
         f"  (always predicting the mean: {mean_error}; noise of the measurements: {noise}), Kendall's tau {tau},\n"
         f"  {quality.coverage:.0%} within the 90% error bars; RMSE by number of subnets: {', '.join(errors)}"
     )
 
 
-def subnets_in_words(quality: PredictorQuality) -> str:
+def _describe_subnets(quality: PredictorQuality) -> str:
     """On what a predictor was cross-validated."""
     subnets = f"{quality.num_archs} subnets"
     if quality.num_computed:

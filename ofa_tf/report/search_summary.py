@@ -118,8 +118,9 @@ def _describe_choice(final: Final, first_cost: str) -> list[str]:
         winner = final.winner
         best = final.finalists[0]
         lead = points_in_words(best.estimated_top1 - winner.estimated_top1)
+        costs = f"{first_cost} {short_number(best.cost)} instead of {short_number(winner.cost)}"
         lines.append(
-            f"  an arch that costs more ({first_cost} {best.cost:.6g} instead of {winner.cost:.6g}) is estimated "
-            f"{lead} points better,\n  within noise: the cheaper one is taken"
+            f"  an arch that costs more ({costs}) is estimated {lead} points better,\n"
+            "  within noise: the cheaper one is taken"
         )
     return lines

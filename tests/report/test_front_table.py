@@ -81,10 +81,14 @@ def test_the_front_is_told_with_its_costs_device_and_precision(front: Front) -> 
     assert told == "  top-1 against macs and num_blocks, of float32 models; latencies on board"
     before, after = front.quality_before, front.predictor.quality
     assert fourth == (
-        f"  accuracy predictor, cross-validated on 24 subnets: RMSE {100 * after.rmse:.2f} points; "
-        f"before, on 20 subnets: {100 * before.rmse:.2f}"
+        f"  RMSE of the accuracy predictor: {100 * after.rmse:.2f} points on 24 subnets; "
+        f"before, {100 * before.rmse:.2f} on 20 subnets"
     )
     assert (before.num_archs, after.num_archs) == (20, 24)
+    computed = dataclasses.replace(front, quality_before=dataclasses.replace(before, num_computed=12))
+    assert f" on 24 subnets; before, {100 * before.rmse:.2f} on 20 subnets (12 computed)\n" in describe_front(
+        computed, costs
+    )
 
 
 @pytest.mark.parametrize(

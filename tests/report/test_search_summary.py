@@ -118,11 +118,13 @@ def test_a_predicted_latency_is_beside_its_limit_and_what_was_measured(found: Se
 
 def test_that_a_cheaper_arch_was_taken_is_said(found: SearchResult) -> None:
     genes = np.zeros(MICRO.num_genes, np.int32)
-    best = Finalist(genes, True, 0.8, 0.01, AccuracyCount((81, 81), (100, 100)), 0.805, 0.008, cost=110.0)
-    cheaper = Finalist(genes, False, 0.8, 0.01, AccuracyCount((80, 80), (100, 100)), 0.8025, 0.008, cost=100.0)
+    best = Finalist(genes, True, 0.8, 0.01, AccuracyCount((81, 81), (100, 100)), 0.805, 0.008, cost=2_981_912.0)
+    cheaper = Finalist(genes, False, 0.8, 0.01, AccuracyCount((80, 80), (100, 100)), 0.8025, 0.008, cost=2_911_024.0)
     final = Final(winner=cheaper, finalists=(best, cheaper), noise_std=0.01)
     lines = describe_search(dataclasses.replace(found, final=final), _COSTS).splitlines()
-    place = lines.index("  an arch that costs more (macs 110 instead of 100) is estimated 0.25 points better,")
+    place = lines.index(
+        "  an arch that costs more (macs 2,981,912 instead of 2,911,024) is estimated 0.25 points better,"
+    )
     assert lines[place + 1] == "  within noise: the cheaper one is taken"
     alone = Final(winner=best, finalists=(best, cheaper), noise_std=0.01)
     assert "the cheaper one is taken" not in describe_search(dataclasses.replace(found, final=alone), _COSTS)
