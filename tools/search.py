@@ -28,8 +28,10 @@ from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flag
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices.opening import kind_of
 from ofa_tf.report.front_table import describe_front
+from ofa_tf.report.numbers_in_words import limits_in_words
 from ofa_tf.report.predictor_summary import describe_predictor
 from ofa_tf.report.search_summary import describe_search
+from ofa_tf.report.searches_table import FinishedSearch, describe_searches
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
@@ -45,6 +47,7 @@ from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
 from ofa_tf.workflow.found_costs import save_and_measure
 from ofa_tf.workflow.front import FrontRequest, save_front
 from ofa_tf.workflow.many_searches import PlannedSearch, check_devices, compare_devices, plan_fronts, plan_searches
+from ofa_tf.workflow.next_commands import NextCommands
 from ofa_tf.workflow.run import Run, open_run
 from ofa_tf.workflow.search import SearchSettings
 
@@ -154,17 +157,22 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
     configure_tensorflow()
     predictor = _fit_predictor(run, settings)
     results = []
+    finished = []
     for plan in plans:
         found = run.search(plan.limits, plan.device, settings, latency_table, predictor)
         costs = _save_found(run, plan, found, settings)
+        print()
         if len(plans) > 1:
-            print(f"--- {plan.device}, {plan.limits!r}")
+            print(f"--- {plan.device}, {limits_in_words(plan.limits.by_name)}")
         print(describe_search(found, costs))
-        print(f"written to {plan.output}\nNext: {_export_command(plan.output, settings)}", flush=True)
+        _tell_what_is_next(plan.output, found, settings)
         results.append(found)
+        finished.append(FinishedSearch(plan.device, found, costs, str(plan.output)))
+    if len(plans) > 1:
+        print(f"\n--- all {len(plans)} searches, {settings.precision} models\n{describe_searches(finished)}")
     comparison = compare_devices(run, plans, results, settings)
     if comparison is not None:
-        print(comparison)
+        print(f"\n{comparison}")
 
 
 def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
@@ -194,11 +202,12 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         margin = run.latency_margin(request.limits, device, settings, latency_table)
         save = functools.partial(save_front, front, output, request, device=device, latency_margin=margin)
         costs = _save_and_measure(run, [point.arch for point in front.best], device, settings, save)
+        print()
         if len(outputs) > 1:
             print(f"--- {device}")
-        print(describe_front(front, costs, request.limits_by_name, margin))
-        print(f"written to {output}, with a plot in {output.with_suffix('.svg').name}")
-        print(f"Next, for example for number 0: {_export_command(f'{output}:0', settings)}", flush=True)
+        print(describe_front(front, costs, request.limits_by_name, margin, settings.precision))
+        print(f"\nwritten to {output}, with a plot in {output.with_suffix('.svg').name}")
+        print(f"Next, for example for number 0: {_next_commands(settings).export(output, 0)}", flush=True)
 
 
 def _fit_predictor(run: Run, settings: SearchSettings) -> FittedPredictor:
@@ -240,11 +249,17 @@ def _save_and_measure(
     )
 
 
-def _export_command(arch: str | Path, settings: SearchSettings) -> str:
-    return (
-        f"python tools/to_tflite.py --workdir={_WORKDIR.value} --arch={arch} "
-        f"--quantization={get_precision(settings.precision).mode.name} --output=model.tflite"
-    )
+def _tell_what_is_next(output: Path, found: SearchResult, settings: SearchSettings) -> None:
+    """Say where an arch was written, and with which commands to go on."""
+    commands = _next_commands(settings)
+    print(f"\nwritten to {output}")
+    if found.reported is None:
+        print(f"To measure its accuracy, in float32: {commands.evaluate(output)}")
+    print(f"Next: {commands.export(output)}", flush=True)
+
+
+def _next_commands(settings: SearchSettings) -> NextCommands:
+    return NextCommands(_WORKDIR.value, settings.precision, flags.FLAGS["plugins"].value)
 
 
 if __name__ == "__main__":

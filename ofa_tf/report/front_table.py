@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
-from ofa_tf.report.numbers_in_words import short_number
-from ofa_tf.report.subnet_costs import SubnetCosts
+from ofa_tf.report.numbers_in_words import count_in_words, limits_in_words, points_in_words, short_number
+from ofa_tf.report.predictor_summary import precision_of_accuracies
+from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.front_search import Front, FrontPoint
+from ofa_tf.search.predictors.cross_validation import PredictorQuality
 
 _COLUMNS = (
     Column("number", "N", "{}"),
@@ -15,19 +17,17 @@ _COLUMNS = (
     Column("million_macs", "M MACs", "{:,.2f}"),
     Column("kilobytes", "kB", "{:,.0f}"),
     Column("latency_ms", "pred. ms", "{:.3f}"),
-    Column("measured_ms", "ms", "{}"),
+    Column("measured_ms", "meas. ms", "{}"),
     Column("predicted", "pred.", "{:.2%}"),
     Column("measured", "meas.", "{:.2%}"),
-    Column("measured_error", "+/-", "{:.2%}"),
+    Column("measured_error", "+/-", "{}"),
     Column("estimated", "est.", "{:.2%}"),
     Column("reported", "report", "{:.2%}"),
-    Column("reported_error", "+/-", "{:.2%}"),
+    Column("reported_error", "+/-", "{}"),
 )
 
 # Costs that have a column anyway.
 _SHOWN_COSTS = ("latency_ms", "macs", "size_bytes")
-
-_ABOVE_LIMIT = "!"
 
 
 def describe_front(
@@ -35,53 +35,101 @@ def describe_front(
     costs: Sequence[SubnetCosts],
     limits: Mapping[str, float] | None = None,
     latency_margin: float = 0.0,
+    precision: str = "float32",
 ) -> str:
-    """The archs of a front, one a line.
+    """The archs of a front, one a line, below what the front is of and how it was found.
 
     Args:
         front: The front.
         costs: Of each arch of `front.best`, in order.
         limits: Name -> limit, of the costs that are limited.
         latency_margin: See `SearchResult`.
+        precision: Of the models that the costs are of.
     """
     limits = limits or {}
-    lines = [f"front of {len(front.points)} subnets, {front.num_measured} of them measured for it"]
+    paragraphs = [
+        _describe_search(front, costs, limits, latency_margin, precision),
+        _describe_archs(front, costs, limits),
+        _describe_columns(front),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in paragraphs)
+
+
+def _describe_search(
+    front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float], latency_margin: float, precision: str
+) -> list[str]:
+    """What the front is of, and how the search for it went."""
+    subnets = count_in_words(len(front.points), "measured subnet")
+    if limits:
+        subnets += " within the limits"
+    lines = [
+        f"front: {len(front.best)} of {subnets} ({front.num_measured} measured by this search)",
+        f"  {_describe_objectives(front, precision)}; latencies on {costs[0].device}",
+    ]
     if limits:
         lines.append(_describe_limits(limits, latency_margin))
-    columns = [*_COLUMNS]
-    for name in front.best[0].costs:
-        if name not in _SHOWN_COSTS:
-            columns.append(Column(name, name, "{}"))
-    rows = []
-    for number, (point, cost) in enumerate(zip(front.best, costs, strict=True)):
-        others = {name: short_number(value) for name, value in point.costs.items()}
-        measured_ms = _describe_measured(cost.measured_ms, limits.get("latency_ms"))
-        rows.append({"number": number, **others, **_row(point, cost), "measured_ms": measured_ms})
-    lines.append(format_columns(columns, rows))
-    lines.append(_describe_accuracies(front))
-    if any(row["measured_ms"] is not None and row["measured_ms"].endswith(_ABOVE_LIMIT) for row in rows):
-        lines.append(f"{_ABOVE_LIMIT}: measured ABOVE THE LIMIT of the latency")
-    return "\n".join(lines)
+    lines.append(_describe_end(front))
+    if front.num_measured:
+        lines.append(f"  {_describe_learning(front)}")
+    return lines
+
+
+def _describe_objectives(front: Front, precision: str) -> str:
+    """What accuracy is weighed against, and of which models these are."""
+    costs = " and ".join(front.best[0].costs)
+    precision_of_top1 = precision_of_accuracies(front.predictor, precision)
+    if precision_of_top1 == precision:
+        return f"top-1 against {costs}, of {precision} models"
+    return f"top-1 of {precision_of_top1} models against {costs} of {precision} models"
 
 
 def _describe_limits(limits: Mapping[str, float], latency_margin: float) -> str:
     """What all archs of the front keep within."""
-    described = []
-    for name, limit in limits.items():
-        words = f"{name} {short_number(limit)}"
-        if name == "latency_ms" and latency_margin:
-            words += f" (with a margin of {latency_margin:.1%})"
-        described.append(words)
-    return f"limits: {', '.join(described)}"
+    words = f"  limits: {limits_in_words(limits)}"
+    if "latency_ms" in limits and latency_margin:
+        words += f" (that of the latency with a margin of {latency_margin:.1%})"
+    return words
 
 
-def _describe_measured(measured_ms: float | None, limit_ms: float | None) -> str | None:
-    """A measured latency, with a mark where it is above its limit."""
-    if measured_ms is None:
-        return None
-    if limit_ms is not None and measured_ms > limit_ms:
-        return f"{measured_ms:.3f}{_ABOVE_LIMIT}"
-    return f"{measured_ms:.3f}"
+def _describe_end(front: Front) -> str:
+    """How many subnets the search measured of those that it was allowed to, and why no more."""
+    if front.num_measured == front.max_measured:
+        return f"  stopped after {count_in_words(front.max_measured, 'measurement')}, as many as were allowed"
+    allowed = count_in_words(front.max_measured, "measurement")
+    return f"  stopped after {front.num_measured} of {allowed}: {front.end.value}"
+
+
+def _describe_learning(front: Front) -> str:
+    """What the measurements made of the accuracy predictor."""
+    before, after = front.quality_before, front.predictor.quality
+    return (
+        f"RMSE of the accuracy predictor: {points_in_words(after.rmse)} points on {_count_archs(after)}; "
+        f"before, {points_in_words(before.rmse)} on {_count_archs(before)}"
+    )
+
+
+def _count_archs(quality: PredictorQuality) -> str:
+    """How many archs a predictor was cross-validated on."""
+    words = f"{quality.num_archs} subnets"
+    if quality.num_computed:
+        words += f" ({quality.num_computed} computed)"
+    return words
+
+
+def _describe_archs(front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float]) -> list[str]:
+    """The table."""
+    columns = [*_COLUMNS]
+    for name in front.best[0].costs:
+        if name not in _SHOWN_COSTS:
+            columns.append(Column(name, name, "{}"))
+    limit_ms = limits.get("latency_ms")
+    rows = []
+    excesses = []
+    for number, (point, cost) in enumerate(zip(front.best, costs, strict=True)):
+        others = {name: short_number(value) for name, value in point.costs.items()}
+        rows.append({"number": number, **others, **_row(point, cost), "measured_ms": cost.mark_measured(limit_ms)})
+        excesses.append(cost.excess_over(limit_ms))
+    return [format_columns(columns, rows), *explain_marks(excesses)]
 
 
 def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:
@@ -93,24 +141,25 @@ def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:
         "latency_ms": costs.latency_ms,
         "predicted": point.predicted_top1,
         "measured": point.measured.top1,
-        "measured_error": point.measured.standard_error,
+        "measured_error": points_in_words(point.measured.standard_error),
         "estimated": point.estimated_top1,
     }
     if point.reported is not None:
         row["reported"] = point.reported.top1
-        row["reported_error"] = point.reported.standard_error
+        row["reported_error"] = points_in_words(point.reported.standard_error)
     return row
 
 
-def _describe_accuracies(front: Front) -> str:
+def _describe_columns(front: Front) -> list[str]:
     """What the columns of accuracies are of."""
     first = front.best[0]
     lines = [
-        f"pred.: top-1 predicted from other subnets; meas.: measured on {sum(first.measured.num_images)} images; "
-        "est.: both together, by which",
-        "the front is chosen (that of a measurement whose noise the prediction shares is the prediction); +/-: one "
-        "standard error",
+        "pred.:  top-1 predicted from other subnets",
+        f"meas.:  measured on {sum(first.measured.num_images)} images; +/-: one standard error in points",
+        "est.:   both together, by which the front is chosen (of a measurement whose noise the prediction shares, the",
+        "        prediction)",
     ]
     if first.reported is not None:
-        lines[-1] += f"; report: measured on {sum(first.reported.num_images)} images that nothing was chosen by"
-    return "\n".join(lines)
+        num_images = sum(first.reported.num_images)
+        lines.append(f"report: measured on {num_images} images that nothing was chosen by: quote these")
+    return lines

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
+from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+
+_FLOAT = "float32"
 
 
 def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int, float]) -> str:
@@ -16,14 +20,34 @@ def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int,
     tau = "undefined"
     if quality.kendall_tau is not None:
         tau = f"{quality.kendall_tau:.3f}"
-    points = [f"{rmse:.2%} with {num_archs}" for num_archs, rmse in sorted(curve.items())]
+    errors = [f"{points_in_words(error)} with {num_archs}" for num_archs, error in sorted(curve.items())]
+    mean_error = points_in_words(quality.spread)
+    noise = points_in_words(quality.noise_std)
+    rmse = points_in_words(quality.rmse)
+    return (
+        f"accuracy predictor ({name}), cross-validated on {_describe_subnets(quality)}: RMSE {rmse} points\n"
+        f"  (always predicting the mean: {mean_error}; noise of the measurements: {noise}), Kendall's tau {tau},\n"
+        f"  {quality.coverage:.0%} within the 90% error bars; RMSE by number of subnets: {', '.join(errors)}"
+    )
+
+
+def _describe_subnets(quality: PredictorQuality) -> str:
+    """On what a predictor was cross-validated."""
     subnets = f"{quality.num_archs} subnets"
     if quality.num_computed:
         num_measured = quality.num_archs - quality.num_computed
         subnets += f" ({num_measured} measured, {quality.num_computed} computed from float accuracies)"
-    return (
-        f"accuracy predictor ({name}), cross-validated on {subnets}: RMSE {quality.rmse:.2%}\n"
-        f"  (always predicting the mean: {quality.spread:.2%}; noise of the measurements: {quality.noise_std:.2%}), "
-        f"Kendall's tau {tau},\n"
-        f"  {quality.coverage:.0%} within the 90% error bars; RMSE by number of subnets: {', '.join(points)}"
-    )
+    return subnets
+
+
+def precision_of_accuracies(predictor: FittedPredictor | None, precision: str) -> str:
+    """In which precision the subnets were whose accuracies a search went by.
+
+    Args:
+        predictor: Of the search; `None` where that is not told.
+        precision: Of the models that it searched for, which their costs are of.
+    """
+    # Only where some subnets were measured as they are shipped, there is something to correct the others by.
+    if predictor is None or predictor.table.correction is None:
+        return _FLOAT
+    return precision

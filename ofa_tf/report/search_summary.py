@@ -1,39 +1,44 @@
-"""What a search tells of what it found."""
+"""What a search tells of what it found, in paragraphs: the arch, its costs, its accuracy."""
 
-from ofa_tf.report.numbers_in_words import short_number
+from ofa_tf.report.numbers_in_words import accuracy_in_words, points_in_words, short_number
+from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.finalists import Final
 
 
 def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
-    """The arch, its accuracies and its costs, in lines.
+    """The arch, its costs and its accuracies, in lines.
 
     Args:
         found: What was found.
         costs: What it costs.
     """
-    arch = found.arch
-    depths = ", ".join(str(depth) for depth in arch.depths)
-    lines = [
-        f"found: {arch.image_size} px, depths {depths}; {costs.num_macs:,} MACs, file of {costs.size_bytes:,} bytes",
-        *_describe_latency(found, costs),
+    paragraphs = [
+        [_describe_arch(found)],
+        _describe_costs(found, costs),
+        _describe_accuracies(found),
     ]
+    return "\n\n".join("\n".join(lines) for lines in paragraphs)
+
+
+def _describe_arch(found: SearchResult) -> str:
+    """The arch, and where it comes from."""
+    depths = ", ".join(str(depth) for depth in found.arch.depths)
+    origin = "proposed by the search"
+    if found.final is not None and not found.final.winner.is_found:
+        origin = "known from the accuracy table"
+    return f"found: {found.arch.image_size} px, depths {depths} ({origin})"
+
+
+def _describe_costs(found: SearchResult, costs: SubnetCosts) -> list[str]:
+    lines = [f"costs of the {found.precision} model"]
+    lines.append(f"  {costs.num_macs:,} MACs, file of {costs.size_bytes:,} bytes")
+    lines += _describe_latency(found, costs)
     for name, value in found.costs.items():
         if name != "latency_ms":
-            lines.append(f"{name}: {short_number(value)} (limit {short_number(found.limits[name])})")
-    lines.append(
-        f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%} "
-        "(one standard deviation, for the images that it was learned from)"
-    )
-    if found.final is not None:
-        lines += _describe_final(found.final, next(iter(found.costs)))
-    if found.reported is not None:
-        lines.append(
-            f"reported top-1: {found.reported.top1:.2%} +- {found.reported.standard_error:.2%} (one standard error) "
-            f"on {sum(found.reported.num_images)} images that nothing was chosen by"
-        )
-    return "\n".join(lines)
+            lines.append(f"  {name}: {short_number(value)} (limit {short_number(found.limits[name])})")
+    return lines
 
 
 def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
@@ -41,7 +46,7 @@ def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
     lines = []
     limit_ms = found.limits.get("latency_ms")
     if costs.latency_ms is not None:
-        words = f"latency on {costs.device}: predicted {costs.latency_ms:.3f} ms"
+        words = f"  latency on {costs.device}: predicted {costs.latency_ms:.3f} ms"
         if found.latency_margin:
             with_margin_ms = costs.latency_ms * (1 + found.latency_margin)
             words += f" ({with_margin_ms:.3f} with the margin of {found.latency_margin:.1%})"
@@ -52,40 +57,70 @@ def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
     if measurement is None:
         return lines
     if measurement.latency_ms is None:
-        lines.append(f"latency on {costs.device}: not measured, {measurement.error}")
+        lines.append(f"  latency on {costs.device}: not measured, {measurement.error}")
         return lines
-    words = f"latency on {costs.device}: measured {measurement.latency_ms:.3f} ms"
+    words = f"  latency on {costs.device}: measured {measurement.latency_ms:.3f} ms"
     if measurement.latency_low_ms is not None and measurement.latency_high_ms is not None:
         words += f" (confidence interval {measurement.latency_low_ms:.3f} to {measurement.latency_high_ms:.3f})"
-    if limit_ms is not None and measurement.latency_ms > limit_ms:
-        words += f", {measurement.latency_ms / limit_ms - 1:.1%} ABOVE THE LIMIT"
+    excess = costs.excess_over(limit_ms)
+    if excess:
+        words += f", {excess:.1%} ABOVE THE LIMIT"
     lines.append(words)
     if measurement.doubt:
-        lines.append(f"  doubtful: {measurement.doubt}")
+        lines.append(f"    doubtful: {measurement.doubt}")
     return lines
 
 
-def _describe_final(final: Final, first_cost: str) -> list[str]:
-    """What was measured of the winner, and how sure it is to be the best.
+def _describe_accuracies(found: SearchResult) -> list[str]:
+    """What is known of the accuracy, with that first which may be told to others."""
+    precision = precision_of_accuracies(found.predictor, found.precision)
+    lines = [f"top-1 accuracy of the {precision} model, +- one standard error in points"]
+    if found.final is None and found.reported is None:
+        lines.append("  reported:  nothing was measured: there is only a prediction, and none to quote yet")
+    elif found.reported is None:
+        lines.append("  reported:  not measured, so there is none to quote yet")
+    else:
+        top1 = accuracy_in_words(found.reported.top1, found.reported.standard_error)
+        num_images = sum(found.reported.num_images)
+        lines.append(f"  reported:  {top1} on {num_images} images that nothing was chosen by: quote this one")
+    if found.final is not None:
+        lines += _describe_winner(found.final)
+    top1 = accuracy_in_words(found.predicted_top1, found.predicted_std)
+    lines.append(f"  predicted: {top1} from other subnets, for the images that these were measured on")
+    if found.final is not None:
+        lines += _describe_choice(found.final, next(iter(found.costs)))
+    return lines
+
+
+def _describe_winner(final: Final) -> list[str]:
+    """What was measured of the winner, and what it was chosen by."""
+    winner = final.winner
+    measured = winner.measured
+    top1 = accuracy_in_words(measured.top1, measured.standard_error)
+    estimated = accuracy_in_words(winner.estimated_top1, winner.estimated_std)
+    return [
+        f"  measured:  {top1} on {sum(measured.num_images)} images that finalists are chosen by",
+        f"  estimated: {estimated} from the measurement and the prediction; the finalists are compared by this",
+    ]
+
+
+def _describe_choice(final: Final, first_cost: str) -> list[str]:
+    """How sure the winner is to be the best.
 
     Args:
         final: The final.
         first_cost: Name of the cost that decides between equals.
     """
-    winner = final.winner
-    measured = winner.measured
-    origin = "found by the search" if winner.is_found else "known from the accuracy table"
     lines = [
-        f"measured top-1: {measured.top1:.2%} +- {measured.standard_error:.2%} (one standard error) "
-        f"on {sum(measured.num_images)} images that finalists are chosen by",
-        f"  with the prediction: {winner.estimated_top1:.2%} +- {winner.estimated_std:.2%} ({origin})",
-        f"  differences of measured accuracies below {100 * final.noise_of_difference:.2g} points are noise",
+        f"  differences of measured accuracies below {points_in_words(final.noise_of_difference)} points are noise"
     ]
     if final.is_cheaper_than_best:
+        winner = final.winner
         best = final.finalists[0]
-        lead = 100 * (best.estimated_top1 - winner.estimated_top1)
+        lead = points_in_words(best.estimated_top1 - winner.estimated_top1)
+        costs = f"{first_cost} {short_number(best.cost)} instead of {short_number(winner.cost)}"
         lines.append(
-            f"  an arch that costs more ({first_cost} {best.cost:.6g} instead of {winner.cost:.6g}) is estimated "
-            f"{lead:.2f} points better,\n  within noise: the cheaper one is taken"
+            f"  an arch that costs more ({costs}) is estimated {lead} points better,\n"
+            "  within noise: the cheaper one is taken"
         )
     return lines

@@ -1,9 +1,13 @@
 """`SubnetCosts`: what a subnet costs, as it is predicted and, where it was, measured."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from ofa_tf.devices.device import Measurement
+
+# Marks latencies in tables.
+_ABOVE_LIMIT = "!"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +35,19 @@ class SubnetCosts:
             return None
         return self.measurement.latency_ms
 
+    def excess_over(self, limit_ms: float | None) -> float:
+        """By which share of a limit the measured latency is above it; 0 where it is not, or one of them is missing."""
+        if self.measured_ms is None or limit_ms is None:
+            return 0.0
+        return max(0.0, self.measured_ms / limit_ms - 1)
+
+    def mark_measured(self, limit_ms: float | None) -> str | None:
+        """The measured latency for a table, with a mark where it is above its limit; `None`: not measured."""
+        if self.measured_ms is None:
+            return None
+        mark = _ABOVE_LIMIT if self.excess_over(limit_ms) else ""
+        return f"{self.measured_ms:.3f}{mark}"
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON-serialisable data, for the notes of an arch."""
         return {
@@ -39,3 +56,15 @@ class SubnetCosts:
             "predicted_latency_ms": self.latency_ms,
             "measured_latency_ms": self.measured_ms,
         }
+
+
+def explain_marks(excesses: Sequence[float]) -> list[str]:
+    """The line below a table that says what the mark of a latency means, if there is one.
+
+    Args:
+        excesses: `SubnetCosts.excess_over` of each row: latencies are shown so coarsely that it may not be seen.
+    """
+    largest = max(excesses)
+    if largest == 0:
+        return []
+    return [f"{_ABOVE_LIMIT}: measured ABOVE THE LIMIT of the latency, by {largest:.1%} at most"]

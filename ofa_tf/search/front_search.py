@@ -6,6 +6,7 @@ known of them: `FittedPredictor.estimate_table`.
 """
 
 import dataclasses
+import enum
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from ofa_tf.search.finalists import leave_out_known
 from ofa_tf.search.front.dominance import find_front, hypervolume
 from ofa_tf.search.front.front_evolution import Objective, evolve_front
 from ofa_tf.search.leaders import CountedMeasurements, measure_leaders
+from ofa_tf.search.predictors.cross_validation import PredictorQuality
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.prediction import Prediction
 from ofa_tf.space.arch import Arch
@@ -61,6 +63,14 @@ class FrontSettings:
                 raise InputError(f"Expected `{name}` to be at least 0. Received: {name}={number}.")
 
 
+class FrontEnd(enum.Enum):
+    """Why a search for a front measured no more. The value says it in words, after "40 of 48 measurements"."""
+
+    NO_GAIN = "the front no longer grew"
+    NOTHING_NEW = "all that was proposed is measured"
+    SPENT = "the others were kept for subnets whose accuracies were computed, and not needed"
+
+
 @dataclasses.dataclass(frozen=True)
 class FrontPoint:
     """A measured arch.
@@ -100,12 +110,18 @@ class Front:
         num_measured: How many the search measured.
         hypervolumes: Of the front of what was measured, by estimated accuracies, after each round; the first is that
             of the table, the last that of this front.
+        max_measured: How many it was allowed to measure.
+        end: Why it measured no more.
+        quality_before: Of the predictor that the search began with; `predictor.quality` is that in the end.
     """
 
     points: tuple[FrontPoint, ...]
     predictor: FittedPredictor
     num_measured: int
     hypervolumes: tuple[float, ...]
+    max_measured: int
+    end: FrontEnd
+    quality_before: PredictorQuality
 
     @property
     def best(self) -> list[FrontPoint]:
@@ -156,6 +172,7 @@ class FrontSearch:
     ) -> None:
         self._space = space
         self._predictor = predictor
+        self._quality_before = predictor.quality
         self._costs = costs
         self._exact_costs = {**costs, **(exact_costs or {})}
         self._constraints = constraints
@@ -189,10 +206,16 @@ class FrontSearch:
         # An accuracy that was computed and is not true would lead the first round astray.
         self._measure_computed(counted)
         hypervolumes = [self._hypervolume()]
+        end = FrontEnd.NO_GAIN
         num_idle_rounds = 0
         round_number = 0
         while num_idle_rounds < settings.patience:
-            if self._run_round(round_number, counted) == 0:
+            count = self._count_of_round(counted)
+            if count == 0:
+                end = FrontEnd.SPENT
+                break
+            if self._run_round(round_number, count, counted) == 0:
+                end = FrontEnd.NOTHING_NEW
                 break
             hypervolumes.append(self._hypervolume())
             # The estimates of archs change, too: what counts is whether it became better than ever before.
@@ -204,7 +227,15 @@ class FrontSearch:
         self._predictor = measure_leaders(self._predictor, self._find_computed, counted, counted.left)
         if counted.done > num_in_rounds:
             hypervolumes.append(self._hypervolume())
-        return Front(self._points(report), self._predictor, counted.done, tuple(hypervolumes))
+        return Front(
+            points=self._points(report),
+            predictor=self._predictor,
+            num_measured=counted.done,
+            hypervolumes=tuple(hypervolumes),
+            max_measured=counted.most,
+            end=end,
+            quality_before=self._quality_before,
+        )
 
     def _measure_computed(self, measure: CountedMeasurements) -> None:
         """Measure who is on the front by a computed accuracy, once: who is on it then is not."""
@@ -213,15 +244,16 @@ class FrontSearch:
             measurements = [measure(arch) for arch in self._space.decode(genes)]
             self._predictor = self._predictor.refit(self._predictor.table.with_measured(genes, measurements))
 
-    def _run_round(self, round_number: int, measure: CountedMeasurements) -> int:
-        """Measure proposals, fit the predictor again, and return how many were measured."""
+    def _count_of_round(self, measure: CountedMeasurements) -> int:
+        """How many proposals the next round may measure."""
         num_per_round = self._settings.num_per_round
         # What is found drives most of the computed accuracies off the front; for those that stay, measurements are
         # kept, as many as a round has.
         num_kept = min(num_per_round, len(self._find_computed(self._predictor)))
-        count = min(num_per_round, measure.left - num_kept)
-        if count <= 0:
-            return 0
+        return max(0, min(num_per_round, measure.left - num_kept))
+
+    def _run_round(self, round_number: int, count: int, measure: CountedMeasurements) -> int:
+        """Measure proposals, `count` at most, fit the predictor again, and return how many were measured."""
         genes = self._propose(round_number, count)
         if len(genes) == 0:
             return 0

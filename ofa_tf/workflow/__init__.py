@@ -4,9 +4,9 @@ Read `run.py` first: all that is done with a training run; the tools call it. It
 (searches), `measured_run.py` (tables), `trained_run.py` (what the training left) and `run_folder.py` (what lies where).
 `accuracy.py`, `evaluation.py`, `latency.py`, `search.py`, `front.py`, `finetuning.py` and `export.py` are the steps;
 they take plain values and know no workdir. `measured_once.py` keeps what searches measured, `many_searches.py` makes
-several in one call, `found_costs.py` saves what they found with its costs. `table_checks.py` checks the tables that a
-search needs, `export_plan.py` what an export will write. `quickstart.py` goes the whole way in one call;
-`lowering_benchmark.py` measures what rewrites gain.
+several in one call, `found_costs.py` saves what they found with its costs, `next_commands.py` says how to go on.
+`table_checks.py` checks the tables that a search needs, `export_plan.py` what an export will write. `quickstart.py`
+goes the whole way in one call; `lowering_benchmark.py` measures what rewrites gain.
 """
 
 import lazy_loader
@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "latency_settings": ["LatencyTableSettings"],
         "lowering_benchmark": ["format_measurements", "measure_lowerings"],
         "many_searches": ["PlannedSearch", "check_devices", "compare_devices", "plan_fronts", "plan_searches"],
+        "next_commands": ["NextCommands"],
         "quickstart": ["QuickstartSettings", "run_quickstart"],
         "run": ["Run", "open_run"],
         "run_folder": ["RunFolder"],

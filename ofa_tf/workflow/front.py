@@ -105,7 +105,10 @@ def search_front(
     with contextlib.ExitStack() as bars:
         bar = bars.enter_context(progress_bar(None, "front", "subnet"))
         report = _Reports(measurers.report, bars)
-        return search.run(measurers.choose, report, on_measured=on_progress(bar))
+        front = search.run(measurers.choose, report, on_measured=on_progress(bar))
+        if front.num_measured < front.max_measured:
+            bar.set_postfix_str(front.end.value)
+    return front
 
 
 class _Reports:

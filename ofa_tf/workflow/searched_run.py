@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ofa_tf.base.progress import progress_bar, tell
+from ofa_tf.base.progress import announce, progress_bar, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, possible_report_images
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
@@ -206,6 +206,9 @@ class SearchedRun(MeasuredRun):
         return MeasuredOnce(self.space, origin, path, measure, possible_num_images)
 
     def _measure_for_search(self, arch: Arch, share: str, settings: SearchSettings) -> AccuracyCount:
+        # One that is there has measured before, and has its images and its graphs.
+        if "evaluator" not in vars(self):
+            announce("measuring the first subnet, which takes longer than others")
         if not settings.measures_shipped_models:
             return self.measure(arch, share)
         from ofa_tf.workflow.shipped_accuracy import measure_as_shipped

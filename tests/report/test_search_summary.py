@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from ofa_tf.devices.device import Measurement
+from ofa_tf.report.numbers_in_words import accuracy_in_words
 from ofa_tf.report.search_summary import describe_search
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_table import Correction
 from ofa_tf.search.constrained_search import SearchResult, search_arch
 from ofa_tf.search.constraint_kinds import CostContext
 from ofa_tf.search.constraints import Limits, make_constraints
@@ -34,25 +36,62 @@ _COSTS = SubnetCosts("host", num_macs=3_793_280, size_bytes=2_385_696)
 _LIMITED = {"costs": {"latency_ms": 0.11, "macs": 3793280.0}, "limits": {"latency_ms": 0.12, "macs": 4e6}}
 
 
-def test_a_search_says_what_was_predicted_measured_and_reported(found: SearchResult) -> None:
-    text = describe_search(found, _COSTS)
+def test_what_was_found_what_it_costs_and_its_accuracies_are_a_paragraph_each(found: SearchResult) -> None:
+    paragraphs = describe_search(found, _COSTS).split("\n\n")
+    arch, costs, accuracies = (paragraph.splitlines() for paragraph in paragraphs)
     depths = ", ".join(map(str, found.arch.depths))
-    size = found.arch.image_size
-    assert f"found: {size} px, depths {depths}; 3,793,280 MACs, file of 2,385,696 bytes" in text
-    assert (
-        f"predicted top-1: {found.predicted_top1:.2%} +- {found.predicted_std:.2%} "
-        "(one standard deviation, for the images that it was learned from)"
-    ) in text
     assert found.final is not None
-    measured = found.final.winner.measured
-    assert (
-        f"measured top-1: {measured.top1:.2%} +- {measured.standard_error:.2%} (one standard error) "
-        f"on {sum(measured.num_images)} images that finalists are chosen by"
-    ) in text
-    assert "reported top-1: 75.00% +- 0.97% (one standard error) on 2000 images that nothing was chosen by" in text
-    assert f"macs: {found.costs['macs']:,.0f} (limit 1,000,000,000)" in text
-    assert f"below {100 * found.final.noise_of_difference:.2g} points are noise" in text
-    assert "latency" not in text
+    winner = found.final.winner
+    assert arch[0].startswith(f"found: {found.arch.image_size} px, depths {depths} (")
+    assert costs == [
+        "costs of the float32 model",
+        "  3,793,280 MACs, file of 2,385,696 bytes",
+        f"  macs: {found.costs['macs']:,.0f} (limit 1,000,000,000)",
+    ]
+    measured = accuracy_in_words(winner.measured.top1, winner.measured.standard_error)
+    estimated = accuracy_in_words(winner.estimated_top1, winner.estimated_std)
+    predicted = accuracy_in_words(found.predicted_top1, found.predicted_std)
+    assert accuracies[:6] == [
+        "top-1 accuracy of the float32 model, +- one standard error in points",
+        "  reported:  75.00% +- 0.97 on 2000 images that nothing was chosen by: quote this one",
+        f"  measured:  {measured} on {sum(winner.measured.num_images)} images that finalists are chosen by",
+        f"  estimated: {estimated} from the measurement and the prediction; the finalists are compared by this",
+        f"  predicted: {predicted} from other subnets, for the images that these were measured on",
+        f"  differences of measured accuracies below {100 * found.final.noise_of_difference:.2f} points are noise",
+    ]
+
+
+def test_it_is_said_where_the_arch_comes_from(found: SearchResult) -> None:
+    assert found.final is not None
+    for is_found, origin in ((True, "proposed by the search"), (False, "known from the accuracy table")):
+        winner = dataclasses.replace(found.final.winner, is_found=is_found)
+        final = dataclasses.replace(found.final, winner=winner)
+        first, *_ = describe_search(dataclasses.replace(found, final=final), _COSTS).splitlines()
+        assert first.endswith(f" ({origin})")
+
+
+def test_without_a_measurement_there_is_no_accuracy_to_quote(found: SearchResult) -> None:
+    predicted_only = dataclasses.replace(found, final=None, reported=None)
+    text = describe_search(predicted_only, _COSTS)
+    predicted = accuracy_in_words(found.predicted_top1, found.predicted_std)
+    assert text.splitlines()[0].endswith("(proposed by the search)")
+    assert text.splitlines()[-2:] == [
+        "  reported:  nothing was measured: there is only a prediction, and none to quote yet",
+        f"  predicted: {predicted} from other subnets, for the images that these were measured on",
+    ]
+    chosen_only = describe_search(dataclasses.replace(found, reported=None), _COSTS)
+    assert "\n  reported:  not measured, so there is none to quote yet\n  measured: " in chosen_only
+    assert "quote this one" not in text + chosen_only
+
+
+def test_costs_and_accuracies_are_told_to_be_of_the_precision_that_they_are_of(found: SearchResult) -> None:
+    table = SimulatedSupernet(MICRO).table(30)
+    corrected = dataclasses.replace(table, correction=Correction(frozenset(), std=0.001))
+    for of_predictor, precision in ((corrected, "int8"), (table, "float32")):
+        predictor = fit_predictor(of_predictor, "linear")
+        text = describe_search(dataclasses.replace(found, precision="int8", predictor=predictor), _COSTS)
+        assert "\ncosts of the int8 model\n" in text
+        assert f"\ntop-1 accuracy of the {precision} model, " in text
 
 
 def test_a_predicted_latency_is_beside_its_limit_and_what_was_measured(found: SearchResult) -> None:
@@ -60,10 +99,11 @@ def test_a_predicted_latency_is_beside_its_limit_and_what_was_measured(found: Se
     measurement = Measurement("network 0", 0.125, latency_low_ms=0.124, latency_high_ms=0.126)
     costs = dataclasses.replace(_COSTS, latency_ms=0.11, measurement=measurement)
     lines = describe_search(limited, costs).splitlines()
-    assert lines[1:4] == [
-        "latency on host: predicted 0.110 ms, limit 0.12 ms",
-        "latency on host: measured 0.125 ms (confidence interval 0.124 to 0.126), 4.2% ABOVE THE LIMIT",
-        "macs: 3,793,280 (limit 4,000,000)",
+    assert lines[3:7] == [
+        "  3,793,280 MACs, file of 2,385,696 bytes",
+        "  latency on host: predicted 0.110 ms, limit 0.12 ms",
+        "  latency on host: measured 0.125 ms (confidence interval 0.124 to 0.126), 4.2% ABOVE THE LIMIT",
+        "  macs: 3,793,280 (limit 4,000,000)",
     ]
     cautious = describe_search(dataclasses.replace(limited, latency_margin=0.08), costs)
     assert "predicted 0.110 ms (0.119 with the margin of 8.0%), limit 0.12 ms" in cautious
@@ -71,18 +111,20 @@ def test_a_predicted_latency_is_beside_its_limit_and_what_was_measured(found: Se
         costs, measurement=dataclasses.replace(measurement, latency_ms=0.12, doubt="a hot phone")
     )
     assert "ABOVE" not in describe_search(limited, within)
-    assert "\n  doubtful: a hot phone\n" in describe_search(limited, within)
+    assert "\n    doubtful: a hot phone\n" in describe_search(limited, within)
     failed = dataclasses.replace(costs, measurement=Measurement("network 0", None, error="it broke"))
     assert "latency on host: not measured, it broke" in describe_search(limited, failed)
 
 
 def test_that_a_cheaper_arch_was_taken_is_said(found: SearchResult) -> None:
     genes = np.zeros(MICRO.num_genes, np.int32)
-    best = Finalist(genes, True, 0.8, 0.01, AccuracyCount((81, 81), (100, 100)), 0.805, 0.008, cost=110.0)
-    cheaper = Finalist(genes, False, 0.8, 0.01, AccuracyCount((80, 80), (100, 100)), 0.8025, 0.008, cost=100.0)
+    best = Finalist(genes, True, 0.8, 0.01, AccuracyCount((81, 81), (100, 100)), 0.805, 0.008, cost=2_981_912.0)
+    cheaper = Finalist(genes, False, 0.8, 0.01, AccuracyCount((80, 80), (100, 100)), 0.8025, 0.008, cost=2_911_024.0)
     final = Final(winner=cheaper, finalists=(best, cheaper), noise_std=0.01)
     lines = describe_search(dataclasses.replace(found, final=final), _COSTS).splitlines()
-    place = lines.index("  an arch that costs more (macs 110 instead of 100) is estimated 0.25 points better,")
+    place = lines.index(
+        "  an arch that costs more (macs 2,981,912 instead of 2,911,024) is estimated 0.25 points better,"
+    )
     assert lines[place + 1] == "  within noise: the cheaper one is taken"
     alone = Final(winner=best, finalists=(best, cheaper), noise_std=0.01)
     assert "the cheaper one is taken" not in describe_search(dataclasses.replace(found, final=alone), _COSTS)

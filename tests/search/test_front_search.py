@@ -9,7 +9,7 @@ from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front.dominance import hypervolume
 from ofa_tf.search.front.front_evolution import Objective
-from ofa_tf.search.front_search import Front, FrontSearch, FrontSettings
+from ofa_tf.search.front_search import Front, FrontEnd, FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
@@ -123,8 +123,26 @@ def test_it_ends_when_there_is_nothing_to_gain() -> None:
         return AccuracyCount((0, 0), (1465, 1465))
 
     settings = FrontSettings(num_measurements=100, num_per_round=4, patience=2, evolution=_BRIEF)
-    FrontSearch(_SPACE, fit_predictor(supernet.table(32), "linear"), {"macs": _macs}, (), settings).run(measure_useless)
+    predictor = fit_predictor(supernet.table(32), "linear")
+    ended = FrontSearch(_SPACE, predictor, {"macs": _macs}, (), settings).run(measure_useless)
     assert num_measured < 40
+    assert (ended.num_measured, ended.max_measured) == (num_measured, 100)
+    assert ended.end is FrontEnd.NO_GAIN
+    assert ended.quality_before == predictor.quality
+
+
+def test_it_ends_when_all_that_is_proposed_was_measured() -> None:
+    def same(genes: np.ndarray) -> np.ndarray:
+        return np.ones(len(genes))
+
+    front = _search_micro({"same": same}, num_measurements=500)
+    assert front.num_measured < front.max_measured == 500
+    assert front.end is FrontEnd.NOTHING_NEW
+
+
+def test_it_ends_when_no_measurement_is_left(front: Front) -> None:
+    assert front.num_measured == front.max_measured == 24
+    assert front.end is FrontEnd.SPENT
 
 
 def _search_micro(
@@ -132,10 +150,11 @@ def _search_micro(
     constraints: Sequence[Constraint] = (),
     exact_costs: dict[str, Objective] | None = None,
     pessimism: float = 0.0,
+    num_measurements: int = 8,
 ) -> Front:
     supernet = SimulatedSupernet(MICRO, 0)
     predictor = fit_predictor(supernet.table(20), "linear")
-    settings = FrontSettings(8, 4, evolution=EvolutionSettings(20, 10), pessimism=pessimism)
+    settings = FrontSettings(num_measurements, 4, evolution=EvolutionSettings(20, 10), pessimism=pessimism)
     search = FrontSearch(MICRO, predictor, costs, constraints, settings, exact_costs)
     return search.run(supernet.measure)
 

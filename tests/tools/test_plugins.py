@@ -38,6 +38,8 @@ def test_a_search_knows_a_predictor_limits_and_a_precision_of_a_plugin(run: Run,
     assert result.returncode == 0, result.stderr[-2000:]
     notes = json.loads(output.read_text())["notes"]
     assert notes["precision"] == "own"
+    assert f"python tools/evaluate.py {_PLUGINS} --workdir={workdir} --arch={output} --split=report" in result.stdout
+    assert f"python tools/to_tflite.py {_PLUGINS} --workdir={workdir} --arch={output} " in result.stdout
     assert notes["limits"] == {"macs": 1e9, "num_blocks": 3}
     assert notes["costs"]["num_blocks"] <= 3
     assert Arch.load(output) == MICRO.smallest()

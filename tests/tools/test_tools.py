@@ -56,7 +56,8 @@ def test_search_writes_an_arch_within_its_limit(found: Path) -> None:
     told = (found.parent / "stdout.txt").read_text()
     assert told.startswith(f"accuracy predictor ({notes['predictor']}), cross-validated on 10 subnets")
     assert f"latency on host: measured {notes['measured_latency_ms']:.3f} ms" in told
-    assert f"--arch={found} --quantization=none --output=model.tflite" in told
+    model = found.with_name("arch_float32.tflite")
+    assert f"--arch={found} --quantization=none --output={model}" in told
     SMALL.validate(Arch.load(found))
 
 
@@ -180,7 +181,13 @@ def test_several_limits_are_searched_in_one_call_and_no_subnet_is_measured_twice
         notes = json.loads((tmp_path / "found" / f"host_macs_{name}.json").read_text())["notes"]
         assert notes["costs"]["macs"] <= limit == notes["limits"]["macs"]
         assert notes["num_report_images"] == 7
+        assert f"\n--- host, macs at most {limit:,.0f}\n" in result.stdout
     assert result.stdout.count("on 7 images that nothing was chosen by") == 2
+    _, table = result.stdout.split("\n--- all 2 searches, float32 models\n")
+    _, first, second, noise = table.splitlines()
+    assert first.split()[-1] == str(tmp_path / "found" / "host_macs_2000000.json")
+    assert second.split()[-1] == str(tmp_path / "found" / "host_macs_1e+12.json")
+    assert noise.startswith("differences of reported accuracies below ")
 
     measured = (quickstart / "search_measurements" / "search_float32.jsonl").read_text()
     again = run("tools/search.py", *options, "--max_macs=2e6,1e12", f"--output={tmp_path / 'found'}")
@@ -208,6 +215,8 @@ def test_one_call_searches_for_two_devices_and_compares_their_archs(run: Run, qu
             assert is_measured == (device == "host")  # a board is not always at hand
             assert f"--arch={path} --quantization=none" in result.stdout
     assert result.stdout.count("accuracy predictor (") == 1
+    assert "\n--- all 4 searches, float32 models\n" in result.stdout
+    assert result.stdout.count(plugins) == 4  # in the commands that export
     _, comparison = result.stdout.split("--- archs of one device on another: predicted latencies, reported accuracies")
     heading, *rows = comparison.strip().splitlines()
     assert heading.split() == ["on", "budget_ms", "arch", "of", "host", "arch", "of", "board"]
@@ -233,11 +242,13 @@ def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path
     assert all(set(cost) == {"latency_ms", "macs"} for cost in costs)
     assert [cost["latency_ms"] for cost in costs] == sorted(cost["latency_ms"] for cost in costs)
     assert all(entry["num_report_images"] == 7 for entry in document["entries"])
-    assert f"front of {len(document['entries']) + len(document['other_measurements'])} subnets" in result.stdout
+    assert f"front: {len(document['entries'])} of {len(all_points)} measured subnet" in result.stdout
     assert output.with_suffix(".svg").read_text().startswith("<svg")
     assert document["limits"] == {"macs": 1e12}
     assert document["latency_margin"] == 0.0
-    assert "limits: macs 1,000,000,000,000" in result.stdout
+    assert "limits: macs at most 1,000,000,000,000" in result.stdout
+    assert f"{output}, with a plot in front.svg\nNext, for example for number 0: " in result.stdout
+    assert f"--arch={output}:0 --quantization=none --output={tmp_path / 'front_0_float32.tflite'}" in result.stdout
     for number, entry in enumerate(document["entries"]):
         assert entry["measured_latency_ms"] > 0
         (line,) = [line for line in result.stdout.splitlines() if line.split()[:1] == [str(number)]]

@@ -101,6 +101,29 @@ def test_subnets_that_are_measured_for_the_report_of_a_front_move_a_bar(
     assert any(line.startswith(f"reports of the front: {len(found.best)}subnet") for line in told)
 
 
+def test_a_front_that_needs_fewer_measurements_than_are_allowed_says_why_beside_its_bar(
+    run: _MadeUpRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for num_measurements in (1, 100):
+        settings = FrontSettings(num_measurements, evolution=EvolutionSettings(10, 3))
+        found = run.front(FrontRequest(["macs"], search=_SETTINGS, settings=settings))
+        told = capsys.readouterr().err
+        assert (found.end.value in told) == (found.num_measured < num_measurements) == (num_measurements == 100)
+
+
+def test_only_before_the_first_measurement_it_is_told_that_it_takes_longer(
+    run: _MadeUpRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longer = "measuring the first subnet, which takes longer than others ..."
+    run.find()
+    assert longer in capsys.readouterr().err
+    for share in (SEARCH_SHARE, REPORT_SHARE):
+        run.search_measurements_path(share, "float32").unlink()
+    run.evaluator = None  # type: ignore[assignment]  # there is one, as if it had measured
+    run.find()
+    assert longer not in capsys.readouterr().err
+
+
 # --- a data set that changed --------------------------------------------------------
 
 

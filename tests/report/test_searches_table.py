@@ -1,0 +1,71 @@
+import dataclasses
+
+import pytest
+
+from ofa_tf.devices.device import Measurement
+from ofa_tf.report.searches_table import FinishedSearch, describe_searches
+from ofa_tf.report.subnet_costs import SubnetCosts
+from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.constrained_search import SearchResult, search_arch
+from ofa_tf.search.constraint_kinds import CostContext
+from ofa_tf.search.constraints import Limits, make_constraints
+from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.finalists import FinalSettings
+from ofa_tf.search.predictors.fitted_predictor import fit_predictor
+from tests.support.simulated_accuracy import SimulatedSupernet
+from tests.support.spaces import MICRO
+
+
+@pytest.fixture(scope="module")
+def found() -> SearchResult:
+    supernet = SimulatedSupernet(MICRO)
+    result = search_arch(
+        MICRO,
+        fit_predictor(supernet.table(30), "linear"),
+        make_constraints(CostContext(MICRO, 10), Limits(macs=1e9)),
+        settings=EvolutionSettings(10, 5),
+        final=FinalSettings(supernet.measure, 2),
+    )
+    return dataclasses.replace(result, reported=AccuracyCount((700, 800), (1000, 1000)))
+
+
+def _finished(found: SearchResult, limit_ms: float, measured_ms: float | None) -> FinishedSearch:
+    limited = dataclasses.replace(found, limits={"latency_ms": limit_ms, "macs": 4e6})
+    measurement = None if measured_ms is None else Measurement("network 0", measured_ms)
+    costs = SubnetCosts("host", 3_793_280, 2_385_696, latency_ms=0.1, measurement=measurement)
+    return FinishedSearch("host", limited, costs, f"found/{limit_ms}.json")
+
+
+def test_each_search_has_a_line_and_who_is_too_slow_a_mark(found: SearchResult) -> None:
+    searches = [_finished(found, 0.12, 0.1), _finished(found, 0.1, 0.101), _finished(found, 0.11, None)]
+    heading, *lines = describe_searches(searches).splitlines()
+    assert heading.split("  ")[0] == "device"
+    for title in ("latency_ms at most", "macs at most", "predicted_ms", "measured_ms", "MACs", "reported top-1"):
+        assert f"  {title}" in heading
+    costs = ["3,793,280", "2,385,696", "75.00%", "+-", "0.97"]
+    assert [line.split() for line in lines[:3]] == [
+        ["host", "0.12", "4,000,000", "0.100", "0.100", *costs, "found/0.12.json"],
+        ["host", "0.1", "4,000,000", "0.100", "0.101!", *costs, "found/0.1.json"],
+        ["host", "0.11", "4,000,000", "0.100", "-", *costs, "found/0.11.json"],
+    ]
+    assert found.noise_of_report is not None
+    assert lines[3:] == [
+        "!: measured ABOVE THE LIMIT of the latency, by 1.0% at most",
+        f"differences of reported accuracies below {100 * found.noise_of_report:.2f} points are noise",
+    ]
+
+
+def test_a_limit_that_only_some_searches_have_is_a_dash_for_others(found: SearchResult) -> None:
+    limited = _finished(found, 0.12, 0.1)
+    other = dataclasses.replace(limited, found=dataclasses.replace(found, limits={"macs": 5e6}))
+    _, first, second, *_ = describe_searches([limited, other]).splitlines()
+    assert first.split()[1:3] == ["0.12", "4,000,000"]
+    assert second.split()[1:3] == ["-", "5,000,000"]
+
+
+def test_what_was_not_measured_is_called_predicted_and_nothing_is_said_of_noise(found: SearchResult) -> None:
+    predicted = dataclasses.replace(found, final=None, reported=None, predicted_top1=0.8, predicted_std=0.00001)
+    heading, line, *others = describe_searches([_finished(predicted, 0.12, 0.1)]).splitlines()
+    assert "  predicted top-1  " in heading
+    assert "  80.00% +- <0.01  " in line
+    assert not others
