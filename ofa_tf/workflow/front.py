@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.front_plot import front_svg
@@ -48,10 +49,15 @@ class FrontRequest:
 
     def __post_init__(self) -> None:
         for cost in self.costs:
-            CONSTRAINT_KINDS[cost]  # raises for an unknown one
+            if cost not in CONSTRAINT_KINDS:
+                raise InputError(
+                    f"Expected the costs of a front (--front_costs) to be among {list(CONSTRAINT_KINDS)}. "
+                    f"Received: {cost!r}. {PLUGIN_HINT}"
+                )
         if not 1 <= len(set(self.costs)) == len(self.costs) <= _MAX_COSTS:
             raise InputError(
-                f"Expected one or two different costs of a front. Received: {', '.join(self.costs) or 'none'}."
+                "Expected one or two different costs of a front (--front_costs). "
+                f"Received: {', '.join(self.costs) or 'none'}."
             )
 
     @property
