@@ -214,7 +214,15 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
     for plan in plans:
         front = run.front(request, plan.device, plan.latency_table, predictor)
         margin = run.latency_margin(request.limits, plan.device, settings, plan.latency_table)
-        save = functools.partial(save_front, front, plan.output, request, device=plan.device, latency_margin=margin)
+        save = functools.partial(
+            save_front,
+            front,
+            plan.output,
+            request,
+            device=plan.device,
+            latency_table=plan.latency_table,
+            latency_margin=margin,
+        )
         costs = _save_and_measure(run, [point.arch for point in front.best], plan, settings, save)
         if len(plans) > 1:
             print(f"--- {plan.name}")
@@ -234,7 +242,8 @@ def _save_found(run: Run, plan: PlannedSearch, found: SearchResult, settings: Se
     """Write an arch that was found, and return what it costs."""
 
     def save(costs: Sequence[SubnetCosts]) -> None:
-        found.arch.save(plan.output, {**found.notes(), **costs[0].to_dict()})
+        notes = {**found.notes(), **costs[0].to_dict(), "latency_table": plan.latency_table}
+        found.arch.save(plan.output, notes)
 
     (costs,) = _save_and_measure(run, [found.arch], plan, settings, save)
     return costs

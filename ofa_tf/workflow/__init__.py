@@ -14,10 +14,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "arch_names": ["parse_arch_list", "parse_archs"],
+        "arch_names": ["expand_folders", "parse_arch_list", "parse_archs"],
         "evaluation": ["describe_evaluation"],
         "export": ["export_model"],
-        "export_plan": ["check_model_output", "find_other_precision", "plan_exports", "plan_limits"],
+        "export_plan": ["check_model_output", "plan_exports", "plan_limits", "warn_of_other_precision"],
         "finetuning": ["FinetuneSettings", "finetune_config"],
         "found_costs": ["save_and_measure"],
         "front": ["FrontRequest", "save_front"],

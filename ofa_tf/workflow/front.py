@@ -178,6 +178,7 @@ def save_front(
     costs: Sequence[SubnetCosts],
     *,
     device: str,
+    latency_table: str | None = None,
     latency_margin: float = 0.0,
 ) -> None:
     """Write a front as JSON, and a plot of it beside that.
@@ -188,6 +189,7 @@ def save_front(
         request: What was asked for.
         costs: Of each arch of `front.best`, in order.
         device: Id of the device of the latencies.
+        latency_table: The device's table; `None` for the run's own.
         latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
     """
     path = Path(path)
@@ -197,6 +199,7 @@ def save_front(
         entries.append({**describe_point(point), **costs_of_point.to_dict()})
     payload = {
         "device": device,
+        "latency_table": latency_table,
         "precision": request.search.precision,
         "limits": request.limits_by_name,
         "confidence": request.search.confidence,

@@ -165,7 +165,7 @@ def test_an_infeasible_budget_names_the_smallest_possible(run: Run, quickstart: 
     output = tmp_path / "arch.json"
     options = (f"--workdir={quickstart}", "--max_latency_ms=0.001", f"--output={output}")
     line = _error_line(run("tools/search.py", *options))
-    assert "Expected the limit of latency_ms to be at least 0." in line
+    assert "Expected the limit of latency_ms (--max_latency_ms) to be at least 0." in line
     assert "Received: 0.001" in line
     assert not output.exists()
 
@@ -257,29 +257,32 @@ def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--front", "--front_costs=beauty"], "Received: 'beauty'."),
-        (
-            ["--front", "--front_costs=macs,macs"],
-            "Expected one or two different costs of a front. Received: macs, macs.",
-        ),
-        (["--front", "--max_macs=1e7,2e7"], "Expected each limit of a front once. Received: 2 values."),
+        (["--front", "--front_costs=beauty"], "(--front_costs) to be among ['latency_ms', 'macs', 'size_bytes', '"),
+        (["--front", "--front_costs=macs,macs"], "different costs of a front (--front_costs). Received: macs, macs."),
+        (["--front_costs=macs"], "only with --front. Received: --front_costs=macs. Add --front, or leave it out."),
+        (["--front", "--max_macs=1e7,2e7"], "Expected one value of each limit with --front. Received: macs=1e+07, "),
+        (["--max_macs=1e7,"], "Expected a number before and after each comma of --max_macs. Received: --max_macs=1e7,"),
+        (["--max_macs=1e7,10000000"], "Expected the numbers of --max_macs to differ. Received: --max_macs=1e7,100"),
+        (["--max_latency_ms=inf"], "Expected --max_latency_ms to be a finite number above 0. Received: --max_lat"),
+        (["--max_macs=1e7", "--predictor=gp"], "(--predictor) to be one of ['linear', 'gaussian_process', 'mlp_en"),
         (["--max_macs=1e7", "--confidence=2"], "Expected `confidence` to be above 0 and below 1."),
         (["--max_macs=1e7", "--confidence=0.9"], "Expected --confidence only with --max_latency_ms, which gets its"),
         (["--front", "--num_finalists=3"], "Expected --num_finalists only without --front, which measures --num_meas"),
         (["--max_macs=1e7", "--front_costs=macs"], "Expected --front_costs only with --front. Received: "),
         (["--max_macs=1e7", "--num_measurements=9"], "Expected --num_measurements only with --front; other searches"),
         (["--max_macs=1e7", "--num_shipped_archs=9"], "Expected --num_shipped_archs only with another --precision"),
-        (["--max_macs=1"], "Expected the limit of macs to be at least "),
-        (["--max_macs=1e7", "--max_size_bytes=1000"], "Expected the limit of size_bytes to be at least "),
-        (["--max_latency_ms=99", "--max_peak_ram_bytes=100"], "Expected the limit of peak_ram_bytes to be at least "),
-        (["--front", "--max_macs=1"], "Expected the limit of macs to be at least "),
+        (["--max_macs=1"], "Expected the limit of macs (--max_macs) to be at least "),
+        (["--max_macs=1e7", "--max_size_bytes=1000"], "limit of size_bytes (--max_size_bytes) to be at least "),
+        (["--max_latency_ms=99", "--max_peak_ram_bytes=100"], "peak_ram_bytes (--max_peak_ram_bytes) to be at least "),
+        (["--front", "--max_macs=1"], "Expected the limit of macs (--max_macs) to be at least "),
         (["--max_macs=1e7", "--device=toaster"], "Received: 'toaster'."),
         (
             ["--max_latency_ms=1", "--confidence=0.99"],
             "Expected a latency table with at least 99 held-out networks for",
         ),
         (["--max_macs=1e7", "--device=host,host"], "Expected --device to name different devices."),
-        (["--max_macs=1e7", "--device=host,adb:1", "--latency_table=a"], "Expected one device with --latency_table."),
+        (["--max_macs=1e7", "--device=host,adb:1", "--latency_table=a"], "Expected as many latency tables as devices"),
+        (["--max_macs=1e7", "--latency_table=a,a"], "Expected each latency table of host once, and the names of their"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_before_anything_is_loaded(
