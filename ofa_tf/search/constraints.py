@@ -229,7 +229,7 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
 
 def _smallest_limit(constraint: Constraint, value: float) -> float:
     """A number of few digits, as a limit of which the constraint allows `value` with its margin."""
-    limit = value * (1 + constraint.margin)
+    limit = float(value * (1 + constraint.margin))
     # Rounding of floats may leave the product an ulp too low.
     while limit / (1 + constraint.margin) < value:
         limit = math.nextafter(limit, math.inf)
@@ -240,7 +240,7 @@ def _round_up(value: float) -> float:
     """A number of few digits that is not below `value`."""
     if value >= _WHOLE_NUMBERS_FROM:
         return math.ceil(value)
-    exact = decimal.Decimal(value)
+    exact = decimal.Decimal(repr(value))
     last_digit = exact.adjusted() - (_SIGNIFICANT_DIGITS - 1)
     step = decimal.Decimal(1).scaleb(last_digit)
     return float(exact.quantize(step, rounding=decimal.ROUND_CEILING))
