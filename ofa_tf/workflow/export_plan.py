@@ -152,8 +152,8 @@ def warn_of_other_precision(arch_text: str, mode: QuantizationMode) -> str | Non
     advice = " or ".join(ways)
     return (
         f"{arch_text} was searched with --precision={precision}, but --quantization={mode.name} is asked for: the "
-        "latency and size that the search told are not those of this model, and its limits are not checked. To keep "
-        f"them, {advice}."
+        "latency and size that the search told are not those of this model, and the limits of the search are not "
+        f"checked. To keep the limits, {advice}."
     )
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import shutil
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from ofa_tf.devices.benchmark_results import load_benchmark
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs, num_params
@@ -215,6 +218,87 @@ def test_one_call_searches_for_two_devices_and_compares_their_archs(run: Run, qu
     assert rows[4].startswith("differences below ")
     lines = (quickstart / "search_measurements" / "search_float32.jsonl").read_text().splitlines()
     assert len(set(lines)) == len(lines)
+
+
+@pytest.fixture(scope="module")
+def three_tables(quickstart: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Latency tables of the host with one thread, of the host with two, and of a phone, by factors of the first."""
+    folder = tmp_path_factory.mktemp("tables")
+    measured = LatencyTable.load(quickstart / "latency_tables" / "host_float32.json")
+    assert measured.calibration is not None
+    facts = {
+        "one": measured.device,
+        "two": {**measured.device, "num_threads": 2},
+        "phone": {"device": "adb:STANDIN1", "delegate": "cpu", "num_threads": 1},
+    }
+    slowness = {"one": 1.0, "two": 0.5, "phone": 4.0}
+    paths = []
+    for name, device in facts.items():
+        calibration = {**measured.calibration, "scale": slowness[name] * measured.calibration["scale"]}
+        path = folder / f"{name}.json"
+        dataclasses.replace(measured, device=device, calibration=calibration).save(path)
+        paths.append(path)
+    return paths
+
+
+@pytest.mark.long
+def test_one_call_searches_for_two_tables_of_the_host_and_for_a_phone(
+    run: Run, quickstart: Path, three_tables: list[Path], tmp_path: Path
+) -> None:
+    found = tmp_path / "found"
+    tables = ",".join(map(str, three_tables))
+    options = (f"--workdir={quickstart}", "--device=host,host,adb:STANDIN1", f"--latency_table={tables}")
+    quickly = ("--num_generations=5", "--num_finalists=2", "--nomeasure_found", f"--output={found}")
+    result = run("tools/search.py", *options, *quickly, "--max_latency_ms=99,98")
+    assert result.returncode == 0, result.stderr[-2000:]
+
+    names = {"host one": three_tables[0], "host two": three_tables[1], "adb:STANDIN1": three_tables[2]}
+    for name, table in names.items():
+        file_name = name.replace(" ", "_").replace(":", "_")
+        for limit in (99, 98):
+            path = found / f"{file_name}_latency_ms_{limit}.json"
+            notes = json.loads(path.read_text())["notes"]
+            assert notes["latency_table"] == str(table)
+            assert notes["device"] == name.split()[0]
+            model = LatencyModel(SMALL, LatencyTable.load(table, SMALL))
+            assert notes["predicted_latency_ms"] == pytest.approx(model.predict(Arch.load(path)))
+            assert f"--- {name}, latency_ms={limit}\n" in result.stdout
+    assert len(list(found.glob("*.json"))) == 6
+
+    _, comparison = result.stdout.split("--- archs of one device on another: ")
+    rows = [line for line in comparison.splitlines() if line.startswith(tuple(names))]
+    assert [re.split(r"  +", row)[:2] for row in rows] == [[name, limit] for name in names for limit in ("99", "98")]
+
+    evaluated = run("tools/evaluate.py", f"--workdir={quickstart}", f"--arch={found}")
+    assert evaluated.returncode == 0, evaluated.stderr[-2000:]
+    evaluated_names = [line.split()[0] for line in evaluated.stdout.splitlines()[1:]]
+    assert evaluated_names == sorted(path.stem for path in found.glob("*.json"))
+
+    line = _error_line(run("tools/search.py", *options, *quickly, "--max_latency_ms=1e-9"))
+    assert line.startswith("error: host one: Expected the limit of latency_ms (--max_latency_ms) to be at least 0.")
+
+
+@pytest.mark.long
+def test_each_latency_table_has_a_front_of_its_own(
+    run: Run, quickstart: Path, three_tables: list[Path], tmp_path: Path
+) -> None:
+    one, two, _ = three_tables
+    found = tmp_path / "found"
+    options = (f"--workdir={quickstart}", "--front", f"--latency_table={one},{two}", f"--output={found}")
+    result = run("tools/search.py", *options, "--num_generations=5", "--num_measurements=3", "--nomeasure_found")
+    assert result.returncode == 0, result.stderr[-2000:]
+    for table in (one, two):
+        path = found / f"front_host_{table.stem}.json"
+        front = json.loads(path.read_text())
+        assert (front["device"], front["latency_table"]) == ("host", str(table))
+        model = LatencyModel(SMALL, LatencyTable.load(table, SMALL))
+        for entry in front["entries"]:
+            predicted_ms = model.predict(Arch.from_dict(entry["arch"]))
+            assert entry["costs"]["latency_ms"] == pytest.approx(predicted_ms) == entry["predicted_latency_ms"]
+        assert path.with_suffix(".svg").is_file()
+        assert f"--- host {table.stem}\n" in result.stdout
+    line = _error_line(run("tools/evaluate.py", f"--workdir={quickstart}", f"--arch={found}"))
+    assert "to be a folder with arch JSON files. Received: none there." in line
 
 
 def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path, tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ def test_the_precision_does_not_matter_where_nothing_that_depends_on_it_was_limi
     [
         ("float32", INT8, "search again with --precision=int8 or export with --quantization=none."),
         ("int8", NOT_QUANTIZED, "search again with --precision=float32 or export with --quantization=int8."),
-        ("float32", FLOAT16, "To keep them, export with --quantization=none."),  # no search is of float16 models
-        ("int3", INT8, "To keep them, search again with --precision=int8."),
+        ("float32", FLOAT16, "To keep the limits, export with --quantization=none."),  # no search is of float16 models
+        ("int3", INT8, "To keep the limits, search again with --precision=int8."),
     ],
 )
 def test_the_warning_of_another_precision_names_both_and_what_to_do(
