@@ -36,7 +36,9 @@ from ofa_tf.workflow.run import open_run
 define_plugins_flag()
 define_distribution_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_ARCH = flags.DEFINE_list("arch", ["max"], "JSON files of archs or fronts, front.json:N, max, min or random:N.")
+_ARCH = flags.DEFINE_list(
+    "arch", ["max"], "JSON files of archs or fronts, folders of archs, front.json:N, max, min or random:N."
+)
 _SPLIT = flags.DEFINE_enum(
     "split",
     "validation",

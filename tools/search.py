@@ -1,15 +1,21 @@
 """Finds the most accurate subnets within limits, without training; or the front of accuracy against costs.
 
-Needs an accuracy table and, for --max_latency_ms, a latency table of the device. Several limits or devices, separated
-by commas, make several searches, whose archs go into the folder --output; no subnet is measured twice.
+Needs an accuracy table and, for --max_latency_ms, a latency table of the device. Several limits, devices or latency
+tables, separated by commas, make several searches, whose archs go into the folder --output. No subnet is measured
+twice.
 
 Example:
     python tools/search.py --workdir=runs/quickstart --device=host --max_latency_ms=0.5 --output=arch.json
     python tools/search.py --workdir=runs/quickstart --max_latency_ms=0.2,0.5,1 --output=found
+    python tools/search.py --workdir=runs/quickstart --device=host,adb:SERIAL --max_latency_ms=0.5,1 --output=found
+    python tools/search.py --workdir=runs/quickstart --latency_table=one.json,two.json --max_latency_ms=1 --output=found
     python tools/search.py --workdir=runs/quickstart --front --output=front.json
 
 In a front there is, for each latency (or other cost, --front_costs), the most accurate subnet that the search knows of.
-front.svg, beside the file, shows it.
+front.svg, beside the file, shows it. Several devices or tables have a front each.
+
+In a folder, an arch's file is named for device and limits (host_latency_ms_0.5.json), a front's for the device
+(front_host.json); of a device with several tables, for the table, too (host_two_latency_ms_1.json).
 """
 
 import functools
@@ -46,7 +52,15 @@ from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
 from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
 from ofa_tf.workflow.found_costs import save_and_measure
 from ofa_tf.workflow.front import FrontRequest, save_front
-from ofa_tf.workflow.many_searches import PlannedSearch, check_devices, compare_devices, plan_fronts, plan_searches
+from ofa_tf.workflow.many_searches import (
+    PlannedSearch,
+    SearchedDevice,
+    check_each,
+    compare_devices,
+    plan_devices,
+    plan_fronts,
+    plan_searches,
+)
 from ofa_tf.workflow.next_commands import NextCommands
 from ofa_tf.workflow.run import Run, open_run
 from ofa_tf.workflow.search import SearchSettings
@@ -54,9 +68,12 @@ from ofa_tf.workflow.search import SearchSettings
 define_limit_flags()
 define_plugins_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_DEVICE = flags.DEFINE_list("device", ["host"], "Devices of latency tables, such as host,adb:SERIAL.")
-_LATENCY_TABLE = flags.DEFINE_string(
-    "latency_table", None, "Latency table of the device; by default the one in the folder of the run."
+_DEVICE = flags.DEFINE_list("device", ["host"], "Devices of the latencies, such as host,adb:SERIAL.")
+_LATENCY_TABLES = flags.DEFINE_list(
+    "latency_table",
+    [],
+    "Latency tables: several of one device, or one for each of --device, in that order. By default, and where one is "
+    "left empty (A,,C), that in the folder of the run.",
 )
 _PRECISION = flags.DEFINE_string("precision", "float32", f"Precision of the shipped model: {', '.join(PRECISIONS)}.")
 _GENERATIONS = flags.DEFINE_integer("num_generations", 500, "Generations of the evolution.")
@@ -70,7 +87,11 @@ _PREDICTOR = flags.DEFINE_string(
     f"What predicts accuracies: {', '.join(PREDICTORS)}, or {AUTOMATIC}: the best of those for tables of this size.",
 )
 _PESSIMISM = flags.DEFINE_float(
-    "pessimism", 0.0, "Standard deviations by which predicted accuracies are lowered in the search.", lower_bound=0.0
+    "pessimism",
+    0.0,
+    "Standard deviations by which predicted accuracies are lowered in the search. In simulated searches none above 0 "
+    "found better archs.",
+    lower_bound=0.0,
 )
 _SHIPPED_ARCHS = flags.DEFINE_integer(
     "num_shipped_archs",
@@ -82,11 +103,16 @@ _SHIPPED_ARCHS = flags.DEFINE_integer(
 _CONFIDENCE = flags.DEFINE_float(
     "confidence",
     None,
-    "Share of random networks, such as 0.9, that keep a limit of the latency: predictions get a margin from the errors "
-    "of the latency model on networks that it was not calibrated on. By default no margin.",
+    "Share of random networks, above 0 and below 1, such as 0.9, that keep a limit of the latency: predictions get a "
+    "margin from the errors of the latency model on networks that it was not calibrated on. A table with n of those "
+    "is enough for n / (n + 1). By default no margin.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Decides every random choice.", lower_bound=0)
-_FRONT = flags.DEFINE_bool("front", False, "Find the front of accuracy against costs; limits may be left out.")
+_FRONT = flags.DEFINE_bool(
+    "front",
+    False,
+    "Find the front of accuracy against costs, of each device and table; limits may be left out, and have one value.",
+)
 _FRONT_COSTS = flags.DEFINE_list(
     "front_costs", ["latency_ms"], f"With --front, one or two costs: {', '.join(CONSTRAINT_KINDS)}."
 )
@@ -105,8 +131,6 @@ def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
     all_limits = limits_from_flags()
-    if not all_limits and not _FRONT.value:
-        Limits()  # raises, and says which flags there are
     settings = SearchSettings(
         precision=_PRECISION.value,
         evolution=EvolutionSettings(_POPULATION.value, _GENERATIONS.value),
@@ -127,47 +151,45 @@ def main(argv: Sequence[str]) -> None:
 
 def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
     """Check that devices are named once, and that every flag that was given has an effect."""
-    check_devices(_DEVICE.value)
+    plan_devices(_DEVICE.value, _LATENCY_TABLES.value)  # raises for what does not go together
     for device in _DEVICE.value:
         kind_of(device)  # raises for an unknown one
-    if _LATENCY_TABLE.value and len(_DEVICE.value) > 1:
-        raise InputError(
-            f"Expected one device with --latency_table. Received: --device={','.join(_DEVICE.value)}. Leave the table "
-            "out, so that each device's own is taken."
-        )
     is_latency_limited = any(limits.latency_ms is not None for limits in all_limits)
     is_quantized = get_precision(settings.precision).mode != NOT_QUANTIZED
     _check_has_effect(_FINALISTS, not _FRONT.value, "without --front, which measures --num_measurements")
-    _check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front")
+    _check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front", advice="Add --front, or leave it out.")
     _check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
     _check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
     _check_has_effect(_SHIPPED_ARCHS, is_quantized, "with another --precision than float32")
+    if not all_limits and not _FRONT.value:
+        Limits()  # raises, and says which flags there are
 
 
-def _check_has_effect(flag: flags.FlagHolder, has_effect: bool, when: str) -> None:
+def _check_has_effect(flag: flags.FlagHolder, has_effect: bool, when: str, advice: str = "Leave it out.") -> None:
+    value = flag.value
+    if isinstance(value, list):
+        value = ",".join(value)
     if flag.present and not has_effect:
-        raise InputError(f"Expected --{flag.name} only {when}. Received: --{flag.name}={flag.value}. Leave it out.")
+        raise InputError(f"Expected --{flag.name} only {when}. Received: --{flag.name}={value}. {advice}")
 
 
 def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
-    latency_table = _LATENCY_TABLE.value or None
-    plans = plan_searches(_DEVICE.value, all_limits, _OUTPUT.value)
-    for plan in plans:
-        run.check_search(plan.limits, plan.device, settings, latency_table)
+    plans = plan_searches(_DEVICE.value, all_limits, _OUTPUT.value, _LATENCY_TABLES.value)
+    check_each(plans, lambda plan: run.check_search(plan.limits, plan.device, settings, plan.latency_table))
     configure_tensorflow()
     predictor = _fit_predictor(run, settings)
     results = []
     finished = []
     for plan in plans:
-        found = run.search(plan.limits, plan.device, settings, latency_table, predictor)
+        found = run.search(plan.limits, plan.device, settings, plan.latency_table, predictor)
         costs = _save_found(run, plan, found, settings)
         print()
         if len(plans) > 1:
-            print(f"--- {plan.device}, {limits_in_words(plan.limits.by_name)}")
+            print(f"--- {plan.name}, {limits_in_words(plan.limits.by_name)}")
         print(describe_search(found, costs))
         _tell_what_is_next(plan.output, found, settings)
         results.append(found)
-        finished.append(FinishedSearch(plan.device, found, costs, str(plan.output)))
+        finished.append(FinishedSearch(plan.name, found, costs, str(plan.output)))
     if len(plans) > 1:
         print(f"\n--- all {len(plans)} searches, {settings.precision} models\n{describe_searches(finished)}")
     comparison = compare_devices(run, plans, results, settings)
@@ -176,10 +198,11 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
 
 
 def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
-    latency_table = _LATENCY_TABLE.value or None
     if len(all_limits) > 1:
+        received = ", ".join(limits.describe() for limits in all_limits)
         raise InputError(
-            f"Expected each limit of a front once. Received: {len(all_limits)} values. A front has an arch for each."
+            f"Expected one value of each limit with --front. Received: {received}. Pass the largest: the front has "
+            "archs for the others, too."
         )
     request = FrontRequest(
         costs=tuple(_FRONT_COSTS.value),
@@ -192,22 +215,29 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
             pessimism=settings.pessimism,
         ),
     )
-    outputs = plan_fronts(_DEVICE.value, _OUTPUT.value)
-    for device in outputs:
-        run.check_front(request, device, latency_table)
+    plans = plan_fronts(_DEVICE.value, _OUTPUT.value, _LATENCY_TABLES.value)
+    check_each(plans, lambda plan: run.check_front(request, plan.device, plan.latency_table))
     configure_tensorflow()
     predictor = _fit_predictor(run, settings)
-    for device, output in outputs.items():
-        front = run.front(request, device, latency_table, predictor)
-        margin = run.latency_margin(request.limits, device, settings, latency_table)
-        save = functools.partial(save_front, front, output, request, device=device, latency_margin=margin)
-        costs = _save_and_measure(run, [point.arch for point in front.best], device, settings, save)
+    for plan in plans:
+        front = run.front(request, plan.device, plan.latency_table, predictor)
+        margin = run.latency_margin(request.limits, plan.device, settings, plan.latency_table)
+        save = functools.partial(
+            save_front,
+            front,
+            plan.output,
+            request,
+            device=plan.device,
+            latency_table=plan.latency_table,
+            latency_margin=margin,
+        )
+        costs = _save_and_measure(run, [point.arch for point in front.best], plan, settings, save)
         print()
-        if len(outputs) > 1:
-            print(f"--- {device}")
+        if len(plans) > 1:
+            print(f"--- {plan.name}")
         print(describe_front(front, costs, request.limits_by_name, margin, settings.precision))
-        print(f"\nwritten to {output}, with a plot in {output.with_suffix('.svg').name}")
-        print(f"Next, for example for number 0: {_next_commands(settings).export(output, 0)}", flush=True)
+        print(f"\nwritten to {plan.output}, with a plot in {plan.output.with_suffix('.svg').name}")
+        print(f"Next, for example for number 0: {_next_commands(settings).export(plan.output, 0)}", flush=True)
 
 
 def _fit_predictor(run: Run, settings: SearchSettings) -> FittedPredictor:
@@ -221,30 +251,31 @@ def _save_found(run: Run, plan: PlannedSearch, found: SearchResult, settings: Se
     """Write an arch that was found, and return what it costs."""
 
     def save(costs: Sequence[SubnetCosts]) -> None:
-        found.arch.save(plan.output, {**found.notes(), **costs[0].to_dict()})
+        notes = {**found.notes(), **costs[0].to_dict(), "latency_table": plan.latency_table}
+        found.arch.save(plan.output, notes)
 
-    (costs,) = _save_and_measure(run, [found.arch], plan.device, settings, save)
+    (costs,) = _save_and_measure(run, [found.arch], plan, settings, save)
     return costs
 
 
 def _save_and_measure(
     run: Run,
     archs: Sequence[Arch],
-    device: str,
+    plan: SearchedDevice,
     settings: SearchSettings,
     save: Callable[[Sequence[SubnetCosts]], None],
 ) -> list[SubnetCosts]:
     """Save what was found, with measured latencies if that is wanted and possible."""
     is_measured = _MEASURE_FOUND.value
     if is_measured is None:
-        is_measured = kind_of(device).is_always_at_hand
+        is_measured = kind_of(plan.device).is_always_at_hand
     return save_and_measure(
         run,
         archs,
-        device,
+        plan.device,
         settings.precision,
         save,
-        latency_table=_LATENCY_TABLE.value or None,
+        latency_table=plan.latency_table,
         is_measured=is_measured,
     )
 

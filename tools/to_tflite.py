@@ -33,13 +33,16 @@ from ofa_tf.tflite.quantization.modes import (
     modes_with_setting,
 )
 from ofa_tf.tflite.shipping.sidecar import sidecar_path
-from ofa_tf.workflow.export_plan import check_model_output, find_other_precision, plan_exports, plan_limits
+from ofa_tf.workflow.arch_names import expand_folders
+from ofa_tf.workflow.export_plan import check_model_output, plan_exports, plan_limits, warn_of_other_precision
 from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
 _ARCH = flags.DEFINE_list(
-    "arch", None, "Arch JSON files, front.json:N, max, min or random:N; --output of several is a folder."
+    "arch",
+    None,
+    "Arch JSON files, folders of such, front.json:N, max, min or random:N; --output of several is a folder.",
 )
 _MODEL = flags.DEFINE_string("model", None, "A .keras file of a subnet, instead of --workdir and --arch.")
 _DATASET = flags.DEFINE_string(
@@ -160,8 +163,10 @@ def _export_subnets(options: ExportOptions) -> None:
     run = open_run(_WORKDIR.value)
     archs = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
     limits = plan_limits(run.space, _ARCH.value, _OUTPUT.value, options.mode)
-    for text in _ARCH.value:
-        _warn_of_other_precision(text, options)
+    for text in expand_folders(_ARCH.value):
+        warning = warn_of_other_precision(text, options.mode)
+        if warning is not None:
+            print(f"warning: {warning}", file=sys.stderr)
     configure_tensorflow()
     if len(archs) == 1:
         ((path, arch),) = archs.items()
@@ -172,17 +177,6 @@ def _export_subnets(options: ExportOptions) -> None:
         print("\n".join(f"not written: {fault}" for fault in faults), file=sys.stderr)
         raise InputError(
             f"Expected all {len(archs)} models to be good. Received: {len(faults)} that are not, listed above."
-        )
-
-
-def _warn_of_other_precision(arch_text: str, options: ExportOptions) -> None:
-    """The latency and size that a search kept to are those of the precision it was told."""
-    precision = find_other_precision(arch_text, options.mode)
-    if precision is not None:
-        print(
-            f"warning: {arch_text} was searched with --precision={precision}, but --quantization="
-            f"{options.quantization} is asked for: the search's latency and size do not hold for this model.",
-            file=sys.stderr,
         )
 
 

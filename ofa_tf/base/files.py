@@ -146,12 +146,14 @@ def check_replaceable(path: str | Path, kind: str) -> None:
     if not content:
         return
     schema = _schema_of(content)
-    if _is_of_kind(schema, kind):
+    if is_of_kind(schema, kind):
         return
-    received = "one without a schema" if schema is None else f"one with the schema {schema!r}"
+    received = f"one with the schema {schema!r}"
+    if schema is None:
+        received = "one that this program did not write, or that is damaged"
     raise InputError(
         f"Expected {path} to be free, or an older file of the kind {kind!r}. "
-        f"Received: {received}. Choose another name, or move that file away."
+        f"Received: {received}; it is not replaced. Choose another name, or move that file away."
     )
 
 
@@ -166,7 +168,8 @@ def _schema_of(content: bytes) -> Any:
     return document.get("schema")
 
 
-def _is_of_kind(schema: Any, kind: str) -> bool:
+def is_of_kind(schema: Any, kind: str) -> bool:
+    """Whether the entry `schema` of a document says that it is of a kind, whichever the version."""
     return str(schema).startswith(f"ofa_tf/{kind}/")
 
 
@@ -238,7 +241,7 @@ def read_json(
     if not isinstance(document, dict):
         raise InputError(f"Expected {path} to hold a JSON object. Received: {type(document).__name__}.")
     schema = document.get("schema")
-    if kind is not None and schema is not None and not _is_of_kind(schema, kind):
+    if kind is not None and schema is not None and not is_of_kind(schema, kind):
         raise InputError(
             f"Expected {path} to have the schema 'ofa_tf/{kind}/...'. Received: {schema!r}. "
             "Check that the right file was passed."

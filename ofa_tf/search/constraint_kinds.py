@@ -1,6 +1,6 @@
 """What a search can limit, in one table.
 
-Another kind of limit is one more entry at the end of this file: `Limits` takes its name, and tools/search.py gets
+Another kind of limit is one more entry below: `Limits` takes its name, and tools/search.py gets
 a flag `--max_NAME` for it. (That of a plugin is given as `--limits=NAME=VALUE`.)
 """
 
@@ -143,3 +143,13 @@ CONSTRAINT_KINDS.register(
         units=_BYTES,
     ),
 )
+
+# Flags are parsed before the plugins that they name are loaded, so a plugin's kinds get no flags of their own.
+KINDS_WITH_FLAGS = tuple(CONSTRAINT_KINDS)
+
+
+def limit_flag(name: str) -> str:
+    """The flag that limits a kind of cost, for messages: `"--max_macs"`, for a plugin's `"--limits=num_blocks"`."""
+    if name in KINDS_WITH_FLAGS:
+        return f"--max_{name}"
+    return f"--limits={name}"

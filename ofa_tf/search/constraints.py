@@ -1,17 +1,24 @@
 """`Limits`, what a user allows, and `Constraint`, a limit that can be checked on genes."""
 
 import dataclasses
+import decimal
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import PLUGIN_HINT
-from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext, Measure
+from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS, CostContext, Measure, limit_flag
 from ofa_tf.space.search_space import SearchSpace
 
-_WHOLE_NUMBERS_FROM = 100  # Smaller values are rounded to thousandths, in messages.
+# What every limit must be, and what to do about one that is not.
+LIMIT_RULE = "a finite number above 0"
+LIMIT_ADVICE = "Leave it out where nothing is to be limited."
+
+_WHOLE_NUMBERS_FROM = 100  # Smaller values are rounded to significant digits, in messages.
+_SIGNIFICANT_DIGITS = 3
 
 
 @dataclasses.dataclass(frozen=True, init=False, repr=False)
@@ -27,18 +34,15 @@ class Limits:
             what else is registered.
 
     Raises:
-        InputError: If there is no limit at all, one is not positive, or there is
-            no such kind of limit.
+        InputError: If there is no limit at all, one is not a finite number above 0, or
+            there is no such kind of limit.
     """
 
     _items: tuple[tuple[str, float], ...]
 
     def __init__(self, **limits: float | None) -> None:
         for name in limits:
-            if name not in CONSTRAINT_KINDS:
-                raise InputError(
-                    f"Expected limits to be among {list(CONSTRAINT_KINDS)}. Received: {name}. {PLUGIN_HINT}"
-                )
+            check_kind(name)
 
         items = []
         for name in CONSTRAINT_KINDS:
@@ -55,8 +59,10 @@ class Limits:
                 "--limits=NAME=X for one of your own; in Python, Limits(latency_ms=X)."
             )
         for name, limit in self._items:
-            if not limit > 0:
-                raise InputError(f"Expected the limit of {name} to be above 0. Received: {limit:g}. Allow more.")
+            if not is_limit(limit):
+                raise InputError(
+                    f"Expected the limit of {name} to be {LIMIT_RULE}. Received: {name}={limit}. {LIMIT_ADVICE}"
+                )
 
     @property
     def by_name(self) -> dict[str, float]:
@@ -70,8 +76,26 @@ class Limits:
         return self.by_name.get(name)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={limit:g}" for name, limit in self._items)
-        return f"Limits({shown})"
+        return f"Limits({self.describe()})"
+
+    def describe(self) -> str:
+        """The limits in words: `latency_ms=20, size_bytes=4e+06`."""
+        return ", ".join(f"{name}={limit:g}" for name, limit in self._items)
+
+
+def check_kind(name: str) -> None:
+    """Check that there is a kind of limit.
+
+    Raises:
+        InputError: If not; it names those that there are.
+    """
+    if name not in CONSTRAINT_KINDS:
+        raise InputError(f"Expected limits to be among {list(CONSTRAINT_KINDS)}. Received: {name}. {PLUGIN_HINT}")
+
+
+def is_limit(limit: object) -> bool:
+    """Whether a value is what every limit must be: a finite number above 0."""
+    return isinstance(limit, numbers.Real) and 0 < float(limit) < math.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,19 +216,31 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
         # In this order, a limit that is no number (NaN) is refused, too.
         if constraint.largest_value >= value:
             continue
-        smallest_limit = _round_up(value * (1 + constraint.margin))
+        name = constraint.name
         margin = ""
         if constraint.margin:
             margin = f" with a margin of {constraint.margin:.1%}"
         raise InputError(
-            f"Expected the limit of {constraint.name} to be at least {smallest_limit}, that of the smallest subnet of "
-            f"{space.name}{margin}. Received: {constraint.limit!r}. Allow more (limits must be kept by the "
-            "smallest subnet), or use a smaller search space."
+            f"Expected the limit of {name} ({limit_flag(name)}) to be at least {_smallest_limit(constraint, value)}, "
+            f"that of the smallest subnet of {space.name}{margin}. Received: {constraint.limit!r}. Allow more "
+            "(limits must be kept by the smallest subnet), or use a smaller search space."
         )
+
+
+def _smallest_limit(constraint: Constraint, value: float) -> float:
+    """A number of few digits, as a limit of which the constraint allows `value` with its margin."""
+    limit = float(value * (1 + constraint.margin))
+    # Rounding of floats may leave the product an ulp too low.
+    while limit / (1 + constraint.margin) < value:
+        limit = math.nextafter(limit, math.inf)
+    return _round_up(limit)
 
 
 def _round_up(value: float) -> float:
     """A number of few digits that is not below `value`."""
     if value >= _WHOLE_NUMBERS_FROM:
         return math.ceil(value)
-    return math.ceil(value * 1000) / 1000
+    exact = decimal.Decimal(repr(value))
+    last_digit = exact.adjusted() - (_SIGNIFICANT_DIGITS - 1)
+    step = decimal.Decimal(1).scaleb(last_digit)
+    return float(exact.quantize(step, rounding=decimal.ROUND_CEILING))

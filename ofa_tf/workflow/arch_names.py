@@ -10,33 +10,39 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
+# Words for an arch, also where there is a folder of that name.
+_SMALLEST = "min"
+_LARGEST = "max"
+
 
 def parse_archs(space: SearchSpace, text: str, seed: int = 0) -> dict[str, Arch]:
     """Archs that `--arch` stands for, by name.
 
     Args:
         space: The search space that they must be of.
-        text: Path of a JSON file of an arch or a front, `front.json:N` for the N-th arch of a front, counted from
-            0, `min`, `max` or `random:N`.
+        text: Path of a JSON file of an arch or a front, or of a folder of arch files, `front.json:N` for the N-th
+            arch of a front, counted from 0, `min`, `max` or `random:N`.
         seed: Decides the random ones.
 
     Returns:
         The archs. Those of a front are called by its file and their numbers in it.
 
     Raises:
-        InputError: If it is none of these.
+        InputError: If it is none of these, or a folder without archs.
     """
-    if text == "min":
-        return {"min": space.smallest()}
-    if text == "max":
-        return {"max": space.largest()}
+    if text == _SMALLEST:
+        return {text: space.smallest()}
+    if text == _LARGEST:
+        return {text: space.largest()}
     if text.startswith("random:"):
         drawn = _draw(space, text, seed)
         return {f"random_{index}": arch for index, arch in enumerate(drawn)}
+    if Path(text).is_dir():
+        return parse_arch_list(space, expand_folders([text]))
     path, number = split_arch_text(text)
     if not path.is_file():
         raise InputError(
-            "Expected --arch to be an arch JSON file, front.json:N, min, max or random:N. "
+            "Expected --arch to be an arch JSON file, a folder of such, front.json:N, min, max or random:N. "
             f"Received: --arch={text}, which is no file. Find an arch with tools/search.py."
         )
     archs = _load(path)
@@ -57,16 +63,60 @@ def parse_arch_list(space: SearchSpace, texts: Sequence[str], seed: int = 0) -> 
         The archs, by name; of two files of one name, the later one is called by its path.
 
     Raises:
-        InputError: If one of the names stands for nothing.
+        InputError: If one of the names stands for nothing, or two for the same.
     """
     archs: dict[str, Arch] = {}
-    for text in texts:
+    sources: dict[str, Path] = {}
+    for text in expand_folders(texts):
+        path, _ = split_arch_text(text)
+        source = path.resolve()
         for name, arch in parse_archs(space, text, seed).items():
-            is_taken = archs.get(name, arch) != arch
-            if is_taken:
-                name = name.replace(Path(text).stem, text, 1)
+            if name in archs and sources[name] != source:
+                name = name.replace(path.stem, text, 1)
+            if name in archs:
+                raise InputError(
+                    f"Expected --arch to name each arch once. Received: --arch={','.join(texts)}, with {name} more "
+                    "than once."
+                )
             archs[name] = arch
+            sources[name] = source
     return archs
+
+
+def expand_folders(texts: Sequence[str]) -> list[str]:
+    """Names of archs, with the arch files of folders in place of the folders.
+
+    The search for several devices or limits leaves such a folder. What else lies there, such as fronts, is passed over.
+
+    Args:
+        texts: What names archs, see `parse_archs`.
+
+    Raises:
+        InputError: If no arch lies in a folder.
+    """
+    expanded = []
+    for text in texts:
+        is_word = text in (_SMALLEST, _LARGEST)
+        if Path(text).is_dir() and not is_word:
+            expanded += _archs_in_folder(Path(text))
+        else:
+            expanded.append(text)
+    return expanded
+
+
+def _archs_in_folder(folder: Path) -> list[str]:
+    """The arch files of a folder, by name."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        schema = files.read_json(path).get("schema")
+        if files.is_of_kind(schema, "arch"):
+            found.append(str(path))
+    if not found:
+        raise InputError(
+            f"Expected --arch={folder} to be a folder with arch JSON files. Received: none there. Name one that "
+            "tools/search.py wrote for several devices or limits; an arch of a front is front.json:N."
+        )
+    return found
 
 
 def split_arch_text(text: str) -> tuple[Path, int | None]:

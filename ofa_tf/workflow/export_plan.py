@@ -12,7 +12,7 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
-from ofa_tf.workflow.arch_names import parse_archs, split_arch_text
+from ofa_tf.workflow.arch_names import expand_folders, parse_archs, split_arch_text
 
 
 def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> dict[str, Arch]:
@@ -69,7 +69,7 @@ def _plan(
 ) -> dict[str, tuple[Arch, str]]:
     """By the paths of their models, the archs, each with what named it."""
     named: list[tuple[str, Arch, str]] = []
-    for text in arch_texts:
+    for text in expand_folders(arch_texts):
         for name, arch in parse_archs(space, text).items():
             named.append((name, arch, text))
     if len(named) == 1:
@@ -79,7 +79,10 @@ def _plan(
         raise InputError(f"Expected --output to be a folder for {len(named)} archs. Received: {output}.")
     planned = {str(Path(output) / f"{name}.tflite"): (arch, text) for name, arch, text in named}
     if len(planned) < len(named):
-        raise InputError(f"Expected the names of --arch to differ. Received: {','.join(arch_texts)}.")
+        raise InputError(
+            f"Expected the names of --arch, which models are called by, to differ. Received: {','.join(arch_texts)}. "
+            "Name each once; rename one of two files, or export them in two calls."
+        )
     return planned
 
 
@@ -125,6 +128,33 @@ def find_other_precision(arch_text: str, mode: QuantizationMode) -> str | None:
     if is_same or is_free:
         return None
     return name
+
+
+def warn_of_other_precision(arch_text: str, mode: QuantizationMode) -> str | None:
+    """What to tell a user who exports an arch in another precision than it was searched in, and what to do about it.
+
+    Args:
+        arch_text: See `find_other_precision`.
+        mode: See `find_other_precision`.
+
+    Returns:
+        A sentence or two; `None`: there is nothing to tell.
+    """
+    precision = find_other_precision(arch_text, mode)
+    if precision is None:
+        return None
+    ways = []
+    fitting = [name for name in PRECISIONS if PRECISIONS[name].holds_for(mode)]
+    if fitting:
+        ways.append(f"search again with --precision={fitting[0]}")
+    if precision in PRECISIONS:
+        ways.append(f"export with --quantization={PRECISIONS[precision].mode.name}")
+    advice = " or ".join(ways)
+    return (
+        f"{arch_text} was searched with --precision={precision}, but --quantization={mode.name} is asked for: the "
+        "latency and size that the search told are not those of this model, and the limits of the search are not "
+        f"checked. To keep the limits, {advice}."
+    )
 
 
 def _read_notes(arch_text: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.cost_limit import CostLimit
@@ -49,10 +50,15 @@ class FrontRequest:
 
     def __post_init__(self) -> None:
         for cost in self.costs:
-            CONSTRAINT_KINDS[cost]  # raises for an unknown one
+            if cost not in CONSTRAINT_KINDS:
+                raise InputError(
+                    f"Expected the costs of a front (--front_costs) to be among {list(CONSTRAINT_KINDS)}. "
+                    f"Received: {cost!r}. {PLUGIN_HINT}"
+                )
         if not 1 <= len(set(self.costs)) == len(self.costs) <= _MAX_COSTS:
             raise InputError(
-                f"Expected one or two different costs of a front. Received: {', '.join(self.costs) or 'none'}."
+                "Expected one or two different costs of a front (--front_costs). "
+                f"Received: {', '.join(self.costs) or 'none'}."
             )
 
     @property
@@ -176,6 +182,7 @@ def save_front(
     costs: Sequence[SubnetCosts],
     *,
     device: str,
+    latency_table: str | None = None,
     latency_margin: float = 0.0,
 ) -> None:
     """Write a front as JSON, and a plot of it beside that.
@@ -186,6 +193,7 @@ def save_front(
         request: What was asked for.
         costs: Of each arch of `front.best`, in order.
         device: Id of the device of the latencies.
+        latency_table: The device's table; `None` for the run's own.
         latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
     """
     path = Path(path)
@@ -195,6 +203,7 @@ def save_front(
         entries.append({**describe_point(point), **costs_of_point.to_dict()})
     payload = {
         "device": device,
+        "latency_table": latency_table,
         "precision": request.search.precision,
         "limits": request.limits_by_name,
         "confidence": request.search.confidence,

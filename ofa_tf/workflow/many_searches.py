@@ -1,8 +1,9 @@
-"""Several searches in one call: for several devices, several limits, or both."""
+"""Several searches in one call: for several devices, latency tables or limits."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
@@ -16,84 +17,185 @@ from ofa_tf.workflow.search import SearchSettings, constraints_within, cost_cont
 
 
 @dataclasses.dataclass(frozen=True)
-class PlannedSearch:
-    """A search, and where its arch goes.
+class SearchedDevice:
+    """A device with one of its latency tables.
 
     Args:
         device: Id of the device.
+        latency_table: The table; `None` for the run's own.
+        name: What tells it apart from others: the device, and its table where it has several.
+    """
+
+    device: str
+    latency_table: str | None
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedSearch(SearchedDevice):
+    """A search, and where its arch goes; for the other arguments see `SearchedDevice`.
+
+    Args:
         limits: What the arch must keep within.
         output: JSON file for the arch.
     """
 
-    device: str
     limits: Limits
     output: Path
 
 
-def plan_searches(devices: Sequence[str], all_limits: Sequence[Limits], output: str) -> list[PlannedSearch]:
-    """Which searches to make: one for each device and each of the limits.
+@dataclasses.dataclass(frozen=True)
+class PlannedFront(SearchedDevice):
+    """A search for a front, and where that goes; for the other arguments see `SearchedDevice`.
+
+    Args:
+        output: JSON file for the front.
+    """
+
+    output: Path
+
+
+_Plan = TypeVar("_Plan", bound=SearchedDevice)
+
+
+def plan_searches(
+    devices: Sequence[str],
+    all_limits: Sequence[Limits],
+    output: str,
+    latency_tables: Sequence[str] = (),
+) -> list[PlannedSearch]:
+    """Which searches to make: one for each device with a table and each of the limits.
 
     Args:
         devices: Ids of devices.
         all_limits: The limits.
         output: A JSON file for one search, a folder for several.
+        latency_tables: Tables of the devices, see `plan_devices`.
 
     Raises:
-        InputError: If there is no device, one or a limit is there twice, or the output does not suit.
+        InputError: If there is no device, one with its table or a limit is there twice, or the output does not suit.
     """
     if not all_limits:
         Limits()  # raises: there must be one
-    check_devices(devices)
-    if len(devices) * len(all_limits) == 1:
-        files.check_output(output)
-        files.check_replaceable(output, "arch")
-        return [PlannedSearch(devices[0], all_limits[0], Path(output))]
+    for limits in all_limits:
+        if list(all_limits).count(limits) > 1:
+            raise InputError(f"Expected different limits. Received: {limits.describe()} more than once.")
 
-    if len(set(all_limits)) != len(all_limits):
-        raise InputError(f"Expected different limits. Received: {', '.join(map(repr, all_limits))}.")
+    searched = plan_devices(devices, latency_tables)
+    if len(searched) * len(all_limits) == 1:
+        (device,) = searched
+        return [_plan_search(device, all_limits[0], Path(output))]
+
     folder = check_folder(output)
     plans = []
-    for device in devices:
+    for device in searched:
         for limits in all_limits:
-            described = "_".join(f"{name}_{limit:.12g}" for name, limit in limits.by_name.items())
-            path = folder / f"{files.safe_name(device)}_{described}.json"
-            files.check_output(path)
-            files.check_replaceable(path, "arch")
-            plans.append(PlannedSearch(device, limits, path))
+            described = "_".join(f"{kind}_{limit:.12g}" for kind, limit in limits.by_name.items())
+            path = folder / f"{files.safe_name(device.name)}_{described}.json"
+            plans.append(_plan_search(device, limits, path))
     _check_different([plan.output for plan in plans])
     return plans
 
 
-def plan_fronts(devices: Sequence[str], output: str) -> dict[str, Path]:
-    """Where the front of each device goes.
+def _plan_search(device: SearchedDevice, limits: Limits, output: Path) -> PlannedSearch:
+    files.check_output(output)
+    files.check_replaceable(output, "arch")
+    return PlannedSearch(device.device, device.latency_table, device.name, limits, output)
+
+
+def plan_fronts(devices: Sequence[str], output: str, latency_tables: Sequence[str] = ()) -> list[PlannedFront]:
+    """Which fronts to search: one for each device with a table.
 
     Args:
         devices: Ids of devices.
-        output: A JSON file for one device, a folder for several.
+        output: A JSON file for one front, a folder for several.
+        latency_tables: Tables of the devices, see `plan_devices`.
 
     Raises:
-        InputError: If there is no device, one is there twice, or the output does not suit.
+        InputError: If there is no device, one is there twice with the same table, or the output does not suit.
     """
-    check_devices(devices)
+    searched = plan_devices(devices, latency_tables)
+    plans = []
+    for device in searched:
+        path = Path(output)
+        if len(searched) > 1:
+            path = check_folder(output) / f"front_{files.safe_name(device.name)}.json"
+        plans.append(PlannedFront(device.device, device.latency_table, device.name, path))
+    _check_different([plan.output for plan in plans])
+    for plan in plans:
+        check_front_output(plan.output)
+    return plans
+
+
+def plan_devices(devices: Sequence[str], latency_tables: Sequence[str] = ()) -> list[SearchedDevice]:
+    """The devices with their latency tables, each by a name of its own.
+
+    Args:
+        devices: Ids of devices.
+        latency_tables: None for the run's own tables; several of one device; or as many as devices, in their order.
+            An empty one is the run's own.
+
+    Raises:
+        InputError: If there is no device, the number of tables does not suit, or two have the same name.
+    """
+    planned: list[SearchedDevice] = []
+    pairs = _pair_with_tables(devices, latency_tables)
+    for device, table in pairs:
+        name = device
+        num_tables = [other for other, _ in pairs].count(device)
+        if table is not None and num_tables > 1:
+            name = f"{device} {Path(table).stem}"
+        if any(other.name == name for other in planned):
+            raise InputError(
+                f"Expected each latency table of {device} once, and the names of their files to differ. "
+                f"Received: --latency_table={','.join(latency_tables)}. Leave one out, or copy it to another name."
+            )
+        planned.append(SearchedDevice(device, table, name))
+    return planned
+
+
+def _pair_with_tables(devices: Sequence[str], latency_tables: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Each device with its latency table; for the arguments see `plan_devices`."""
+    received = f"Received: --device={','.join(devices)}"
+    if not devices:
+        raise InputError(f"Expected --device to name a device. {received}. Leave it out for this computer.")
+    if not latency_tables:
+        if len(set(devices)) != len(devices):
+            raise InputError(
+                f"Expected --device to name different devices. {received}. Name each once, or one table for each: "
+                "--latency_table=A,B."
+            )
+        return [(device, None) for device in devices]
+
+    received += f" --latency_table={','.join(latency_tables)}"
     if len(devices) == 1:
-        outputs = {devices[0]: Path(output)}
-    else:
-        folder = check_folder(output)
-        outputs = {device: folder / f"front_{files.safe_name(device)}.json" for device in devices}
-    _check_different(list(outputs.values()))
-    for path in outputs.values():
-        check_front_output(path)
-    return outputs
+        devices = [*devices] * len(latency_tables)
+    if len(devices) != len(latency_tables):
+        raise InputError(
+            f"Expected as many latency tables as devices, or one device. {received}. Leave a table empty, as in "
+            "--latency_table=A,,C, to take the device's own."
+        )
+    return [(device, table or None) for device, table in zip(devices, latency_tables, strict=True)]
 
 
-def check_devices(devices: Sequence[str]) -> None:
-    """Check that there is a device, and each once.
+def check_each(plans: Sequence[_Plan], check: Callable[[_Plan], None]) -> None:
+    """Check searches before the first one begins.
+
+    Args:
+        plans: What is planned.
+        check: Raises for a search that cannot be made.
 
     Raises:
-        InputError: If not.
+        InputError: What `check` raises; with several devices or tables, it names the one.
     """
-    if not devices or len(set(devices)) != len(devices):
-        raise InputError(f"Expected --device to name different devices. Received: --device={','.join(devices)}.")
+    names = {plan.name for plan in plans}
+    for plan in plans:
+        try:
+            check(plan)
+        except InputError as error:
+            if len(names) == 1:
+                raise
+            raise InputError(f"{plan.name}: {error}") from error
 
 
 def check_folder(output: str) -> Path:
@@ -129,7 +231,8 @@ def compare_devices(
 ) -> str | None:
     """What is lost by shipping the arch of one device to another, in words.
 
-    `None` for one device, or without limits of the latency.
+    Devices are told apart by the names of the plans: one with two latency tables, as of one thread and two, counts
+    as two. `None` for one, or without limits of the latency.
 
     Args:
         run: The run.
@@ -137,10 +240,12 @@ def compare_devices(
         results: What was found, in the same order.
         settings: How.
     """
-    devices = list(dict.fromkeys(plan.device for plan in plans))
-    if len(devices) == 1 or any(plan.limits.latency_ms is None for plan in plans):
+    by_name = {plan.name: plan for plan in plans}
+    if len(by_name) == 1 or any(plan.limits.latency_ms is None for plan in plans):
         return None
-    models = {device: run.latency_model(device, settings.precision) for device in devices}
+    models = {}
+    for name, plan in by_name.items():
+        models[name] = run.latency_model(plan.device, settings.precision, plan.latency_table)
     found = []
     for plan, result in zip(plans, results, strict=True):
         found.append(_on_each_device(run, plan, result, models, settings))
@@ -162,16 +267,16 @@ def _on_each_device(
     models: Mapping[str, LatencyModel],
     settings: SearchSettings,
 ) -> FoundArch:
-    """What was found, with its latency on each device and whether it would keep the limits there."""
+    """What was found, with its latency by each of the models, and whether it would keep the limits there."""
     genes = run.space.encode([result.arch])
     latency_ms = {}
     fits = {}
-    for device, model in models.items():
-        latency_ms[device] = float(model.predict(result.arch))
+    for name, model in models.items():
+        latency_ms[name] = float(model.predict(result.arch))
         context = cost_context(run.space, run.num_classes, settings.precision, model)
         constraints = constraints_within(context, plan.limits, model, settings.confidence)
-        fits[device] = bool(is_exactly_feasible(constraints, genes)[0])
+        fits[name] = bool(is_exactly_feasible(constraints, genes)[0])
     top1 = result.reported_top1
     if top1 is None:
         top1 = result.predicted_top1
-    return FoundArch(plan.device, plan.limits.by_name["latency_ms"], top1, latency_ms, fits)
+    return FoundArch(plan.name, plan.limits.by_name["latency_ms"], top1, latency_ms, fits)

@@ -278,7 +278,7 @@ class SearchedRun(MeasuredRun):
             needs_latency: Whether a latency table is needed, too.
             device: Device of the latency table, or its id.
             precision: Name of the `Precision` of its models.
-            latency_table: The table; by default that at `latency_table_path`.
+            latency_table: The table, which must be there in any case; by default that at `latency_table_path`.
 
         Raises:
             InputError: If there is no training run, no such precision or no such
@@ -289,7 +289,7 @@ class SearchedRun(MeasuredRun):
         get_precision(precision)
         self.check_accuracy_table()
         commands = {self.accuracy_table_path: "build_accuracy_table.py"}
-        if needs_latency:
+        if needs_latency or latency_table is not None:
             opened(device)  # raises if there can be none of that id
             path = self.latency_table_path(device, precision, latency_table)
             command = f"build_latency_table.py --device={device_id(device)} --precision={precision}"

@@ -244,7 +244,7 @@ def test_a_json_file_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(
         InputError,
-        match=r"older file of the kind 'tflite_model'. Received: one with the schema 'ofa_tf/arch/1'. Choose",
+        match=r"kind 'tflite_model'. Received: one with the schema 'ofa_tf/arch/1'; it is not replaced. Choose",
     ):
         files.write_json(path, "tflite_model", {"a": 2})
     assert path.read_bytes() == before
@@ -256,7 +256,10 @@ def test_a_json_file_of_another_kind_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_file_without_a_schema_is_not_overwritten(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "net.json"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"kind 'tflite_model'. Received: one without a schema. Choose another name"):
+    with pytest.raises(
+        InputError,
+        match=r"Received: one that this program did not write, .*; it is not replaced. Choose",
+    ):
         files.write_json(path, "tflite_model", {"a": 2})
     assert path.read_bytes() == content
 

@@ -1,14 +1,17 @@
 import copy
 import dataclasses
 import pickle
+import re
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search import constraint_kinds, constraints
-from ofa_tf.search.constraint_kinds import ConstraintKind, CostContext
+from ofa_tf.search.constraint_kinds import ConstraintKind, CostContext, limit_flag
 from ofa_tf.search.constraints import (
+    Constraint,
     Limits,
     check_feasible,
     is_exactly_feasible,
@@ -59,7 +62,7 @@ def test_the_least_limit_is_that_of_what_the_smallest_subnet_needs_exactly() -> 
     enough = make_constraints(_CONTEXT, Limits(peak_ram_bytes=10))
     check_feasible(MICRO, enough)
     too_little = make_constraints(_CONTEXT, Limits(peak_ram_bytes=9.5))
-    message = r"limit of peak_ram_bytes to be at least 10\.0,.*\(limits must be kept by the smallest subnet\)"
+    message = r"\(--max_peak_ram_bytes\) to be at least 10\.0,.*\(limits must be kept by the smallest subnet\)"
     with pytest.raises(InputError, match=message):
         check_feasible(MICRO, too_little)
 
@@ -104,10 +107,55 @@ def test_a_limit_of_an_unknown_kind_is_refused() -> None:
         Limits(flops=1e6)
 
 
-@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
-def test_a_limit_that_is_not_positive_is_refused(limit: float) -> None:
-    with pytest.raises(InputError, match=r"Expected the limit of macs to be above 0. Received: "):
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf"), "2", 1j])
+def test_a_limit_that_is_no_finite_number_above_0_is_refused(limit: Any) -> None:
+    message = rf"Expected the limit of macs to be a finite number above 0\. Received: macs={limit}\. Leave it out"
+    with pytest.raises(InputError, match=message):
         Limits(macs=limit)
+
+
+@pytest.mark.parametrize("limit", [3, 2.5, np.float32(0.5), np.int64(7)])
+def test_any_finite_number_above_0_is_a_limit(limit: Any) -> None:
+    assert Limits(macs=limit).macs == limit
+
+
+_DIGITS_OF_LIMITS = {
+    0.0123401: "0.0124",
+    0.0001: "0.0001",
+    0.5: "0.5",
+    12.5: "12.5",
+    12.31: "12.4",
+    99.95: "100.0",
+    123456.2: "123457",
+}
+
+
+@pytest.mark.parametrize(("value", "shown"), _DIGITS_OF_LIMITS.items())
+def test_the_least_limit_has_three_digits_or_is_whole_and_is_never_below_the_value(value: float, shown: str) -> None:
+    constraint = Constraint("macs", value / 2, lambda genes: np.full(len(genes), value))
+    with pytest.raises(InputError, match=rf"to be at least {re.escape(shown)}, that of the smallest"):
+        check_feasible(MICRO, [constraint])
+    check_feasible(MICRO, [dataclasses.replace(constraint, limit=float(shown))])
+
+
+@pytest.mark.parametrize(
+    ("value", "margin", "shown"),
+    [
+        (0.04, 0.25, "0.05"),
+        (0.03, 0.08, "0.0325"),  # In floats, 0.0324 / 1.08 is below 0.03.
+        (7.0, 0.25, "8.75"),
+    ],
+)
+def test_the_least_limit_is_accepted_with_its_margin(value: float, margin: float, shown: str) -> None:
+    constraint = Constraint("macs", 1e-9, lambda genes: np.full(len(genes), value), margin=margin)
+    with pytest.raises(InputError, match=rf"to be at least {re.escape(shown)}, that of the smallest"):
+        check_feasible(MICRO, [constraint])
+    check_feasible(MICRO, [dataclasses.replace(constraint, limit=float(shown))])
+
+
+def test_a_limit_of_a_plugin_is_named_by_its_flag() -> None:
+    assert limit_flag("macs") == "--max_macs"
+    assert limit_flag("num_blocks") == "--limits=num_blocks"
 
 
 def test_a_margin_is_left_below_the_limit_and_not_added_to_the_value() -> None:

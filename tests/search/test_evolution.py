@@ -58,7 +58,7 @@ def test_a_tight_budget_in_the_full_space_is_still_searched() -> None:
 
 def test_a_budget_below_the_smallest_subnet_says_the_smallest_possible() -> None:
     smallest = int(num_macs(MICRO, MICRO.smallest(), 10))
-    message = rf"Expected the limit of macs to be at least {smallest}, .* smallest subnet of micro. Received: 5\."
+    message = rf"of macs \(--max_macs\) to be at least {smallest}, .* smallest subnet of micro. Received: 5\."
     with pytest.raises(InputError, match=message):
         evolve(MICRO, _score, [_macs(5)], np.random.default_rng(0), settings=_FAST)
 
@@ -66,7 +66,9 @@ def test_a_budget_below_the_smallest_subnet_says_the_smallest_possible() -> None
 @pytest.mark.parametrize("factor", [1.234567e-6, 1.234567e-3, 12.34567])
 def test_the_smallest_possible_budget_that_the_error_names_is_accepted(factor: float) -> None:
     constraint = Constraint("latency_ms", 0.01, lambda genes: num_macs(MICRO, genes, 10) * factor)
-    message = r"Expected the limit of latency_ms to be at least ([\d.]+), that of.* Received: 0.01\."
+    message = (
+        r"Expected the limit of latency_ms \(--max_latency_ms\) to be at least ([\d.]+), that of.* Received: 0.01\."
+    )
     with pytest.raises(InputError, match=message) as caught:
         evolve(MICRO, _score, [constraint], np.random.default_rng(0), settings=_FAST)
     limit = float(str(caught.value).split("at least ")[1].split(",")[0])

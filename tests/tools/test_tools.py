@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import shutil
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from ofa_tf.devices.benchmark_results import load_benchmark
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs, num_params
@@ -166,7 +169,7 @@ def test_an_infeasible_budget_names_the_smallest_possible(run: Run, quickstart: 
     output = tmp_path / "arch.json"
     options = (f"--workdir={quickstart}", "--max_latency_ms=0.001", f"--output={output}")
     line = _error_line(run("tools/search.py", *options))
-    assert "Expected the limit of latency_ms to be at least 0." in line
+    assert "Expected the limit of latency_ms (--max_latency_ms) to be at least 0." in line
     assert "Received: 0.001" in line
     assert not output.exists()
 
@@ -226,6 +229,87 @@ def test_one_call_searches_for_two_devices_and_compares_their_archs(run: Run, qu
     assert len(set(lines)) == len(lines)
 
 
+@pytest.fixture(scope="module")
+def three_tables(quickstart: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Latency tables of the host with one thread, of the host with two, and of a phone, by factors of the first."""
+    folder = tmp_path_factory.mktemp("tables")
+    measured = LatencyTable.load(quickstart / "latency_tables" / "host_float32.json")
+    assert measured.calibration is not None
+    facts = {
+        "one": measured.device,
+        "two": {**measured.device, "num_threads": 2},
+        "phone": {"device": "adb:STANDIN1", "delegate": "cpu", "num_threads": 1},
+    }
+    slowness = {"one": 1.0, "two": 0.5, "phone": 4.0}
+    paths = []
+    for name, device in facts.items():
+        calibration = {**measured.calibration, "scale": slowness[name] * measured.calibration["scale"]}
+        path = folder / f"{name}.json"
+        dataclasses.replace(measured, device=device, calibration=calibration).save(path)
+        paths.append(path)
+    return paths
+
+
+@pytest.mark.long
+def test_one_call_searches_for_two_tables_of_the_host_and_for_a_phone(
+    run: Run, quickstart: Path, three_tables: list[Path], tmp_path: Path
+) -> None:
+    found = tmp_path / "found"
+    tables = ",".join(map(str, three_tables))
+    options = (f"--workdir={quickstart}", "--device=host,host,adb:STANDIN1", f"--latency_table={tables}")
+    quickly = ("--num_generations=5", "--num_finalists=2", "--nomeasure_found", f"--output={found}")
+    result = run("tools/search.py", *options, *quickly, "--max_latency_ms=99,98")
+    assert result.returncode == 0, result.stderr[-2000:]
+
+    names = {"host one": three_tables[0], "host two": three_tables[1], "adb:STANDIN1": three_tables[2]}
+    for name, table in names.items():
+        file_name = name.replace(" ", "_").replace(":", "_")
+        for limit in (99, 98):
+            path = found / f"{file_name}_latency_ms_{limit}.json"
+            notes = json.loads(path.read_text())["notes"]
+            assert notes["latency_table"] == str(table)
+            assert notes["device"] == name.split()[0]
+            model = LatencyModel(SMALL, LatencyTable.load(table, SMALL))
+            assert notes["predicted_latency_ms"] == pytest.approx(model.predict(Arch.load(path)))
+            assert f"--- {name}, latency_ms={limit}\n" in result.stdout
+    assert len(list(found.glob("*.json"))) == 6
+
+    _, comparison = result.stdout.split("--- archs of one device on another: ")
+    rows = [line for line in comparison.splitlines() if line.startswith(tuple(names))]
+    assert [re.split(r"  +", row)[:2] for row in rows] == [[name, limit] for name in names for limit in ("99", "98")]
+
+    evaluated = run("tools/evaluate.py", f"--workdir={quickstart}", f"--arch={found}")
+    assert evaluated.returncode == 0, evaluated.stderr[-2000:]
+    evaluated_names = [line.split()[0] for line in evaluated.stdout.splitlines()[1:]]
+    assert evaluated_names == sorted(path.stem for path in found.glob("*.json"))
+
+    line = _error_line(run("tools/search.py", *options, *quickly, "--max_latency_ms=1e-9"))
+    assert line.startswith("error: host one: Expected the limit of latency_ms (--max_latency_ms) to be at least 0.")
+
+
+@pytest.mark.long
+def test_each_latency_table_has_a_front_of_its_own(
+    run: Run, quickstart: Path, three_tables: list[Path], tmp_path: Path
+) -> None:
+    one, two, _ = three_tables
+    found = tmp_path / "found"
+    options = (f"--workdir={quickstart}", "--front", f"--latency_table={one},{two}", f"--output={found}")
+    result = run("tools/search.py", *options, "--num_generations=5", "--num_measurements=3", "--nomeasure_found")
+    assert result.returncode == 0, result.stderr[-2000:]
+    for table in (one, two):
+        path = found / f"front_host_{table.stem}.json"
+        front = json.loads(path.read_text())
+        assert (front["device"], front["latency_table"]) == ("host", str(table))
+        model = LatencyModel(SMALL, LatencyTable.load(table, SMALL))
+        for entry in front["entries"]:
+            predicted_ms = model.predict(Arch.from_dict(entry["arch"]))
+            assert entry["costs"]["latency_ms"] == pytest.approx(predicted_ms) == entry["predicted_latency_ms"]
+        assert path.with_suffix(".svg").is_file()
+        assert f"--- host {table.stem}\n" in result.stdout
+    line = _error_line(run("tools/evaluate.py", f"--workdir={quickstart}", f"--arch={found}"))
+    assert "to be a folder with arch JSON files. Received: none there." in line
+
+
 def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path, tmp_path: Path) -> None:
     output = tmp_path / "front.json"
     options = (f"--workdir={quickstart}", "--num_generations=5", "--num_measurements=3", f"--output={output}")
@@ -268,29 +352,32 @@ def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--front", "--front_costs=beauty"], "Received: 'beauty'."),
-        (
-            ["--front", "--front_costs=macs,macs"],
-            "Expected one or two different costs of a front. Received: macs, macs.",
-        ),
-        (["--front", "--max_macs=1e7,2e7"], "Expected each limit of a front once. Received: 2 values."),
+        (["--front", "--front_costs=beauty"], "(--front_costs) to be among ['latency_ms', 'macs', 'size_bytes', '"),
+        (["--front", "--front_costs=macs,macs"], "different costs of a front (--front_costs). Received: macs, macs."),
+        (["--front_costs=macs"], "only with --front. Received: --front_costs=macs. Add --front, or leave it out."),
+        (["--front", "--max_macs=1e7,2e7"], "Expected one value of each limit with --front. Received: macs=1e+07, "),
+        (["--max_macs=1e7,"], "Expected a number before and after each comma of --max_macs. Received: --max_macs=1e7,"),
+        (["--max_macs=1e7,10000000"], "Expected the numbers of --max_macs to differ. Received: --max_macs=1e7,100"),
+        (["--max_latency_ms=inf"], "Expected --max_latency_ms to be a finite number above 0. Received: --max_lat"),
+        (["--max_macs=1e7", "--predictor=gp"], "(--predictor) to be one of ['linear', 'gaussian_process', 'mlp_en"),
         (["--max_macs=1e7", "--confidence=2"], "Expected `confidence` to be above 0 and below 1."),
         (["--max_macs=1e7", "--confidence=0.9"], "Expected --confidence only with --max_latency_ms, which gets its"),
         (["--front", "--num_finalists=3"], "Expected --num_finalists only without --front, which measures --num_meas"),
         (["--max_macs=1e7", "--front_costs=macs"], "Expected --front_costs only with --front. Received: "),
         (["--max_macs=1e7", "--num_measurements=9"], "Expected --num_measurements only with --front; other searches"),
         (["--max_macs=1e7", "--num_shipped_archs=9"], "Expected --num_shipped_archs only with another --precision"),
-        (["--max_macs=1"], "Expected the limit of macs to be at least "),
-        (["--max_macs=1e7", "--max_size_bytes=1000"], "Expected the limit of size_bytes to be at least "),
-        (["--max_latency_ms=99", "--max_peak_ram_bytes=100"], "Expected the limit of peak_ram_bytes to be at least "),
-        (["--front", "--max_macs=1"], "Expected the limit of macs to be at least "),
+        (["--max_macs=1"], "Expected the limit of macs (--max_macs) to be at least "),
+        (["--max_macs=1e7", "--max_size_bytes=1000"], "limit of size_bytes (--max_size_bytes) to be at least "),
+        (["--max_latency_ms=99", "--max_peak_ram_bytes=100"], "peak_ram_bytes (--max_peak_ram_bytes) to be at least "),
+        (["--front", "--max_macs=1"], "Expected the limit of macs (--max_macs) to be at least "),
         (["--max_macs=1e7", "--device=toaster"], "Received: 'toaster'."),
         (
             ["--max_latency_ms=1", "--confidence=0.99"],
             "Expected a latency table with at least 99 held-out networks for",
         ),
         (["--max_macs=1e7", "--device=host,host"], "Expected --device to name different devices."),
-        (["--max_macs=1e7", "--device=host,adb:1", "--latency_table=a"], "Expected one device with --latency_table."),
+        (["--max_macs=1e7", "--device=host,adb:1", "--latency_table=a"], "Expected as many latency tables as devices"),
+        (["--max_macs=1e7", "--latency_table=a,a"], "Expected each latency table of host once, and the names of their"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_before_anything_is_loaded(

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,43 @@ def test_files_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
         texts.append(str(path))
     archs = parse_arch_list(MICRO, ["min", *texts])
     assert archs == {"min": MICRO.smallest(), "found": MICRO.smallest(), texts[1]: MICRO.largest()}
+    MICRO.smallest().save(texts[1])
+    assert len(parse_arch_list(MICRO, texts)) == 2  # also where they hold the same
+
+
+def test_what_is_named_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "found.json"
+    MICRO.smallest().save(path)
+    roundabout = tmp_path / "x" / ".." / "found.json"
+    (tmp_path / "x").mkdir()
+    for texts in (["max", "min", "max"], [str(path), str(roundabout)], [str(path), str(tmp_path)], ["random:1"] * 2):
+        message = rf"Expected --arch to name each arch once\. Received: --arch={re.escape(','.join(texts))}, with "
+        with pytest.raises(InputError, match=message):
+            parse_arch_list(MICRO, texts)
+
+
+def test_a_folder_stands_for_its_arch_files_by_name_and_not_for_fronts(tmp_path: Path) -> None:
+    folder = tmp_path / "found"
+    folder.mkdir()
+    (folder / "front_host.json").write_text('{"schema": "ofa_tf/front/1", "entries": []}')
+    (folder / "notes.txt").write_text("by hand")
+    message = r"Expected --arch=.*found to be a folder with arch JSON files\. Received: none there\."
+    for parse in (parse_archs, lambda space, text: parse_arch_list(space, [text])):
+        with pytest.raises(InputError, match=message):
+            parse(MICRO, str(folder))
+
+    MICRO.largest().save(folder / "host_b.json")
+    MICRO.smallest().save(folder / "host_a.json")
+    expected = {"host_a": MICRO.smallest(), "host_b": MICRO.largest()}
+    for found in (parse_archs(MICRO, str(folder)), parse_arch_list(MICRO, [str(folder)])):
+        assert list(found.items()) == list(expected.items())
+    several = parse_arch_list(MICRO, ["min", str(folder), "max"])
+    assert list(several) == ["min", "host_a", "host_b", "max"]
+
+
+def test_min_and_max_are_words_also_where_folders_are_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "max").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse_archs(MICRO, "max") == parse_arch_list(MICRO, ["max"]) == {"max": MICRO.largest()}

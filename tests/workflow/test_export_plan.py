@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.quantization.modes import FLOAT16, INT8, NOT_QUANTIZED, QAT, QuantizationMode
-from ofa_tf.workflow.export_plan import find_other_precision, plan_exports, plan_limits
+from ofa_tf.workflow.export_plan import find_other_precision, plan_exports, plan_limits, warn_of_other_precision
 from tests.support.spaces import SMALL
 
 
@@ -40,6 +41,44 @@ def test_the_precision_does_not_matter_where_nothing_that_depends_on_it_was_limi
     path = tmp_path / "arch.json"
     SMALL.smallest().save(path, notes={"precision": "float32", "limits": limits})
     assert find_other_precision(str(path), INT8) == other
+
+
+@pytest.mark.parametrize(
+    ("precision", "mode", "advice"),
+    [
+        ("float32", INT8, "search again with --precision=int8 or export with --quantization=none."),
+        ("int8", NOT_QUANTIZED, "search again with --precision=float32 or export with --quantization=int8."),
+        ("float32", FLOAT16, "To keep the limits, export with --quantization=none."),  # no search is of float16 models
+        ("int3", INT8, "To keep the limits, search again with --precision=int8."),
+    ],
+)
+def test_the_warning_of_another_precision_names_both_and_what_to_do(
+    precision: str, mode: QuantizationMode, advice: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "arch.json"
+    SMALL.smallest().save(path, notes={"precision": precision})
+    warning = warn_of_other_precision(str(path), mode)
+    assert warning is not None
+    assert warning.startswith(f"{path} was searched with --precision={precision}, but --quantization={mode.name} is ")
+    assert warning.endswith(advice)
+    assert warn_of_other_precision("max", mode) is None
+
+
+def test_each_arch_of_a_folder_keeps_the_limits_of_its_own_search(tmp_path: Path) -> None:
+    folder = tmp_path / "found"
+    archs = {"a": SMALL.smallest(), "b": SMALL.largest()}
+    for name, arch in archs.items():
+        arch.save(folder / f"{name}.json", notes={"precision": "float32", "limits": {"size_bytes": float(ord(name))}})
+    output = str(tmp_path / "models")
+    paths = {name: f"{output}/{name}.tflite" for name in archs}
+    assert plan_exports(SMALL, [str(folder)], output) == {paths[name]: arch for name, arch in archs.items()}
+    limits = plan_limits(SMALL, [str(folder)], output, NOT_QUANTIZED)
+    assert limits == {paths["a"]: {"size_bytes": 97}, paths["b"]: {"size_bytes": 98}}
+
+
+def test_models_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Expected the names of --arch, .*Received: max,max\. Name each once; rename"):
+        plan_exports(SMALL, ["max", "max"], str(tmp_path))
 
 
 def test_a_front_and_each_of_its_archs_have_the_notes_of_the_front(tmp_path: Path) -> None:

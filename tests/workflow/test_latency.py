@@ -78,7 +78,7 @@ def test_settings_whose_time_is_just_enough_are_measured_with() -> None:
         ),
         ("a.svg", r"Expected --output to end in .json; the plot gets the suffix .svg"),
         ("arch.json", r"Received: one with the schema 'ofa_tf/arch/1'"),
-        ("damaged.json", r"Received: one without a schema"),
+        ("damaged.json", r"Received: one that this program did not write, or that is damaged; it is not replaced"),
     ],
 )
 def test_a_path_that_is_no_latency_table_s_is_refused_before_all_is_measured(

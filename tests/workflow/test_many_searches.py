@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import functools
+import re
 import shutil
 from pathlib import Path
 
@@ -17,7 +18,14 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
-from ofa_tf.workflow.many_searches import compare_devices, plan_fronts, plan_searches
+from ofa_tf.workflow.many_searches import (
+    PlannedSearch,
+    check_each,
+    compare_devices,
+    plan_devices,
+    plan_fronts,
+    plan_searches,
+)
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings
 from tests.support.formula_device import FormulaDevice, piece_models
@@ -40,12 +48,88 @@ def test_several_write_into_a_folder_a_file_for_each_device_and_limit(tmp_path: 
         "adb_1234_latency_ms_1.json",
     ]
     assert {plan.output.parent for plan in plans} == {tmp_path / "found"}
+    assert [plan.name for plan in plans] == ["host", "host", "adb:1234", "adb:1234"]
+    assert {plan.latency_table for plan in plans} == {None}
+
+
+def test_a_device_has_a_search_for_each_of_its_latency_tables(tmp_path: Path) -> None:
+    tables = ["", "t/two.json", "t/four.json"]
+    plans = plan_searches(["host"], [Limits(latency_ms=1)], str(tmp_path / "found"), tables)
+    assert [plan.device for plan in plans] == ["host"] * 3
+    assert [plan.latency_table for plan in plans] == [None, "t/two.json", "t/four.json"]
+    assert [plan.name for plan in plans] == ["host", "host two", "host four"]
+    assert [plan.output.name for plan in plans] == [
+        "host_latency_ms_1.json",
+        "host_two_latency_ms_1.json",
+        "host_four_latency_ms_1.json",
+    ]
+
+
+def test_several_devices_have_their_tables_in_their_order(tmp_path: Path) -> None:
+    devices, tables = ["host", "adb:1", "host"], ["one.json", "phone.json", "two.json"]
+    plans = plan_searches(devices, [Limits(latency_ms=1)], str(tmp_path / "found"), tables)
+    assert [plan.device for plan in plans] == devices
+    assert [plan.latency_table for plan in plans] == tables
+    assert [plan.name for plan in plans] == ["host one", "adb:1", "host two"]
+    fronts = plan_fronts(devices, str(tmp_path / "found"), tables)
+    assert [front.output.name for front in fronts] == [
+        "front_host_one.json",
+        "front_adb_1.json",
+        "front_host_two.json",
+    ]
+    assert [front.latency_table for front in fronts] == tables
+
+
+def test_one_table_of_one_device_is_still_one_search(tmp_path: Path) -> None:
+    (plan,) = plan_searches(["host"], [Limits(macs=1)], str(tmp_path / "arch.json"), ["mine.json"])
+    assert (plan.name, plan.latency_table, plan.output) == ("host", "mine.json", tmp_path / "arch.json")
+    (front,) = plan_fronts(["host"], str(tmp_path / "front.json"), ["mine.json"])
+    assert (front.name, front.latency_table, front.output) == ("host", "mine.json", tmp_path / "front.json")
+
+
+@pytest.mark.parametrize(
+    ("devices", "tables", "message"),
+    [
+        ([], [], r"Expected --device to name a device\. Received: --device=\."),
+        (["a", "a"], [], r"to name different devices\. Received: --device=a,a\. .* --latency_table=A,B\."),
+        (["a", "b"], ["t"], r"as many latency tables as devices, .*: --device=a,b --latency_table=t\. .*A,,C"),
+        (["a", "b"], ["t", "u", "v"], r"as many latency tables as devices, .*: --device=a,b --latency_table=t,u,v\."),
+        (["a"], ["t.json", "t.json"], r"each latency table of a once, .*Received: --latency_table=t\.json,t\.json\."),
+        (["a"], ["x/t.json", "y/t.json"], r"names of their files to differ\. .*x/t\.json,y/t\.json\. .*copy it"),
+        (["a", "a"], ["", ""], r"Expected each latency table of a once, .*Received: --latency_table=,\."),
+    ],
+)
+def test_devices_and_tables_that_do_not_go_together_are_refused(
+    devices: list[str], tables: list[str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        plan_devices(devices, tables)
+
+
+def test_equal_limits_are_refused_in_words(tmp_path: Path) -> None:
+    limits = [Limits(macs=1e6), Limits(macs=2e6), Limits(macs=1000000)]
+    with pytest.raises(InputError, match=r"Expected different limits\. Received: macs=1e\+06 more than once\."):
+        plan_searches(["host"], limits, str(tmp_path / "found"))
+
+
+def test_a_refused_search_of_several_says_which_it_is(tmp_path: Path) -> None:
+    def check(plan: PlannedSearch) -> None:
+        if plan.latency_table == "two.json":
+            raise InputError("Expected more.")
+
+    limits = [Limits(macs=1), Limits(macs=2)]
+    several = plan_searches(["host"], limits, str(tmp_path / "found"), ["one.json", "two.json"])
+    with pytest.raises(InputError, match=r"^host two: Expected more\.$"):
+        check_each(several, check)
+    one = plan_searches(["host"], limits, str(tmp_path / "found"), ["two.json"])
+    with pytest.raises(InputError, match=r"^Expected more\.$"):
+        check_each(one, check)
 
 
 @pytest.mark.parametrize(
     ("devices", "num_limits", "output", "message"),
     [
-        ([], 1, "found", "Expected --device to name different devices. Received: --device=."),
+        ([], 1, "found", "Expected --device to name a device. Received: --device=."),
         (["host", "host"], 1, "found", "Expected --device to name different devices. Received: --device=host,host."),
         (["host"], 2, "arch.json", "Expected --output to be a folder, as there are several searches. Received: "),
     ],
@@ -59,9 +143,10 @@ def test_what_cannot_be_searched_is_refused(
 
 
 def test_each_device_has_a_front_of_its_own(tmp_path: Path) -> None:
-    assert plan_fronts(["host"], str(tmp_path / "front.json")) == {"host": tmp_path / "front.json"}
-    outputs = plan_fronts(["host", "adb:1"], str(tmp_path / "found"))
-    names = {device: path.relative_to(tmp_path / "found").name for device, path in outputs.items()}
+    (front,) = plan_fronts(["host"], str(tmp_path / "front.json"))
+    assert (front.device, front.latency_table, front.output) == ("host", None, tmp_path / "front.json")
+    fronts = plan_fronts(["host", "adb:1"], str(tmp_path / "found"))
+    names = {front.device: front.output.relative_to(tmp_path / "found").name for front in fronts}
     assert names == {"host": "front_host.json", "adb:1": "front_adb_1.json"}
     with pytest.raises(InputError, match="to be a folder, as there are several"):
         plan_fronts(["host", "adb:1"], str(tmp_path / "front.json"))
@@ -139,6 +224,26 @@ def test_the_arch_of_one_device_is_too_slow_on_another_also_by_its_margin(run: R
     assert cautious is not None
     assert f"too slow: {2 * quick_ms:.3g} ms" in cautious.splitlines()[-1]
     assert "too slow" not in cautious.splitlines()[-2]
+
+
+def test_each_latency_table_of_a_device_is_compared_by_its_own_model(run: Run, tmp_path: Path) -> None:
+    own = LatencyTable.load(run.latency_table_path("quick"), MICRO)
+    assert own.calibration is not None
+    other = tmp_path / "thrice.json"
+    dataclasses.replace(own, calibration={**own.calibration, "scale": 3.0}).save(other)
+    quick_ms = run.latency_model("quick").predict(MICRO.largest())
+    limits = [Limits(latency_ms=2 * quick_ms)]
+    plans = plan_searches(["quick"], limits, str(tmp_path / "found"), ["", str(other)])
+    result = SearchResult(MICRO.largest(), 0.9, 0.01, costs={}, limits={})
+
+    text = compare_devices(run, plans, [result, result], SearchSettings(num_finalists=0))
+    assert text is not None
+    columns, on_own, on_other = text.splitlines()[1:]
+    assert re.split(r"  +", columns.strip())[2:] == ["arch of quick", "arch of quick thrice"]
+    assert on_own.startswith("quick  ")
+    assert on_own.count(f"90.00% in {quick_ms:.3g} ms") == 2
+    assert on_other.startswith("quick thrice  ")
+    assert on_other.count(f"too slow: {3 * quick_ms:.3g} ms") == 2
 
 
 def test_a_latency_table_of_another_number_of_classes_is_refused(run: Run) -> None:

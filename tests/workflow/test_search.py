@@ -61,7 +61,10 @@ def test_without_a_limit_of_the_latency_no_confidence_is_told() -> None:
     ("settings", "message"),
     [
         ({"precision": "int3"}, r"Expected `precision` to be one of .* Received: precision='int3'"),
-        ({"predictor": "oracle"}, r"Expected a predictor of accuracies, .* Received: 'oracle'"),
+        (
+            {"predictor": "oracle"},
+            r"Expected the accuracy predictor \(--predictor\) to be one of .*'automatic'\]\. Received: 'oracle'",
+        ),
         ({"num_finalists": -1}, r"Expected `num_finalists` to be at least 0. Received: num_finalists=-1"),
         ({"seed": -1}, r"Expected `seed` to be at least 0. Received: seed=-1"),
         ({"pessimism": float("nan")}, r"Expected `pessimism` to be at least 0. Received: pessimism=nan"),

@@ -1,5 +1,6 @@
 """The accuracy predictors that there are, by name."""
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
 from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor
@@ -35,5 +36,8 @@ def check_predictor(name: str) -> None:
     Raises:
         InputError: If it is not.
     """
-    if name != AUTOMATIC:
-        get_predictor(name)
+    if name != AUTOMATIC and name not in PREDICTORS:
+        raise InputError(
+            f"Expected the accuracy predictor (--predictor) to be one of {[*PREDICTORS, AUTOMATIC]}. "
+            f"Received: {name!r}. {PLUGIN_HINT}"
+        )

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android import phone_condition
+from ofa_tf.devices.device import BenchmarkModel
+from ofa_tf.latency.piece_models import make_piece_models
+from ofa_tf.latency.pieces import distinct_pieces
+from ofa_tf.space.presets import get_search_space
+from ofa_tf.tflite.litert.interpreter import create_interpreter
 from tests.support.adb_daemon import AdbDaemon
 from tests.support.adb_phone import SETTINGS, USES_ADB, measure, phone_device
 from tests.support.benchmark_model import install_benchmark_model
@@ -133,3 +139,19 @@ def test_a_build_without_a_profile_keeps_the_latency(
     assert (
         "no operator profile of m0: Expected benchmark_model to know --enable_op_profiling" in capsys.readouterr().err
     )
+
+
+def test_a_piece_runs_in_the_shape_it_is_measured_in_where_it_could_not_in_its_own(
+    daemon: AdbDaemon,
+    binary: Path,
+) -> None:
+    """A flexible model has one pixel of its own; strips of a large kernel are empty there, which XNNPACK refuses."""
+    space = get_search_space("mobilenet_v3_tiny")
+    key = "k7_s2_in8_mid48_out16_relu"
+    (piece,) = [piece for piece, _ in distinct_pieces(space, (32,)) if piece.key == key]
+    content = make_piece_models(space, 10).convert(piece, 16)
+    with pytest.raises(InputError, match="failed to reshape"):
+        create_interpreter(content, "piece")
+    (measurement,) = phone_device(daemon, binary).measure([BenchmarkModel("m", content, (1, 16, 16, 8))], SETTINGS)
+    assert measurement.error is None
+    assert measurement.latency_ms is not None

@@ -136,7 +136,7 @@ def test_progress_is_reported_each_generation() -> None:
     [
         ([_macs], 1e9, r"Expected at least 2 objectives\. Received: 1\."),
         ([_macs, lambda genes: _macs(genes) * np.nan], 1e9, r"finite numbers\. Received: nan by objective 1"),
-        ([_macs, _ram], 5, r"Expected the limit of macs to be at least \d+"),
+        ([_macs, _ram], 5, r"Expected the limit of macs \(--max_macs\) to be at least \d+"),
     ],
 )
 def test_what_has_no_front_is_refused(objectives: list[Objective], limit: float, message: str) -> None:
