@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> None:
         num_held_out=_NUM_HELD_OUT.value,
         time_limit_s=_TIME_LIMIT.value,
     )
-    path = run.latency_table_path(device, settings.precision, _OUTPUT.value or None)
+    path = run.check_latency_table_path(device, settings, _OUTPUT.value or None)
     configure_tensorflow()
     from ofa_tf.workflow.latency import held_out_report
 

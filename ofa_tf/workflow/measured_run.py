@@ -24,7 +24,7 @@ from ofa_tf.workflow.accuracy import measure_accuracies
 from ofa_tf.workflow.evaluation import predict_costs
 from ofa_tf.workflow.latency_settings import FOUND_SETTINGS, LatencyTableSettings
 from ofa_tf.workflow.run_folder import device_id
-from ofa_tf.workflow.table_checks import check_latency_table, check_same_use, opened
+from ofa_tf.workflow.table_checks import check_latency_table, check_same_use, check_table_path, opened
 from ofa_tf.workflow.trained_run import TrainedRun, hash_file
 
 
@@ -130,8 +130,7 @@ class MeasuredRun(TrainedRun):
 
         settings = settings or LatencyTableSettings()
         device = opened(device)
-        path = self.latency_table_path(device, settings.precision, path)
-        latency.check_table_path(path, self.space, device, settings)
+        path = self.check_latency_table_path(device, settings, path)
         unfinished_path = path.with_suffix(".part.json")
         num_classes = self.supernet.num_classes
         table = latency.measure_latency_table(self.space, num_classes, device, settings, unfinished_path)
@@ -139,6 +138,27 @@ class MeasuredRun(TrainedRun):
         unfinished_path.unlink(missing_ok=True)
         files.write_bytes(path.with_suffix(".svg"), latency.plot_held_out(table).encode())
         return table
+
+    def check_latency_table_path(
+        self, device: Device, settings: LatencyTableSettings, path: str | Path | None = None
+    ) -> Path:
+        """Check, without loading TensorFlow, that `build_latency_table` has a supernet, and may write its table.
+
+        Args:
+            device: See `build_latency_table`; it is reached if there is a table already.
+            settings: See `build_latency_table`.
+            path: See `build_latency_table`.
+
+        Returns:
+            Where the table will lie.
+
+        Raises:
+            InputError: If there is no supernet, or the table would replace one of another device or of other settings.
+        """
+        find_supernet(self.path)
+        path = self.latency_table_path(device, settings.precision, path)
+        check_table_path(path, self.space, device, settings)
+        return path
 
     def latency_model(
         self, device: Device | str = "host", precision: str = "float32", latency_table: str | Path | None = None
