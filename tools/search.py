@@ -134,16 +134,11 @@ def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
         )
     is_latency_limited = any(limits.latency_ms is not None for limits in all_limits)
     is_quantized = get_precision(settings.precision).mode != NOT_QUANTIZED
-    _check_has_effect(_FINALISTS, not _FRONT.value, "without --front, which measures --num_measurements")
-    _check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front")
-    _check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
-    _check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
-    _check_has_effect(_SHIPPED_ARCHS, is_quantized, "with another --precision than float32")
-
-
-def _check_has_effect(flag: flags.FlagHolder, has_effect: bool, when: str) -> None:
-    if flag.present and not has_effect:
-        raise InputError(f"Expected --{flag.name} only {when}. Received: --{flag.name}={flag.value}. Leave it out.")
+    command_line.check_has_effect(_FINALISTS, not _FRONT.value, "without --front, which measures --num_measurements")
+    command_line.check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front")
+    command_line.check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
+    command_line.check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
+    command_line.check_has_effect(_SHIPPED_ARCHS, is_quantized, "with another --precision than float32")
 
 
 def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
