@@ -162,6 +162,7 @@ def _export_subnets(options: ExportOptions) -> None:
     limits = plan_limits(run.space, _ARCH.value, _OUTPUT.value, options.mode)
     for text in _ARCH.value:
         _warn_of_other_precision(text, options)
+    run.check_supernet()
     configure_tensorflow()
     if len(archs) == 1:
         ((path, arch),) = archs.items()
