@@ -22,9 +22,15 @@ from absl import flags
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
-from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
+from ofa_tf.base.cluster import Distribution
+from ofa_tf.base.distribution_flag import (
+    define_distribution_flag,
+    distribution_from_flags,
+    has_other_workers,
+)
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
+from ofa_tf.base.progress import tell
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.predictor_summary import describe_predictor
 from ofa_tf.search.accuracy_table import AccuracyTable
@@ -32,7 +38,7 @@ from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR,
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS, check_predictor
 from ofa_tf.search.shards import Shard
-from ofa_tf.workflow.run import open_run
+from ofa_tf.workflow.run import Run, open_run
 
 define_plugins_flag()
 define_distribution_flag()
@@ -60,11 +66,10 @@ def main(argv: Sequence[str]) -> None:
     if _MERGE.value:
         table = run.merge_accuracy_table()
     else:
-        replicas = configure_tensorflow(distribution=distribution)
-        run.compute_on(replicas)
-        table = run.build_accuracy_table(_NUM_ARCHS.value, _SEED.value, shard)
-        if not replicas.is_first_worker:
+        measured = _find_or_build(run, shard, distribution)
+        if measured is None:
             return
+        table = measured
     _tell_size(table)
     if shard is not None:
         print(f"written to {run.shard_path(shard)}; when all are there: --merge")
@@ -75,11 +80,34 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _shard_from_flags() -> Shard | None:
+    """The shard to measure, after checking that every flag that was given has an effect."""
+    if _MERGE.value and _SHARD.value is not None:
+        raise InputError(f"Expected --shard or --merge. Received: both, --shard={_SHARD.value}. Leave one out.")
+    for flag in (_NUM_ARCHS, _SEED):
+        command_line.check_has_effect(flag, not _MERGE.value, "without --merge, which takes what the shards say")
+    command_line.check_has_effect(_PREDICTOR, _SHARD.value is None, "without --shard, where nothing is predicted")
     if _SHARD.value is None:
         return None
-    if _MERGE.value:
-        raise InputError(f"Expected --shard or --merge. Received: both, --shard={_SHARD.value}. Leave one out.")
     return Shard.parse(_SHARD.value, _NUM_ARCHS.value, _SEED.value)
+
+
+def _find_or_build(run: Run, shard: Shard | None, distribution: Distribution) -> AccuracyTable | None:
+    """The table, measured where subnets are missing; `None` to workers other than the first."""
+    works_alone = not has_other_workers()  # those may have begun already, and wait for this one
+    if works_alone:
+        run.check_measured_alone(shard)
+    run.check_supernet()
+    known = run.find_accuracy_table(_NUM_ARCHS.value, _SEED.value, shard)
+    if works_alone and known is not None:
+        num_asked_for = min(_NUM_ARCHS.value, len(known))  # a shard, or a small space, has fewer
+        tell(f"nothing to measure: all {num_asked_for} subnets are there already")
+        return known
+    replicas = configure_tensorflow(distribution=distribution)
+    run.compute_on(replicas)
+    table = run.build_accuracy_table(_NUM_ARCHS.value, _SEED.value, shard)
+    if not replicas.is_first_worker:
+        return None
+    return table
 
 
 def _tell_size(table: AccuracyTable) -> None:
