@@ -1,8 +1,9 @@
 """Measures the accuracy of a sample of subnets, for the accuracy predictor.
 
-Continues a table that was begun for the same supernet. Measures on every second validation image; the others are
-for reports. Several processes or computers can each measure a shard, with the same supernet and data set; when their
-files lie in one workdir, --merge makes the table that one process would have measured.
+Continues a table that was begun for the same supernet, and keeps one of another supernet under another name. Measures
+on every second validation image; the others are for reports. Several processes or computers can each measure a shard,
+with the same supernet and data set; when their files lie in one workdir, --merge makes the table that one process would
+have measured.
 
 Example:
     python tools/build_accuracy_table.py --workdir=runs/quickstart --num_archs=100
@@ -43,10 +44,12 @@ from ofa_tf.workflow.run import Run, open_run
 define_plugins_flag()
 define_distribution_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.", required=True)
-_NUM_ARCHS = flags.DEFINE_integer("num_archs", 100, "Number of subnets.", lower_bound=MIN_ARCHS_FOR_PREDICTOR)
+_NUM_ARCHS = flags.DEFINE_integer(
+    "num_archs", 100, "Number of subnets, in all shards together.", lower_bound=MIN_ARCHS_FOR_PREDICTOR
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Decides which subnets.", lower_bound=0)
 _SHARD = flags.DEFINE_string("shard", None, "Measure only the i-th of n shards of the subnets, as i/n, i from 1.")
-_MERGE = flags.DEFINE_bool("merge", False, "Measure nothing; put the shards together that were measured.")
+_MERGE = flags.DEFINE_bool("merge", False, "Measure nothing; put the shards that were measured into the table.")
 _PREDICTOR = flags.DEFINE_string(
     "predictor",
     AUTOMATIC,

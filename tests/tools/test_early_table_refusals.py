@@ -1,5 +1,6 @@
 """What is wrong with the tables of a run is said before TensorFlow is loaded."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,17 @@ def test_what_is_left_to_measure_needs_tensorflow(
     result = run_without_tensorflow(_BUILD, PLUGINS_FLAG, f"--workdir={workdir}", _SAMPLE)
     assert result.returncode == 1
     assert "already" not in result.stderr
+    assert "ModuleNotFoundError" in result.stderr
+
+
+def test_workers_measure_together_whatever_is_there(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others, whose folders may have less, would wait for one that ends before it."""
+    _table(workdir).save(workdir / "accuracy_table.jsonl")
+    workers = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
+    options = (PLUGINS_FLAG, f"--workdir={workdir}", _SAMPLE, "--distribution=multiworker")
+    with locked_file(workdir / "accuracy_table.jsonl"):  # the first worker has begun
+        result = run_without_tensorflow(_BUILD, *options)
     assert "ModuleNotFoundError" in result.stderr
 
 
