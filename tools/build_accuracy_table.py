@@ -75,7 +75,8 @@ def main(argv: Sequence[str]) -> None:
         table = measured
     _tell_size(table)
     if shard is not None:
-        print(f"written to {run.shard_path(shard)}; when all are there: --merge")
+        print(f"written to {run.shard_path(shard)}")
+        print(f"Next, when all are there: python tools/build_accuracy_table.py --workdir={_WORKDIR.value} --merge")
         return
     fitted = fit_predictor(table, _PREDICTOR.value)
     print(describe_predictor(fitted.name, fitted.quality, fitted.learning_curve()))
