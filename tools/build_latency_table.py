@@ -3,8 +3,9 @@
 Example:
     python tools/build_latency_table.py --workdir=runs/quickstart --device=host
 
-A phone with another delegate, other cores or more threads gets a table of its own (--output), which tools/search.py
-takes with --latency_table.
+A table that was measured in the same way is replaced; a call that was interrupted goes on with the pieces that it has.
+Other threads and, on a phone, another delegate or other cores need a table of their own (--output), which
+tools/search.py takes with --latency_table.
 """
 
 import sys
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
         num_held_out=_NUM_HELD_OUT.value,
         time_limit_s=_TIME_LIMIT.value,
     )
-    path = run.latency_table_path(device, settings.precision, _OUTPUT.value or None)
+    path = run.check_latency_table_path(device, settings, _OUTPUT.value or None)
     configure_tensorflow()
     from ofa_tf.workflow.latency import held_out_report
 

@@ -156,21 +156,14 @@ def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
         kind_of(device)  # raises for an unknown one
     is_latency_limited = any(limits.latency_ms is not None for limits in all_limits)
     is_quantized = get_precision(settings.precision).mode != NOT_QUANTIZED
-    _check_has_effect(_FINALISTS, not _FRONT.value, "without --front, which measures --num_measurements")
-    _check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front", advice="Add --front, or leave it out.")
-    _check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
-    _check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
-    _check_has_effect(_SHIPPED_ARCHS, is_quantized, "with another --precision than float32")
+    check_has_effect = command_line.check_has_effect
+    check_has_effect(_FINALISTS, not _FRONT.value, "without --front, which measures --num_measurements")
+    check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front", advice="Add --front, or leave it out.")
+    check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
+    check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
+    check_has_effect(_SHIPPED_ARCHS, is_quantized, "with another --precision than float32")
     if not all_limits and not _FRONT.value:
         Limits()  # raises, and says which flags there are
-
-
-def _check_has_effect(flag: flags.FlagHolder, has_effect: bool, when: str, advice: str = "Leave it out.") -> None:
-    value = flag.value
-    if isinstance(value, list):
-        value = ",".join(value)
-    if flag.present and not has_effect:
-        raise InputError(f"Expected --{flag.name} only {when}. Received: --{flag.name}={value}. {advice}")
 
 
 def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:

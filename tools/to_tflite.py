@@ -167,6 +167,7 @@ def _export_subnets(options: ExportOptions) -> None:
         warning = warn_of_other_precision(text, options.mode)
         if warning is not None:
             print(f"warning: {warning}", file=sys.stderr)
+    run.check_supernet()
     configure_tensorflow()
     if len(archs) == 1:
         ((path, arch),) = archs.items()

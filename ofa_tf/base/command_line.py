@@ -54,6 +54,26 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     app.run(functools.partial(_run_guarded, main), flags_parser=_parse_flags)
 
 
+def check_has_effect(flag: flags.FlagHolder, has_effect: bool, when: str, advice: str = "Leave it out.") -> None:
+    """Check that a flag is not given where it would be ignored.
+
+    Args:
+        flag: The flag.
+        has_effect: Whether it would be heeded, with the other flags as they are.
+        when: With which other flags it is, for the message.
+        advice: What to do.
+
+    Raises:
+        InputError: If it is given and has no effect.
+    """
+    if not flag.present or has_effect:
+        return
+    value = flag.value
+    if isinstance(value, list):
+        value = ",".join(value)
+    raise InputError(f"Expected --{flag.name} only {when}. Received: --{flag.name}={value}. {advice}")
+
+
 def _run_guarded(main: Callable[[Sequence[str]], None], argv: Sequence[str]) -> None:
     """Run `main`; whatever is no defect ends the program with one line."""
     if len(argv) > 1:

@@ -90,6 +90,21 @@ def check_no_writer(folder: str | Path) -> None:
         os.close(_acquire(path, path.parent, _ADVICE))
 
 
+def check_no_writer_of_file(path: str | Path, advice: str = _ADVICE_FOR_FILE) -> None:
+    """Check that no program holds the lock of a file, which need not exist.
+
+    Args:
+        path: The file.
+        advice: What to do when a program does.
+
+    Raises:
+        InputError: If one does; the message says which.
+    """
+    lock = _lock_of_file(path)
+    if lock.exists():
+        os.close(_acquire(lock, Path(path), advice))
+
+
 def find_writer(folder: str | Path) -> str | None:
     """Who holds the lock of a folder, in words; `None` if nobody does, or it cannot be told."""
     path = Path(folder) / _LOCK_FILE

@@ -140,10 +140,17 @@ def read_header(line: str, path: Path) -> TableHeader:
     try:
         return TableHeader.decode(line)
     except _HEADER_ERRORS as error:
-        fault = str(error)
-        if isinstance(error, KeyError):
-            fault = f"no {error}"
         raise InputError(
             f"Expected line 1 of {path} to be the head of an accuracy table, with the schema {_SCHEMA!r}. "
-            f"Received: {fault}. Delete the file, and build the table again with tools/build_accuracy_table.py."
+            f"Received: {describe_fault(error)}. Delete the file, and build the table "
+            "again with tools/build_accuracy_table.py."
         ) from error
+
+
+def describe_fault(error: Exception) -> str:
+    """What reading a line raised, as a part of a message, without a full stop."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON ({error.msg}, at column {error.colno})"  # its own text has a number of the line, always 1
+    if isinstance(error, KeyError):
+        return f"no {error}"
+    return str(error).removesuffix(".")

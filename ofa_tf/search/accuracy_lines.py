@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_header import describe_fault
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
@@ -159,12 +160,9 @@ def _decode_one_by_one(
         try:
             genes, counts = _decode_line(line, space, num_images)
         except _LINE_ERRORS as error:
-            fault = str(error)
-            if isinstance(error, KeyError):
-                fault = f"no {error}"
             raise InputError(
-                f"Expected line {number} of {path} to hold an arch of {space.name} and its counts. Received: {fault} "
-                "Delete the line to have that subnet measured again."
+                f"Expected line {number} of {path} to hold an arch of {space.name} and its counts. "
+                f"Received: {describe_fault(error)}. Delete the line to have that subnet measured again."
             ) from error
         rows.append(genes)
         num_correct.append(counts)
@@ -175,14 +173,14 @@ def _decode_line(line: str, space: SearchSpace, num_images: tuple[int, int]) -> 
     """Genes and counts of one line."""
     entry = json.loads(line)
     if not isinstance(entry, dict):
-        raise InputError(f"{line.strip()!r}, which is no JSON object.")
+        raise InputError(f"{line.strip()!r}, which is no JSON object")
     genes = space.encode(Arch.from_dict(entry["arch"]))
     counts = entry["num_correct"]
     are_whole = isinstance(counts, list) and all(type(count) is int for count in counts)
     if not are_whole or len(counts) != len(num_images):
-        raise InputError(f"num_correct={counts!r}, which are not two whole numbers.")
+        raise InputError(f"num_correct={counts!r}, which are not two whole numbers")
     if any(not 0 <= count <= most for count, most in zip(counts, num_images, strict=True)):
-        raise InputError(f"num_correct={counts}, of {list(num_images)} images.")
+        raise InputError(f"num_correct={counts}, of {list(num_images)} images")
     return genes, (counts[0], counts[1])
 
 

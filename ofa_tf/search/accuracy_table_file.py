@@ -11,13 +11,16 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import tell
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_header import Origin, TableHeader, read_table
+from ofa_tf.search.accuracy_header import Origin, TableHeader, read_header, read_table, whole_lines
 from ofa_tf.search.accuracy_lines import decode_lines, encode_line
 from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
+
+_LETTERS_OF_NETWORK = 8  # of what identifies a network, in the name of the file that keeps its measurements
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +59,45 @@ def read_content(path: Path, space: SearchSpace) -> FileContent | None:
     return FileContent(header + end, content.rindex(b"\n") + 1, table)
 
 
+def keep_other(path: Path, origin: Origin) -> None:
+    """Copy a table of another network or other images, which will be replaced, to a file beside it, and tell that.
+
+    Args:
+        path: The table's file; need not be there.
+        origin: What decides the measurements that will replace it. Nothing is done for a table of the same network
+            and the same images.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    if not path.exists():
+        return
+    content = read_table(path)
+    header_line, *lines = whole_lines(content, path)
+    other = read_header(header_line, path).origin
+    if (other.split, other.network) == (origin.split, origin.network):
+        return
+    what = "another supernet"
+    if other.network == origin.network:
+        what = f"the images {other.split!r}"
+    kept = _name_for_kept(path, str(other.network), content)
+    files.write_bytes(kept, content)
+    num_archs = sum(line != "" for line in lines)
+    subnets = "1 subnet" if num_archs == 1 else f"{num_archs} subnets"
+    tell(f"{path} is begun anew: it was of {what} ({subnets}), and is kept as {kept.name}")
+
+
+def _name_for_kept(path: Path, network: str, content: bytes) -> Path:
+    """Where nothing lies, or nothing that `content` has not, too."""
+    name = f"{path.name}.of_{files.safe_name(network[:_LETTERS_OF_NETWORK])}"
+    number = 1
+    kept = path.with_name(name)
+    while kept.exists() and not content.startswith(kept.read_bytes()):
+        number += 1
+        kept = path.with_name(f"{name}_{number}")
+    return kept
+
+
 class AccuracyTableFile:
     """The file of a table that grows.
 
@@ -63,7 +105,7 @@ class AccuracyTableFile:
         path: The file; need not be there.
         space: Search space of the table.
         origin: What decides the measurements. Those of another network or other images that the file may
-            hold are not continued, but replaced.
+            hold are not continued; before the first measurement replaces them, they are kept, see `keep_other`.
         content: From `read_content`, if the file has not changed since; by default it is read.
 
     Attributes:
@@ -126,6 +168,7 @@ class AccuracyTableFile:
         """
         line = bytes(encode_line(arch, measurement.num_correct), "utf-8")
         if self._num_images is None:
+            keep_other(self._path, self._origin)
             header_line = TableHeader(self._space.name, measurement.num_images, self._origin).encode()
             header = bytes(header_line, "utf-8")
             files.write_bytes(self._path, header + line)
@@ -184,4 +227,4 @@ class AccuracyTableFile:
 def _describe(shard: Shard | None) -> str:
     if shard is None:
         return "no shard"
-    return f"--shard={shard.number}/{shard.count} --num_archs={shard.num_archs} --seed={shard.seed}"
+    return f"of {shard.flags}"

@@ -1,21 +1,23 @@
 """`merge_shards`: the tables of several processes become one, the same that one process would have measured."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked_file
+from ofa_tf.base.progress import tell
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
-from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.accuracy_table_file import AccuracyTableFile
+from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
+from ofa_tf.search.accuracy_table_file import AccuracyTableFile, keep_other
 from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
-_PROGRAM = "tools/build_accuracy_table.py"
+_PROGRAM = "python tools/build_accuracy_table.py"
 
 # Shards that are missing, of which an error names so many.
 _NUM_SHARDS_SHOWN = 5
@@ -40,7 +42,7 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
     if not paths:
         raise InputError(
             f"Expected shards of an accuracy table in {path.parent}. Received: none. Measure them first, with "
-            f"{_PROGRAM} --shard=1/2 and --shard=2/2 for two processes."
+            f"{_PROGRAM} --workdir={path.parent} --num_archs=100 --shard=1/2 in one process and --shard=2/2 in another."
         )
     tables: dict[Path, AccuracyTable] = {}
     shards: dict[Path, Shard] = {}
@@ -50,7 +52,7 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
         shards[shard_path] = _shard_of(table, shard_path)
     _check_network(tables, network)
     _check_agreement(tables, shards)
-    _check_all_there(shards)
+    _check_all_there(shards, path.parent)
 
     first = next(iter(shards.values()))
     archs = sample_archs(space, first.num_archs, first.seed)
@@ -58,12 +60,17 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
     for shard_path, table in tables.items():
         measured |= _measurements(table, shards[shard_path].select(archs), shard_path)
 
-    split = next(iter(tables.values())).split
-    origin = Origin(split, network)
+    any_table = next(iter(tables.values()))
+    origin = Origin(any_table.split, network)
     with locked_file(path):
         known = AccuracyTableFile(path, space, origin).known
+        if known is not None:
+            check_num_images(AccuracyCount((0, 0), any_table.num_images), known.num_images, path)
+        keep_other(path, origin)
         table = build_accuracy_table(space, archs, measured.__getitem__, origin=origin, known=known)
         table.save(path)
+    if known is not None:
+        tell(f"{path} had {len(known)} subnets, which are kept; the shards add {len(table) - len(known)}")
     return table
 
 
@@ -105,24 +112,56 @@ def _check_agreement(tables: Mapping[Path, AccuracyTable], shards: Mapping[Path,
                 )
 
 
-def _check_all_there(shards: Mapping[Path, Shard]) -> None:
-    count = next(iter(shards.values())).count
-    present = {shard.number for shard in shards.values()}
-    missing = [f"--shard={number}/{count}" for number in range(1, count + 1) if number not in present]
+def _check_all_there(shards: Mapping[Path, Shard], workdir: Path) -> None:
+    """Check that each shard has one file.
+
+    Args:
+        shards: By their files, shards of one sample.
+        workdir: The run's `--workdir`, for the message.
+
+    Raises:
+        InputError: If one has none, or several.
+    """
+    by_number: dict[int, Path] = {}
+    for path, shard in shards.items():
+        if shard.number in by_number:
+            raise InputError(
+                f"Expected each shard of the accuracy table once. Received: --shard={shard.number}/{shard.count} in "
+                f"{by_number[shard.number]} and in {path}. Move one of them away."
+            )
+        by_number[shard.number] = path
+
+    any_shard = next(iter(shards.values()))
+    missing = []
+    for number in range(1, any_shard.count + 1):
+        if number not in by_number:
+            missing.append(dataclasses.replace(any_shard, number=number))
     if missing:
-        shown = ", ".join(missing[:_NUM_SHARDS_SHOWN])
+        shown = [f"{shard.number}/{shard.count}" for shard in missing[:_NUM_SHARDS_SHOWN]]
         raise InputError(
-            f"Expected all {count} shards of the accuracy table. Received: none of {shown}. "
-            f"Measure with {_PROGRAM} and that flag, or bring its file here."
+            f"Expected all {any_shard.count} shards of the accuracy table. Received: no file of {', '.join(shown)}. "
+            f"Bring it here, or measure it: {_command(missing[0], workdir)}."
         )
 
 
 def _measurements(table: AccuracyTable, expected: Sequence[Arch], path: Path) -> dict[Arch, AccuracyCount]:
     """What a shard measured, after checking that it is whole."""
     archs = table.space.decode(table.genes)
-    if archs != list(expected):
+    command = _command(_shard_of(table, path), path.parent)
+    strangers = set(archs) - set(expected)
+    if strangers:
         raise InputError(
-            f"Expected {path} to hold the {len(expected)} subnets of its shard. Received: {len(archs)}, or others. "
-            f"Measure the rest with {_PROGRAM} and the same flags."
+            f"Expected {path} to hold the {len(expected)} subnets of its shard. Received: {len(strangers)} others. "
+            f"Delete it, and measure that shard again: {command}."
+        )
+    if len(archs) < len(expected):
+        raise InputError(
+            f"Expected {path} to hold the {len(expected)} subnets of its shard. Received: {len(archs)} of them. "
+            f"Measure the others: {command}."
         )
     return {arch: table.measurement(row) for row, arch in enumerate(archs)}
+
+
+def _command(shard: Shard, workdir: Path) -> str:
+    """What measures a shard."""
+    return f"{_PROGRAM} --workdir={workdir} {shard.flags}"

@@ -65,6 +65,11 @@ class Shard:
         """The shard as JSON-serialisable data."""
         return dataclasses.asdict(self)
 
+    @property
+    def flags(self) -> str:
+        """What selects it on the command line, such as `--num_archs=100 --seed=0 --shard=1/2`."""
+        return f"--num_archs={self.num_archs} --seed={self.seed} --shard={self.number}/{self.count}"
+
     def select(self, sample: Sequence[_Item]) -> list[_Item]:
         """The items of a whole sample that are this shard's, in order."""
         return list(sample[self.number - 1 :: self.count])

@@ -22,10 +22,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "config_flags": ["changes_from_flags", "config_from_flags", "define_changes_flags", "define_flags"],
         "evaluation": ["Evaluator", "count_in_halves"],
         "finetuning": ["FIXED_SETTINGS", "Finetuning"],
-        "phases": ["FINETUNE", "METHODS", "PHASES", "next_phase", "select_phases"],
+        "phases": ["FINETUNE", "METHODS", "PHASES", "Phase", "next_phase", "select_phases"],
         "progressive_shrinking": ["train"],
         "rules": ["SettingError"],
-        "start_checks": ["check_data", "check_start"],
+        "start_checks": ["check_data", "check_start", "unfinished_phases"],
         "throughput": ["REFERENCES", "WAYS", "Throughput", "TrainingLoad", "measure_throughput"],
     },
 )

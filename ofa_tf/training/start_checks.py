@@ -80,6 +80,20 @@ def is_begun(config: TrainConfig, phase: Phase) -> bool:
     return latest_checkpoint(config.workdir, phase) is not None
 
 
+def unfinished_phases(config: TrainConfig) -> list[Phase]:
+    """The phases of a whole run that come after the last finished one, in order.
+
+    A run whose checkpoints are gone, such as a copy of what evaluations need, counts as finished: nothing says that it
+    is not.
+    """
+    unfinished: list[Phase] = []
+    for phase in reversed(config.run_phases):
+        if is_finished(config, phase):
+            return unfinished
+        unfinished.insert(0, phase)
+    return []
+
+
 def missing_phase_error(config: TrainConfig, phase: Phase, previous: Phase) -> InputError:
     """The error for a phase that needs an earlier one, with the command that makes up for it."""
     before = previous_phase(previous)

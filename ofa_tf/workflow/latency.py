@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce, on_progress, progress_bar
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
@@ -77,54 +76,6 @@ def plot_held_out(table: LatencyTable) -> str:
         measured_label="measured latency, ms",
         predicted_label="predicted latency, ms",
     )
-
-
-def check_table_path(path: Path, space: SearchSpace, device: Device, settings: LatencyTableSettings) -> None:
-    """Check, before all is measured, that a table can be written to a path and replaces none of another kind.
-
-    Args:
-        path: Where the table would lie.
-        space: Search space of the table.
-        device: Where it would be measured; it is reached if there is a table already.
-        settings: How it would be measured.
-
-    Raises:
-        InputError: If it cannot, or does.
-    """
-    files.check_output(path)
-    files.check_replaceable(path, "latency_table")
-    _check_id(device)
-    if path.suffix != ".json":
-        raise InputError(f"Expected --output to end in .json; the plot gets the suffix .svg. Received: {path}.")
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    try:
-        table = LatencyTable.load(path)
-    except InputError as error:
-        raise InputError(
-            f"Expected {path}, which would be replaced, to be a whole latency table of this version. "
-            f"Received: one that cannot be read ({error.__cause__ or error!r}). "
-            "Move it away, or name another file with --output."
-        ) from error
-    found = {**table.device, "space": table.space.name, "precision": table.precision}
-    facts = dataclasses.replace(device.describe(), num_threads=settings.num_threads)
-    now = {**facts.to_dict(), "space": space.name, "precision": settings.precision}
-    for name in ("space", "precision", *device.facts_that_tell_tables_apart):
-        if found.get(name) != now.get(name):
-            raise InputError(
-                f"Expected the latency table {path} to have been measured with {name}={now.get(name)!r}, as it would "
-                f"be replaced. Received: one with {found.get(name)!r}. Name another file with --output."
-            )
-
-
-def _check_id(device: Device) -> None:
-    """Check that a device describes itself by its id, by which its table is found later."""
-    described = device.known_facts().device
-    if described != device.id:
-        raise InputError(
-            f"Expected the device {device.id} to give this id as its fact `device`. Received: {described!r}. "
-            "Mend its known_facts() and describe()."
-        )
 
 
 def _measure_pieces(

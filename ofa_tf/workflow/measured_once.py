@@ -19,7 +19,7 @@ class MeasuredOnce:
     A search that was interrupted and is made again finds what it measured, and so does one for another device or
     another limit, also one that runs at the same time: before a subnet is measured, the file is looked at again. (Two
     that measure the same subnet at the same moment both do, and the first one's measurement is kept.) What was
-    measured of an earlier supernet is forgotten.
+    measured of an earlier supernet does not count; it is kept in another file.
 
     Args:
         space: Search space.
@@ -74,19 +74,45 @@ class MeasuredOnce:
     def _remember(self, table: AccuracyTable | None) -> None:
         if table is None:
             return
-        self._check_images(table)
+        _check_images(table, self._path, self._possible_num_images)
         canonical = self._space.canonical_genes(table.genes)
         for row, genes in enumerate(canonical.tolist()):
             self._by_genes.setdefault(tuple(genes), table.measurement(row))
 
-    def _check_images(self, table: AccuracyTable) -> None:
-        """Check that what was measured before was measured on as many images as the accuracy table now is."""
-        possible = self._possible_num_images
-        if possible is None or table.num_images in possible:
-            return
-        totals = sorted({sum(num_images) for num_images in possible})
-        raise InputError(
-            f"Expected the measurements in {self._path} to be on {' or '.join(map(str, totals))} images, by the number "
-            f"in the accuracy table. Received: {sum(table.num_images)} images. The data set has changed since; delete "
-            "the file to measure anew."
-        )
+
+def check_measurements(
+    space: SearchSpace,
+    origin: Origin,
+    path: Path,
+    possible_num_images: Collection[tuple[int, int]] | None = None,
+) -> None:
+    """Check what a `MeasuredOnce` would find in its file, before what measures is there.
+
+    Args:
+        space: See `MeasuredOnce`.
+        origin: See `MeasuredOnce`.
+        path: See `MeasuredOnce`.
+        possible_num_images: See `MeasuredOnce`.
+
+    Raises:
+        InputError: See `MeasuredOnce`.
+    """
+    known = AccuracyTableFile(path, space, origin).known
+    if known is not None:
+        _check_images(known, path, possible_num_images)
+
+
+def _check_images(
+    table: AccuracyTable,
+    path: Path,
+    possible: Collection[tuple[int, int]] | None,
+) -> None:
+    """Check that what was measured before was measured on as many images as the accuracy table now is."""
+    if possible is None or table.num_images in possible:
+        return
+    totals = sorted({sum(num_images) for num_images in possible})
+    raise InputError(
+        f"Expected the measurements in {path} to be on {' or '.join(map(str, totals))} images, by the number in the "
+        f"accuracy table. Received: {sum(table.num_images)} images. The data set has changed since; delete the file to "
+        "measure anew."
+    )

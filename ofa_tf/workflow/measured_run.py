@@ -20,11 +20,11 @@ from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.precisions import get_precision
-from ofa_tf.workflow.accuracy import measure_accuracies
+from ofa_tf.workflow.accuracy import check_measured_alone, find_accuracies, measure_accuracies
 from ofa_tf.workflow.evaluation import predict_costs
 from ofa_tf.workflow.latency_settings import FOUND_SETTINGS, LatencyTableSettings
 from ofa_tf.workflow.run_folder import device_id
-from ofa_tf.workflow.table_checks import check_latency_table, check_same_use, opened
+from ofa_tf.workflow.table_checks import check_latency_table, check_same_use, check_table_path, opened
 from ofa_tf.workflow.trained_run import TrainedRun, hash_file
 
 
@@ -46,19 +46,59 @@ class MeasuredRun(TrainedRun):
             InputError: If `num_archs` is below 1, the table begun before is damaged,
                 or the run lacks its supernet or its data set.
         """
-        path = self.accuracy_table_path
-        if shard is not None:
-            path = self.shard_path(shard)
         return measure_accuracies(
             self.space,
             lambda arch: self.measure(arch, SEARCH_SHARE),
             lambda: self.network_id,
-            path,
+            self._table_path(shard),
             num_archs=num_archs,
             seed=seed,
             shard=shard,
             is_writer=self.replicas.is_first_worker,
         )
+
+    def find_accuracy_table(
+        self, num_archs: int = 100, seed: int = 0, shard: Shard | None = None
+    ) -> AccuracyTable | None:
+        """What `build_accuracy_table` would return, if it would measure nothing. Loads no TensorFlow.
+
+        Args:
+            num_archs: See `build_accuracy_table`.
+            seed: See `build_accuracy_table`.
+            shard: See `build_accuracy_table`.
+
+        Returns:
+            The table, as it is kept in the run; `None` if subnets are left to measure.
+
+        Raises:
+            InputError: If `num_archs` is below 1, the table begun before is damaged or of another sample, or there
+                is no supernet.
+        """
+        return find_accuracies(
+            self.space,
+            hash_file(find_supernet(self.path)),
+            self._table_path(shard),
+            num_archs=num_archs,
+            seed=seed,
+            shard=shard,
+        )
+
+    def check_measured_alone(self, shard: Shard | None = None) -> None:
+        """Check, without loading TensorFlow, that no other program trains the supernet or measures the same table.
+
+        Args:
+            shard: See `build_accuracy_table`.
+
+        Raises:
+            InputError: If one does.
+        """
+        check_measured_alone(self.path, self._table_path(shard))
+
+    def _table_path(self, shard: Shard | None) -> Path:
+        """Where `build_accuracy_table` keeps what it measures."""
+        if shard is None:
+            return self.accuracy_table_path
+        return self.shard_path(shard)
 
     def merge_accuracy_table(self) -> AccuracyTable:
         """Make the run's table of all shards that `build_accuracy_table` measured. Loads no TensorFlow.
@@ -85,7 +125,7 @@ class MeasuredRun(TrainedRun):
         if table.network != hash_file(find_supernet(self.path)):
             raise InputError(
                 f"Expected {self.accuracy_table_path} to be of the supernet in {self.path}. Received: one of "
-                "another supernet. Build it again with tools/build_accuracy_table.py."
+                f"another supernet. Build it again: python tools/build_accuracy_table.py --workdir={self.path}."
             )
         return table
 
@@ -130,8 +170,7 @@ class MeasuredRun(TrainedRun):
 
         settings = settings or LatencyTableSettings()
         device = opened(device)
-        path = self.latency_table_path(device, settings.precision, path)
-        latency.check_table_path(path, self.space, device, settings)
+        path = self.check_latency_table_path(device, settings, path)
         unfinished_path = path.with_suffix(".part.json")
         num_classes = self.supernet.num_classes
         table = latency.measure_latency_table(self.space, num_classes, device, settings, unfinished_path)
@@ -139,6 +178,27 @@ class MeasuredRun(TrainedRun):
         unfinished_path.unlink(missing_ok=True)
         files.write_bytes(path.with_suffix(".svg"), latency.plot_held_out(table).encode())
         return table
+
+    def check_latency_table_path(
+        self, device: Device, settings: LatencyTableSettings, path: str | Path | None = None
+    ) -> Path:
+        """Check, without loading TensorFlow, that `build_latency_table` has a supernet, and may write its table.
+
+        Args:
+            device: See `build_latency_table`; it is reached if there is a table already.
+            settings: See `build_latency_table`.
+            path: See `build_latency_table`.
+
+        Returns:
+            Where the table will lie.
+
+        Raises:
+            InputError: If there is no supernet, or the table would replace one of another device or of other settings.
+        """
+        find_supernet(self.path)
+        path = self.latency_table_path(device, settings.precision, path)
+        check_table_path(path, self.space, device, settings)
+        return path
 
     def latency_model(
         self, device: Device | str = "host", precision: str = "float32", latency_table: str | Path | None = None

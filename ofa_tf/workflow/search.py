@@ -70,6 +70,13 @@ class SearchSettings:
         is_quantized = get_precision(self.precision).mode != NOT_QUANTIZED
         return is_quantized and self.num_shipped_archs > 0
 
+    @property
+    def measured_precision(self) -> str:
+        """Name of the `Precision` of the models whose accuracies are measured."""
+        if self.measures_shipped_models:
+            return self.precision
+        return "float32"
+
 
 @dataclasses.dataclass(frozen=True)
 class Measurers:

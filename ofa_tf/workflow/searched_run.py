@@ -6,6 +6,7 @@ from ofa_tf.base.progress import announce, progress_bar, tell
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, possible_report_images
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.networks.file_names import find_supernet
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
@@ -17,11 +18,12 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predi
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
-from ofa_tf.workflow.measured_once import MeasuredOnce
+from ofa_tf.workflow.measured_once import MeasuredOnce, check_measurements
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context, search_within
 from ofa_tf.workflow.table_checks import check_present, opened
+from ofa_tf.workflow.trained_run import hash_file
 
 
 class SearchedRun(MeasuredRun):
@@ -137,6 +139,7 @@ class SearchedRun(MeasuredRun):
         """
         search = request.search
         self.check_one_worker()
+        self.check_supernet()
         self.check_tables(request.needs_latency, device, search.precision, latency_table)
         model = None
         if request.needs_latency:
@@ -146,6 +149,7 @@ class SearchedRun(MeasuredRun):
         table = self.accuracy_table()
         check_table(table)
         check_costs(request, self.num_classes, table=table, latency_model=model)
+        self._check_measurements(search, table.num_images)
 
     def latency_margin(
         self,
@@ -182,18 +186,30 @@ class SearchedRun(MeasuredRun):
             settings: How to search.
             num_images: Images in each half of those that the accuracy table was measured on.
         """
+        possible = _possible_num_images(num_images)
         return Measurers(
-            choose=self._measured_once(SEARCH_SHARE, settings, [num_images]),
-            report=self._measured_once(REPORT_SHARE, settings, possible_report_images(num_images)),
+            choose=self._measured_once(SEARCH_SHARE, settings, possible[SEARCH_SHARE]),
+            report=self._measured_once(REPORT_SHARE, settings, possible[REPORT_SHARE]),
         )
+
+    def _check_measurements(self, settings: SearchSettings, num_images: tuple[int, int]) -> None:
+        """Check, without loading TensorFlow, what searches before this one measured.
+
+        Args:
+            settings: How to search.
+            num_images: Images in each half of those that the accuracy table was measured on.
+
+        Raises:
+            InputError: If a file of it is damaged, or of other images.
+        """
+        network = hash_file(find_supernet(self.path))
+        for share, possible in _possible_num_images(num_images).items():
+            path = self.search_measurements_path(share, settings.measured_precision)
+            check_measurements(self.space, Origin(share, network), path, possible)
 
     def _measured_once(
         self, share: str, settings: SearchSettings, possible_num_images: list[tuple[int, int]]
     ) -> MeasuredOnce:
-        precision = "float32"
-        if settings.measures_shipped_models:
-            precision = settings.precision
-
         def measure(arch: Arch) -> AccuracyCount:
             measured = self._measure_for_search(arch, share, settings)
             if share == SEARCH_SHARE:
@@ -201,7 +217,7 @@ class SearchedRun(MeasuredRun):
                 check_num_images(measured, num_images, self.accuracy_table_path)
             return measured
 
-        path = self.search_measurements_path(share, precision)
+        path = self.search_measurements_path(share, settings.measured_precision)
         origin = Origin(share, self.network_id)
         return MeasuredOnce(self.space, origin, path, measure, possible_num_images)
 
@@ -258,12 +274,15 @@ class SearchedRun(MeasuredRun):
         """
         settings = settings or SearchSettings()
         self.check_one_worker()
+        self.check_supernet()
         self.check_tables(limits.latency_ms is not None, device, settings.precision, latency_table)
         model = None
         if limits.latency_ms is not None:
             model = self.latency_model(device, settings.precision, latency_table)
         self._check_feasible(limits, model, settings)
-        check_table(self.accuracy_table())
+        table = self.accuracy_table()
+        check_table(table)
+        self._check_measurements(settings, table.num_images)
 
     def check_tables(
         self,
@@ -297,3 +316,12 @@ class SearchedRun(MeasuredRun):
                 command += f" --output={latency_table}"
             commands[path] = command
         check_present(commands, self.path)
+
+
+def _possible_num_images(num_images: tuple[int, int]) -> dict[str, list[tuple[int, int]]]:
+    """By the share that a search measures on, how many images that can have in each half.
+
+    Args:
+        num_images: Images in each half of those that the accuracy table was measured on.
+    """
+    return {SEARCH_SHARE: [num_images], REPORT_SHARE: possible_report_images(num_images)}

@@ -1,15 +1,19 @@
-"""Whether the tables of a run are what a search needs. Loads neither TensorFlow nor Keras."""
+"""Whether the tables of a run are what a search needs, and may be replaced. Loads neither TensorFlow nor Keras."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_facts import CHOSEN_FACTS
 from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run_folder import device_id
 
 
@@ -85,3 +89,51 @@ def check_present(commands: Mapping[Path, str], workdir: Path) -> None:
         places = " and ".join(str(path) for path in missing)
         builds = " and ".join(f"python tools/{commands[path]} --workdir={workdir}" for path in missing)
         raise InputError(f"Expected {tables} at {places}. Received: no such {files}. Build with: {builds}.")
+
+
+def check_table_path(path: Path, space: SearchSpace, device: Device, settings: LatencyTableSettings) -> None:
+    """Check, before all is measured, that a table can be written to a path and replaces none of another kind.
+
+    Args:
+        path: Where the table would lie.
+        space: Search space of the table.
+        device: Where it would be measured; it is reached if there is a table already.
+        settings: How it would be measured.
+
+    Raises:
+        InputError: If it cannot, or does.
+    """
+    files.check_output(path)
+    files.check_replaceable(path, "latency_table")
+    _check_id(device)
+    if path.suffix != ".json":
+        raise InputError(f"Expected --output to end in .json; the plot gets the suffix .svg. Received: {path}.")
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    try:
+        table = LatencyTable.load(path)
+    except InputError as error:
+        raise InputError(
+            f"Expected {path}, which would be replaced, to be a whole latency table of this version. "
+            f"Received: one that cannot be read ({error.__cause__ or error!r}). "
+            "Move it away, or name another file with --output."
+        ) from error
+    found = {**table.device, "space": table.space.name, "precision": table.precision}
+    facts = dataclasses.replace(device.describe(), num_threads=settings.num_threads)
+    now = {**facts.to_dict(), "space": space.name, "precision": settings.precision}
+    for name in ("space", "precision", *device.facts_that_tell_tables_apart):
+        if found.get(name) != now.get(name):
+            raise InputError(
+                f"Expected the latency table {path} to have been measured with {name}={now.get(name)!r}, as it would "
+                f"be replaced. Received: one with {found.get(name)!r}. Name another file with --output."
+            )
+
+
+def _check_id(device: Device) -> None:
+    """Check that a device describes itself by its id, by which its table is found later."""
+    described = device.known_facts().device
+    if described != device.id:
+        raise InputError(
+            f"Expected the device {device.id} to give this id as its fact `device`. Received: {described!r}. "
+            "Mend its known_facts() and describe()."
+        )

@@ -2,16 +2,20 @@
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.progress import announce
+from ofa_tf.base.folder_lock import find_writer
+from ofa_tf.base.progress import announce, tell
 from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet, read_config
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.phases import Phase
+from ofa_tf.training.start_checks import unfinished_phases
 from ofa_tf.workflow.run_folder import RunFolder
 
 # Modules that load TensorFlow are imported where they are needed: mistakes that have nothing to do with it, and looks
@@ -39,6 +43,7 @@ class TrainedRun(RunFolder):
 
     def __init__(self, path: str | Path, evaluator: "Evaluator | None" = None) -> None:
         super().__init__(path)
+        self._has_checked_phases = False
         if evaluator is not None and evaluator.supernet.compute_dtype == "float32":
             self.evaluator = evaluator
             self.supernet = evaluator.supernet
@@ -86,12 +91,18 @@ class TrainedRun(RunFolder):
         TrainConfig.load(self.path)
 
     def check_supernet(self) -> None:
-        """Check, without loading TensorFlow, that a phase of the training is finished.
+        """Check, without loading TensorFlow, that a phase of the training is finished; warn once if others are not.
 
         Raises:
             InputError: If there is no supernet; the message says how to get one.
         """
         find_supernet(self.path)
+        if self._has_checked_phases:
+            return
+        self._has_checked_phases = True
+        phases = unfinished_phases(self.config)
+        if phases:
+            tell(f"warning: {_describe_unfinished(self.path, phases)}")
 
     def load(self) -> "Evaluator":
         """Load the supernet and the data set now, rather than when they are first needed.
@@ -231,6 +242,18 @@ class TrainedRun(RunFolder):
         """
         self.space.validate(arch)  # before the supernet is loaded, which takes long
         return self.evaluator.measure(arch, split)
+
+
+def _describe_unfinished(workdir: Path, phases: Sequence[Phase]) -> str:
+    """What to know, and to do, about a supernet that some phases have yet to train."""
+    names = ", ".join(phase.name for phase in phases)
+    what = f"the training in {workdir} is not finished ({names}): subnets that it has yet to train are bad."
+    trainer = find_writer(workdir)
+    if trainer is not None:
+        return f"{what} It is being trained by {trainer}."
+    return (
+        f"{what} Go on with: python train_main.py --phase=all --resume --workdir={workdir} (and the same other flags)."
+    )
 
 
 def hash_file(path: Path) -> str:

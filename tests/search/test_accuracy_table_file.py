@@ -10,7 +10,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.accuracy_table_file import AccuracyTableFile
+from ofa_tf.search.accuracy_table_file import AccuracyTableFile, keep_other
 from ofa_tf.search.shards import Shard
 from tests.support.spaces import MICRO
 
@@ -76,17 +76,48 @@ def test_a_process_killed_in_a_line_loses_that_line_only(tmp_path: Path, num_los
     assert path.read_bytes() == whole
 
 
-def test_a_table_of_another_network_or_split_is_replaced(tmp_path: Path) -> None:
+def test_a_table_of_another_network_or_split_is_replaced_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     path = tmp_path / "table.jsonl"
     table = _table()
-    for origin in (Origin("search", "other"), Origin("validation", "net")):
+    kept = tmp_path / "table.jsonl.of_net"
+    for origin, what in (
+        (Origin("search", "other"), "another supernet"),
+        (Origin("validation", "net"), "the images 'search'"),
+    ):
         table.save(path)
+        before = path.read_bytes()
         file = AccuracyTableFile(path, MICRO, origin)
         assert file.known is None
         assert len(AccuracyTable.load(path, MICRO)) == 6  # until something is measured
         file.append(MICRO.smallest(), AccuracyCount((3, 4), (5, 5)))
         replaced = AccuracyTable.load(path, MICRO)
         assert (len(replaced), replaced.origin, replaced.num_images) == (1, origin, (5, 5))
+        assert kept.read_bytes() == before
+        told = f"{path} is begun anew: it was of {what} (6 subnets), and is kept as {kept.name}\n"
+        assert capsys.readouterr().err == told
+
+
+def test_nothing_that_was_kept_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    table = _table()
+    contents = []
+    for rows in ([0, 1], [0, 1, 2], [3], [4, 5]):  # the second one has what the first one has, too
+        table.rows(np.array(rows)).save(path)
+        contents.append(path.read_bytes())
+        keep_other(path, Origin("search", "other"))
+    kept = [tmp_path / f"table.jsonl.of_net{suffix}" for suffix in ("", "_2", "_3")]
+    assert [file.read_bytes() for file in kept] == contents[1:]
+    assert sorted(tmp_path.iterdir()) == [path, *kept]
+
+
+def test_a_table_of_the_same_origin_is_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    keep_other(path, Origin("search", "net"))
+    _table().save(path)
+    keep_other(path, Origin("search", "net", Shard(1, 2, num_archs=6, seed=0)))
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_shard_is_not_continued_as_another_sample(tmp_path: Path) -> None:
@@ -95,7 +126,10 @@ def test_a_shard_is_not_continued_as_another_sample(tmp_path: Path) -> None:
     file = AccuracyTableFile(path, MICRO, Origin("search", "net", shard))
     file.append(MICRO.smallest(), AccuracyCount((3, 4), (5, 5)))
     assert AccuracyTable.load(path, MICRO).shard == shard
-    with pytest.raises(InputError, match=r"--shard=1/2 --num_archs=8 --seed=0. Received: --shard=1/2 --num_archs=6"):
+    message = (
+        "to be of --num_archs=8 --seed=0 --shard=1/2. Received: of --num_archs=6 --seed=0 --shard=1/2. Pass the same"
+    )
+    with pytest.raises(InputError, match=message):
         AccuracyTableFile(path, MICRO, Origin("search", "net", Shard(1, 2, num_archs=8, seed=0)))
 
 

@@ -16,6 +16,7 @@ from ofa_tf.workflow.accuracy import measure_accuracies
 from tests.support.spaces import MICRO
 
 _NUM_ARCHS = 11
+_PROGRAM = "python tools/build_accuracy_table.py"
 
 
 def _measure(arch: Arch) -> AccuracyCount:
@@ -55,7 +56,11 @@ def test_a_shard_is_resumed(tmp_path: Path) -> None:
     paths = _shards(tmp_path)
     whole = paths[1].read_bytes()
     paths[1].write_bytes(whole[: int(len(whole) * 0.8)])
-    with pytest.raises(InputError, match=rf"Expected {paths[1]} to hold the 4 subnets of its shard. Received: [123], "):
+    command = (
+        f"python tools/build_accuracy_table.py --workdir={tmp_path} --num_archs={_NUM_ARCHS} --seed=4 --shard=2/3."
+    )
+    message = rf"{paths[1]} to hold the 4 subnets of its shard. Received: [123] of them. Measure the others: {command}"
+    with pytest.raises(InputError, match=message):
         merge_shards(paths, tmp_path / "merged.jsonl", MICRO, "net")
     _build(paths[1], Shard(2, 3, _NUM_ARCHS, 4))
     assert paths[1].read_bytes() == whole
@@ -77,7 +82,8 @@ def _change_header(path: Path, change: Callable[[dict], object]) -> None:
         (lambda header: header["shard"].update(seed=5), "the same --seed. Received: 4 in .*, 5 in"),
         (lambda header: header["shard"].update(num_archs=12), "the same --num_archs. Received: 11 in .*, 12 in"),
         (lambda header: header["shard"].update(count=4), "the same shards. Received: 3 in .*, 4 in"),
-        (lambda header: header["shard"].update(number=1), "Received: none of --shard=2/3"),
+        (lambda header: header["shard"].update(number=1), "Expected each shard .* --shard=1/3 in .*1.jsonl and in .*2"),
+        (lambda header: header["shard"].update(number=3), "Expected each shard .* --shard=3/3 in .*2.jsonl and in .*3"),
         (lambda header: header.pop("shard"), "to be a shard. Received: a whole table"),
     ],
 )
@@ -91,12 +97,54 @@ def test_shards_that_do_not_belong_together_are_refused(
     assert not (tmp_path / "merged.jsonl").exists()
 
 
+def test_shards_of_other_subnets_are_refused(tmp_path: Path) -> None:
+    paths = _shards(tmp_path)
+    for path in paths:
+        _change_header(path, lambda header: header["shard"].update(seed=5))
+    command = (
+        f"python tools/build_accuracy_table.py --workdir={tmp_path} --num_archs={_NUM_ARCHS} --seed=5 --shard=1/3."
+    )
+    message = rf"{paths[0]} to hold the 4 subnets of its shard. Received: \d others. Delete it, and .* again: {command}"
+    with pytest.raises(InputError, match=message):
+        merge_shards(paths, tmp_path / "merged.jsonl", MICRO, "net")
+
+
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     paths = _shards(tmp_path)
-    with pytest.raises(InputError, match=r"Expected all 3 shards of the accuracy table. Received: none of --shard=2/3"):
+    command = (
+        f"python tools/build_accuracy_table.py --workdir={tmp_path} --num_archs={_NUM_ARCHS} --seed=4 --shard=2/3."
+    )
+    message = rf"Expected all 3 shards of the accuracy table. Received: no file of 2/3. .* or measure it: {command}"
+    with pytest.raises(InputError, match=message):
         merge_shards([paths[0], paths[2]], tmp_path / "merged.jsonl", MICRO, "net")
-    with pytest.raises(InputError, match=f"Expected shards of an accuracy table in {tmp_path}. Received: none"):
+    message = rf"Expected shards of an accuracy table in {tmp_path}. Received: none. .* --workdir={tmp_path} "
+    with pytest.raises(InputError, match=message):
         merge_shards([], tmp_path / "merged.jsonl", MICRO, "net")
+
+
+def test_shards_do_not_come_into_a_table_of_other_images(tmp_path: Path) -> None:
+    merged = tmp_path / "merged.jsonl"
+    _build(merged, None)
+    _change_header(merged, lambda header: header.update(num_images=[50, 50]))
+    before = merged.read_bytes()
+    with pytest.raises(InputError, match=rf"on 100 images, .* Received: 59 images. .* delete {merged} to"):
+        merge_shards(_shards(tmp_path), merged, MICRO, "net")
+    assert merged.read_bytes() == before
+
+
+def test_a_table_of_another_supernet_is_kept_when_shards_replace_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    merged = tmp_path / "merged.jsonl"
+    _build(merged, None, 5)
+    _change_header(merged, lambda header: header.update(network="an earlier one"))
+    before = merged.read_bytes()
+    paths = _shards(tmp_path)
+    capsys.readouterr()
+    assert len(merge_shards(paths, merged, MICRO, "net")) == _NUM_ARCHS
+    assert (tmp_path / "merged.jsonl.of_an_earli").read_bytes() == before
+    told = f"{merged} is begun anew: it was of another supernet (5 subnets), and is kept as merged.jsonl.of_an_earli\n"
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize("text", ["x", "3/2", "0/2", "1", "1/2/3", "-1/2", "1/0", "", "1/2 "])

@@ -1,14 +1,13 @@
 """An accuracy table that several processes measure."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.repository import FIXTURES, ROOT
+from tests.support.repository import FIXTURES
 from tests.support.spaces import PLUGINS_FLAG
+from tests.support.without_tensorflow import error_line, run_without_tensorflow
 from tests.support.workers import outputs, start_program
 
 _PROGRAM = "tools/build_accuracy_table.py"
@@ -17,16 +16,6 @@ _PROGRAM = "tools/build_accuracy_table.py"
 @pytest.fixture
 def workdir(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FIXTURES / "earlier_state", tmp_path / "run"))
-
-
-def _run_without_tensorflow(*arguments: str) -> subprocess.CompletedProcess:
-    """Run the program where TensorFlow cannot be imported."""
-    program = (
-        f"import runpy, sys; sys.modules['tensorflow'] = None; sys.argv = {[_PROGRAM, *arguments]!r}; "
-        f"runpy.run_path({_PROGRAM!r}, run_name='__main__')"
-    )
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +30,8 @@ def _run_without_tensorflow(*arguments: str) -> subprocess.CompletedProcess:
 def test_what_cannot_be_measured_or_merged_is_told_before_tensorflow_loads(
     workdir: Path, flags: list[str], message: str
 ) -> None:
-    result = _run_without_tensorflow(PLUGINS_FLAG, f"--workdir={workdir}", *flags)
-    assert result.returncode == 1, result.stderr[-2000:]
-    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert message in line
-    assert "Traceback" not in result.stderr
+    result = run_without_tensorflow(_PROGRAM, PLUGINS_FLAG, f"--workdir={workdir}", *flags)
+    assert message in error_line(result)
 
 
 @pytest.mark.long
@@ -59,7 +45,7 @@ def test_two_processes_measure_the_table_that_one_does(workdir: Path) -> None:
         assert process.returncode == 0, output[-2000:]
         assert "6 subnets, top-1 " in output
     assert not table.exists()
-    merged = _run_without_tensorflow(*flags, "--merge")
+    merged = run_without_tensorflow(_PROGRAM, *flags, "--merge")
     assert merged.returncode == 0, merged.stderr[-2000:]
     assert merged.stdout.startswith("12 subnets, top-1 ")
     content = table.read_bytes()
@@ -71,5 +57,6 @@ def test_two_processes_measure_the_table_that_one_does(workdir: Path) -> None:
     assert table.read_bytes() == content
 
     (workdir / "accuracy_table.shard-2-of-2.jsonl").unlink()
-    result = _run_without_tensorflow(*flags, "--merge")
-    assert "Received: none of --shard=2/2. Measure with" in result.stderr
+    result = run_without_tensorflow(_PROGRAM, *flags, "--merge")
+    command = f"python {_PROGRAM} --workdir={workdir} {' '.join(sample)} --shard=2/2."
+    assert f"Received: no file of 2/2. Bring it here, or measure it: {command}" in result.stderr

@@ -391,7 +391,7 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_loaded(
 @pytest.mark.parametrize(
     ("line_number", "pattern", "replacement", "message"),
     [
-        (0, r'"network": "\w{8}', '"network": "00000000', "Received: one of another supernet. Build it again with"),
+        (0, r'"network": "\w{8}', '"network": "00000000', "Received: one of another supernet. Build it again: python"),
         (1, r'"num_correct": \[\d+', '"num_correct": [7.3', "Expected line 2 of "),
     ],
 )

@@ -11,8 +11,9 @@ from ofa_tf.devices.device_facts import DeviceFacts
 from ofa_tf.devices.host.host_device import HostDevice
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.table_builder import TABLE_SETTINGS
-from ofa_tf.workflow.latency import check_networks, check_table_path, only_measured
+from ofa_tf.workflow.latency import check_networks, only_measured
 from ofa_tf.workflow.latency_settings import NETWORK_SETTINGS, LatencyTableSettings
+from ofa_tf.workflow.table_checks import check_table_path
 from tests.support.formula_device import FormulaDevice
 from tests.support.spaces import MICRO, SMALL
 
