@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from ofa_tf.report.axes import Axis
-from ofa_tf.search.front_search import FrontPoint
+from ofa_tf.search.front.measured_front import FrontPoint
 
 # What is farther from the front than this share of what the front itself extends over is not shown; a limit may be
 # farther, as there is but one.

@@ -7,7 +7,7 @@ from ofa_tf.report.cost_unit import CostUnit
 from ofa_tf.report.front_axes import choose_axes, error_bar, top1_percent
 from ofa_tf.report.number_places import Box, place_numbers
 from ofa_tf.report.svg import Frame
-from ofa_tf.search.front_search import Front, FrontPoint
+from ofa_tf.search.front.measured_front import Front, FrontPoint
 
 RADIUS_PX = 4
 

@@ -12,7 +12,7 @@ from ofa_tf.report.cost_unit import CostUnit
 from ofa_tf.report.front_layout import RADIUS_PX, FrontLayout, Mark
 from ofa_tf.report.number_places import NUMBER_FONT_PX
 from ofa_tf.report.svg import Frame
-from ofa_tf.search.front_search import Front, FrontPoint
+from ofa_tf.search.front.measured_front import Front, FrontPoint
 
 _FRONT_COLOR = "#1f5fa8"
 _OTHER_COLOR = "#999"

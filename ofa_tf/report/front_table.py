@@ -7,7 +7,7 @@ from ofa_tf.report.columns import Column, format_columns
 from ofa_tf.report.numbers_in_words import count_in_words, limits_in_words, points_in_words, short_number
 from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
-from ofa_tf.search.front_search import Front, FrontPoint
+from ofa_tf.search.front.measured_front import Front, FrontPoint
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
 
 _COLUMNS = (

@@ -21,7 +21,8 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits, make_constraint
-from ofa_tf.search.front_search import Front, FrontPoint, FrontSearch, FrontSettings, check_above_0
+from ofa_tf.search.front.measured_front import Front, FrontPoint
+from ofa_tf.search.front_search import FrontSearch, FrontSettings, check_above_0
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context

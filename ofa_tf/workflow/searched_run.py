@@ -12,7 +12,7 @@ from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_feasible
-from ofa_tf.search.front_search import Front
+from ofa_tf.search.front.measured_front import Front
 from ofa_tf.search.predictors.accuracy_predictor import check_table
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch

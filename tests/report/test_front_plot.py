@@ -12,7 +12,7 @@ from ofa_tf.report.front_plot import front_svg
 from ofa_tf.search import constraint_kinds
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraint_kinds import ConstraintKind
-from ofa_tf.search.front_search import Front, FrontPoint
+from ofa_tf.search.front.measured_front import Front, FrontEnd, FrontPoint
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from tests.support.simulated_accuracy import SimulatedSupernet
 from tests.support.spaces import MICRO
@@ -40,7 +40,15 @@ def _make_front(predictor: FittedPredictor) -> Callable[..., Front]:
         points = [_point(values, is_on_front=True) for values in best]
         points += [_point(values, is_on_front=False) for values in others]
         points.sort(key=lambda point: point.costs["latency_ms"])
-        return Front(tuple(points), predictor, 0, ())
+        return Front(
+            points=tuple(points),
+            predictor=predictor,
+            num_measured=0,
+            hypervolumes=(),
+            max_measured=0,
+            end=FrontEnd.NOTHING_NEW,
+            quality_before=predictor.quality,
+        )
 
     return make
 

@@ -7,7 +7,8 @@ from ofa_tf.devices.device import Measurement
 from ofa_tf.report.front_table import describe_front
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.front_search import Front, FrontEnd, FrontSearch, FrontSettings
+from ofa_tf.search.front.measured_front import Front, FrontEnd
+from ofa_tf.search.front_search import FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.costs import num_macs
 from tests.support.simulated_accuracy import SimulatedSupernet

@@ -12,7 +12,8 @@ from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import FinalSettings
 from ofa_tf.search.front.dominance import hypervolume
-from ofa_tf.search.front_search import Front, FrontSearch, FrontSettings
+from ofa_tf.search.front.measured_front import Front
+from ofa_tf.search.front_search import FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs

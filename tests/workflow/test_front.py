@@ -9,7 +9,8 @@ import pytest
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.front_search import Front, FrontSearch, FrontSettings
+from ofa_tf.search.front.measured_front import Front
+from ofa_tf.search.front_search import FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.costs import num_macs
 from ofa_tf.workflow.front import FrontRequest, save_front

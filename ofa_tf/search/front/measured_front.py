@@ -1,0 +1,75 @@
+"""`Front`: what a search for a front found, and `FrontPoint`, a subnet of it."""
+
+import dataclasses
+import enum
+
+from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.predictors.cross_validation import PredictorQuality
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.space.arch import Arch
+
+
+class FrontEnd(enum.Enum):
+    """Why a search for a front measured no more. The value says it in words, after "40 of 48 measurements"."""
+
+    NO_GAIN = "the front no longer grew"
+    NOTHING_NEW = "all that was proposed is measured"
+    SPENT = "the others were kept for subnets whose accuracies were computed, and not needed"
+
+
+@dataclasses.dataclass(frozen=True)
+class FrontPoint:
+    """A measured arch.
+
+    Args:
+        arch: In canonical form.
+        is_found: Whether the search measured it; the others are of the accuracy table.
+        is_on_front: Whether no other one is better in one objective without being worse in another.
+        predicted_top1: What the predictor says that was fitted without it.
+        predicted_std: Its standard deviation, see `Prediction`.
+        measured: What it gets right of the images that the accuracy table was measured on.
+        estimated_top1: Prediction and measurement together.
+        estimated_std: Its standard deviation, see `Prediction`.
+        costs: Value of each cost, by its name.
+        reported: What it gets right of images that no choice depended on; of archs on the front.
+    """
+
+    arch: Arch
+    is_found: bool
+    is_on_front: bool
+    predicted_top1: float
+    predicted_std: float
+    measured: AccuracyCount
+    estimated_top1: float
+    estimated_std: float
+    costs: dict[str, float]
+    reported: AccuracyCount | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Front:
+    """What a search for a front found.
+
+    Args:
+        points: All archs that were measured and meet the constraints, in ascending order of the first cost.
+        predictor: Fitted to all of them.
+        num_measured: How many the search measured.
+        hypervolumes: Of the front of what was measured, by estimated accuracies, after each round; the first is that
+            of the table, the last that of this front.
+        max_measured: How many it was allowed to measure.
+        end: Why it measured no more.
+        quality_before: Of the predictor that the search began with; `predictor.quality` is that in the end.
+    """
+
+    points: tuple[FrontPoint, ...]
+    predictor: FittedPredictor
+    num_measured: int
+    hypervolumes: tuple[float, ...]
+    max_measured: int
+    end: FrontEnd
+    quality_before: PredictorQuality
+
+    @property
+    def best(self) -> list[FrontPoint]:
+        """The points on the front, in ascending order of the first cost."""
+        return [point for point in self.points if point.is_on_front]
