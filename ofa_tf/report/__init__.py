@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evaluation": ["EvaluationTable"],
         "front_table": ["describe_front"],
         "front_plot": ["front_svg"],
-        "numbers_in_words": ["limits_in_words"],
+        "numbers_in_words": ["limits_in_words", "points_in_words"],
         "predictor_summary": ["describe_predictor"],
         "scatter": ["scatter_svg"],
         "subnet_costs": ["SubnetCosts"],

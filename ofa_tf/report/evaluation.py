@@ -1,8 +1,10 @@
 """`EvaluationTable`: evaluated subnets as lines of text, each printed when its subnet is measured."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from ofa_tf.report.numbers_in_words import points_in_words
 
 _BETWEEN_COLUMNS = "  "
 
@@ -14,13 +16,13 @@ class _Column:
     Args:
         key: Of its value in a row.
         title: Its heading.
-        form: How a value is shown, for `str.format`.
+        show: Value -> how it is shown.
         width: Letters of the widest value that is likely.
     """
 
     key: str
     title: str
-    form: str
+    show: Callable[[Any], str]
     width: int
 
     def heading(self) -> str:
@@ -29,19 +31,19 @@ class _Column:
 
     def cell(self, row: Mapping[str, Any]) -> str:
         """The value of a row, as wide as the heading."""
-        return self.form.format(row[self.key]).rjust(len(self.heading()))
+        return self.show(row[self.key]).rjust(len(self.heading()))
 
 
 _COSTS = (
-    _Column("image_size", "px", "{}", width=4),
-    _Column("num_macs", "MACs", "{:,}", width=13),
-    _Column("size_bytes", "size_bytes", "{:,.0f}", width=11),
+    _Column("image_size", "px", "{}".format, width=4),
+    _Column("num_macs", "MACs", "{:,}".format, width=13),
+    _Column("size_bytes", "size_bytes", "{:,.0f}".format, width=11),
 )
-_LATENCY = _Column("latency_ms", "predicted_ms", "{:.3f}", width=8)
+_LATENCY = _Column("latency_ms", "predicted_ms", "{:.3f}".format, width=8)
 _ACCURACY = (
-    _Column("top1", "top-1", "{:.2%}", width=7),
-    _Column("standard_error", "+/-", "{:.2%}", width=6),
-    _Column("num_images", "images", "{:,}", width=7),
+    _Column("top1", "top-1", "{:.2%}".format, width=7),
+    _Column("standard_error", "+/-", points_in_words, width=6),
+    _Column("num_images", "images", "{:,}".format, width=7),
 )
 
 
@@ -69,7 +71,7 @@ class EvaluationTable:
 
         Args:
             row: `name`, `image_size` (pixels), `num_macs`, `size_bytes`, `latency_ms` where latencies are
-                shown, `top1`, `standard_error` and `num_images`.
+                shown, `top1`, `standard_error` (shown in percentage points) and `num_images`.
         """
         return self._join(row["name"], [column.cell(row) for column in self._columns])
 

@@ -9,6 +9,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.device_comparison import FoundArch, describe_exchanges
+from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, is_exactly_feasible
 from ofa_tf.workflow.front import check_front_output
@@ -256,7 +257,7 @@ def compare_devices(
     lines = [heading, describe_exchanges(found)]
     noises = [result.noise_of_report for result in results if result.noise_of_report is not None]
     if noises:
-        lines.append(f"differences below {100 * max(noises):.2g} points are noise")
+        lines.append(f"differences below {points_in_words(max(noises))} points are noise")
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, possible_report_image
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.networks.file_names import find_supernet
+from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
@@ -250,7 +251,7 @@ class SearchedRun(MeasuredRun):
 
             table, loss = correct_table(table, measure, num_archs)
         comparative = "less" if loss >= 0 else "more"
-        tell(f"{settings.precision} models are {100 * abs(loss):.2f} points {comparative} accurate on average")
+        tell(f"{settings.precision} models are {points_in_words(abs(loss))} points {comparative} accurate on average")
         return table
 
     def check_search(
