@@ -5,7 +5,8 @@ Example:
 
 Phases in order: full, kernel, depth (stages 1, 2), width (stages 1, 2). Each starts
 from the checkpoint of the one before; --phase=all runs them all, --resume continues
-after an interruption. With --method=sandwich there is one phase, sandwich.
+after an interruption. With --method=sandwich there is one phase, sandwich; --method=naive, which trains random subnets
+on labels alone, is there to compare with.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from ofa_tf.training.start_checks import check_data, check_start
 
 define_flags()
 define_distribution_flag()
-_PHASE = flags.DEFINE_string("phase", "all", "full, kernel, depth, width (or sandwich, see --method) or all.")
+_PHASE = flags.DEFINE_string("phase", "all", "full, kernel, depth, width (or sandwich or naive, see --method) or all.")
 _STAGE = flags.DEFINE_integer("stage", None, "Stage of phase depth or width, from 1; all its stages by default.")
 _RESUME = flags.DEFINE_boolean("resume", False, "Skip finished phases and continue an interrupted one.")
 

@@ -97,6 +97,7 @@ DEFAULT_PHASES = {
     "width_1": PhaseConfig(epochs=1, learning_rate=0.04, warmup_epochs=0.5, num_subnets=2),
     "width_2": PhaseConfig(epochs=9, learning_rate=0.04, warmup_epochs=0.5, num_subnets=3),
     "sandwich": PhaseConfig(epochs=26, learning_rate=0.04, warmup_epochs=1.0, num_subnets=3),
+    "naive": PhaseConfig(epochs=26, learning_rate=0.1, warmup_epochs=1.0),
 }
 _MIN_SANDWICH_SUBNETS = 2  # the largest and the smallest
 
@@ -109,8 +110,8 @@ class TrainConfig:
         workdir: Folder for everything the run makes.
         phases: Phase name (`full`, `kernel`, `depth_1`, ...) -> its settings;
             those of a recipe for small data sets by default.
-        method: Name of one of `METHODS`: `progressive_shrinking`, or `sandwich` (one
-            phase of its own).
+        method: Name of one of `METHODS`: `progressive_shrinking`, or `sandwich` or
+            `naive` (one phase of its own each).
         space: Name of the search space.
         dataset: `digits`, the name of a TFDS data set, or `folder:PATH`.
         data_dir: Where TFDS keeps prepared data sets; its default if `None`.

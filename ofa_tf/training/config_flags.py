@@ -52,7 +52,7 @@ _HELP_BY_GROUP = {
         "include_smallest": "Let the first of several subnets of a step be the smallest one.",
     },
     FlagGroup.PHASES: {
-        "method": f"How subnets are trained: {' or '.join(METHODS)}.",
+        "method": f"How subnets are trained: {', '.join(METHODS)}.",
     },
     FlagGroup.DEVICES: {
         "mixed_precision": (

@@ -2,8 +2,9 @@
 
 Progressive shrinking trains the full network first and then, phase by phase, lets ever smaller subnets in, which learn
 from the finished full network. The sandwich method has one phase for all subnets: each step trains the largest, the
-smallest and some random ones, and the largest one's predictions of this very step teach the others. After either, one
-subnet may be trained alone, in a run of its own.
+smallest and some random ones, and the largest one's predictions of this very step teach the others. The naive method,
+to compare these with, has one phase, too: each step trains random subnets, on labels alone. After any, one subnet may
+be trained alone, in a run of its own.
 """
 
 import dataclasses
@@ -31,7 +32,7 @@ class Phase:
     """One phase, or one stage of it: which choices may be sampled.
 
     Args:
-        kind: `"full"`, `"kernel"`, `"depth"`, `"width"`, `"sandwich"` or `"finetune"`.
+        kind: `"full"`, `"kernel"`, `"depth"`, `"width"`, `"sandwich"`, `"naive"` or `"finetune"`.
         stage: Counted from 1; 1 for kinds that have one stage.
         kernel_sizes: How many of the largest kernel sizes are sampled; `None`
             for all. The others alike.
@@ -85,6 +86,8 @@ class Phase:
 
 FULL = Phase("full", kernel_sizes=1, depths=1, expand_ratios=1, teacher=Teacher.NOBODY)
 SANDWICH = Phase("sandwich", teacher=Teacher.LARGEST_OF_STEP)
+# Reference: Once-for-All, section 3.3, "Naive Approach": subnets are sampled in each step, and nothing else is done.
+NAIVE = Phase("naive", teacher=Teacher.NOBODY)
 # Of no method: it comes after one, see `ofa_tf.training.finetuning`.
 FINETUNE = Phase("finetune", trains_one_subnet=True)
 
@@ -102,10 +105,14 @@ PHASES = (
 
 # By the name of the method, its phases in order. Reference of the second: BigNAS, Yu et al., ECCV 2020
 # (arXiv 2003.11142), section 3.2.
-METHODS: dict[str, tuple[Phase, ...]] = {PROGRESSIVE_SHRINKING: PHASES, "sandwich": (SANDWICH,)}
+METHODS: dict[str, tuple[Phase, ...]] = {
+    PROGRESSIVE_SHRINKING: PHASES,
+    "sandwich": (SANDWICH,),
+    "naive": (NAIVE,),
+}
 
 # A phase's place decides what it draws, so that a further one must come last.
-ALL_PHASES = (*PHASES, SANDWICH, FINETUNE)
+ALL_PHASES = (*PHASES, SANDWICH, FINETUNE, NAIVE)
 # Those of a supernet: the phases of all methods.
 PHASE_NAMES = tuple(phase.name for phase in ALL_PHASES if not phase.trains_one_subnet)
 

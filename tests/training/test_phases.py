@@ -5,7 +5,16 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.presets import get_search_space
-from ofa_tf.training.phases import ALL_PHASES, PHASES, SANDWICH, Teacher, next_phase, previous_phase, select_phases
+from ofa_tf.training.phases import (
+    ALL_PHASES,
+    NAIVE,
+    PHASES,
+    SANDWICH,
+    Teacher,
+    next_phase,
+    previous_phase,
+    select_phases,
+)
 
 
 def test_phases_shrink_one_dimension_after_the_other() -> None:
@@ -61,6 +70,13 @@ def test_the_sandwich_method_has_one_phase_that_samples_all_subnets() -> None:
     assert SANDWICH.flags == "--phase=sandwich"
 
 
+def test_the_naive_method_has_one_phase_that_samples_all_subnets() -> None:
+    space = get_search_space("mobilenet_v3_tiny")
+    assert select_phases("all", method="naive") == (NAIVE,)
+    assert not NAIVE.smallest_indices(space).any()
+    assert (previous_phase(NAIVE), next_phase(NAIVE)) == (None, None)
+
+
 @pytest.mark.parametrize(("kind", "method"), [("full", "sandwich"), ("sandwich", "progressive_shrinking")])
 def test_a_phase_of_another_method_is_refused(kind: str, method: str) -> None:
     with pytest.raises(InputError, match=rf"with --method={method}. Received: --phase={kind}"):
@@ -68,7 +84,7 @@ def test_a_phase_of_another_method_is_refused(kind: str, method: str) -> None:
 
 
 def test_an_unknown_method_is_refused() -> None:
-    message = r"one of \['progressive_shrinking', 'sandwich'\]. Received: --method=bignas"
+    message = r"one of \['progressive_shrinking', 'sandwich', 'naive'\]. Received: --method=bignas"
     with pytest.raises(InputError, match=message):
         select_phases("all", method="bignas")
 
@@ -77,6 +93,7 @@ def test_who_teaches_in_each_phase() -> None:
     teachers = {phase.name: phase.teacher for phase in ALL_PHASES}
     assert teachers.pop("full") is Teacher.NOBODY
     assert teachers.pop("sandwich") is Teacher.LARGEST_OF_STEP
+    assert teachers.pop("naive") is Teacher.NOBODY
     assert set(teachers.values()) == {Teacher.FULL_NETWORK}
 
 
