@@ -1,0 +1,89 @@
+"""Plain networks that are as quick as a budget allows: the width that a published network may have."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.devices.device import Device
+from ofa_tf.space.plain_networks import SMALL_NETWORKS
+
+# From a fifth to one and a half times the published widths.
+WIDTHS = tuple(round(0.2 + 0.1 * step, 1) for step in range(14))
+
+_PLUGIN = '''"""Registers a plain network as a search space."""
+
+import ofa_tf
+from ofa_tf.space.plain_networks import SMALL_NETWORKS
+
+ofa_tf.register_search_space(SMALL_NETWORKS["{name}"]({width:g}))
+'''
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainNetwork:
+    """A published network of some width, and how long it takes.
+
+    Args:
+        name: One of `SMALL_NETWORKS`.
+        width: What its channels are multiplied by.
+        latency_ms: Of its float model.
+    """
+
+    name: str
+    width: float
+    latency_ms: float
+
+    @property
+    def space_name(self) -> str:
+        """Name of the search space that consists of it."""
+        return SMALL_NETWORKS[self.name](self.width).name
+
+
+def measure_plain_networks(device: Device, num_classes: int, widths: Sequence[float] = WIDTHS) -> list[PlainNetwork]:
+    """Measure each of `SMALL_NETWORKS` in some widths, with random weights.
+
+    Args:
+        device: Where to measure.
+        num_classes: Number of classes.
+        widths: What channels are multiplied by.
+
+    Raises:
+        InputError: If the device cannot measure, or one of the networks does not run on it.
+    """
+    from ofa_tf.workflow.latency import measure_subnets  # loads TensorFlow
+    from ofa_tf.workflow.latency_settings import FOUND_SETTINGS
+
+    networks = []
+    for name, make_space in SMALL_NETWORKS.items():
+        for width in widths:
+            space = make_space(width)
+            archs = [space.largest()]
+            (measured,) = measure_subnets(space, num_classes, device, archs, "float32", FOUND_SETTINGS)
+            if measured.latency_ms is None:
+                raise InputError(f"Expected {space.name} to run on {device.id}. Received: {measured.error}.")
+            networks.append(PlainNetwork(name, width, measured.latency_ms))
+    return networks
+
+
+def widest_within(networks: Sequence[PlainNetwork], name: str, budget_ms: float) -> PlainNetwork:
+    """The widest network of a name that takes no longer than a budget; where none does, the narrowest.
+
+    Args:
+        networks: What was measured.
+        name: One of `SMALL_NETWORKS`.
+        budget_ms: Latency, milliseconds.
+    """
+    of_name = [network for network in networks if network.name == name]
+    within = [network for network in of_name if network.latency_ms <= budget_ms]
+    if not within:
+        return min(of_name, key=lambda network: network.width)
+    return max(within, key=lambda network: network.width)
+
+
+def write_plugin(network: PlainNetwork, folder: Path) -> Path:
+    """Write the file for `--plugins` that registers a network, and return its path."""
+    path = folder / f"{files.safe_name(network.space_name)}.py"
+    files.write_bytes(path, _PLUGIN.format(name=network.name, width=network.width).encode())
+    return path

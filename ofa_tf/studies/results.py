@@ -1,0 +1,353 @@
+"""What the claims of the paper come to on a data set, by training and measuring everything that they compare.
+
+Three supernets are trained with as many images each: by progressive shrinking, by the sandwich method, and naively. In
+one of them subnets are found for some latency budgets. Each of these is then trained alone, from scratch with as many
+images, and fine-tuned with a fraction of them; and so are two published networks, as wide as the budget allows.
+
+Every step is a program that a user could run, so that each figure has its command (`program_steps.py`).
+
+Reference: Once-for-All, sections 3.3 and 4.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.devices.benchmark_results import load_benchmark
+from ofa_tf.devices.opening import open_device
+from ofa_tf.space.plain_networks import SMALL_NETWORKS
+from ofa_tf.studies.plain_rivals import (
+    PlainNetwork,
+    measure_plain_networks,
+    widest_within,
+    write_plugin,
+)
+from ofa_tf.studies.program_steps import ProgramSteps, StepRecord
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.workflow.quickstart import spread_budgets_ms
+from ofa_tf.workflow.run import open_run
+
+# How a supernet is trained -> its recipe.
+RECIPES = {
+    "progressive_shrinking": "flags/cifar10_tiny_ps.cfg",
+    "sandwich": "flags/cifar10_tiny_sandwich.cfg",
+    "naive": "flags/cifar10_tiny_naive.cfg",
+}
+_NAIVE = "naive"
+
+RESULTS_FILE = "results.json"
+
+_FOUND = "found_"
+_BENCHMARK_ROUNDS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class ResultsSettings:
+    """What is compared.
+
+    Args:
+        train_flags: Further flags of every training, such as `--dataset=folder:PHOTOS`.
+        seeds: Each is a comparison of its own.
+        searched_method: Which of `RECIPES` the subnets are found in.
+        budget_fractions: Where latency budgets lie between the smallest and the largest subnet, on a logarithmic scale.
+        num_archs: Subnets of the accuracy table.
+        num_random: Random subnets by which the supernets are compared, beside the largest and the smallest.
+        finetuned_share: Epochs of fine-tuning, as a share of those from scratch.
+
+    Raises:
+        InputError: If there is no such method.
+    """
+
+    train_flags: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    searched_method: str = "sandwich"
+    budget_fractions: tuple[float, ...] = (0.15, 0.3, 0.45, 0.6)
+    num_archs: int = 100
+    num_random: int = 20
+    finetuned_share: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.searched_method not in RECIPES:
+            raise InputError(
+                f"Expected `searched_method` to be one of {list(RECIPES)}. Received: {self.searched_method!r}."
+            )
+
+
+def run_results(workdir: str | Path, settings: ResultsSettings) -> dict[str, Any]:
+    """Make the comparison for each seed, or go on with it, and write it to `results.json` in the workdir.
+
+    Args:
+        workdir: Folder for everything that is made.
+        settings: What is compared.
+
+    Returns:
+        By seed, as text: `supernets`, `budgets` and `steps`, as in the file.
+
+    Raises:
+        InputError: If a step fails; see `ProgramSteps.run`.
+    """
+    path = Path(workdir) / RESULTS_FILE
+    files.check_output(path)
+    by_seed = {}
+    for seed in settings.seeds:
+        comparison = _Comparison(Path(workdir) / f"seed_{seed}", seed, settings)
+        by_seed[str(seed)] = comparison.run()
+        files.write_json(path, "results", {"settings": dataclasses.asdict(settings), "seeds": by_seed})
+    return by_seed
+
+
+class _Comparison:
+    """The comparison of one seed.
+
+    Args:
+        folder: Where everything goes.
+        seed: Decides every random choice.
+        settings: What is compared.
+    """
+
+    def __init__(self, folder: Path, seed: int, settings: ResultsSettings) -> None:
+        self._folder = folder
+        self._seed = seed
+        self._settings = settings
+        self._steps = ProgramSteps(folder)
+
+    def run(self) -> dict[str, Any]:
+        supernets = {}
+        for method in RECIPES:
+            supernets[method] = self._train_supernet(method)
+        self._build_tables()
+        budgets_ms = self._budgets_ms()
+        self._search(budgets_ms)
+        plain = self._measure_plain()
+        budgets = []
+        for number, budget_ms in enumerate(budgets_ms, start=1):
+            budgets.append(self._fill_budget(number, budget_ms, plain))
+        self._measure_latencies(budgets)
+        return {
+            "supernets": supernets,
+            "budgets": budgets,
+            "steps": [record.to_dict() for record in self._steps.records()],
+        }
+
+    # --- the supernets ---------------------------------------------------
+
+    def _train_supernet(self, method: str) -> dict[str, Any]:
+        """Train a supernet and measure its largest, its smallest and some random subnets."""
+        workdir = self._workdir(method)
+        flagfile = f"--flagfile={RECIPES[method]}"
+        trained = self._train(f"train_{method}", flagfile, workdir)
+        archs = f"max,min,random:{self._settings.num_random}"
+        rows = self._evaluate(f"evaluate_{method}", workdir, archs)
+        config = TrainConfig.load(workdir)
+        random_top1 = [row["top1"] for row in rows[2:]]
+        return {
+            "num_epochs": config.num_epochs,
+            "seconds": trained.seconds,
+            "largest_top1": rows[0]["top1"],
+            "smallest_top1": rows[1]["top1"],
+            "random_top1": random_top1,
+            "num_images": rows[0]["num_images"],
+        }
+
+    def _train(self, name: str, *arguments: str | Path) -> StepRecord:
+        """Train with a recipe: its flagfile and further flags, the folder last."""
+        *flags, workdir = arguments
+        return self._steps.run(
+            name,
+            "train_main.py",
+            *map(str, flags),
+            *self._settings.train_flags,
+            f"--seed={self._seed}",
+            "--phase=all",
+            "--resume",
+            f"--workdir={workdir}",
+        )
+
+    def _evaluate(self, name: str, workdir: Path, archs: str, split: str = "test") -> list[dict[str, Any]]:
+        """Measure subnets; rows as in the file of tools/evaluate.py, in the order of the archs."""
+        output = self._folder / "evaluations" / f"{name}.json"
+        self._steps.run(
+            name,
+            "tools/evaluate.py",
+            f"--workdir={workdir}",
+            f"--arch={archs}",
+            f"--split={split}",
+            f"--output={output}",
+        )
+        rows: list[dict[str, Any]] = files.read_json(output, "evaluation")["results"]
+        return rows
+
+    # --- subnets for the budgets -----------------------------------------
+
+    def _build_tables(self) -> None:
+        self._steps.run(
+            "accuracy_table",
+            "tools/build_accuracy_table.py",
+            f"--workdir={self._searched}",
+            f"--num_archs={self._settings.num_archs}",
+        )
+        self._steps.run("latency_table", "tools/build_latency_table.py", f"--workdir={self._searched}", "--device=host")
+
+    def _budgets_ms(self) -> list[float]:
+        run = open_run(self._searched)
+        model = run.latency_model("host")
+        smallest_ms = float(model.predict(run.space.smallest()))
+        largest_ms = float(model.predict(run.space.largest()))
+        return spread_budgets_ms(smallest_ms, largest_ms, self._settings.budget_fractions)
+
+    def _search(self, budgets_ms: list[float]) -> None:
+        for number, budget_ms in enumerate(budgets_ms, start=1):
+            self._steps.run(
+                f"search_{number}",
+                "tools/search.py",
+                f"--workdir={self._searched}",
+                f"--max_latency_ms={budget_ms:g}",
+                "--nomeasure_found",
+                f"--output={self._arch_path(number)}",
+            )
+        self._steps.run(
+            "front",
+            "tools/search.py",
+            f"--workdir={self._searched}",
+            "--front",
+            "--nomeasure_found",
+            f"--output={self._folder / 'front.json'}",
+        )
+
+    def _fill_budget(self, number: int, budget_ms: float, plain: list[PlainNetwork]) -> dict[str, Any]:
+        """Measure what was found for a budget, train it alone, and train the plain networks of the budget."""
+        arch = self._arch_path(number)
+        (found,) = self._evaluate(f"evaluate_found_{number}", self._searched, str(arch))
+        model = f"{_FOUND}{number}"
+        rows = [
+            {"name": "found", "model": model, **found},
+            {"name": "fine-tuned", "model": model, **self._train_alone(number, arch, is_from_scratch=False)},
+            {"name": "alone", "model": model, **self._train_alone(number, arch, is_from_scratch=True)},
+        ]
+        for name in SMALL_NETWORKS:
+            network = widest_within(plain, name, budget_ms)
+            rows.append({"name": name, "model": network.space_name, **self._train_plain(network)})
+        notes = files.read_json(arch, "arch")
+        return {
+            "budget_ms": budget_ms,
+            "predicted_ms": notes["latency_ms"],
+            "reported_top1": notes["reported_top1"],
+            "networks": rows,
+        }
+
+    def _train_alone(self, number: int, arch: Path, is_from_scratch: bool) -> dict[str, Any]:
+        """Train a found subnet alone: as a network of its own would be, or from the supernet's weights."""
+        name = f"finetune_{number}"
+        num_epochs = self._num_finetuning_epochs
+        flags = []
+        if is_from_scratch:
+            name = f"alone_{number}"
+            num_epochs = self._num_epochs_alone
+            recipe = TrainConfig.load(self._workdir(_NAIVE)).phases[_NAIVE]
+            flags = [
+                "--from_scratch",
+                "--distillation_weight=0",
+                f"--learning_rate={recipe.learning_rate:g}",
+                f"--warmup_epochs={recipe.warmup_epochs:g}",
+            ]
+        workdir = self._folder / "alone" / name
+        trained = self._steps.run(
+            name,
+            "tools/finetune.py",
+            f"--from={self._searched}",
+            f"--arch={arch}",
+            f"--epochs={num_epochs}",
+            *flags,
+            "--intra_op_threads=1",
+            "--resume",
+            f"--workdir={workdir}",
+        )
+        (row,) = self._evaluate(f"evaluate_{name}", workdir, "max")
+        return {**row, "num_epochs": num_epochs, "seconds": trained.seconds}
+
+    @property
+    def _num_epochs_alone(self) -> int:
+        """As many as the longest phase of the searched supernet has."""
+        config = TrainConfig.load(self._searched)
+        return max(config.phases[phase.name].epochs for phase in config.run_phases)
+
+    @property
+    def _num_finetuning_epochs(self) -> int:
+        return max(1, round(self._settings.finetuned_share * self._num_epochs_alone))
+
+    # --- the plain networks ----------------------------------------------
+
+    def _measure_plain(self) -> list[PlainNetwork]:
+        """Latencies of the plain networks in all widths; measured once."""
+        path = self._folder / "plain_latencies.json"
+        if not path.exists():
+            num_classes = open_run(self._searched).num_classes
+            networks = measure_plain_networks(open_device("host"), num_classes)
+            payload = {"networks": [dataclasses.asdict(network) for network in networks]}
+            files.write_json(path, "plain_latencies", payload)
+        rows = files.read_json(path, "plain_latencies")["networks"]
+        return [PlainNetwork(**row) for row in rows]
+
+    def _train_plain(self, network: PlainNetwork) -> dict[str, Any]:
+        plugin = write_plugin(network, self._folder / "plain")
+        name = network.space_name
+        workdir = self._folder / "plain" / name
+        trained = self._train(
+            f"train_{name}",
+            f"--flagfile={RECIPES[_NAIVE]}",
+            f"--plugins={plugin.absolute()}",
+            f"--space={name}",
+            workdir,
+        )
+        (row,) = self._evaluate(f"evaluate_{name}", workdir, "max")
+        return {**row, "num_epochs": TrainConfig.load(workdir).num_epochs, "seconds": trained.seconds}
+
+    # --- latencies ---------------------------------------------------------
+
+    def _measure_latencies(self, budgets: list[dict[str, Any]]) -> None:
+        """Export the networks as float models, measure all of them in turns, and add latencies to the rows."""
+        rows = [row for budget in budgets for row in budget["networks"]]
+        paths = {row["model"]: self._folder / "models" / f"{row['model']}.tflite" for row in rows}
+        for model, path in paths.items():
+            workdir, arch = self._source_of(model)
+            self._steps.run(
+                f"export_{model}",
+                "tools/to_tflite.py",
+                f"--workdir={workdir}",
+                f"--arch={arch}",
+                f"--output={path}",
+            )
+        output = self._folder / "benchmark.json"
+        names = ",".join(str(path) for path in paths.values())
+        self._steps.run(
+            "benchmark",
+            "tools/benchmark.py",
+            f"--model={names}",
+            "--device=host",
+            f"--rounds={_BENCHMARK_ROUNDS}",
+            f"--output={output}",
+        )
+        latencies_ms = {measured.model: measured.latency_ms for measured in load_benchmark(output)}
+        for row in rows:
+            row["measured_ms"] = latencies_ms[str(paths[row["model"]])]
+
+    def _source_of(self, model: str) -> tuple[Path, str]:
+        """The run and the arch that a model is exported from."""
+        if model.startswith(_FOUND):
+            return self._searched, str(self._arch_path(model.removeprefix(_FOUND)))
+        return self._folder / "plain" / model, "max"
+
+    # --- where things lie ----------------------------------------------------
+
+    def _workdir(self, method: str) -> Path:
+        return self._folder / method
+
+    @property
+    def _searched(self) -> Path:
+        """The run that subnets are found in."""
+        return self._workdir(self._settings.searched_method)
+
+    def _arch_path(self, number: int | str) -> Path:
+        return self._folder / "found" / f"{_FOUND}{number}.json"
