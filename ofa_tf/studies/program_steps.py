@@ -54,13 +54,10 @@ class ProgramSteps:
 
     Args:
         folder: Where records and logs go, into `steps/` and `logs/`.
-        run_program: Runs a command in the root of the project with its output going into a file, calling a function
-            every now and then, and returns the exit status. Another one than the default is for tests.
     """
 
-    def __init__(self, folder: str | Path, run_program: Callable[..., int] | None = None) -> None:
+    def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
-        self._run_program = run_program or _run_program
 
     def run(self, name: str, program: str, *arguments: str) -> StepRecord:
         """Run a program to its end, unless that was done before.
@@ -69,7 +66,7 @@ class ProgramSteps:
 
         Args:
             name: Of the step; it names the files.
-            program: Path of the program from the root of the project.
+            program: Path of the program, from the root of the project.
             *arguments: Its arguments.
 
         Raises:
@@ -100,7 +97,7 @@ class ProgramSteps:
         note()
         log = self._folder / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        status = self._run_program([sys.executable, program, *arguments], log, note)
+        status = _run_program([sys.executable, program, *arguments], log, note)
         if status != 0:
             note()
             raise InputError(

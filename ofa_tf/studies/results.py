@@ -17,6 +17,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.benchmark_results import load_benchmark
 from ofa_tf.devices.opening import open_device
+from ofa_tf.latency.budgets import spread_budgets_ms
 from ofa_tf.space.plain_networks import SMALL_NETWORKS
 from ofa_tf.studies.plain_rivals import (
     PlainNetwork,
@@ -26,7 +27,6 @@ from ofa_tf.studies.plain_rivals import (
 )
 from ofa_tf.studies.program_steps import ProgramSteps, StepRecord
 from ofa_tf.training.config import TrainConfig
-from ofa_tf.workflow.quickstart import spread_budgets_ms
 from ofa_tf.workflow.run import open_run
 
 # How a supernet is trained -> its recipe.

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.devices.benchmark_results import save_benchmark
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device
+from ofa_tf.latency.budgets import spread_budgets_ms
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.search.constraints import Limits
@@ -209,25 +209,6 @@ def _budgets_ms(run: Run, device: Device, fractions: Sequence[float]) -> list[fl
     smallest_ms = float(model.predict(run.space.smallest()))
     largest_ms = float(model.predict(run.space.largest()))
     return spread_budgets_ms(smallest_ms, largest_ms, fractions)
-
-
-def spread_budgets_ms(smallest_ms: float, largest_ms: float, fractions: Sequence[float]) -> list[float]:
-    """Latency budgets between those of the smallest and the largest subnet.
-
-    Args:
-        smallest_ms: Latency of the smallest subnet, milliseconds.
-        largest_ms: That of the largest one.
-        fractions: Where the budgets lie between them, on a logarithmic scale.
-
-    Returns:
-        The budgets, rounded up to microseconds, milliseconds.
-    """
-    budgets_ms = []
-    for fraction in fractions:
-        # Multiplied from left to right: another order rounds otherwise, and a budget may differ by a microsecond.
-        budget_us = 1000 * smallest_ms * (largest_ms / smallest_ms) ** fraction
-        budgets_ms.append(float(np.ceil(budget_us) / 1000))
-    return budgets_ms
 
 
 def _plain_arch(space: SearchSpace) -> Arch:
