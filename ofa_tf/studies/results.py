@@ -229,10 +229,10 @@ class _Comparison:
         for name in SMALL_NETWORKS:
             network = widest_within(plain, name, budget_ms)
             rows.append({"name": name, "model": network.space_name, **self._train_plain(network)})
-        notes = files.read_json(arch, "arch")
+        notes = files.read_json(arch, "arch")["notes"]
         return {
             "budget_ms": budget_ms,
-            "predicted_ms": notes["latency_ms"],
+            "predicted_ms": notes["predicted_latency_ms"],
             "reported_top1": notes["reported_top1"],
             "networks": rows,
         }
