@@ -50,12 +50,12 @@ def describe_claims(seeds: Seeds) -> list[str]:
 
 
 def _table_of_supernets(seeds: Seeds) -> str:
-    heading = ["method", "seed", "epochs", "minutes", "largest", "smallest", "random: worst", "mean", "best"]
+    heading = ["method", "seed", "epochs", "processor minutes", "largest", "smallest", "random: worst", "mean", "best"]
     rows = []
     for seed, results in seeds.items():
         for method, supernet in results["supernets"].items():
             random_top1 = supernet["random_top1"]
-            row = [method, seed, supernet["num_epochs"], _minutes(supernet["seconds"])]
+            row = [method, seed, supernet["num_epochs"], _minutes(supernet["processor_seconds"])]
             accuracies = (
                 supernet["largest_top1"],
                 supernet["smallest_top1"],
@@ -68,7 +68,16 @@ def _table_of_supernets(seeds: Seeds) -> str:
 
 
 def _table_of_budgets(seeds: Seeds) -> str:
-    heading = ["budget, ms", "seed", "network", "measured, ms", "M MACs", "test top-1", "epochs alone", "minutes"]
+    heading = [
+        "budget, ms",
+        "seed",
+        "network",
+        "measured, ms",
+        "M MACs",
+        "test top-1",
+        "epochs alone",
+        "processor minutes",
+    ]
     rows = []
     for seed, results in seeds.items():
         for budget in results["budgets"]:
@@ -82,7 +91,7 @@ def _table_of_budgets(seeds: Seeds) -> str:
                         f"{network['num_macs'] / 1e6:.1f}",
                         f"{_percent(network['top1'])} +- {100 * network['standard_error']:.1f}",
                         network.get("num_epochs", 0),
-                        _minutes(network.get("seconds", 0.0)),
+                        _minutes(network.get("processor_seconds", 0.0)),
                     ]
                 )
     return _markdown(heading, rows)
@@ -90,7 +99,7 @@ def _table_of_budgets(seeds: Seeds) -> str:
 
 def _describe_name(network: Mapping[str, Any]) -> str:
     """What a network is called, a plain one with its width."""
-    if network["name"] in network["model"]:
+    if network["model"].startswith(f"{network['name']}_w"):
         return str(network["model"])
     return str(network["name"])
 
@@ -110,17 +119,16 @@ def _describe_difference(what: str, better: Sequence[float], worse: Sequence[flo
 
 def _describe_cost(seed: str, results: Mapping[str, Any]) -> str:
     """What the supernet cost beside training for each budget."""
-    steps = {step["name"]: step["seconds"] for step in results["steps"]}
+    steps = {step["name"]: step["processor_seconds"] for step in results["steps"]}
     once = sum(steps[name] for name in ("train_sandwich", "accuracy_table") if name in steps)
-    alone = [
-        network["seconds"]
-        for budget in results["budgets"]
-        for network in budget["networks"]
-        if network["name"] == "alone"
-    ]
+    alone = []
+    for budget in results["budgets"]:
+        for network in budget["networks"]:
+            if network["name"] == "alone":
+                alone.append(network["processor_seconds"])
     each = statistics.fmean(alone)
     return (
-        f"- seed {seed}: the supernet and its accuracy table took {_minutes(once)} minutes, once; a subnet alone "
+        f"- seed {seed}: the supernet and its accuracy table took {_minutes(once)} processor minutes, once; a subnet alone "
         f"{_minutes(each)} for each budget, as much from {once / each:.1f} budgets on"
     )
 

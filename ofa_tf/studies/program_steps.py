@@ -5,6 +5,7 @@ tells can be repeated by hand: a record has the command, the time, the machine a
 """
 
 import dataclasses
+import os
 import subprocess
 import sys
 import time
@@ -20,8 +21,8 @@ from ofa_tf.base.progress import announce
 _ROOT = Path(__file__).resolve().parents[2]
 _KIND = "study_step"
 
-# So often the time that a step has taken is written down, in case that the study is killed.
-_SECONDS_BETWEEN_NOTES = 20.0
+# So often it is looked how long a program has taken; if the study is killed, so much is missing from its record.
+_SECONDS_BETWEEN_LOOKS = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,8 @@ class StepRecord:
     Args:
         name: Of the step.
         command: What was run, from the root of the project.
-        seconds: What it took, over all calls that worked on it.
+        seconds: What it took, over all calls that worked on it; depends on what else the computer does.
+        processor_seconds: Of all its threads; 0 where that cannot be told (without `/proc`).
         is_finished: Whether it came to its end.
         cpu: Model of the processor.
         commit: Of the project, when the step was finished; empty where there is no repository.
@@ -40,6 +42,7 @@ class StepRecord:
     name: str
     command: str
     seconds: float
+    processor_seconds: float
     is_finished: bool
     cpu: str
     commit: str
@@ -82,29 +85,30 @@ class ProgramSteps:
         if earlier is not None and earlier.is_finished:
             return earlier
 
-        seconds_before = 0.0
-        if earlier is not None:
-            seconds_before = earlier.seconds
         announce(f"{name}: {command}")
-        start = time.monotonic()
-
-        def note(is_finished: bool = False) -> StepRecord:
-            seconds = round(seconds_before + time.monotonic() - start, 1)
-            record = StepRecord(name, command, seconds, is_finished, read_cpu_model(), _read_commit())
-            self._save(record)
-            return record
-
-        note()
         log = self._folder / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        status = _run_program([sys.executable, program, *arguments], log, note)
+        before = earlier or StepRecord(name, command, 0.0, 0.0, False, read_cpu_model(), "")
+
+        def note(spent: _Spent, is_finished: bool = False) -> StepRecord:
+            record = dataclasses.replace(
+                before,
+                seconds=round(before.seconds + spent.seconds, 1),
+                processor_seconds=round(before.processor_seconds + spent.processor_seconds, 1),
+                is_finished=is_finished,
+                cpu=read_cpu_model(),
+                commit=_read_commit(),
+            )
+            files.write_json(self._path(name), _KIND, record.to_dict())
+            return record
+
+        status, spent = _run_program([sys.executable, program, *arguments], log, note)
         if status != 0:
-            note()
             raise InputError(
                 f"Expected the step {name} to succeed. Received: exit status {status}, {_last_line(log)} "
                 f"See {log}; the same call goes on from here."
             )
-        return note(is_finished=True)
+        return note(spent, is_finished=True)
 
     def records(self) -> list[StepRecord]:
         """All that is known, in the order of names."""
@@ -127,25 +131,54 @@ class ProgramSteps:
         fields = {field.name: document[field.name] for field in dataclasses.fields(StepRecord)}
         return StepRecord(**fields)
 
-    def _save(self, record: StepRecord) -> None:
-        files.write_json(self._path(record.name), _KIND, record.to_dict())
+
+@dataclasses.dataclass(frozen=True)
+class _Spent:
+    """What a program has taken so far."""
+
+    seconds: float
+    processor_seconds: float
 
 
-def _run_program(command: list[str], log: Path, note: Callable[[], object]) -> int:
-    """Run a command; on Ctrl-C or SIGTERM, wait for it to put its things in order."""
+def _run_program(command: list[str], log: Path, note: Callable[[_Spent], object]) -> tuple[int, _Spent]:
+    """Run a command in the root of the project, and note every now and then what it has taken.
+
+    On Ctrl-C or SIGTERM it is told to stop, and waited for: it puts its things in order.
+
+    Returns:
+        Its exit status, and what it took.
+    """
+    start = time.monotonic()
+    processor_seconds = 0.0
     with open(log, "ab") as stream:
         process = subprocess.Popen(command, cwd=_ROOT, stdout=stream, stderr=subprocess.STDOUT)
         try:
             while True:
+                # Read while it runs: nothing is left of a process that has ended and was waited for.
+                processor_seconds = _read_processor_seconds(process.pid) or processor_seconds
                 try:
-                    return process.wait(timeout=_SECONDS_BETWEEN_NOTES)
+                    status = process.wait(timeout=_SECONDS_BETWEEN_LOOKS)
                 except subprocess.TimeoutExpired:
-                    note()
-        except BaseException:
-            process.terminate()
-            process.wait()
-            note()
-            raise
+                    note(_Spent(time.monotonic() - start, processor_seconds))
+                    continue
+                return status, _Spent(time.monotonic() - start, processor_seconds)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+            note(_Spent(time.monotonic() - start, processor_seconds))
+
+
+def _read_processor_seconds(pid: int) -> float:
+    """Processor time of all threads of a running process, and of processes that it has waited for; 0 if unknown."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    # The name of the program, in parentheses, may hold blanks. Behind it, the fields 14 to 17 of `man 5 proc`.
+    fields = text.rpartition(")")[2].split()
+    ticks = sum(int(field) for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _read_commit() -> str:

@@ -144,7 +144,7 @@ class _Comparison:
         random_top1 = [row["top1"] for row in rows[2:]]
         return {
             "num_epochs": config.num_epochs,
-            "seconds": trained.seconds,
+            **_time_of(trained),
             "largest_top1": rows[0]["top1"],
             "smallest_top1": rows[1]["top1"],
             "random_top1": random_top1,
@@ -265,7 +265,7 @@ class _Comparison:
             f"--workdir={workdir}",
         )
         (row,) = self._evaluate(f"evaluate_{name}", workdir, "max")
-        return {**row, "num_epochs": num_epochs, "seconds": trained.seconds}
+        return {**row, "num_epochs": num_epochs, **_time_of(trained)}
 
     @property
     def _num_epochs_alone(self) -> int:
@@ -302,7 +302,7 @@ class _Comparison:
             workdir,
         )
         (row,) = self._evaluate(f"evaluate_{name}", workdir, "max")
-        return {**row, "num_epochs": TrainConfig.load(workdir).num_epochs, "seconds": trained.seconds}
+        return {**row, "num_epochs": TrainConfig.load(workdir).num_epochs, **_time_of(trained)}
 
     # --- latencies ---------------------------------------------------------
 
@@ -351,3 +351,7 @@ class _Comparison:
 
     def _arch_path(self, number: int | str) -> Path:
         return self._folder / "found" / f"{_FOUND}{number}.json"
+
+
+def _time_of(step: StepRecord) -> dict[str, float]:
+    return {"seconds": step.seconds, "processor_seconds": step.processor_seconds}

@@ -60,6 +60,13 @@ def test_a_finished_step_is_not_done_again(program: Path, tmp_path: Path) -> Non
     assert ProgramSteps(tmp_path / "study").records() == [first]
 
 
+def test_a_step_knows_its_processor_time(tmp_path: Path) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text("import time\nend = time.process_time() + 3\nwhile time.process_time() < end: pass\n")
+    record = ProgramSteps(tmp_path / "study").run("work", str(worker))
+    assert 0 < record.processor_seconds < 4  # what it took since it was last looked at is missing
+
+
 def test_a_step_with_other_arguments_is_refused(program: Path, tmp_path: Path) -> None:
     steps = ProgramSteps(tmp_path / "study")
     steps.run("count", str(program), "--to=3")
