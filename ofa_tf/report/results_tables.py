@@ -128,8 +128,8 @@ def _describe_cost(seed: str, results: Mapping[str, Any]) -> str:
                 alone.append(network["processor_seconds"])
     each = statistics.fmean(alone)
     return (
-        f"- seed {seed}: the supernet and its accuracy table took {_minutes(once)} processor minutes, once; a subnet alone "
-        f"{_minutes(each)} for each budget, as much from {once / each:.1f} budgets on"
+        f"- seed {seed}: the supernet and its accuracy table took {_minutes(once)} processor minutes, once; a subnet "
+        f"alone {_minutes(each)} for each budget, as much from {once / each:.1f} budgets on"
     )
 
 
