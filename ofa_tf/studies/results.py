@@ -222,13 +222,13 @@ class _Comparison:
         (found,) = self._evaluate(f"evaluate_found_{number}", self._searched, str(arch))
         model = f"{_FOUND}{number}"
         rows = [
-            {"name": "found", "model": model, **found},
-            {"name": "fine-tuned", "model": model, **self._train_alone(number, arch, is_from_scratch=False)},
-            {"name": "alone", "model": model, **self._train_alone(number, arch, is_from_scratch=True)},
+            {**found, "name": "found", "model": model},
+            {**self._train_alone(number, arch, is_from_scratch=False), "name": "fine-tuned", "model": model},
+            {**self._train_alone(number, arch, is_from_scratch=True), "name": "alone", "model": model},
         ]
         for name in SMALL_NETWORKS:
             network = widest_within(plain, name, budget_ms)
-            rows.append({"name": name, "model": network.space_name, **self._train_plain(network)})
+            rows.append({**self._train_plain(network), "name": name, "model": network.space_name})
         notes = files.read_json(arch, "arch")["notes"]
         return {
             "budget_ms": budget_ms,
