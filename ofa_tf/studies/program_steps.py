@@ -2,9 +2,13 @@
 
 What a step took is kept beside its output, so that a study that takes hours goes on where it was stopped, and what it
 tells can be repeated by hand: a record has the command, the time, the machine and the commit.
+
+The processor time of a program is known when it has ended. So that of a call is missing whose study was killed without
+having the chance to wait for its program; it is not if the study was stopped by Ctrl-C or SIGTERM.
 """
 
 import dataclasses
+import resource
 import subprocess
 import sys
 import time
@@ -23,6 +27,9 @@ _KIND = "study_step"
 # So often the time that a step has taken is written down, in case that the study is killed.
 _SECONDS_BETWEEN_NOTES = 20.0
 
+# What came later to records, with its value in those of before.
+_VALUES_OF_EARLIER_STEPS = {"processor_seconds": None}
+
 
 @dataclasses.dataclass(frozen=True)
 class StepRecord:
@@ -35,6 +42,8 @@ class StepRecord:
         is_finished: Whether it came to its end.
         cpu: Model of the processor.
         commit: Of the project, when the step was finished; empty where there is no repository.
+        processor_seconds: Seconds of processor time that the program and those that it started took, on all cores
+            together, over all calls that worked on the step; `None` in records of versions that did not count it.
     """
 
     name: str
@@ -43,6 +52,7 @@ class StepRecord:
     is_finished: bool
     cpu: str
     commit: str
+    processor_seconds: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-serialisable data."""
@@ -83,14 +93,26 @@ class ProgramSteps:
             return earlier
 
         seconds_before = 0.0
+        processor_seconds_before = 0.0
         if earlier is not None:
             seconds_before = earlier.seconds
+            processor_seconds_before = earlier.processor_seconds or 0.0
         announce(f"{name}: {command}")
         start = time.monotonic()
+        processor_start = _processor_seconds_of_programs()
 
         def note(is_finished: bool = False) -> StepRecord:
             seconds = round(seconds_before + time.monotonic() - start, 1)
-            record = StepRecord(name, command, seconds, is_finished, read_cpu_model(), _read_commit())
+            used = _processor_seconds_of_programs() - processor_start
+            record = StepRecord(
+                name,
+                command,
+                seconds,
+                is_finished,
+                cpu=read_cpu_model(),
+                commit=_read_commit(),
+                processor_seconds=round(processor_seconds_before + used, 1),
+            )
             self._save(record)
             return record
 
@@ -124,6 +146,7 @@ class ProgramSteps:
         if not path.exists():
             return None
         document = files.read_json(path, _KIND, "Remove it, and the step is done again.")
+        document = {**_VALUES_OF_EARLIER_STEPS, **document}
         fields = {field.name: document[field.name] for field in dataclasses.fields(StepRecord)}
         return StepRecord(**fields)
 
@@ -146,6 +169,12 @@ def _run_program(command: list[str], log: Path, note: Callable[[], object]) -> i
             process.wait()
             note()
             raise
+
+
+def _processor_seconds_of_programs() -> float:
+    """Processor time of all programs that this process has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _read_commit() -> str:

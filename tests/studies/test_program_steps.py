@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -97,3 +98,50 @@ def test_who_stops_a_study_stops_its_program_which_puts_its_things_in_order(
     (record,) = ProgramSteps(tmp_path / "study").records()
     assert not record.is_finished
     assert record.seconds > 0
+
+
+# Works on two processes, one after the other, for half a second of processor time each.
+_WORKER = """
+import subprocess, sys, time
+def work():
+    while time.process_time() < 0.5:
+        pass
+if len(sys.argv) > 1:
+    subprocess.run([sys.executable, __file__], check=True)
+work()
+"""
+
+
+def test_a_record_has_the_processor_time_of_the_program_and_of_those_that_it_started(tmp_path: Path) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(_WORKER)
+    steps = ProgramSteps(tmp_path / "study")
+    alone = steps.run("alone", str(worker))
+    assert alone.processor_seconds is not None
+    assert alone.processor_seconds >= 0.5
+    with_another = steps.run("with_another", str(worker), "--with_another")
+    assert with_another.processor_seconds is not None
+    assert with_another.processor_seconds >= 1.0
+    assert steps.run("alone", str(worker)) == alone
+
+
+def test_the_processor_time_of_a_step_that_failed_counts(program: Path, tmp_path: Path) -> None:
+    program.write_text("import time\nwhile time.process_time() < 0.5: pass\n" + _PROGRAM)
+    program.with_name("fail").touch()
+    steps = ProgramSteps(tmp_path / "study")
+    with pytest.raises(InputError):
+        steps.run("count", str(program))
+    finished = steps.run("count", str(program))
+    assert finished.processor_seconds is not None
+    assert finished.processor_seconds >= 1.0
+
+
+def test_records_from_before_processor_time_was_counted_are_read(program: Path, tmp_path: Path) -> None:
+    steps = ProgramSteps(tmp_path / "study")
+    steps.run("count", str(program))
+    path = tmp_path / "study" / "steps" / "count.json"
+    document = json.loads(path.read_text())
+    del document["processor_seconds"]
+    path.write_text(json.dumps(document))
+    (record,) = steps.records()
+    assert record.processor_seconds is None
