@@ -22,6 +22,12 @@ def _find_sampled(task: SearchTask) -> FoundArch:
     return find_sampled(task)
 
 
+def _find_relaxed(task: SearchTask) -> FoundArch:
+    from ofa_tf.studies.nas.relaxed import find_relaxed
+
+    return find_relaxed(task)
+
+
 def _find_random(task: SearchTask) -> FoundArch:
     from ofa_tf.studies.nas.random_archs import find_random
 
@@ -29,4 +35,5 @@ def _find_random(task: SearchTask) -> FoundArch:
 
 
 SEARCH_METHODS.register("sampled", _find_sampled)
+SEARCH_METHODS.register("relaxed", _find_relaxed)
 SEARCH_METHODS.register("random", _find_random)
