@@ -29,6 +29,7 @@ define_plugins_flag()
 _METHOD = flags.DEFINE_enum("method", "sampled", list(SEARCH_METHODS), "How to search.")
 _FROM = flags.DEFINE_string("from", None, "Folder of a training run with a latency table.", required=True)
 _DEVICE = flags.DEFINE_string("device", "host", "Device of the latency table.")
+_LATENCY_TABLE = flags.DEFINE_string("latency_table", None, "Latency table; by default that in the folder of the run.")
 _BUDGET = flags.DEFINE_float("max_latency_ms", None, "Latency budget.", required=True)
 _EPOCHS = flags.DEFINE_integer("epochs", 16, "Epochs in which weights are trained, of each network.", lower_bound=1)
 _LEARNING_RATE = flags.DEFINE_float("learning_rate", 0.1, "Peak learning rate of the weights.")
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
     task = SearchTask(
         config=dataclasses.replace(run.config, seed=_SEED.value),
         recipe=PhaseConfig(_EPOCHS.value, _LEARNING_RATE.value, _WARMUP_EPOCHS.value),
-        latency_model=run.latency_model(_DEVICE.value),
+        latency_model=run.latency_model(_DEVICE.value, latency_table=_LATENCY_TABLE.value),
         budget_ms=_BUDGET.value,
         max_processor_seconds=_MAX_SECONDS.value,
     )
