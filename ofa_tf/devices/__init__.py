@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["device_flags"],
     submod_attrs={
-        "benchmark_results": ["KIND", "save_benchmark"],
+        "benchmark_results": ["KIND", "load_benchmark", "save_benchmark"],
         "device": ["BenchmarkModel", "BenchmarkSettings", "Device", "Measurement", "Progress", "check_facts"],
         "device_facts": ["CHOSEN_FACTS", "CONDITION_FACTS", "DECISIVE_FACTS", "DeviceFacts"],
         "device_kind": ["DeviceKind"],

@@ -6,7 +6,8 @@ Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `summary.py` (t
 one device on another), then `axes.py` and `svg.py` (what plots are drawn with), `scatter.py` (predicted against
 measured values) and `front_plot.py`, with what decides its look: `front_axes.py` (which values are shown),
 `number_places.py` and `front_layout.py` (where points and numbers are), `cost_unit.py`, `cost_limit.py` and
-`color_scale.py`. All turn plain numbers into strings; who calls them prints or writes these.
+`color_scale.py`. `bill.py` tells what training once saves, beside what was published (`published_searches.py`), as a
+`markdown_table.py`. All turn plain numbers into strings; who calls them prints or writes these.
 """
 
 import lazy_loader
@@ -14,6 +15,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "bill": ["describe_comparison"],
         "cost_limit": ["CostLimit"],
         "device_comparison": ["FoundArch", "describe_exchanges"],
         "evaluation": ["EvaluationTable"],

@@ -2,10 +2,15 @@
 
 What a step took is kept beside its output, so that a study that takes hours goes on where it was stopped, and what it
 tells can be repeated by hand: a record has the command, the time, the machine and the commit.
+
+What a program takes is noted while it runs, so that little of it is missing if the study is killed; nothing is if it
+is stopped by Ctrl-C or SIGTERM.
 """
 
+import contextlib
 import dataclasses
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -21,8 +26,8 @@ from ofa_tf.base.progress import announce
 _ROOT = Path(__file__).resolve().parents[2]
 _KIND = "study_step"
 
-# So often it is looked how long a program has taken; if the study is killed, so much is missing from its record.
-_SECONDS_BETWEEN_LOOKS = 2.0
+# So often it is noted what a program has taken; if the study is killed, no more than that is missing.
+_SECONDS_BETWEEN_NOTES = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +38,7 @@ class StepRecord:
         name: Of the step.
         command: What was run, from the root of the project.
         seconds: What it took, over all calls that worked on it; depends on what else the computer does.
-        processor_seconds: Of all its threads; 0 where that cannot be told (without `/proc`).
+        processor_seconds: What the program and those that it started took, on all cores together.
         is_finished: Whether it came to its end.
         cpu: Model of the processor.
         commit: Of the project, when the step was finished; empty where there is no repository.
@@ -149,28 +154,26 @@ def _run_program(command: list[str], log: Path, note: Callable[[_Spent], object]
         Its exit status, and what it took.
     """
     start = time.monotonic()
-    processor_seconds = 0.0
+    used_before = _processor_seconds_of_ended_programs()
     with open(log, "ab") as stream:
         process = subprocess.Popen(command, cwd=_ROOT, stdout=stream, stderr=subprocess.STDOUT)
         try:
-            while True:
-                # Read while it runs: nothing is left of a process that has ended and was waited for.
-                processor_seconds = _read_processor_seconds(process.pid) or processor_seconds
-                try:
-                    status = process.wait(timeout=_SECONDS_BETWEEN_LOOKS)
-                except subprocess.TimeoutExpired:
-                    note(_Spent(time.monotonic() - start, processor_seconds))
-                    continue
-                return status, _Spent(time.monotonic() - start, processor_seconds)
+            while process.poll() is None:
+                note(_Spent(time.monotonic() - start, _read_processor_seconds(process.pid)))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=_SECONDS_BETWEEN_NOTES)
         finally:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
-            note(_Spent(time.monotonic() - start, processor_seconds))
+            used = _processor_seconds_of_ended_programs() - used_before
+            spent = _Spent(time.monotonic() - start, used)
+            note(spent)
+    return process.returncode, spent
 
 
 def _read_processor_seconds(pid: int) -> float:
-    """Processor time of all threads of a running process, and of processes that it has waited for; 0 if unknown."""
+    """Processor time of a running process, and of those that it has waited for; 0 where that cannot be told."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -179,6 +182,12 @@ def _read_processor_seconds(pid: int) -> float:
     fields = text.rpartition(")")[2].split()
     ticks = sum(int(field) for field in fields[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _processor_seconds_of_ended_programs() -> float:
+    """Processor time of all programs that this process has started and waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _read_commit() -> str:

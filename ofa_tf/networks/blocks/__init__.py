@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["builtin"],
     submod_attrs={
         "head": ["ElasticHead"],
+        "mbconv": ["ElasticMBConv"],
         "part_layer": [
             "NetworkSettings",
             "PartLayer",

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "activations": ["get_activation"],
+        "depthwise": ["depthwise_conv2d"],
         "channel_order": ["order_by_importance", "permute_channels", "permute_normalization"],
         "elastic_batch_normalization": ["ElasticBatchNormalization"],
         "elastic_conv2d": ["ElasticConv2D"],

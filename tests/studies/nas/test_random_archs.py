@@ -1,0 +1,47 @@
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.studies.nas import random_archs
+from ofa_tf.studies.nas.random_archs import archs_within, find_random
+from ofa_tf.studies.nas.search_task import SearchTask
+from tests.support.spaces import MICRO
+
+
+def test_the_best_of_those_that_were_trained_wins(short_task: SearchTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three: the clock says that the time is up after the third."""
+    monkeypatch.setattr(random_archs.time, "process_time", itertools.count(1).__next__)
+    found = find_random(dataclasses.replace(short_task, max_processor_seconds=3))
+    assert found.notes["num_archs"] == 3
+    archs = archs_within(MICRO, short_task.latency_model.predict, short_task.budget_ms, short_task.config.seed)
+    genes = list(itertools.islice(archs, 3))
+    best = int(np.argmax(found.notes["top1"]))
+    assert found.arch == MICRO.decode_one(genes[best])
+
+
+def test_random_archs_are_within_the_budget_and_repeat_themselves(task: SearchTask) -> None:
+    predict_ms = task.latency_model.predict
+    first, again, other = (
+        np.array(list(itertools.islice(archs_within(MICRO, predict_ms, task.budget_ms, seed), 200)))
+        for seed in (1, 1, 2)
+    )
+    assert (predict_ms(first) <= task.budget_ms).all()
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert len(np.unique(first, axis=0)) > 100
+
+
+def test_a_budget_that_no_random_arch_keeps_within_is_refused(
+    task: SearchTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random_archs, "_MAX_ROUNDS", 3)
+    with pytest.raises(InputError, match="which none of 3,000 does"):
+        next(archs_within(MICRO, task.latency_model.predict, 0.01, seed=0))
+
+
+def test_there_must_be_a_limit_of_processor_time(short_task: SearchTask) -> None:
+    with pytest.raises(InputError, match="max_processor_seconds"):
+        find_random(short_task)
