@@ -32,6 +32,9 @@ lint: $(STAMP) ## ruff (rules and formatting), mypy, and the order of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+results: $(STAMP) ## the paper's claims on CIFAR-10 into runs/results; hours, goes on where it was stopped
+	$(BIN)/python tools/results.py --workdir=runs/results
+
 bench: $(STAMP) ## training throughput on this machine
 	$(BIN)/python tools/bench_training.py
 
@@ -67,4 +70,4 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	@touch $(STAMP)
 	@echo "Installed into .venv"
 
-.PHONY: help install install-pytorch quickstart test test-long test-fast lint bench bench-gpu bench-export clean
+.PHONY: help install install-pytorch quickstart test test-long test-fast lint results bench bench-gpu bench-export clean

@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scatter": ["scatter_svg"],
         "subnet_costs": ["SubnetCosts"],
         "searches_table": ["FinishedSearch", "describe_searches"],
+        "results_tables": ["describe_results"],
         "search_summary": ["describe_search"],
         "summary": ["format_correlation", "format_table", "list_missed_budgets"],
     },

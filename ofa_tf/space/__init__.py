@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "costs": ["num_macs", "num_params"],
         "part_tables": ["PartTables"],
         "parts": ["Part"],
+        "plain_networks": ["SMALL_NETWORKS"],
         "presets": ["get_search_space", "list_search_spaces", "register_search_space"],
         "search_space": ["SearchSpace"],
     },

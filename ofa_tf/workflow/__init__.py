@@ -21,8 +21,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "finetuning": ["FinetuneSettings", "finetune_config"],
         "found_costs": ["save_and_measure"],
         "front": ["FrontRequest", "save_front"],
-        "latency": ["held_out_report"],
-        "latency_settings": ["LatencyTableSettings"],
+        "latency": ["held_out_report", "measure_subnets"],
+        "latency_settings": ["FOUND_SETTINGS", "LatencyTableSettings"],
         "lowering_benchmark": ["format_measurements", "measure_lowerings"],
         "many_searches": [
             "PlannedFront",
