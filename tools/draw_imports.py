@@ -262,18 +262,19 @@ _BASE_CAPTION = "errors, files, progress, registry, TensorFlow's settings"
 # What trains networks stands left, what brings them to devices right.
 PLACES = {
     _PROGRAMS: Place(0, 0, _GENERAL, (_PROGRAMS_CAPTION,), num_columns=5),
-    "workflow": Place(1, 1, _RUN, (_RUN_CAPTION,), num_columns=4),
-    "pretrained": Place(2, 0, _TRAINING, ("published PyTorch", "weights and networks")),
-    "training": Place(2, 1, _TRAINING, ("phases, train step,", "checkpoints, evaluation")),
-    "search": Place(3, 2, _RUN, ("accuracy predictor,", "constraints, evolution")),
-    "latency": Place(2, 3, _DEVICE, ("what each subnet costs", "on a device")),
-    "report": Place(2, 4, _RUN, ("tables and plots",)),
-    "data": Place(3, 0, _TRAINING, ("images of data sets,", "augmented, in batches")),
-    "networks": Place(3, 1, _NETWORK, ("elastic layers, supernet,", "subnets, calibration")),
-    "devices": Place(3, 3, _DEVICE, ("run a .tflite file here", "or on a phone")),
-    "tflite": Place(4, 3, _DEVICE, ("a Keras subnet becomes", "a file that passed the gate")),
-    "space": Place(5, 1, _NETWORK, (_SPACE_CAPTION,), num_columns=3),
-    "base": Place(6, 0, _GENERAL, (_BASE_CAPTION,), num_columns=5),
+    "studies": Place(1, 1, _RUN, ("comparisons that take hours: ways to train, ways to search",), num_columns=4),
+    "workflow": Place(2, 1, _RUN, (_RUN_CAPTION,), num_columns=4),
+    "pretrained": Place(3, 0, _TRAINING, ("published PyTorch", "weights and networks")),
+    "training": Place(3, 1, _TRAINING, ("phases, train step,", "checkpoints, evaluation")),
+    "search": Place(4, 2, _RUN, ("accuracy predictor,", "constraints, evolution")),
+    "latency": Place(3, 3, _DEVICE, ("what each subnet costs", "on a device")),
+    "report": Place(3, 4, _RUN, ("tables and plots",)),
+    "data": Place(4, 0, _TRAINING, ("images of data sets,", "augmented, in batches")),
+    "networks": Place(4, 1, _NETWORK, ("elastic layers, supernet,", "subnets, calibration")),
+    "devices": Place(4, 3, _DEVICE, ("run a .tflite file here", "or on a phone")),
+    "tflite": Place(5, 3, _DEVICE, ("a Keras subnet becomes", "a file that passed the gate")),
+    "space": Place(6, 1, _NETWORK, (_SPACE_CAPTION,), num_columns=3),
+    "base": Place(7, 0, _GENERAL, (_BASE_CAPTION,), num_columns=5),
 }
 
 
