@@ -175,6 +175,8 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
     finished = []
     for plan in plans:
         found = run.search(plan.limits, plan.device, settings, plan.latency_table, predictor)
+        # What one search has measured, the next ones know.
+        predictor = found.known or predictor
         costs = _save_found(run, plan, found, settings)
         print()
         if len(plans) > 1:
@@ -214,6 +216,7 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
     predictor = _fit_predictor(run, settings)
     for plan in plans:
         front = run.front(request, plan.device, plan.latency_table, predictor)
+        predictor = front.predictor
         margin = run.latency_margin(request.limits, plan.device, settings, plan.latency_table)
         save = functools.partial(
             save_front,

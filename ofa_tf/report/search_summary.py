@@ -27,7 +27,7 @@ def _describe_arch(found: SearchResult) -> str:
     depths = ", ".join(str(depth) for depth in found.arch.depths)
     origin = "proposed by the search"
     if found.final is not None and not found.final.winner.is_found:
-        origin = "known from the accuracy table"
+        origin = "known before this search"
     return f"found: {found.arch.image_size} px, depths {depths} ({origin})"
 
 

@@ -63,7 +63,7 @@ def test_what_was_found_what_it_costs_and_its_accuracies_are_a_paragraph_each(fo
 
 def test_it_is_said_where_the_arch_comes_from(found: SearchResult) -> None:
     assert found.final is not None
-    for is_found, origin in ((True, "proposed by the search"), (False, "known from the accuracy table")):
+    for is_found, origin in ((True, "proposed by the search"), (False, "known before this search")):
         winner = dataclasses.replace(found.final.winner, is_found=is_found)
         final = dataclasses.replace(found.final, winner=winner)
         first, *_ = describe_search(dataclasses.replace(found, final=final), _COSTS).splitlines()
