@@ -110,6 +110,7 @@ class MeasuredRun(TrainedRun):
             InputError: If there is no supernet, or a shard is missing, unfinished or of another network, data set or
                 sample.
         """
+        self.check_supernet()
         network = hash_file(find_supernet(self.path))
         return merge_shards(self.shard_paths(), self.accuracy_table_path, self.space, network)
 

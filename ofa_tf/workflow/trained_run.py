@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import find_writer
 from ofa_tf.base.progress import announce, tell
-from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet, read_config
+from ofa_tf.networks.file_names import SUPERNET_FILE, check_archive, find_supernet, read_config
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -94,9 +94,9 @@ class TrainedRun(RunFolder):
         """Check, without loading TensorFlow, that a phase of the training is finished; warn once if others are not.
 
         Raises:
-            InputError: If there is no supernet; the message says how to get one.
+            InputError: If there is no supernet, or a damaged one; the message says how to get one.
         """
-        find_supernet(self.path)
+        check_archive(find_supernet(self.path))
         if self._has_checked_phases:
             return
         self._has_checked_phases = True
