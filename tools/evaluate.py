@@ -56,6 +56,7 @@ def main(argv: Sequence[str]) -> None:
     load_plugins_from_flags()
     distribution = distribution_from_flags()
     run = open_run(_WORKDIR.value)
+    run.check_supernet()
     archs = parse_arch_list(run.space, _ARCH.value, _SEED.value)
     if not archs:
         raise InputError("Expected --arch to name an arch. Received: none. Pass --arch=max or another.")
@@ -65,7 +66,6 @@ def main(argv: Sequence[str]) -> None:
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
-    run.check_supernet()
     replicas = configure_tensorflow(distribution=distribution)
     run.compute_on(replicas)
     run.load()

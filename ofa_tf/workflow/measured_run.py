@@ -12,7 +12,7 @@ from ofa_tf.data.shares import SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.networks.file_names import find_supernet
+from ofa_tf.networks.file_names import check_archive, find_supernet
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.shard_merging import merge_shards
@@ -194,9 +194,9 @@ class MeasuredRun(TrainedRun):
             Where the table will lie.
 
         Raises:
-            InputError: If there is no supernet, or the table would replace one of another device or of other settings.
+            InputError: If there is no supernet, or a damaged one, or the table would replace one of another device or of other settings.
         """
-        find_supernet(self.path)
+        check_archive(find_supernet(self.path))
         path = self.latency_table_path(device, settings.precision, path)
         check_table_path(path, self.space, device, settings)
         return path

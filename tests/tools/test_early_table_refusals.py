@@ -213,20 +213,29 @@ def test_measurements_that_a_search_cannot_take_are_refused(
 # --- the supernet -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("program", "options"),
-    [
-        (_BUILD, []),
-        ("tools/build_latency_table.py", []),
-        ("tools/evaluate.py", []),
-        ("tools/search.py", ["--max_macs=1e9", "--output=a.json"]),
-        ("tools/to_tflite.py", ["--arch=min", "--output=a.tflite"]),
-    ],
-)
+_NEEDS_SUPERNET = [
+    (_BUILD, []),
+    ("tools/build_latency_table.py", []),
+    ("tools/evaluate.py", []),
+    ("tools/search.py", ["--max_macs=1e9", "--output=a.json"]),
+    ("tools/to_tflite.py", ["--arch=min", "--output=a.tflite"]),
+]
+
+
+@pytest.mark.parametrize(("program", "options"), _NEEDS_SUPERNET)
 def test_a_run_without_a_supernet_is_refused(workdir: Path, program: str, options: list[str]) -> None:
     (workdir / "supernet.keras").unlink()
     line = _error_of(program, workdir, *options)
     assert f"Expected a trained supernet at {workdir / 'supernet.keras'}. Received: no such file." in line
+
+
+@pytest.mark.parametrize(("program", "options"), [*_NEEDS_SUPERNET, (_BUILD, ["--merge"])])
+def test_a_damaged_supernet_is_refused(workdir: Path, program: str, options: list[str]) -> None:
+    path = workdir / "supernet.keras"
+    path.write_bytes(path.read_bytes()[:-1000])
+    _shard_of(_table(workdir), 1).save(Run(workdir).shard_path(Shard(1, 2, _NUM_ARCHS, 0)))
+    line = _error_of(program, workdir, *options)
+    assert f"Expected {path} to be a complete file. Received: a damaged one" in line
 
 
 def test_a_supernet_that_is_being_trained_is_not_measured_many_times(workdir: Path) -> None:
