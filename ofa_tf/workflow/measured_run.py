@@ -194,7 +194,8 @@ class MeasuredRun(TrainedRun):
             Where the table will lie.
 
         Raises:
-            InputError: If there is no supernet, or a damaged one, or the table would replace one of another device or of other settings.
+            InputError: If there is no supernet, or a damaged one, or the table would replace one of another device or
+                of other settings.
         """
         check_archive(find_supernet(self.path))
         path = self.latency_table_path(device, settings.precision, path)
