@@ -19,7 +19,7 @@ class CostLimit:
 
     def describe(self, unit: CostUnit) -> str:
         """The limit in a unit, with its margin."""
-        words = unit.describe(self.value)
+        words = unit.describe_limit(self.value)
         if self.margin:
             words += f" (with a margin of {self.margin:.1%})"
         return words

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from ofa_tf.report.columns import Column, format_columns
+from ofa_tf.report.numbers_in_words import limit_in_words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,13 +36,13 @@ def describe_exchanges(found: Sequence[FoundArch]) -> str:
     """
     devices = list(dict.fromkeys(arch.device for arch in found))
     by_device = {device: [arch for arch in found if arch.device == device] for device in devices}
-    columns = [Column("on", "on", "{}", alignment="<"), Column("budget_ms", "budget_ms", "{:g}")]
+    columns = [Column("on", "on", "{}", alignment="<"), Column("budget_ms", "budget_ms", "{}")]
     for device in devices:
         columns.append(Column(f"arch of {device}", f"arch of {device}", "{}", alignment="<"))
     rows = []
     for device in devices:
         for place, own in enumerate(by_device[device]):
-            row = {"on": device, "budget_ms": own.budget_ms}
+            row = {"on": device, "budget_ms": limit_in_words(own.budget_ms)}
             for other in devices:
                 row[f"arch of {other}"] = _describe(by_device[other][place], device, own)
             rows.append(row)

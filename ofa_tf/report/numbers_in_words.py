@@ -10,15 +10,21 @@ _LEAST_SHOWN_POINTS = 0.01
 
 
 def short_number(value: float) -> str:
-    """A cost or a limit, as short as it can be read."""
+    """A cost, as short as it can be read."""
     if abs(value) >= _WHOLE_FROM:
         return f"{value:,.0f}"
     return f"{value:.4g}"
 
 
+def limit_in_words(limit: float) -> str:
+    """A limit as it was given: one that is rounded up would seem to allow what it does not."""
+    # With so many digits, every decimal number is shown as it was typed.
+    return f"{limit:,.15g}"
+
+
 def limits_in_words(limits: Mapping[str, float]) -> str:
     """Limits by the names of the costs, such as "latency_ms at most 0.1, macs at most 2,000,000"."""
-    return ", ".join(f"{name} at most {short_number(limit)}" for name, limit in limits.items())
+    return ", ".join(f"{name} at most {limit_in_words(limit)}" for name, limit in limits.items())
 
 
 def points_in_words(difference: float) -> str:

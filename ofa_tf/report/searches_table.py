@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
-from ofa_tf.report.numbers_in_words import accuracy_in_words, points_in_words, short_number
+from ofa_tf.report.numbers_in_words import accuracy_in_words, limit_in_words, points_in_words
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.constrained_search import SearchResult
 
@@ -76,7 +76,7 @@ def _row(search: FinishedSearch) -> dict[str, Any]:
         "output": search.output,
     }
     for name, limit in found.limits.items():
-        row[_limit_key(name)] = short_number(limit)
+        row[_limit_key(name)] = limit_in_words(limit)
     if found.reported is None:
         row["top1"] = accuracy_in_words(found.predicted_top1, found.predicted_std)
     else:

@@ -23,6 +23,16 @@ def test_each_arch_is_shown_on_each_device() -> None:
     ]
 
 
+def test_budgets_are_told_as_they_were_given() -> None:
+    found = [
+        _found("host", 0.1234567, 0.80, host_ms=0.1, phone_ms=0.1, fits="host, phone"),
+        _found("phone", 1234567.5, 0.80, host_ms=0.1, phone_ms=0.1, fits="host, phone"),
+    ]
+    _, on_host, on_phone = describe_exchanges(found).splitlines()
+    assert on_host.split()[1] == "0.1234567"
+    assert on_phone.split()[1] == "1,234,567.5"
+
+
 def test_an_arch_whose_margin_breaks_the_budget_is_too_slow_there() -> None:
     found = [
         _found("host", 1.0, 0.80, host_ms=0.9, phone_ms=0.95, fits="host"),

@@ -55,6 +55,12 @@ def test_each_search_has_a_line_and_who_is_too_slow_a_mark(found: SearchResult) 
     ]
 
 
+def test_limits_that_hardly_differ_are_told_apart(found: SearchResult) -> None:
+    searches = [_finished(found, 0.12341, 0.1), _finished(found, 0.12342, 0.1)]
+    _, first, second, *_ = describe_searches(searches).splitlines()
+    assert (first.split()[1], second.split()[1]) == ("0.12341", "0.12342")
+
+
 def test_a_limit_that_only_some_searches_have_is_a_dash_for_others(found: SearchResult) -> None:
     limited = _finished(found, 0.12, 0.1)
     other = dataclasses.replace(limited, found=dataclasses.replace(found, limits={"macs": 5e6}))
