@@ -184,7 +184,7 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
         results.append(found)
         finished.append(FinishedSearch(plan.name, found, costs, str(plan.output)))
     if len(plans) > 1:
-        print(f"\n--- all {len(plans)} searches, {settings.precision} models\n{describe_searches(finished)}")
+        print(f"\n{describe_searches(finished)}")
     comparison = compare_devices(run, plans, results, settings)
     if comparison is not None:
         print(f"\n{comparison}")

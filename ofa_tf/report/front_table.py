@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
+from ofa_tf.report.front_words import front_in_words
 from ofa_tf.report.numbers_in_words import count_in_words, limits_in_words, points_in_words, short_number
 from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
@@ -59,11 +60,8 @@ def _describe_search(
     front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float], latency_margin: float, precision: str
 ) -> list[str]:
     """What the front is of, and how the search for it went."""
-    subnets = count_in_words(len(front.points), "measured subnet")
-    if limits:
-        subnets += " within the limits"
     lines = [
-        f"front: {len(front.best)} of {subnets} ({front.num_measured} measured by this search)",
+        f"front: {front_in_words(front, limits)} ({front.num_measured} measured by this search)",
         f"  {_describe_objectives(front, precision)}; latencies on {costs[0].device}",
     ]
     if limits:

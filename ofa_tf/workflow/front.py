@@ -16,6 +16,8 @@ from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.cost_limit import CostLimit
 from ofa_tf.report.front_plot import front_svg
+from ofa_tf.report.front_words import front_in_words
+from ofa_tf.report.predictor_summary import models_in_words
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
@@ -230,10 +232,11 @@ def _draw(front: Front, request: FrontRequest, file_name: str, device: str, late
     limits = {}
     for name, limit in request.limits_by_name.items():
         limits[name] = CostLimit(limit, margins.get(name, 0.0))
+    models = models_in_words(front.predictor, request.search.precision)
     return front_svg(
         front,
         request.costs,
-        title=f"{drawn_of}, {request.search.precision}: {len(front.best)} of {len(front.points)} measured subnets",
+        title=f"{drawn_of}, {models}: {front_in_words(front, limits)}",
         file_name=file_name,
         limits=limits,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ofa_tf.report.front_table import describe_front
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
@@ -14,6 +15,7 @@ from ofa_tf.search.front_search import FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.costs import num_macs
 from ofa_tf.workflow.front import FrontRequest, save_front
+from ofa_tf.workflow.search import SearchSettings
 from tests.support.simulated_accuracy import SimulatedSupernet
 from tests.support.spaces import MICRO
 
@@ -41,7 +43,7 @@ def _texts(front: Front, path: Path, request: FrontRequest, latency_margin: floa
 
 
 def test_a_picture_says_what_it_is_of(front: Front, tmp_path: Path) -> None:
-    counts = f"{len(front.best)} of {len(front.points)} measured subnets"
+    counts = f"{len(front.best)} of {len(front.points)} measured subnets within the limits"
     texts = _texts(
         front,
         tmp_path / "own.json",
@@ -51,7 +53,7 @@ def test_a_picture_says_what_it_is_of(front: Front, tmp_path: Path) -> None:
         ),
         0.05,
     )
-    assert f"Front of micro on my_phone, float32: {counts}" in texts
+    assert f"Front of micro on my_phone, float32 models: {counts}" in texts
     assert "limit 50,000 ms (with a margin of 5.0%)" in texts
     assert "limits: multiply-accumulates 2,000 billions; bars" in texts
     assert "--arch=own.json:N" in texts
@@ -59,8 +61,24 @@ def test_a_picture_says_what_it_is_of(front: Front, tmp_path: Path) -> None:
 
 def test_a_device_is_named_only_where_latencies_count(front: Front, tmp_path: Path) -> None:
     path = tmp_path / "front.json"
-    assert "Front of micro, float32: " in _texts(front, path, FrontRequest(["macs"]))
+    assert "Front of micro, float32 models: " in _texts(front, path, FrontRequest(["macs"]))
     limited = _texts(front, path, FrontRequest(["macs"], Limits(latency_ms=5e4)), 0.05)
-    assert "Front of micro on my_phone, float32: " in limited
+    assert "Front of micro on my_phone, float32 models: " in limited
     assert "limits: predicted latency 50,000 ms (with a margin of 5.0%)" in limited
     assert "front, colored by predicted latency" in _texts(front, path, FrontRequest(["macs", "latency_ms"]))
+
+
+def test_the_title_and_the_table_count_the_same_subnets(front: Front, tmp_path: Path) -> None:
+    costs = [SubnetCosts("host", 1, 1)] * len(front.best)
+    for limits in (None, Limits(macs=2e12)):
+        request = FrontRequest(["macs"], limits)
+        texts = _texts(front, tmp_path / "front.json", request)
+        _, counts = re.findall(r"Front of micro, (.*): (.*)", texts)[0]
+        assert describe_front(front, costs, request.limits_by_name).startswith(f"front: {counts} (")
+        assert counts.endswith(" within the limits") == (limits is not None)
+
+
+def test_accuracies_of_float_models_are_not_told_as_those_of_shipped_ones(front: Front, tmp_path: Path) -> None:
+    request = FrontRequest(["macs"], search=SearchSettings(precision="int8"))
+    texts = _texts(front, tmp_path / "front.json", request)
+    assert "Front of micro, costs of int8 models, top-1 of float32 models: " in texts
