@@ -51,7 +51,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
 from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
 from ofa_tf.workflow.found_costs import save_and_measure
-from ofa_tf.workflow.front import FrontRequest, save_front
+from ofa_tf.workflow.front import FrontRequest, plot_path, save_front
 from ofa_tf.workflow.many_searches import (
     PlannedSearch,
     SearchedDevice,
@@ -229,7 +229,7 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         if len(plans) > 1:
             print(f"--- {plan.name}")
         print(describe_front(front, costs, request.limits_by_name, margin, settings.precision))
-        print(f"\nwritten to {plan.output}, with a plot in {plan.output.with_suffix('.svg').name}")
+        print(f"\nwritten to {plan.output}, with a plot in {plot_path(plan.output).name}")
         print(f"Next, for example for number 0: {_next_commands(settings).export(plan.output, 0)}", flush=True)
 
 

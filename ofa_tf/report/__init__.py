@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "device_comparison": ["FoundArch", "describe_exchanges"],
         "evaluation": ["EvaluationTable"],
         "front_table": ["describe_front"],
-        "front_plot": ["front_svg"],
+        "front_plot": ["front_svg", "is_front_svg"],
         "front_words": ["front_in_words"],
         "numbers_in_words": ["limits_in_words", "points_in_words"],
         "predictor_summary": ["describe_predictor", "models_in_words"],

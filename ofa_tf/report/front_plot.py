@@ -14,6 +14,10 @@ from ofa_tf.report.number_places import NUMBER_FONT_PX
 from ofa_tf.report.svg import Frame
 from ofa_tf.search.front.measured_front import Front, FrontPoint
 
+# Beside the vertical axis; earlier versions called it otherwise.
+_TOP1_LABEL = "top-1, % (estimated)"
+_EARLIER_TOP1_LABEL = "estimated top-1, %"
+
 _FRONT_COLOR = "#1f5fa8"
 _OTHER_COLOR = "#999"
 _LIMIT_COLOR = "#a33"
@@ -61,6 +65,13 @@ def front_svg(
     return _FrontPicture(front, costs, limits or {}).draw(title, file_name)
 
 
+def is_front_svg(text: str) -> bool:
+    """Whether a text is a picture that `front_svg` drew, in this or an earlier version."""
+    if not text.startswith("<svg"):
+        return False
+    return any(f">{label}</text>" in text for label in (_TOP1_LABEL, _EARLIER_TOP1_LABEL))
+
+
 class _FrontPicture:
     """See `front_svg`."""
 
@@ -84,7 +95,7 @@ class _FrontPicture:
             svg.text(frame.left, _EXPLANATION_PX, explanation, "start"),
             *self._legend(),
             *svg.grid(frame),
-            *svg.axis_labels(frame, self._units[0].label, "top-1, % (estimated)"),
+            *svg.axis_labels(frame, self._units[0].label, _TOP1_LABEL),
             *self._limit_line(),
             *self._other_circles(),
             *self._error_bars(),

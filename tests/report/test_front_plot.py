@@ -8,7 +8,7 @@ import pytest
 
 from ofa_tf.report import cost_unit
 from ofa_tf.report.cost_limit import CostLimit
-from ofa_tf.report.front_plot import front_svg
+from ofa_tf.report.front_plot import front_svg, is_front_svg
 from ofa_tf.search import constraint_kinds
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraint_kinds import ConstraintKind
@@ -404,3 +404,11 @@ def test_the_picture_stands_alone_on_white(make_front: Callable[..., Front]) -> 
         root.get("width"),
         root.get("height"),
     )
+
+
+def test_a_picture_of_a_front_is_known_from_others(make_front: Callable[..., Front]) -> None:
+    assert is_front_svg(_draw(make_front(_FRONT)))
+    # As an earlier version drew it.
+    assert is_front_svg('<svg xmlns="http://www.w3.org/2000/svg">\n<text x="1" y="2">estimated top-1, %</text>\n</svg>')
+    assert not is_front_svg('<svg xmlns="http://www.w3.org/2000/svg">\n<text x="1" y="2">estimated</text>\n</svg>')
+    assert not is_front_svg("<html><text>top-1, % (estimated)</text></html>")
