@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evaluation": ["EvaluationTable"],
         "front_table": ["describe_front"],
         "front_plot": ["front_svg", "is_front_svg"],
-        "front_words": ["front_in_words"],
+        "front_words": ["front_in_words", "stop_reason_in_words"],
         "numbers_in_words": ["limits_in_words", "points_in_words"],
         "predictor_summary": ["describe_predictor", "models_in_words"],
         "scatter": ["scatter_svg"],

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
-from ofa_tf.report.front_words import front_in_words
+from ofa_tf.report.front_words import front_in_words, stop_reason_in_words
 from ofa_tf.report.numbers_in_words import count_in_words, limits_in_words, points_in_words, short_number
 from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
-from ofa_tf.search.front.measured_front import Front, FrontPoint
+from ofa_tf.search.front.measured_front import Front, FrontPoint, StopReason
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
 
 _COLUMNS = (
@@ -91,10 +91,11 @@ def _describe_limits(limits: Mapping[str, float], latency_margin: float) -> str:
 
 def _describe_end(front: Front) -> str:
     """How many subnets the search measured of those that it was allowed to, and why no more."""
-    if front.num_measured == front.max_measured:
-        return f"  stopped after {count_in_words(front.max_measured, 'measurement')}, as many as were allowed"
     allowed = count_in_words(front.max_measured, "measurement")
-    return f"  stopped after {front.num_measured} of {allowed}: {front.end.value}"
+    reason = stop_reason_in_words(front.stop_reason)
+    if front.stop_reason is StopReason.ALL_MEASURED:
+        return f"  stopped after {allowed}, {reason}"
+    return f"  stopped after {front.num_measured} of {allowed}: {reason}"
 
 
 def _describe_learning(front: Front) -> str:

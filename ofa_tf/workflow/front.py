@@ -16,7 +16,7 @@ from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.cost_limit import CostLimit
 from ofa_tf.report.front_plot import front_svg, is_front_svg
-from ofa_tf.report.front_words import front_in_words
+from ofa_tf.report.front_words import front_in_words, stop_reason_in_words
 from ofa_tf.report.predictor_summary import models_in_words
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount
@@ -115,8 +115,7 @@ def search_front(
         bar = bars.enter_context(progress_bar(None, "front", "subnet"))
         report = _Reports(measurers.report, bars)
         front = search.run(measurers.choose, report, on_measured=on_progress(bar))
-        if front.num_measured < front.max_measured:
-            bar.set_postfix_str(front.end.value)
+        bar.set_postfix_str(stop_reason_in_words(front.stop_reason))
     return front
 
 

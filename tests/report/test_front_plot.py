@@ -12,7 +12,7 @@ from ofa_tf.report.front_plot import front_svg, is_front_svg
 from ofa_tf.search import constraint_kinds
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraint_kinds import ConstraintKind
-from ofa_tf.search.front.measured_front import Front, FrontEnd, FrontPoint
+from ofa_tf.search.front.measured_front import Front, FrontPoint, StopReason
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from tests.support.simulated_accuracy import SimulatedSupernet
 from tests.support.spaces import MICRO
@@ -46,7 +46,7 @@ def _make_front(predictor: FittedPredictor) -> Callable[..., Front]:
             num_measured=0,
             hypervolumes=(),
             max_measured=0,
-            end=FrontEnd.NOTHING_NEW,
+            stop_reason=StopReason.NOTHING_NEW,
             quality_before=predictor.quality,
         )
 

@@ -7,7 +7,7 @@ from ofa_tf.devices.device import Measurement
 from ofa_tf.report.front_table import describe_front
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.front.measured_front import Front, FrontEnd
+from ofa_tf.search.front.measured_front import Front, StopReason
 from ofa_tf.search.front_search import FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.costs import num_macs
@@ -93,26 +93,28 @@ def test_the_front_is_told_with_its_costs_device_and_precision(front: Front) -> 
 
 
 @pytest.mark.parametrize(
-    ("num_measured", "end", "words"),
+    ("num_measured", "stop_reason", "words"),
     [
-        (3, FrontEnd.NO_GAIN, "stopped after 3 of 4 measurements: the front no longer grew"),
-        (3, FrontEnd.NOTHING_NEW, "stopped after 3 of 4 measurements: all that was proposed is measured"),
+        (3, StopReason.NO_GAIN, "stopped after 3 of 4 measurements: the front no longer grew"),
+        (3, StopReason.NOTHING_NEW, "stopped after 3 of 4 measurements: all that was proposed is measured"),
         (
             3,
-            FrontEnd.SPENT,
+            StopReason.KEPT_NOT_NEEDED,
             "stopped after 3 of 4 measurements: the others were kept for subnets whose accuracies were computed, and "
             "not needed",
         ),
-        (4, FrontEnd.NO_GAIN, "stopped after 4 measurements, as many as were allowed"),
+        (4, StopReason.ALL_MEASURED, "stopped after 4 measurements, as many as were allowed"),
     ],
 )
-def test_it_is_said_why_a_search_measured_no_more(front: Front, num_measured: int, end: FrontEnd, words: str) -> None:
-    ended = dataclasses.replace(front, num_measured=num_measured, end=end)
+def test_it_is_said_why_a_search_measured_no_more(
+    front: Front, num_measured: int, stop_reason: StopReason, words: str
+) -> None:
+    ended = dataclasses.replace(front, num_measured=num_measured, stop_reason=stop_reason)
     assert f"  {words}\n" in describe_front(ended, [SubnetCosts("host", 1, 1)] * len(front.best))
 
 
 def test_a_single_subnet_that_nothing_was_measured_for(front: Front) -> None:
-    alone = dataclasses.replace(front, points=(front.best[0],), num_measured=0, end=FrontEnd.NOTHING_NEW)
+    alone = dataclasses.replace(front, points=(front.best[0],), num_measured=0, stop_reason=StopReason.NOTHING_NEW)
     first, _, third, fourth, *_ = describe_front(alone, [SubnetCosts("host", 1, 1)]).splitlines()
     assert first == "front: 1 of 1 measured subnet (0 measured by this search)"
     assert third == "  stopped after 0 of 4 measurements: all that was proposed is measured"

@@ -9,12 +9,17 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 
 
-class FrontEnd(enum.Enum):
-    """Why a search for a front measured no more. The value says it in words, after "40 of 48 measurements"."""
+class StopReason(enum.Enum):
+    """Why a search for a front measured no more."""
 
-    NO_GAIN = "the front no longer grew"
-    NOTHING_NEW = "all that was proposed is measured"
-    SPENT = "the others were kept for subnets whose accuracies were computed, and not needed"
+    # It measured as many as it was allowed to.
+    ALL_MEASURED = enum.auto()
+    # The front no longer grew.
+    NO_GAIN = enum.auto()
+    # All that was proposed is measured.
+    NOTHING_NEW = enum.auto()
+    # What was left had been kept for subnets whose accuracies were computed, and none of them led in the end.
+    KEPT_NOT_NEEDED = enum.auto()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Front:
         hypervolumes: Of the front of what was measured, by estimated accuracies, after each round; the first is that
             of the table, the last that of this front.
         max_measured: How many it was allowed to measure.
-        end: Why it measured no more.
+        stop_reason: Why it measured no more.
         quality_before: Of the predictor that the search began with; `predictor.quality` is that in the end.
     """
 
@@ -66,7 +71,7 @@ class Front:
     num_measured: int
     hypervolumes: tuple[float, ...]
     max_measured: int
-    end: FrontEnd
+    stop_reason: StopReason
     quality_before: PredictorQuality
 
     @property
