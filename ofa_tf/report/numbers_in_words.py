@@ -8,6 +8,9 @@ _WHOLE_FROM = 1000
 # Of accuracies in percent and of their errors.
 _LEAST_SHOWN_POINTS = 0.01
 
+# Of shares by which a cost is higher, in percent.
+_LEAST_SHOWN_PERCENT = 0.1
+
 
 def short_number(value: float) -> str:
     """A cost, as short as it can be read."""
@@ -39,6 +42,18 @@ def points_in_words(difference: float) -> str:
     if round(points, 2) < _LEAST_SHOWN_POINTS:
         return f"<{_LEAST_SHOWN_POINTS}"
     return f"{points:.2f}"
+
+
+def share_in_words(share: float) -> str:
+    """By which share a cost is higher, in percent; one that would be shown as nothing is shown as "<0.1%".
+
+    Args:
+        share: Above 0.
+    """
+    percent = 100 * share
+    if round(percent, 1) < _LEAST_SHOWN_PERCENT:
+        return f"<{_LEAST_SHOWN_PERCENT}%"
+    return f"{percent:.1f}%"
 
 
 def accuracy_in_words(top1: float, error: float) -> str:

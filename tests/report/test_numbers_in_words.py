@@ -6,6 +6,7 @@ from ofa_tf.report.numbers_in_words import (
     limit_in_words,
     limits_in_words,
     points_in_words,
+    share_in_words,
     short_number,
 )
 
@@ -45,6 +46,11 @@ def test_limits_are_told_with_the_names_of_the_costs() -> None:
 def test_a_limit_is_told_as_it_was_given(limit: float, words: str) -> None:
     assert limit_in_words(limit) == words
     assert limits_in_words({"macs": limit}) == f"macs at most {words}"
+
+
+def test_a_share_is_never_shown_as_nothing() -> None:
+    words = [share_in_words(share) for share in (0.00004, 0.0004, 0.0006, 0.042, 1.5)]
+    assert words == ["<0.1%", "<0.1%", "0.1%", "4.2%", "150.0%"]
 
 
 def test_a_cost_is_as_short_as_it_can_be_read() -> None:

@@ -115,6 +115,8 @@ def test_a_predicted_latency_is_beside_its_limit_and_what_was_measured(found: Se
     )
     assert "ABOVE" not in describe_search(limited, within)
     assert "\n    doubtful: a hot phone\n" in describe_search(limited, within)
+    barely = dataclasses.replace(costs, measurement=Measurement("network 0", 0.12002))
+    assert "measured 0.120 ms, <0.1% ABOVE THE LIMIT\n" in describe_search(limited, barely)
     failed = dataclasses.replace(costs, measurement=Measurement("network 0", None, error="it broke"))
     assert "latency on host: not measured, it broke" in describe_search(limited, failed)
 

@@ -68,6 +68,12 @@ def test_limits_that_hardly_differ_are_told_apart(found: SearchResult) -> None:
     assert (first.split()[1], second.split()[1]) == ("0.12341", "0.12342")
 
 
+def test_a_latency_that_is_hardly_above_its_limit_is_not_told_as_on_it(found: SearchResult) -> None:
+    text = describe_searches([_finished(found, 0.5, 0.50002)])
+    assert "  0.500!  " in text
+    assert "\n!: measured ABOVE THE LIMIT of the latency, by <0.1% at most\n" in text
+
+
 def test_a_limit_that_only_some_searches_have_is_a_dash_for_others(found: SearchResult) -> None:
     limited = _finished(found, 0.12, 0.1)
     other = dataclasses.replace(limited, found=dataclasses.replace(found, limits={"macs": 5e6}))
