@@ -5,7 +5,13 @@ from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
 from ofa_tf.report.front_words import front_in_words, stop_reason_in_words
-from ofa_tf.report.numbers_in_words import count_in_words, limits_in_words, points_in_words, short_number
+from ofa_tf.report.numbers_in_words import (
+    count_in_words,
+    limits_in_words,
+    points_in_words,
+    share_in_words,
+    short_number,
+)
 from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.front.measured_front import Front, FrontPoint, StopReason
@@ -61,8 +67,9 @@ def _describe_search(
 ) -> list[str]:
     """What the front is of, and how the search for it went."""
     lines = [
-        f"front: {front_in_words(front, limits)} ({front.num_measured} measured by this search)",
-        f"  {_describe_objectives(front, precision)}; latencies on {costs[0].device}",
+        # What an earlier search measured is not measured again.
+        f"front: {front_in_words(front, limits)} ({front.num_measured} measured for this search or earlier ones)",
+        f"  {_describe_objectives(front, precision)}{_describe_device(costs)}",
     ]
     if limits:
         lines.append(_describe_limits(limits, latency_margin))
@@ -81,11 +88,19 @@ def _describe_objectives(front: Front, precision: str) -> str:
     return f"top-1 of {precision_of_top1} models against {costs} of {precision} models"
 
 
+def _describe_device(costs: Sequence[SubnetCosts]) -> str:
+    """Which device the latencies are of, if there are any."""
+    for cost in costs:
+        if cost.latency_ms is not None or cost.measured_ms is not None:
+            return f"; latencies on {cost.device}"
+    return ""
+
+
 def _describe_limits(limits: Mapping[str, float], latency_margin: float) -> str:
     """What all archs of the front keep within."""
     words = f"  limits: {limits_in_words(limits)}"
     if "latency_ms" in limits and latency_margin:
-        words += f" (that of the latency with a margin of {latency_margin:.1%})"
+        words += f" (that of the latency with a margin of {share_in_words(latency_margin)})"
     return words
 
 

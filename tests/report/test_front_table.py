@@ -75,11 +75,12 @@ def test_the_front_is_told_with_its_costs_device_and_precision(front: Front) -> 
     costs = [SubnetCosts("board", 1, 1)] * len(front.best)
     first, second, third, fourth, *_ = describe_front(front, costs, precision="int8").splitlines()
     num_points, num_best = len(front.points), len(front.best)
-    assert first == f"front: {num_best} of {num_points} measured subnets ({front.num_measured} measured by this search)"
-    assert second == "  top-1 of float32 models against macs and num_blocks of int8 models; latencies on board"
+    origin = f"{front.num_measured} measured for this search or earlier ones"
+    assert first == f"front: {num_best} of {num_points} measured subnets ({origin})"
+    assert second == "  top-1 of float32 models against macs and num_blocks of int8 models"
     assert third == "  stopped after 4 measurements, as many as were allowed"
     _, told, *_ = describe_front(front, costs).splitlines()
-    assert told == "  top-1 against macs and num_blocks, of float32 models; latencies on board"
+    assert told == "  top-1 against macs and num_blocks, of float32 models"
     before, after = front.quality_before, front.predictor.quality
     assert fourth == (
         f"  RMSE of the accuracy predictor: {100 * after.rmse:.2f} points on 24 subnets; "
@@ -113,10 +114,22 @@ def test_it_is_said_why_a_search_measured_no_more(
     assert f"  {words}\n" in describe_front(ended, [SubnetCosts("host", 1, 1)] * len(front.best))
 
 
+def test_a_device_is_named_only_where_a_latency_is_told(front: Front) -> None:
+    without = SubnetCosts("board", 1, 1)
+    failed = dataclasses.replace(without, measurement=Measurement("network", None, error="it broke"))
+    predicted = dataclasses.replace(without, latency_ms=0.1)
+    measured = dataclasses.replace(without, measurement=Measurement("network", 0.2))
+    others = [without] * (len(front.best) - 1)
+    for costs, is_named in ((without, False), (failed, False), (predicted, True), (measured, True)):
+        text = describe_front(front, [*others, costs])
+        assert (", of float32 models; latencies on board\n" in text) == is_named
+        assert ("board" in text) == is_named
+
+
 def test_a_single_subnet_that_nothing_was_measured_for(front: Front) -> None:
     alone = dataclasses.replace(front, points=(front.best[0],), num_measured=0, stop_reason=StopReason.NOTHING_NEW)
     first, _, third, fourth, *_ = describe_front(alone, [SubnetCosts("host", 1, 1)]).splitlines()
-    assert first == "front: 1 of 1 measured subnet (0 measured by this search)"
+    assert first == "front: 1 of 1 measured subnet (0 measured for this search or earlier ones)"
     assert third == "  stopped after 0 of 4 measurements: all that was proposed is measured"
     assert fourth == ""
 

@@ -28,7 +28,7 @@ class FrontPoint:
 
     Args:
         arch: In canonical form.
-        is_found: Whether the search measured it; the others are of the accuracy table.
+        is_found: Whether the search had it measured; the others are of the accuracy table.
         is_on_front: Whether no other one is better in one objective without being worse in another.
         predicted_top1: What the predictor says that was fitted without it.
         predicted_std: Its standard deviation, see `Prediction`.
@@ -58,7 +58,7 @@ class Front:
     Args:
         points: All archs that were measured and meet the constraints, in ascending order of the first cost.
         predictor: Fitted to all of them.
-        num_measured: How many the search measured.
+        num_measured: How many the search measured; what an earlier one measured, it may have taken from there.
         hypervolumes: Of the front of what was measured, by estimated accuracies, after each round; the first is that
             of the table, the last that of this front.
         max_measured: How many it was allowed to measure.
