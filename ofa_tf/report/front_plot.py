@@ -11,6 +11,7 @@ from ofa_tf.report.cost_limit import CostLimit
 from ofa_tf.report.cost_unit import CostUnit
 from ofa_tf.report.front_layout import RADIUS_PX, FrontLayout, Mark
 from ofa_tf.report.number_places import NUMBER_FONT_PX
+from ofa_tf.report.numbers_in_words import accuracy_in_words
 from ofa_tf.report.svg import Frame
 from ofa_tf.search.front.measured_front import Front, FrontPoint
 
@@ -183,9 +184,11 @@ class _FrontPicture:
         lines = [heading]
         for unit in self._units:
             lines.append(f"{unit.words}: {unit.describe(point.costs[unit.cost])}")
-        lines.append(f"estimated top-1: {point.estimated_top1:.2%} +- {point.estimated_std:.2%}")
+        estimated = accuracy_in_words(point.estimated_top1, point.estimated_std)
+        lines.append(f"estimated top-1: {estimated}")
         if point.reported is not None:
-            lines.append(f"reported top-1: {point.reported.top1:.2%} +- {point.reported.standard_error:.2%}")
+            reported = accuracy_in_words(point.reported.top1, point.reported.standard_error)
+            lines.append(f"reported top-1: {reported}")
         content = html.escape("\n".join(lines), quote=False)
         return f"<title>{content}</title>"
 

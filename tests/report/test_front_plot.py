@@ -224,15 +224,15 @@ def test_a_tooltip_says_what_is_known_of_a_subnet(make_front: Callable[..., Fron
         "number 0",
         "predicted latency: 10 ms",
         "file size: 2 MB",
-        "estimated top-1: 70.00% +- 0.40%",
-        "reported top-1: 71.00% +- 3.22%",
+        "estimated top-1: 70.00% +- 0.40",
+        "reported top-1: 71.00% +- 3.22",
     ]
     (circle, *_) = picture.circles("not").values()
     assert circle.findtext(f"{_NAMESPACE}title", "").splitlines() == [
         "not on the front",
         "predicted latency: 12 ms",
         "file size: 2 MB",
-        "estimated top-1: 69.00% +- 1.00%",
+        "estimated top-1: 69.00% +- 1.00",
     ]
 
 
