@@ -1,10 +1,10 @@
 from ofa_tf.report.device_comparison import FoundArch, describe_exchanges
 
 
-def _found(device: str, budget_ms: float, top1: float, host_ms: float, phone_ms: float, fits: str) -> FoundArch:
-    """What was found for a device; `fits` names the devices on which it keeps the budget."""
+def _found(name: str, budget_ms: float, top1: float, host_ms: float, phone_ms: float, fits: str) -> FoundArch:
+    """What was found for a device with a name; `fits` names the devices on which it keeps the budget."""
     latency_ms = {"host": host_ms, "phone": phone_ms}
-    return FoundArch(device, budget_ms, top1, latency_ms, {name: name in fits for name in latency_ms})
+    return FoundArch(name, budget_ms, top1, latency_ms, {other: other in fits for other in latency_ms})
 
 
 def test_each_arch_is_shown_on_each_device() -> None:
