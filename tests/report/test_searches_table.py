@@ -62,6 +62,16 @@ def test_costs_and_accuracies_are_told_to_be_of_the_precision_that_they_are_of(f
     assert title == "--- all 2 searches, costs of int8 models, top-1 of float32 models"
 
 
+def test_the_largest_noise_of_several_reports_is_told(found: SearchResult) -> None:
+    fewer = dataclasses.replace(found, reported=AccuracyCount((7, 8), (10, 10)))
+    assert fewer.noise_of_report is not None
+    assert found.noise_of_report is not None
+    assert fewer.noise_of_report > 5 * found.noise_of_report
+    for results in ((fewer, found), (found, fewer)):
+        *_, last = describe_searches([_finished(result, 0.12, 0.1) for result in results]).splitlines()
+        assert last == f"differences of reported accuracies below {100 * fewer.noise_of_report:.2f} points are noise"
+
+
 def test_limits_that_hardly_differ_are_told_apart(found: SearchResult) -> None:
     searches = [_finished(found, 0.12341, 0.1), _finished(found, 0.12342, 0.1)]
     _, _, first, second, *_ = describe_searches(searches).splitlines()
