@@ -214,7 +214,6 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
     predictor = _fit_predictor(run, settings)
     for plan in plans:
         front = run.front(request, plan.device, plan.latency_table, predictor)
-        margin = run.latency_margin(request.limits, plan.device, settings, plan.latency_table)
         save = functools.partial(
             save_front,
             front,
@@ -222,13 +221,12 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
             request,
             device=plan.device,
             latency_table=plan.latency_table,
-            latency_margin=margin,
         )
         costs = _save_and_measure(run, [point.arch for point in front.best], plan, settings, save)
         print()
         if len(plans) > 1:
             print(f"--- {plan.name}")
-        print(describe_front(front, costs, request.limits_by_name, margin, settings.precision))
+        print(describe_front(front, costs, request.limits_by_name, settings.precision))
         print(f"\nwritten to {plan.output}, with a plot in {plot_path(plan.output).name}")
         print(f"Next, for example for number 0: {_next_commands(settings).export(plan.output, 0)}", flush=True)
 

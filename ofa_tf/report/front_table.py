@@ -9,7 +9,6 @@ from ofa_tf.report.numbers_in_words import (
     count_in_words,
     limits_in_words,
     points_in_words,
-    share_in_words,
     short_number,
 )
 from ofa_tf.report.predictor_summary import precision_of_accuracies
@@ -41,7 +40,6 @@ def describe_front(
     front: Front,
     costs: Sequence[SubnetCosts],
     limits: Mapping[str, float] | None = None,
-    latency_margin: float = 0.0,
     precision: str = "float32",
 ) -> str:
     """The archs of a front, one a line, below what the front is of and how it was found.
@@ -50,12 +48,11 @@ def describe_front(
         front: The front.
         costs: Of each arch of `front.best`, in order.
         limits: Name -> limit, of the costs that are limited.
-        latency_margin: See `SearchResult`.
         precision: Of the models that the costs are of.
     """
     limits = limits or {}
     paragraphs = [
-        _describe_search(front, costs, limits, latency_margin, precision),
+        _describe_search(front, costs, limits, precision),
         _describe_archs(front, costs, limits),
         _describe_columns(front),
     ]
@@ -63,7 +60,7 @@ def describe_front(
 
 
 def _describe_search(
-    front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float], latency_margin: float, precision: str
+    front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float], precision: str
 ) -> list[str]:
     """What the front is of, and how the search for it went."""
     lines = [
@@ -72,7 +69,7 @@ def _describe_search(
         f"  {_describe_objectives(front, precision)}{_describe_device(costs)}",
     ]
     if limits:
-        lines.append(_describe_limits(limits, latency_margin))
+        lines.append(f"  limits: {limits_in_words(limits, front.margins)}")
     lines.append(_describe_end(front))
     if front.num_measured:
         lines.append(f"  {_describe_learning(front)}")
@@ -94,14 +91,6 @@ def _describe_device(costs: Sequence[SubnetCosts]) -> str:
         if cost.latency_ms is not None or cost.measured_ms is not None:
             return f"; latencies on {cost.device}"
     return ""
-
-
-def _describe_limits(limits: Mapping[str, float], latency_margin: float) -> str:
-    """What all archs of the front keep within."""
-    words = f"  limits: {limits_in_words(limits)}"
-    if "latency_ms" in limits and latency_margin:
-        words += f" (that of the latency with a margin of {share_in_words(latency_margin)})"
-    return words
 
 
 def _describe_end(front: Front) -> str:

@@ -25,9 +25,21 @@ def limit_in_words(limit: float) -> str:
     return f"{limit:,.15g}"
 
 
-def limits_in_words(limits: Mapping[str, float]) -> str:
-    """Limits by the names of the costs, such as "latency_ms at most 0.1, macs at most 2,000,000"."""
-    return ", ".join(f"{name} at most {limit_in_words(limit)}" for name, limit in limits.items())
+def limits_in_words(limits: Mapping[str, float], margins: Mapping[str, float] | None = None) -> str:
+    """Limits by the names of the costs, such as "latency_ms at most 0.1, macs at most 2,000,000".
+
+    Args:
+        limits: By the names of the costs.
+        margins: By which share a cost was taken to be higher than predicted, to keep its limit; of those that have one.
+    """
+    margins = margins or {}
+    described = []
+    for name, limit in limits.items():
+        words = f"{name} at most {limit_in_words(limit)}"
+        if name in margins:
+            words += f" (with a margin of {share_in_words(margins[name])})"
+        described.append(words)
+    return ", ".join(described)
 
 
 def points_in_words(difference: float) -> str:

@@ -162,6 +162,7 @@ class FrontSearch:
             hypervolumes.append(self._hypervolume())
         if counted.left == 0:
             stop_reason = StopReason.ALL_MEASURED
+        margins = {constraint.name: constraint.margin for constraint in self._constraints if constraint.margin}
         return Front(
             points=self._points(report),
             predictor=self._predictor,
@@ -170,6 +171,7 @@ class FrontSearch:
             max_measured=counted.most,
             stop_reason=stop_reason,
             quality_before=self._quality_before,
+            margins=margins,
         )
 
     def _measure_computed(self, measure: CountedMeasurements) -> None:

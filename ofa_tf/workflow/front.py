@@ -214,7 +214,6 @@ def save_front(
     *,
     device: str,
     latency_table: str | None = None,
-    latency_margin: float = 0.0,
 ) -> None:
     """Write a front as JSON, and a plot of it beside that.
 
@@ -225,7 +224,6 @@ def save_front(
         costs: Of each arch of `front.best`, in order.
         device: Id of the device of the latencies.
         latency_table: The device's table; `None` for the run's own.
-        latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
 
     Raises:
         InputError: If one of the files would replace what is no front, or no plot of one.
@@ -243,7 +241,7 @@ def save_front(
         "precision": request.search.precision,
         "limits": request.limits_by_name,
         "confidence": request.search.confidence,
-        "latency_margin": latency_margin,
+        "latency_margin": front.margins.get("latency_ms", 0.0),
         "predictor": front.predictor.name,
         "predictor_quality": front.predictor.quality.to_dict(),
         "num_measured": front.num_measured,
@@ -252,19 +250,18 @@ def save_front(
         "other_measurements": [describe_point(point) for point in others],
     }
     files.write_json(path, "front", payload)
-    picture = _draw(front, request, path.name, device, latency_margin)
+    picture = _draw(front, request, path.name, device)
     files.write_bytes(plot, picture.encode())
 
 
-def _draw(front: Front, request: FrontRequest, file_name: str, device: str, latency_margin: float) -> str:
+def _draw(front: Front, request: FrontRequest, file_name: str, device: str) -> str:
     """The plot of a front that was written to a file."""
     drawn_of = f"Front of {front.predictor.table.space.name}"
     if request.needs_latency:
         drawn_of += f" on {device}"
-    margins = {"latency_ms": latency_margin}
     limits = {}
     for name, limit in request.limits_by_name.items():
-        limits[name] = CostLimit(limit, margins.get(name, 0.0))
+        limits[name] = CostLimit(limit, front.margins.get(name, 0.0))
     models = models_in_words(front.predictor, request.search.precision)
     return front_svg(
         front,

@@ -148,9 +148,9 @@ def test_limits_are_told_and_a_measured_latency_above_its_limit_is_marked(front:
         costs.append(SubnetCosts("host", 1, 1, 0.1, Measurement("network", limit_ms + 0.01 * number)))
     assert len(costs) > 1
     limits = {"latency_ms": limit_ms, "peak_ram_bytes": 74960.0}
-    text = describe_front(front, costs, limits, latency_margin=0.05)
+    text = describe_front(dataclasses.replace(front, margins={"latency_ms": 0.05}), costs, limits)
     assert f" of {len(front.points)} measured subnets within the limits (" in text
-    told = "limits: latency_ms at most 0.2, peak_ram_bytes at most 74,960 (that of the latency with a margin of 5.0%)"
+    told = "limits: latency_ms at most 0.2 (with a margin of 5.0%), peak_ram_bytes at most 74,960"
     assert f"\n  {told}\n" in text
     first, second, *others = _rows(text)
     assert " 0.200 " in first

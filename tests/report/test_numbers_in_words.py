@@ -30,6 +30,8 @@ def test_an_error_has_two_decimals_and_is_never_shown_as_nothing(difference: flo
 def test_limits_are_told_with_the_names_of_the_costs() -> None:
     limits = {"latency_ms": 0.1, "macs": 2e6}
     assert limits_in_words(limits) == "latency_ms at most 0.1, macs at most 2,000,000"
+    margins = {"latency_ms": 0.05}
+    assert limits_in_words(limits, margins) == "latency_ms at most 0.1 (with a margin of 5.0%), macs at most 2,000,000"
 
 
 @pytest.mark.parametrize(

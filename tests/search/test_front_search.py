@@ -168,6 +168,12 @@ def _image_size(genes: np.ndarray) -> np.ndarray:
     return np.asarray(MICRO.image_sizes)[genes[:, MICRO.image_size_gene]]
 
 
+def test_a_front_tells_the_margins_of_its_constraints() -> None:
+    cautious = Constraint("macs", np.inf, _micro_macs, margin=0.05)
+    sure = Constraint("image_size", np.inf, _image_size)
+    assert _search_micro({"macs": _micro_macs}, [cautious, sure]).margins == {"macs": 0.05}
+
+
 def test_with_two_costs_an_arch_is_on_the_front_unless_another_one_is_better_in_all() -> None:
     front = _search_micro({"macs": _micro_macs, "image_size": _image_size})
     values = []

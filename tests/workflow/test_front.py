@@ -1,5 +1,7 @@
 """The picture beside the file of a front."""
 
+import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -37,23 +39,18 @@ def front() -> Front:
     return FrontSearch(MICRO, fit_predictor(supernet.table(20), "linear"), costs, (), settings).run(supernet.measure)
 
 
-def _texts(front: Front, path: Path, request: FrontRequest, latency_margin: float = 0.0) -> str:
+def _texts(front: Front, path: Path, request: FrontRequest) -> str:
     costs = [SubnetCosts("my_phone", 1, 1)] * len(front.best)
-    save_front(front, path, request, costs, device="my_phone", latency_margin=latency_margin)
+    save_front(front, path, request, costs, device="my_phone")
     return "\n".join(re.findall(r">([^<\n]+)</text>", plot_path(path).read_text()))
 
 
 def test_a_picture_says_what_it_is_of(front: Front, tmp_path: Path) -> None:
     counts = f"{len(front.best)} of {len(front.points)} measured subnets within the limits"
-    texts = _texts(
-        front,
-        tmp_path / "own.json",
-        FrontRequest(
-            ["latency_ms"],
-            Limits(latency_ms=5e4, macs=2e12),
-        ),
-        0.05,
-    )
+    request = FrontRequest(["latency_ms"], Limits(latency_ms=5e4, macs=2e12))
+    cautious = dataclasses.replace(front, margins={"latency_ms": 0.05})
+    texts = _texts(cautious, tmp_path / "own.json", request)
+    assert json.loads((tmp_path / "own.json").read_text())["latency_margin"] == 0.05
     assert f"Front of micro on my_phone, float32 models: {counts}" in texts
     assert "limit 50,000 ms (with a margin of 5.0%)" in texts
     assert "limits: multiply-accumulates 2,000 billions; bars" in texts
@@ -63,7 +60,8 @@ def test_a_picture_says_what_it_is_of(front: Front, tmp_path: Path) -> None:
 def test_a_device_is_named_only_where_latencies_count(front: Front, tmp_path: Path) -> None:
     path = tmp_path / "front.json"
     assert "Front of micro, float32 models: " in _texts(front, path, FrontRequest(["macs"]))
-    limited = _texts(front, path, FrontRequest(["macs"], Limits(latency_ms=5e4)), 0.05)
+    cautious = dataclasses.replace(front, margins={"latency_ms": 0.05})
+    limited = _texts(cautious, path, FrontRequest(["macs"], Limits(latency_ms=5e4)))
     assert "Front of micro on my_phone, float32 models: " in limited
     assert "limits: predicted latency 50,000 ms (with a margin of 5.0%)" in limited
     assert "front, colored by predicted latency" in _texts(front, path, FrontRequest(["macs", "latency_ms"]))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+from collections.abc import Mapping
 
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
@@ -64,6 +65,7 @@ class Front:
         max_measured: How many it was allowed to measure.
         stop_reason: Why it measured no more.
         quality_before: Of the predictor that the search began with; `predictor.quality` is that in the end.
+        margins: By the names of the limited costs that have one, see `Constraint`.
     """
 
     points: tuple[FrontPoint, ...]
@@ -73,6 +75,7 @@ class Front:
     max_measured: int
     stop_reason: StopReason
     quality_before: PredictorQuality
+    margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def best(self) -> list[FrontPoint]:
