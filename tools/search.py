@@ -51,7 +51,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
 from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
 from ofa_tf.workflow.found_costs import save_and_measure
-from ofa_tf.workflow.front import FrontRequest, save_front
+from ofa_tf.workflow.front import FrontRequest, plot_path, save_front
 from ofa_tf.workflow.many_searches import (
     PlannedSearch,
     SearchedDevice,
@@ -186,7 +186,7 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
         results.append(found)
         finished.append(FinishedSearch(plan.name, found, costs, str(plan.output)))
     if len(plans) > 1:
-        print(f"\n--- all {len(plans)} searches, {settings.precision} models\n{describe_searches(finished)}")
+        print(f"\n{describe_searches(finished)}")
     comparison = compare_devices(run, plans, results, settings)
     if comparison is not None:
         print(f"\n{comparison}")
@@ -217,7 +217,6 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
     for plan in plans:
         front = run.front(request, plan.device, plan.latency_table, predictor)
         predictor = front.predictor
-        margin = run.latency_margin(request.limits, plan.device, settings, plan.latency_table)
         save = functools.partial(
             save_front,
             front,
@@ -225,14 +224,13 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
             request,
             device=plan.device,
             latency_table=plan.latency_table,
-            latency_margin=margin,
         )
         costs = _save_and_measure(run, [point.arch for point in front.best], plan, settings, save)
         print()
         if len(plans) > 1:
             print(f"--- {plan.name}")
-        print(describe_front(front, costs, request.limits_by_name, margin, settings.precision))
-        print(f"\nwritten to {plan.output}, with a plot in {plan.output.with_suffix('.svg').name}")
+        print(describe_front(front, costs, request.limits_by_name, settings.precision))
+        print(f"\nwritten to {plan.output}, with a plot in {plot_path(plan.output).name}")
         print(f"Next, for example for number 0: {_next_commands(settings).export(plan.output, 0)}", flush=True)
 
 

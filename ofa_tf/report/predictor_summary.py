@@ -61,3 +61,11 @@ def precision_of_accuracies(predictor: FittedPredictor | None, precision: str) -
     if predictor is None or predictor.table.correction is None:
         return _FLOAT
     return precision
+
+
+def models_in_words(predictor: FittedPredictor | None, precision: str) -> str:
+    """Of which models costs and accuracies are told; for the arguments see `precision_of_accuracies`."""
+    precision_of_top1 = precision_of_accuracies(predictor, precision)
+    if precision_of_top1 == precision:
+        return f"{precision} models"
+    return f"costs of {precision} models, top-1 of {precision_of_top1} models"

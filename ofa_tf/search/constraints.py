@@ -79,8 +79,8 @@ class Limits:
         return f"Limits({self.describe()})"
 
     def describe(self) -> str:
-        """The limits in words: `latency_ms=20, size_bytes=4e+06`."""
-        return ", ".join(f"{name}={limit:g}" for name, limit in self._items)
+        """The limits in words: `latency_ms=20, size_bytes=4000000`."""
+        return ", ".join(f"{name}={limit:.15g}" for name, limit in self._items)
 
 
 def check_kind(name: str) -> None:

@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "export_plan": ["check_model_output", "plan_exports", "plan_limits", "warn_of_other_precision"],
         "finetuning": ["FinetuneSettings", "finetune_config"],
         "found_costs": ["save_and_measure"],
-        "front": ["FrontRequest", "save_front"],
+        "front": ["FrontRequest", "plot_path", "save_front"],
         "latency": ["held_out_report"],
         "latency_settings": ["LatencyTableSettings"],
         "lowering_benchmark": ["format_measurements", "measure_lowerings"],

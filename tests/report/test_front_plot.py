@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from ofa_tf.report import cost_unit
+from ofa_tf.report import cost_unit, svg
 from ofa_tf.report.cost_limit import CostLimit
-from ofa_tf.report.front_plot import front_svg
+from ofa_tf.report.front_plot import front_svg, is_front_svg
 from ofa_tf.search import constraint_kinds
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraint_kinds import ConstraintKind
-from ofa_tf.search.front.measured_front import Front, FrontEnd, FrontPoint
+from ofa_tf.search.front.measured_front import Front, FrontPoint, StopReason
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from tests.support.simulated_accuracy import SimulatedSupernet
 from tests.support.spaces import MICRO
@@ -46,7 +46,7 @@ def _make_front(predictor: FittedPredictor) -> Callable[..., Front]:
             num_measured=0,
             hypervolumes=(),
             max_measured=0,
-            end=FrontEnd.NOTHING_NEW,
+            stop_reason=StopReason.NOTHING_NEW,
             quality_before=predictor.quality,
         )
 
@@ -108,6 +108,21 @@ class _Picture:
         """Where an accuracy should be, by the ticks."""
         slope, start = np.polyfit(list(self.y_ticks), list(self.y_ticks.values()), 1)
         return float(slope * percent + start)
+
+    def cost_at(self, x: float) -> float:
+        """The cost at a pixel, by the ticks of an axis that is not logarithmic."""
+        slope, start = np.polyfit(list(self.x_ticks.values()), list(self.x_ticks), 1)
+        return float(slope * x + start)
+
+    def percent_at(self, y: float) -> float:
+        """The accuracy at a pixel, by the ticks."""
+        slope, start = np.polyfit(list(self.y_ticks.values()), list(self.y_ticks), 1)
+        return float(slope * y + start)
+
+    def place_of(self, text: str) -> tuple[float, str]:
+        """Where a text is from the left, and which end of it."""
+        (element,) = [element for element in self._all("text") if element.text == text]
+        return float(element.get("x", "")), element.get("text-anchor", "")
 
     def paths(self, color: str, **attributes: str) -> list[str]:
         """The lines of a color."""
@@ -207,6 +222,18 @@ def test_a_number_hides_no_error_bar_if_there_is_other_room(make_front: Callable
     assert number[1] > second[1]
 
 
+def test_a_number_hides_no_other_point_if_there_is_other_room(make_front: Callable[..., Front]) -> None:
+    alone = _Picture(_draw(make_front(_FRONT)))
+    number_x, number_y = alone.numbers()["2"]
+    in_the_way = (alone.cost_at(number_x), alone.percent_at(number_y - 4) / 100, 0.01)
+    picture = _Picture(_draw(make_front(_FRONT, [in_the_way])))
+    np.testing.assert_allclose(picture.places("not"), [(number_x, number_y - 4)], atol=0.1)
+    own_x, own_y = picture.places("number")[2]
+    moved_x, moved_y = picture.numbers()["2"]
+    assert number_x < own_x < moved_x < own_x + 20
+    assert number_y < own_y < moved_y < own_y + 20
+
+
 def test_numbers_without_room_are_told_of(make_front: Callable[..., Front]) -> None:
     one_place = [(10.0, 0.70, 0.004)] * 9
     picture = _Picture(_draw(make_front(one_place)))
@@ -224,16 +251,22 @@ def test_a_tooltip_says_what_is_known_of_a_subnet(make_front: Callable[..., Fron
         "number 0",
         "predicted latency: 10 ms",
         "file size: 2 MB",
-        "estimated top-1: 70.00% +- 0.40%",
-        "reported top-1: 71.00% +- 3.22%",
+        "estimated top-1: 70.00% +- 0.40",
+        "reported top-1: 71.00% +- 3.22",
     ]
     (circle, *_) = picture.circles("not").values()
     assert circle.findtext(f"{_NAMESPACE}title", "").splitlines() == [
         "not on the front",
         "predicted latency: 12 ms",
         "file size: 2 MB",
-        "estimated top-1: 69.00% +- 1.00%",
+        "estimated top-1: 69.00% +- 1.00",
     ]
+
+
+def test_signs_of_markup_in_a_tooltip_are_shown_as_they_are(make_front: Callable[..., Front]) -> None:
+    sure = make_front([(10.0, 0.7, 0.00001)])
+    (circle,) = _Picture(_draw(sure)).circles("number").values()
+    assert "estimated top-1: 70.00% +- <0.01" in circle.findtext(f"{_NAMESPACE}title", "").splitlines()
 
 
 # --- what is shown ------------------------------------------------------------------
@@ -312,6 +345,7 @@ def test_a_limit_is_a_dashed_line(make_front: Callable[..., Front], value: float
     assert top < picture.top
     assert bottom == picture.bottom
     assert words in picture.texts
+    assert not any("limits: " in text for text in picture.texts)
     (text,) = [text for text in picture.root.iter(f"{_NAMESPACE}text") if text.text == words]
     assert (text.get("text-anchor"), text.get("x")) == ("end", f"{x:g}")  # to the left of the line, within the picture
     assert not _Picture(_draw(make_front(_FRONT))).paths("#a33")
@@ -320,7 +354,8 @@ def test_a_limit_is_a_dashed_line(make_front: Callable[..., Front], value: float
 def test_a_limit_far_away_is_told_without_a_line(make_front: Callable[..., Front]) -> None:
     picture = _Picture(_draw(make_front(_FRONT), limits=_limit(60.0)))
     assert not picture.paths("#a33")
-    assert "limit 60 ms \N{RIGHTWARDS ARROW}" in picture.texts
+    # At the edge that it is behind.
+    assert picture.place_of("limit 60 ms \N{RIGHTWARDS ARROW}") == (picture.right, "end")
 
 
 def test_limits_of_what_is_on_no_axis_are_told(make_front: Callable[..., Front]) -> None:
@@ -380,6 +415,14 @@ def test_axes_have_words_and_units_and_a_plugins_cost_its_name(
     assert {"num_blocks", "limit 31"} <= set(picture.texts)
 
 
+def test_what_points_are_is_told_side_by_side(make_front: Callable[..., Front]) -> None:
+    picture = _Picture(_draw(make_front(_FRONT, _OTHERS)))
+    first, _ = picture.place_of("front")
+    second, _ = picture.place_of("other measured subnets")
+    _, sample, *_ = picture.root.iter(f"{_NAMESPACE}circle")
+    assert first + svg.text_width("front") < float(sample.get("cx", "")) < second
+
+
 def test_long_texts_and_a_scale_make_the_picture_wider(make_front: Callable[..., Front]) -> None:
     front = make_front(_FRONT)
 
@@ -404,3 +447,11 @@ def test_the_picture_stands_alone_on_white(make_front: Callable[..., Front]) -> 
         root.get("width"),
         root.get("height"),
     )
+
+
+def test_a_picture_of_a_front_is_known_from_others(make_front: Callable[..., Front]) -> None:
+    assert is_front_svg(_draw(make_front(_FRONT)))
+    # As an earlier version drew it.
+    assert is_front_svg('<svg xmlns="http://www.w3.org/2000/svg">\n<text x="1" y="2">estimated top-1, %</text>\n</svg>')
+    assert not is_front_svg('<svg xmlns="http://www.w3.org/2000/svg">\n<text x="1" y="2">estimated</text>\n</svg>')
+    assert not is_front_svg("<html><text>top-1, % (estimated)</text></html>")

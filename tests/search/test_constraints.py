@@ -92,7 +92,8 @@ def test_limits_are_values() -> None:
     assert limits == Limits(latency_ms=2, macs=1e6, size_bytes=None) != Limits(latency_ms=3, macs=1e6)
     assert len({limits, Limits(latency_ms=2, macs=1e6)}) == 1
     assert pickle.loads(pickle.dumps(limits)) == copy.deepcopy(limits) == limits
-    assert repr(limits) == "Limits(latency_ms=2, macs=1e+06)"
+    assert repr(limits) == "Limits(latency_ms=2, macs=1000000)"
+    assert Limits(latency_ms=0.1234567, macs=1234567).describe() == "latency_ms=0.1234567, macs=1234567"
     with pytest.raises(dataclasses.FrozenInstanceError):
         limits.macs = 2e6
     limits.by_name["macs"] = 2e6

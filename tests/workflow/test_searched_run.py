@@ -10,6 +10,7 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.networks.file_names import find_supernet
+from ofa_tf.report.front_words import stop_reason_in_words
 from ofa_tf.search import constraint_kinds, constraints
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
@@ -17,6 +18,7 @@ from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraint_kinds import ConstraintKind
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.front.measured_front import StopReason
 from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.space.arch import Arch
 from ofa_tf.workflow import front
@@ -101,14 +103,15 @@ def test_subnets_that_are_measured_for_the_report_of_a_front_move_a_bar(
     assert any(line.startswith(f"reports of the front: {len(found.best)}subnet") for line in told)
 
 
-def test_a_front_that_needs_fewer_measurements_than_are_allowed_says_why_beside_its_bar(
+def test_it_is_said_beside_the_bar_of_a_front_why_it_measured_no_more(
     run: _MadeUpRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for num_measurements in (1, 100):
         settings = FrontSettings(num_measurements, evolution=EvolutionSettings(10, 3))
         found = run.front(FrontRequest(["macs"], search=_SETTINGS, settings=settings))
         told = capsys.readouterr().err
-        assert (found.end.value in told) == (found.num_measured < num_measurements) == (num_measurements == 100)
+        assert stop_reason_in_words(found.stop_reason) in told
+        assert (found.stop_reason is StopReason.ALL_MEASURED) == (num_measurements == 1)
 
 
 def test_only_before_the_first_measurement_it_is_told_that_it_takes_longer(
