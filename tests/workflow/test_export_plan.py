@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.modes import FLOAT16, INT8, NOT_QUANTIZED, QAT, QuantizationMode
 from ofa_tf.workflow.export_plan import find_other_precision, plan_exports, plan_limits, warn_of_other_precision
 from tests.support.spaces import SMALL
@@ -71,9 +72,25 @@ def test_each_arch_of_a_folder_keeps_the_limits_of_its_own_search(tmp_path: Path
         arch.save(folder / f"{name}.json", notes={"precision": "float32", "limits": {"size_bytes": float(ord(name))}})
     output = str(tmp_path / "models")
     paths = {name: f"{output}/{name}.tflite" for name in archs}
-    assert plan_exports(SMALL, [str(folder)], output) == {paths[name]: arch for name, arch in archs.items()}
-    limits = plan_limits(SMALL, [str(folder)], output, NOT_QUANTIZED)
+    assert _planned_archs([str(folder)], output) == {paths[name]: arch for name, arch in archs.items()}
+    limits = plan_limits(plan_exports(SMALL, [str(folder)], output), NOT_QUANTIZED)
     assert limits == {paths["a"]: {"size_bytes": 97}, paths["b"]: {"size_bytes": 98}}
+
+
+def test_the_models_of_a_folder_or_a_front_lie_in_a_folder_also_where_there_is_one(tmp_path: Path) -> None:
+    found = tmp_path / "found"
+    arch = SMALL.largest()
+    arch.save(found / "mine.json")
+    front = tmp_path / "front.json"
+    front.write_text(json.dumps({"schema": "ofa_tf/front/1", "entries": [{"arch": arch.to_dict()}]}))
+    models = tmp_path / "models"
+    model = str(tmp_path / "model.tflite")
+    for text, name in ((str(found), "mine"), (str(front), "front_0")):
+        assert _planned_archs([text], str(models)) == {f"{models}/{name}.tflite": arch}
+        with pytest.raises(InputError, match=r"Expected --output to be a folder for 1 arch\. Received: .*model.tflite"):
+            plan_exports(SMALL, [text], model)
+    for text in (str(found / "mine.json"), f"{front}:0", "max"):
+        assert _planned_archs([text], model) == {model: arch}
 
 
 def test_models_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -92,12 +109,12 @@ def test_a_front_and_each_of_its_archs_have_the_notes_of_the_front(tmp_path: Pat
 
     write("macs")
     output = str(tmp_path / "model.tflite")
-    assert plan_exports(SMALL, [f"{path}:1"], output) == {output: archs[1]}
-    assert plan_limits(SMALL, [f"{path}:1"], output, NOT_QUANTIZED) == {output: {"size_bytes": 1e5}}
+    assert _planned_archs([f"{path}:1"], output) == {output: archs[1]}
+    assert plan_limits(plan_exports(SMALL, [f"{path}:1"], output), NOT_QUANTIZED) == {output: {"size_bytes": 1e5}}
     folder = str(tmp_path / "models")
     paths = [f"{folder}/front_0.tflite", f"{folder}/front_1.tflite"]
-    assert plan_exports(SMALL, [str(path)], folder) == dict(zip(paths, archs, strict=True))
-    assert list(plan_limits(SMALL, [str(path)], folder, NOT_QUANTIZED)) == paths
+    assert _planned_archs([str(path)], folder) == dict(zip(paths, archs, strict=True))
+    assert list(plan_limits(plan_exports(SMALL, [str(path)], folder), NOT_QUANTIZED)) == paths
     assert find_other_precision(f"{path}:0", INT8) == "float32"
     front["limits"] = {}
     write("macs")
@@ -121,9 +138,14 @@ def test_the_limits_of_a_search_are_those_of_its_models_in_the_same_precision(tm
     output = str(tmp_path / "model.tflite")
     folder = str(tmp_path / "models")
 
-    assert plan_limits(SMALL, [str(limited)], output, QAT) == {output: limits}
-    assert plan_limits(SMALL, [str(limited)], output, NOT_QUANTIZED) == {}
-    assert plan_limits(SMALL, [str(free)], output, INT8) == {}
-    several = plan_limits(SMALL, [str(limited), "max", str(free)], folder, INT8)
+    assert plan_limits(plan_exports(SMALL, [str(limited)], output), QAT) == {output: limits}
+    assert plan_limits(plan_exports(SMALL, [str(limited)], output), NOT_QUANTIZED) == {}
+    assert plan_limits(plan_exports(SMALL, [str(free)], output), INT8) == {}
+    several = plan_limits(plan_exports(SMALL, [str(limited), "max", str(free)], folder), INT8)
     assert several == {f"{folder}/limited.tflite": limits}
     assert several.keys() < plan_exports(SMALL, [str(limited), "max", str(free)], folder).keys()
+
+
+def _planned_archs(arch_texts: list[str], output: str) -> dict[str, Arch]:
+    """The archs that would be exported, by the paths of their models."""
+    return {path: export.arch for path, export in plan_exports(SMALL, arch_texts, output).items()}
