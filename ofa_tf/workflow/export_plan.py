@@ -160,12 +160,16 @@ def warn_of_other_precision(arch_text: str, mode: QuantizationMode) -> str | Non
         ways.append(f"search again with --precision={fitting[0]}")
     if precision in PRECISIONS:
         ways.append(f"export with --quantization={PRECISIONS[precision].mode.name}")
-    advice = " or ".join(ways)
-    return (
+    warning = (
         f"{arch_text} was searched with --precision={precision}, but --quantization={mode.name} is asked for: the "
-        "latency and size that the search told are not those of this model, and the limits of the search are not "
-        f"checked. To keep the limits, {advice}."
+        "latency and size that the search told are not those of this model"
     )
+    if _read_notes(arch_text).get("limits") == {}:  # such as a front without limits
+        return f"{warning}."
+    warning += ", and the limits of the search are not checked."
+    if ways:
+        warning += f" To keep the limits, {' or '.join(ways)}."
+    return warning
 
 
 def _read_notes(arch_text: str) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def test_the_precision_does_not_matter_where_nothing_that_depends_on_it_was_limi
         ("int8", NOT_QUANTIZED, "search again with --precision=float32 or export with --quantization=int8."),
         ("float32", FLOAT16, "To keep the limits, export with --quantization=none."),  # no search is of float16 models
         ("int3", INT8, "To keep the limits, search again with --precision=int8."),
+        ("int3", FLOAT16, "and the limits of the search are not checked."),  # a plugin's, which was not loaded
     ],
 )
 def test_the_warning_of_another_precision_names_both_and_what_to_do(
@@ -63,6 +64,16 @@ def test_the_warning_of_another_precision_names_both_and_what_to_do(
     assert warning.startswith(f"{path} was searched with --precision={precision}, but --quantization={mode.name} is ")
     assert warning.endswith(advice)
     assert warn_of_other_precision("max", mode) is None
+
+
+def test_the_warning_of_another_precision_tells_no_limits_where_there_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "front.json"
+    entries = [{"arch": SMALL.smallest().to_dict(), "costs": {"latency_ms": 0.5}}]
+    front = {"schema": "ofa_tf/front/1", "precision": "float32", "limits": {}, "entries": entries}
+    path.write_text(json.dumps(front))
+    warning = warn_of_other_precision(f"{path}:0", INT8)
+    assert warning is not None
+    assert warning.endswith(" that the search told are not those of this model.")
 
 
 def test_each_arch_of_a_folder_keeps_the_limits_of_its_own_search(tmp_path: Path) -> None:
