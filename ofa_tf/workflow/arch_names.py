@@ -8,7 +8,7 @@ import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.progress import announce
+from ofa_tf.base.progress import tell
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
@@ -154,7 +154,7 @@ def _archs_in_folder(folder: Path) -> list[str]:
         try:
             document = files.read_json(path)
         except InputError as error:
-            announce(f"passed over in --arch={folder}: {error}")
+            tell(f"passed over in --arch={folder}: {error}")
             continue
         if _is_arch(document):
             found.append(str(path))

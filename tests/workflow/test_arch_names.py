@@ -97,7 +97,7 @@ def test_what_else_lies_in_a_folder_of_archs_is_passed_over(tmp_path: Path, caps
     told = capsys.readouterr().err
     assert f"passed over in --arch={tmp_path}: Expected {tmp_path}/cut.json to be a JSON file." in told
     assert f"passed over in --arch={tmp_path}: Expected {tmp_path}/list.json to hold a JSON object." in told
-    assert told.count("passed over") == 2
+    assert "..." not in told
 
 
 def test_min_and_max_are_words_also_where_folders_are_called_so(
