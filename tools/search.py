@@ -41,7 +41,7 @@ from ofa_tf.report.searches_table import FinishedSearch, describe_searches
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
-from ofa_tf.search.constraints import Limits
+from ofa_tf.search.constraints import Limits, check_any_limit
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
@@ -55,9 +55,9 @@ from ofa_tf.workflow.front import FrontRequest, plot_path, save_front
 from ofa_tf.workflow.many_searches import (
     PlannedSearch,
     SearchedDevice,
+    check_devices,
     check_each,
     compare_devices,
-    plan_devices,
     plan_fronts,
     plan_searches,
 )
@@ -151,7 +151,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
     """Check that devices are named once, and that every flag that was given has an effect."""
-    plan_devices(_DEVICE.value, _LATENCY_TABLES.value)  # raises for what does not go together
+    check_devices(_DEVICE.value, _LATENCY_TABLES.value)
     for device in _DEVICE.value:
         kind_of(device)  # raises for an unknown one
     is_latency_limited = any(limits.latency_ms is not None for limits in all_limits)
@@ -162,8 +162,8 @@ def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
     check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
     check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
     check_has_effect(_SHIPPED_ARCHS, is_quantized, "with another --precision than float32")
-    if not all_limits and not _FRONT.value:
-        Limits()  # raises, and says which flags there are
+    if not _FRONT.value:
+        check_any_limit(all_limits)
 
 
 def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from ofa_tf.report.numbers_in_words import count_in_words
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.search.front.measured_front import Front, StopReason
 
 _STOP_REASONS = {

@@ -1,4 +1,4 @@
-"""Numbers as text, one rule for each kind of them: costs, limits, accuracies and their errors, and how many."""
+"""Numbers as text, one rule for each kind of them: costs, limits, accuracies and their errors."""
 
 from collections.abc import Mapping
 
@@ -71,9 +71,3 @@ def share_in_words(share: float) -> str:
 def accuracy_in_words(top1: float, error: float) -> str:
     """An accuracy in percent and its error in percentage points, such as "98.61% +- 1.18"."""
     return f"{top1:.2%} +- {points_in_words(error)}"
-
-
-def count_in_words(number: int, noun: str) -> str:
-    """How many there are, such as "1 subnet" and "2 subnets"."""
-    ending = "" if number == 1 else "s"
-    return f"{number:,} {noun}{ending}"

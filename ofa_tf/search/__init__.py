@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "constrained_search": ["SearchResult", "search_arch"],
         "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],
         "constraints": [
+            "check_any_limit",
             "check_feasible",
             "Constraint",
             "is_exactly_feasible",

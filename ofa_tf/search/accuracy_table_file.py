@@ -10,6 +10,7 @@ import dataclasses
 from pathlib import Path
 
 from ofa_tf.base import files
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import tell
 from ofa_tf.search.accuracy_count import AccuracyCount
@@ -83,7 +84,7 @@ def keep_other(path: Path, origin: Origin) -> None:
     kept = _name_for_kept(path, str(other.network), content)
     files.write_bytes(kept, content)
     num_archs = sum(line != "" for line in lines)
-    subnets = "1 subnet" if num_archs == 1 else f"{num_archs} subnets"
+    subnets = count_in_words(num_archs, "subnet")
     tell(f"{path} is begun anew: it was of {what} ({subnets}), and is kept as {kept.name}")
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import decimal
 import math
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -53,11 +53,7 @@ class Limits:
         self._check()
 
     def _check(self) -> None:
-        if not self._items:
-            raise InputError(
-                "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag, or "
-                "--limits=NAME=X for one of your own; in Python, Limits(latency_ms=X)."
-            )
+        check_any_limit(self._items)
         for name, limit in self._items:
             if not is_limit(limit):
                 raise InputError(
@@ -81,6 +77,19 @@ class Limits:
     def describe(self) -> str:
         """The limits in words: `latency_ms=20, size_bytes=4000000`."""
         return ", ".join(f"{name}={limit:.15g}" for name, limit in self._items)
+
+
+def check_any_limit(limits: Collection[object]) -> None:
+    """Check that something is limited.
+
+    Raises:
+        InputError: If there are no limits; it says which flags there are.
+    """
+    if not limits:
+        raise InputError(
+            "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag, or "
+            "--limits=NAME=X for one of your own; in Python, Limits(latency_ms=X)."
+        )
 
 
 def check_kind(name: str) -> None:

@@ -14,7 +14,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "arch_names": ["expand_folders", "parse_arch_list", "parse_archs"],
+        "arch_names": ["parse_arch_list", "parse_archs"],
         "evaluation": ["describe_evaluation"],
         "export": ["export_model"],
         "export_plan": ["check_model_output", "plan_exports", "plan_limits", "warn_of_other_precision"],
@@ -28,9 +28,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "PlannedFront",
             "PlannedSearch",
             "SearchedDevice",
+            "check_devices",
             "check_each",
             "compare_devices",
-            "plan_devices",
             "plan_fronts",
             "plan_searches",
         ],

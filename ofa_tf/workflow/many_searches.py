@@ -11,7 +11,7 @@ from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.device_comparison import FoundArch, describe_exchanges
 from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.constrained_search import SearchResult
-from ofa_tf.search.constraints import Limits, is_exactly_feasible
+from ofa_tf.search.constraints import Limits, check_any_limit, is_exactly_feasible
 from ofa_tf.workflow.front import check_front_output
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings, constraints_within, cost_context
@@ -76,8 +76,7 @@ def plan_searches(
     Raises:
         InputError: If there is no device, one with its table or a limit is there twice, or the output does not suit.
     """
-    if not all_limits:
-        Limits()  # raises: there must be one
+    check_any_limit(all_limits)
     for limits in all_limits:
         if list(all_limits).count(limits) > 1:
             raise InputError(f"Expected different limits. Received: {limits.describe()} more than once.")
@@ -153,6 +152,15 @@ def plan_devices(devices: Sequence[str], latency_tables: Sequence[str] = ()) -> 
             )
         planned.append(SearchedDevice(device, table, name))
     return planned
+
+
+def check_devices(devices: Sequence[str], latency_tables: Sequence[str] = ()) -> None:
+    """Check that devices go together with their latency tables.
+
+    Raises:
+        InputError: See `plan_devices`.
+    """
+    plan_devices(devices, latency_tables)
 
 
 def _pair_with_tables(devices: Sequence[str], latency_tables: Sequence[str]) -> list[tuple[str, str | None]]:

@@ -2,7 +2,6 @@ import pytest
 
 from ofa_tf.report.numbers_in_words import (
     accuracy_in_words,
-    count_in_words,
     limit_in_words,
     limits_in_words,
     points_in_words,
@@ -57,8 +56,3 @@ def test_a_share_is_never_shown_as_nothing() -> None:
 
 def test_a_cost_is_as_short_as_it_can_be_read() -> None:
     assert [short_number(0.0985116), short_number(12.0), short_number(74960.0)] == ["0.09851", "12", "74,960"]
-
-
-def test_one_is_no_plural() -> None:
-    words = [count_in_words(number, "subnet") for number in (0, 1, 2, 1000)]
-    assert words == ["0 subnets", "1 subnet", "2 subnets", "1,000 subnets"]

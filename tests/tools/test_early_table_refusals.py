@@ -130,7 +130,7 @@ def test_a_table_that_has_all_subnets_is_shown_without_loading_anything(workdir:
     _table(workdir, 14).save(workdir / "accuracy_table.jsonl")
     result = run_without_tensorflow(_BUILD, PLUGINS_FLAG, f"--workdir={workdir}", _SAMPLE)
     assert result.returncode == 0, result.stderr[-2000:]
-    assert "nothing to measure: all 12 subnets are there already" in result.stderr
+    assert "nothing to measure: 12 of 12 subnets already there" in result.stderr
     assert "the table has 14 subnets, with those that it had before" in result.stdout
 
 
@@ -138,7 +138,7 @@ def test_a_shard_that_has_all_subnets_names_the_command_that_merges(workdir: Pat
     _shard_of(_table(workdir), 2).save(workdir / "accuracy_table.shard-2-of-2.jsonl")
     result = run_without_tensorflow(_BUILD, PLUGINS_FLAG, f"--workdir={workdir}", _SAMPLE, "--shard=2/2")
     assert result.returncode == 0, result.stderr[-2000:]
-    assert "nothing to measure: all 6 subnets are there already" in result.stderr
+    assert "nothing to measure: 6 of 6 subnets already there" in result.stderr
     command = f"python {_BUILD} --workdir={workdir} --merge"
     assert result.stdout.endswith(f"-2-of-2.jsonl\nNext, when all are there: {command}\n")
 

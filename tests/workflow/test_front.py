@@ -45,6 +45,15 @@ def _texts(front: Front, path: Path, request: FrontRequest) -> str:
     return "\n".join(re.findall(r">([^<\n]+)</text>", plot_path(path).read_text()))
 
 
+def test_a_file_names_the_latency_table_that_was_searched_with(front: Front, tmp_path: Path) -> None:
+    path = tmp_path / "front.json"
+    costs = [SubnetCosts("my_phone", 1, 1)] * len(front.best)
+    for table in ("tables/two.json", None):
+        save_front(front, path, FrontRequest(["macs"]), costs, device="my_phone", latency_table=table)
+        document = json.loads(path.read_text())
+        assert (document["device"], document["latency_table"]) == ("my_phone", table)
+
+
 def test_a_picture_says_what_it_is_of(front: Front, tmp_path: Path) -> None:
     counts = f"{len(front.best)} of {len(front.points)} measured subnets within the limits"
     request = FrontRequest(["latency_ms"], Limits(latency_ms=5e4, macs=2e12))

@@ -106,6 +106,31 @@ def test_devices_and_tables_that_do_not_go_together_are_refused(
         plan_devices(devices, tables)
 
 
+def test_no_file_of_another_kind_is_replaced(tmp_path: Path) -> None:
+    table = tmp_path / "two.json"
+    readme = tmp_path / "README.md"
+    for path in (readme, tmp_path / "host_macs_1.json", tmp_path / "front_host_two.json"):
+        path.write_text("# Mine")
+    limits = [Limits(macs=1), Limits(macs=2)]
+    message = r"Expected .*{} to be free, or an older file of the kind '{}'\. Received: one that this program did not"
+    with pytest.raises(InputError, match=message.format("README.md", "arch")):
+        plan_searches(["host"], limits[:1], str(readme))
+    with pytest.raises(InputError, match=message.format("host_macs_1.json", "arch")):
+        plan_searches(["host"], limits, str(tmp_path))
+    with pytest.raises(InputError, match=message.format("README.md", "front")):
+        plan_fronts(["host"], str(readme))
+    with pytest.raises(InputError, match=message.format("front_host_two.json", "front")):
+        plan_fronts(["host"], str(tmp_path), ["", str(table)])
+    assert readme.read_text() == "# Mine"
+
+
+def test_what_is_to_be_written_can_be(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Expected a file to write\. Received: the folder "):
+        plan_searches(["host"], [Limits(macs=1)], str(tmp_path))
+    with pytest.raises(InputError, match=r"Expected a file to write\. Received: the folder "):
+        plan_fronts(["host"], str(tmp_path))
+
+
 def test_equal_limits_are_refused_in_words(tmp_path: Path) -> None:
     limits = [Limits(macs=1e6), Limits(macs=2e6), Limits(macs=1000000)]
     with pytest.raises(InputError, match=r"Expected different limits\. Received: macs=1000000 more than once\."):
