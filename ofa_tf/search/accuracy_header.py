@@ -147,6 +147,19 @@ def read_header(line: str, path: Path) -> TableHeader:
         ) from error
 
 
+def read_origin(path: Path) -> Origin:
+    """What decided the measurements of a table.
+
+    Args:
+        path: Its file.
+
+    Raises:
+        InputError: If there is none, or its first line is something else.
+    """
+    header_line, *_ = whole_lines(read_table(path), path)
+    return read_header(header_line, path).origin
+
+
 def describe_fault(error: Exception) -> str:
     """What reading a line raised, as a part of a message, without a full stop."""
     if isinstance(error, json.JSONDecodeError):

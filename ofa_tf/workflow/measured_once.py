@@ -19,7 +19,8 @@ class MeasuredOnce:
     A search that was interrupted and is made again finds what it measured, and so does one for another device or
     another limit, also one that runs at the same time: before a subnet is measured, the file is looked at again. (Two
     that measure the same subnet at the same moment both do, and the first one's measurement is kept.) What was
-    measured of an earlier supernet does not count; it is kept in another file.
+    measured of another supernet does not count, and needs a file of its own: programs that measure two in one file
+    would replace it in turn.
 
     Args:
         space: Search space.

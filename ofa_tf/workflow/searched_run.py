@@ -9,7 +9,7 @@ from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.networks.file_names import find_supernet
 from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_header import Origin
+from ofa_tf.search.accuracy_header import Origin, read_origin
 from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_feasible
@@ -205,8 +205,17 @@ class SearchedRun(MeasuredRun):
         """
         network = hash_file(find_supernet(self.path))
         for share, possible in _possible_num_images(num_images).items():
-            path = self.search_measurements_path(share, settings.measured_precision)
-            check_measurements(self.space, Origin(share, network), path, possible)
+            origin = Origin(share, network)
+            path = self._measurements_path(origin, settings)
+            check_measurements(self.space, origin, path, possible)
+
+    def _measurements_path(self, origin: Origin, settings: SearchSettings) -> Path:
+        """Where searches keep what they measure: where an earlier version did, if that is of the same supernet."""
+        precision = settings.measured_precision
+        earlier = self.earlier_search_measurements_path(origin.split, precision)
+        if earlier.exists() and read_origin(earlier).network == origin.network:
+            return earlier
+        return self.search_measurements_path(origin.split, precision, origin.network)
 
     def _measured_once(
         self, share: str, settings: SearchSettings, possible_num_images: list[tuple[int, int]]
@@ -218,8 +227,8 @@ class SearchedRun(MeasuredRun):
                 check_num_images(measured, num_images, self.accuracy_table_path)
             return measured
 
-        path = self.search_measurements_path(share, settings.measured_precision)
         origin = Origin(share, self.network_id)
+        path = self._measurements_path(origin, settings)
         return MeasuredOnce(self.space, origin, path, measure, possible_num_images)
 
     def _measure_for_search(self, arch: Arch, share: str, settings: SearchSettings) -> AccuracyCount:

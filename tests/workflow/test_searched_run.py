@@ -12,6 +12,7 @@ from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE
 from ofa_tf.networks.file_names import find_supernet
 from ofa_tf.search import constraint_kinds, constraints
 from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.search.accuracy_sampling import sample_archs
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraint_kinds import ConstraintKind
@@ -118,10 +119,51 @@ def test_only_before_the_first_measurement_it_is_told_that_it_takes_longer(
     run.find()
     assert longer in capsys.readouterr().err
     for share in (SEARCH_SHARE, REPORT_SHARE):
-        run.search_measurements_path(share, "float32").unlink()
+        run.search_measurements_path(share, "float32", run.network_id).unlink()
     run.evaluator = None  # type: ignore[assignment]  # there is one, as if it had measured
     run.find()
     assert longer not in capsys.readouterr().err
+
+
+# --- a supernet that changes meanwhile ----------------------------------------------
+
+
+def test_searches_of_two_supernets_at_the_same_time_measure_nothing_twice(
+    run: _MadeUpRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One began before a phase of the training ended, the other after it."""
+    num_images = (50, 50)
+    old = run._measurers(_SETTINGS, num_images)
+    run.network_id = "of the next phase"
+    new = run._measurers(_SETTINGS, num_images)
+    archs = sample_archs(MICRO, 6, seed=0)
+    for arch in archs:
+        assert old.choose(arch) == new.choose(arch)
+    capsys.readouterr()
+
+    def refuse(arch: Arch, split: str) -> AccuracyCount:
+        raise AssertionError((arch, split))
+
+    run.measure = refuse  # type: ignore[method-assign]
+    again = run._measurers(_SETTINGS, num_images)
+    for arch in archs:
+        again.choose(arch)
+        old.choose(arch)
+    assert capsys.readouterr().err == ""
+    assert len(list((run.path / "search_measurements").iterdir())) == 2
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_what_an_earlier_version_measured_counts_if_it_is_of_the_same_supernet(run: _MadeUpRun, is_same: bool) -> None:
+    run.find()
+    earlier = run.path / "search_measurements" / "report_float32.jsonl"
+    run.search_measurements_path(REPORT_SHARE, "float32", run.network_id).rename(earlier)
+    if not is_same:
+        earlier.write_text(earlier.read_text().replace(run.network_id, "another"))
+    before = earlier.read_bytes()
+    run.find()
+    assert run.search_measurements_path(REPORT_SHARE, "float32", run.network_id).exists() != is_same
+    assert earlier.read_bytes() == before
 
 
 # --- a data set that changed --------------------------------------------------------
@@ -139,10 +181,10 @@ def test_what_was_measured_before_is_taken_as_long_as_the_images_are_the_same(
 def test_measurements_on_images_that_changed_are_refused_by_their_file(run: _MadeUpRun, share: str) -> None:
     run.find()
     for other in {SEARCH_SHARE, REPORT_SHARE} - {share}:
-        run.search_measurements_path(other, "float32").unlink()
+        run.search_measurements_path(other, "float32", run.network_id).unlink()
     run.num_images = {SEARCH_SHARE: (5, 5), REPORT_SHARE: (5, 5)}
     run.keep_table((5, 5))
-    stale = run.search_measurements_path(share, "float32")
+    stale = run.search_measurements_path(share, "float32", run.network_id)
     message = rf"Expected the measurements in {stale} to be on .*10 images.* delete the file to measure anew"
     with pytest.raises(InputError, match=message):
         run.find()
@@ -152,4 +194,4 @@ def test_an_accuracy_table_on_other_images_than_there_are_now_is_named(run: _Mad
     run.num_images = {SEARCH_SHARE: (5, 5), REPORT_SHARE: (5, 5)}
     with pytest.raises(InputError, match=rf"on 100 images, .* Received: 10 images.* delete {run.accuracy_table_path}"):
         run.find()
-    assert not run.search_measurements_path(SEARCH_SHARE, "float32").exists()
+    assert not run.search_measurements_path(SEARCH_SHARE, "float32", run.network_id).exists()
