@@ -36,8 +36,8 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
         The table, as it was written.
 
     Raises:
-        InputError: If a shard is missing, unfinished, of another network, other images or another sample, or another
-            program writes the table.
+        InputError: If a shard is missing, unfinished, of another network, other images or another sample, or has other
+            counts of a subnet than the table, or another program writes the table.
     """
     if not paths:
         raise InputError(
@@ -66,6 +66,7 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
         known = AccuracyTableFile(path, space, origin).known
         if known is not None:
             check_num_images(AccuracyCount((0, 0), any_table.num_images), known.num_images, path)
+            _check_same_counts(known, path, tables)
         keep_other(path, origin)
         table = build_accuracy_table(space, archs, measured.__getitem__, origin=origin, known=known)
         table.save(path)
@@ -110,6 +111,37 @@ def _check_agreement(tables: Mapping[Path, AccuracyTable], shards: Mapping[Path,
                     f"Expected all shards to be of the same {name}. Received: {expected} in {first_path}, {found} in "
                     f"{path}. Delete the one that does not belong, and measure that shard again."
                 )
+
+
+def _check_same_counts(known: AccuracyTable, path: Path, shards: Mapping[Path, AccuracyTable]) -> None:
+    """Check that shards have the counts of a table, of those subnets that it has, too.
+
+    Args:
+        known: The table.
+        path: Its file, for the message.
+        shards: By their files.
+
+    Raises:
+        InputError: If a count differs; it names the shard.
+    """
+    counts = _counts_by_genes(known)
+    for shard_path, shard in shards.items():
+        num_different = 0
+        for genes, count in _counts_by_genes(shard).items():
+            if counts.get(genes, count) != count:
+                num_different += 1
+        if num_different:
+            subnets = "subnet" if num_different == 1 else "subnets"
+            raise InputError(
+                f"Expected {path} and {shard_path} to have the same counts of each subnet. Received: different ones of "
+                f"{num_different} {subnets}. Delete the one that is wrong, and measure it again."
+            )
+
+
+def _counts_by_genes(table: AccuracyTable) -> dict[tuple[int, ...], AccuracyCount]:
+    """What each network of a table gets right, by its canonical genes."""
+    canonical = table.space.canonical_genes(table.genes).tolist()
+    return {tuple(genes): table.measurement(row) for row, genes in enumerate(canonical)}
 
 
 def _check_all_there(shards: Mapping[Path, Shard], workdir: Path) -> None:
