@@ -12,6 +12,9 @@ from ofa_tf.search.accuracy_table_file import AccuracyTableFile
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
+# What to do about a file of measurements that cannot be read.
+MEASURE_ANEW = "Delete the file; a search measures anew."
+
 
 class MeasuredOnce:
     """Measures subnets, and remembers what they got right, over programs, too.
@@ -45,7 +48,7 @@ class MeasuredOnce:
         self._path = path
         self._measure = measure
         self._possible_num_images = possible_num_images
-        self._file = AccuracyTableFile(path, space, origin)
+        self._file = AccuracyTableFile(path, space, origin, advice=MEASURE_ANEW)
         self._by_genes: dict[tuple[int, ...], AccuracyCount] = {}
         self._remember(self._file.known)
 
@@ -98,7 +101,7 @@ def check_measurements(
     Raises:
         InputError: See `MeasuredOnce`.
     """
-    known = AccuracyTableFile(path, space, origin).known
+    known = AccuracyTableFile(path, space, origin, advice=MEASURE_ANEW).known
     if known is not None:
         _check_images(known, path, possible_num_images)
 

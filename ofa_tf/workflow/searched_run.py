@@ -19,7 +19,7 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predi
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
-from ofa_tf.workflow.measured_once import MeasuredOnce, check_measurements
+from ofa_tf.workflow.measured_once import MEASURE_ANEW, MeasuredOnce, check_measurements
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context, search_within
@@ -213,7 +213,7 @@ class SearchedRun(MeasuredRun):
         """Where searches keep what they measure: where an earlier version did, if that is of the same supernet."""
         precision = settings.measured_precision
         earlier = self.earlier_search_measurements_path(origin.split, precision)
-        if earlier.exists() and read_origin(earlier).network == origin.network:
+        if earlier.exists() and read_origin(earlier, MEASURE_ANEW).network == origin.network:
             return earlier
         return self.search_measurements_path(origin.split, precision, origin.network)
 

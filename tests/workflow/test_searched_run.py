@@ -166,6 +166,17 @@ def test_what_an_earlier_version_measured_counts_if_it_is_of_the_same_supernet(r
     assert earlier.read_bytes() == before
 
 
+@pytest.mark.parametrize("content", ["", "\xff\n", "{}\n"])
+def test_measurements_that_cannot_be_read_are_to_be_deleted_and_not_built(run: _MadeUpRun, content: str) -> None:
+    path = run.search_measurements_path(REPORT_SHARE, "float32", run.network_id)
+    path.parent.mkdir()
+    path.write_bytes(content.encode("latin-1"))
+    for _ in ("a file of this version", "a file of an earlier version"):
+        with pytest.raises(InputError, match=rf"{path} .*Delete the file; a search measures anew\.$"):
+            run.find()
+        path = path.rename(run.earlier_search_measurements_path(REPORT_SHARE, "float32"))
+
+
 # --- a data set that changed --------------------------------------------------------
 
 
