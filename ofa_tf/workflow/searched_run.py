@@ -135,16 +135,15 @@ class SearchedRun(MeasuredRun):
             latency_table: See `front`.
 
         Raises:
-            InputError: If a table is missing or of something else, a cost cannot be told or is not above 0, not even
-                the smallest subnet keeps the limits, or several workers share the work.
+            InputError: If a table is missing or of something else, also a latency table that is named without need, a
+                cost cannot be told or is not above 0, not even the smallest subnet keeps the limits, or several
+                workers share the work.
         """
         search = request.search
         self.check_one_worker()
         self.check_supernet()
         self.check_tables(request.needs_latency, device, search.precision, latency_table)
-        model = None
-        if request.needs_latency:
-            model = self.latency_model(device, search.precision, latency_table)
+        model = self._checked_latency_model(request.needs_latency, device, search, latency_table)
         if request.limits is not None:
             self._check_feasible(request.limits, model, search)
         table = self.accuracy_table()
@@ -174,6 +173,14 @@ class SearchedRun(MeasuredRun):
         if limits is None or limits.latency_ms is None or settings.confidence is None:
             return 0.0
         return self.latency_model(device, settings.precision, latency_table).margin(settings.confidence)
+
+    def _checked_latency_model(
+        self, is_needed: bool, device: Device | str, settings: SearchSettings, latency_table: str | Path | None
+    ) -> LatencyModel | None:
+        """The latency model that a search needs, or of the table that was named for it, to be told in the end."""
+        if is_needed or latency_table is not None:
+            return self.latency_model(device, settings.precision, latency_table)
+        return None
 
     def _check_feasible(self, limits: Limits, latency_model: LatencyModel | None, settings: SearchSettings) -> None:
         """Check, without loading TensorFlow, that the smallest subnet keeps limits."""
@@ -279,16 +286,15 @@ class SearchedRun(MeasuredRun):
             latency_table: See `search`.
 
         Raises:
-            InputError: See `check_tables` and `search`; and if the accuracy table is damaged or too small, or several
-                workers share the work.
+            InputError: See `check_tables` and `search`; and if a latency table that is named is of something else, the
+                accuracy table is damaged or too small, or several workers share the work.
         """
         settings = settings or SearchSettings()
         self.check_one_worker()
         self.check_supernet()
         self.check_tables(limits.latency_ms is not None, device, settings.precision, latency_table)
-        model = None
-        if limits.latency_ms is not None:
-            model = self.latency_model(device, settings.precision, latency_table)
+        needs_latency = limits.latency_ms is not None
+        model = self._checked_latency_model(needs_latency, device, settings, latency_table)
         self._check_feasible(limits, model, settings)
         table = self.accuracy_table()
         check_table(table)

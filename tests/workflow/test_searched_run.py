@@ -90,6 +90,26 @@ def test_a_cost_that_is_not_above_0_is_refused_before_anything_is_measured(
     _find_front(run, "macs")
 
 
+# --- a latency table that is named --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "device", "message"),
+    [
+        ("archs/found.json", "host", "to have the schema 'ofa_tf/latency_table/"),
+        ("latency_tables/host_float32.json", "adb:SERIAL", "to be a latency table of adb:SERIAL, float32. Received: "),
+    ],
+)
+def test_a_latency_table_that_is_named_must_be_one_of_the_device_though_no_latency_is_limited(
+    run: _MadeUpRun, table: str, device: str, message: str
+) -> None:
+    path = run.path / table
+    with pytest.raises(InputError, match=rf"Expected {path} {message}"):
+        run.check_search(Limits(macs=1e12), device, _SETTINGS, path)
+    with pytest.raises(InputError, match=rf"Expected {path} {message}"):
+        run.check_front(FrontRequest(["macs"], search=_SETTINGS), device, path)
+
+
 # --- what is told meanwhile ---------------------------------------------------------
 
 
