@@ -8,6 +8,7 @@ from typing import Any
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked_file
 from ofa_tf.base.progress import tell
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
@@ -17,7 +18,7 @@ from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
-_PROGRAM = "python tools/build_accuracy_table.py"
+_PROGRAM = "tools/build_accuracy_table.py"
 
 # Shards that are missing, of which an error names so many.
 _NUM_SHARDS_SHOWN = 5
@@ -40,9 +41,10 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
             counts of a subnet than the table, or another program writes the table.
     """
     if not paths:
+        command = shell_command(_PROGRAM, f"--workdir={path.parent}", "--num_archs=100", "--shard=1/2")
         raise InputError(
             f"Expected shards of an accuracy table in {path.parent}. Received: none. Measure them first, with "
-            f"{_PROGRAM} --workdir={path.parent} --num_archs=100 --shard=1/2 in one process and --shard=2/2 in another."
+            f"{command} in one process and --shard=2/2 in another."
         )
     tables: dict[Path, AccuracyTable] = {}
     shards: dict[Path, Shard] = {}
@@ -196,4 +198,4 @@ def _measurements(table: AccuracyTable, expected: Sequence[Arch], path: Path) ->
 
 def _command(shard: Shard, workdir: Path) -> str:
     """What measures a shard."""
-    return f"{_PROGRAM} --workdir={workdir} {shard.flags}"
+    return shell_command(_PROGRAM, f"--workdir={workdir}", *shard.flags.split())

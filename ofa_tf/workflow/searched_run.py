@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ofa_tf.base.progress import announce, progress_bar, tell
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, possible_report_images
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
@@ -23,7 +24,7 @@ from ofa_tf.workflow.measured_once import MEASURE_ANEW, MeasuredOnce, check_meas
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context, search_within
-from ofa_tf.workflow.table_checks import check_present, opened
+from ofa_tf.workflow.table_checks import check_name_of_missing, check_present, opened
 from ofa_tf.workflow.trained_run import hash_file
 
 
@@ -323,15 +324,17 @@ class SearchedRun(MeasuredRun):
         self.check()
         get_precision(precision)
         self.check_accuracy_table()
-        commands = {self.accuracy_table_path: "build_accuracy_table.py"}
+        workdir = f"--workdir={self.path}"
+        commands = {self.accuracy_table_path: shell_command("tools/build_accuracy_table.py", workdir)}
         if needs_latency or latency_table is not None:
             opened(device)  # raises if there can be none of that id
             path = self.latency_table_path(device, precision, latency_table)
-            command = f"build_latency_table.py --device={device_id(device)} --precision={precision}"
+            options = [f"--device={device_id(device)}", f"--precision={precision}"]
             if latency_table is not None:
-                command += f" --output={latency_table}"
-            commands[path] = command
-        check_present(commands, self.path)
+                check_name_of_missing(path)
+                options.append(f"--output={latency_table}")
+            commands[path] = shell_command("tools/build_latency_table.py", *options, workdir)
+        check_present(commands)
 
 
 def _possible_num_images(num_images: tuple[int, int]) -> dict[str, list[tuple[int, int]]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import find_writer
 from ofa_tf.base.progress import announce, tell
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet, read_config
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
@@ -251,9 +252,8 @@ def _describe_unfinished(workdir: Path, phases: Sequence[Phase]) -> str:
     trainer = find_writer(workdir)
     if trainer is not None:
         return f"{what} It is being trained by {trainer}."
-    return (
-        f"{what} Go on with: python train_main.py --phase=all --resume --workdir={workdir} (and the same other flags)."
-    )
+    command = shell_command("train_main.py", "--phase=all", "--resume", f"--workdir={workdir}")
+    return f"{what} Go on with: {command} (and the same other flags)."
 
 
 def hash_file(path: Path) -> str:

@@ -121,6 +121,8 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     message = rf"Expected shards of an accuracy table in {tmp_path}. Received: none. .* --workdir={tmp_path} "
     with pytest.raises(InputError, match=message):
         merge_shards([], tmp_path / "merged.jsonl", MICRO, "net")
+    with pytest.raises(InputError, match=r" '--workdir=my runs' --num_archs=100 --shard=1/2 "):
+        merge_shards([], Path("my runs", "merged.jsonl"), MICRO, "net")
 
 
 def test_shards_do_not_come_into_a_table_of_other_images(tmp_path: Path) -> None:
