@@ -241,7 +241,7 @@ class SearchedRun(MeasuredRun):
 
     def _measure_for_search(self, arch: Arch, share: str, settings: SearchSettings) -> AccuracyCount:
         # One that is there has measured before, and has its images and its graphs.
-        if "evaluator" not in vars(self):
+        if not self.has_evaluator:
             announce("measuring the first subnet, which takes longer than others")
         if not settings.measures_shipped_models:
             return self.measure(arch, share)

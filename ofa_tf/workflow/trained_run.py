@@ -209,6 +209,11 @@ class TrainedRun(RunFolder):
             replicas=self.replicas,
         )
 
+    @property
+    def has_evaluator(self) -> bool:
+        """Whether what measures subnets is there already, maybe with its images and its graphs."""
+        return "evaluator" in vars(self)
+
     @functools.cached_property
     def network_id(self) -> str:
         """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
