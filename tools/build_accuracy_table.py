@@ -33,6 +33,7 @@ from ofa_tf.base.distribution_flag import (
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import tell
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.predictor_summary import describe_predictor
 from ofa_tf.search.accuracy_table import AccuracyTable
@@ -77,7 +78,8 @@ def main(argv: Sequence[str]) -> None:
     _tell_size(table)
     if shard is not None:
         print(f"written to {run.shard_path(shard)}")
-        print(f"Next, when all are there: python tools/build_accuracy_table.py --workdir={_WORKDIR.value} --merge")
+        command = shell_command("tools/build_accuracy_table.py", f"--workdir={_WORKDIR.value}", "--merge")
+        print(f"Next, when all are there: {command}")
         return
     fitted = fit_predictor(table, _PREDICTOR.value)
     print(describe_predictor(fitted.name, fitted.quality, fitted.learning_curve()))

@@ -48,17 +48,9 @@ class Limits:
         for name in CONSTRAINT_KINDS:
             limit = limits.get(name)
             if limit is not None:
-                items.append((name, limit))
+                items.append((name, _checked(name, limit)))
         object.__setattr__(self, "_items", tuple(items))
-        self._check()
-
-    def _check(self) -> None:
-        check_any_limit(self._items)
-        for name, limit in self._items:
-            if not is_limit(limit):
-                raise InputError(
-                    f"Expected the limit of {name} to be {LIMIT_RULE}. Received: {name}={limit}. {LIMIT_ADVICE}"
-                )
+        check_any_limit(items)
 
     @property
     def by_name(self) -> dict[str, float]:
@@ -100,6 +92,19 @@ def check_kind(name: str) -> None:
     """
     if name not in CONSTRAINT_KINDS:
         raise InputError(f"Expected limits to be among {list(CONSTRAINT_KINDS)}. Received: {name}. {PLUGIN_HINT}")
+
+
+def _checked(name: str, limit: float) -> float:
+    """A limit as a number that files can be written with, such as NumPy's cannot.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if not is_limit(limit):
+        raise InputError(f"Expected the limit of {name} to be {LIMIT_RULE}. Received: {name}={limit}. {LIMIT_ADVICE}")
+    if isinstance(limit, int | np.integer):
+        return int(limit)
+    return float(limit)
 
 
 def is_limit(limit: object) -> bool:
@@ -217,11 +222,16 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
     """Check that the smallest subnet meets every constraint.
 
     Raises:
-        InputError: Naming the smallest value possible.
+        InputError: If not, naming the smallest value possible; or if a value of it is not finite.
     """
     smallest = space.encode(space.smallest())[np.newaxis]
     for constraint in constraints:
         value = float(constraint.measure_exactly(smallest)[0])
+        if not math.isfinite(value):
+            raise InputError(
+                f"Expected {constraint.name} of the smallest subnet of {space.name} to be finite. Received: {value}. "
+                "Mend what measures it."
+            )
         # In this order, a limit that is no number (NaN) is refused, too.
         if constraint.largest_value >= value:
             continue

@@ -61,7 +61,7 @@ class FrontRequest:
         if not 1 <= len(set(self.costs)) == len(self.costs) <= _MAX_COSTS:
             raise InputError(
                 "Expected one or two different costs of a front (--front_costs). "
-                f"Received: {', '.join(self.costs) or 'none'}."
+                f"Received: {', '.join(self.costs) or 'none'}. Name them, separated by a comma, or leave the flag out."
             )
 
     @property

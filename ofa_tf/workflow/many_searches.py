@@ -81,6 +81,7 @@ def plan_searches(
         if list(all_limits).count(limits) > 1:
             raise InputError(f"Expected different limits. Received: {limits.describe()} more than once.")
 
+    _check_no_comma(output)
     searched = plan_devices(devices, latency_tables)
     if len(searched) * len(all_limits) == 1:
         (device,) = searched
@@ -114,6 +115,7 @@ def plan_fronts(devices: Sequence[str], output: str, latency_tables: Sequence[st
     Raises:
         InputError: If there is no device, one is there twice with the same table, or the output does not suit.
     """
+    _check_no_comma(output)
     searched = plan_devices(devices, latency_tables)
     plans = []
     for device in searched:
@@ -205,6 +207,15 @@ def check_each(plans: Sequence[_Plan], check: Callable[[_Plan], None]) -> None:
             if len(names) == 1:
                 raise
             raise InputError(f"{plan.name}: {error}") from error
+
+
+def _check_no_comma(output: str) -> None:
+    """Check that what is written can be named in `--arch`, a list."""
+    if "," in output:
+        raise InputError(
+            f"Expected --output to be without commas, which separate archs where they are named. Received: "
+            f"--output={output}. Name another file or folder."
+        )
 
 
 def check_folder(output: str) -> Path:

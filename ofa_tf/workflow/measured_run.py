@@ -8,6 +8,7 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.data.shares import SEARCH_SHARE
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
@@ -126,7 +127,7 @@ class MeasuredRun(TrainedRun):
         if table.network != hash_file(find_supernet(self.path)):
             raise InputError(
                 f"Expected {self.accuracy_table_path} to be of the supernet in {self.path}. Received: one of "
-                f"another supernet. Build it again: python tools/build_accuracy_table.py --workdir={self.path}."
+                f"another supernet. Build it again: {self._command_for_accuracies()}."
             )
         return table
 
@@ -141,8 +142,12 @@ class MeasuredRun(TrainedRun):
                 f"Expected an accuracy table at {self.accuracy_table_path}. Received: only "
                 f"{self.earlier_accuracy_table_path}, in which an earlier version measured on all validation images, "
                 "without keeping counts: none would be left to report on. Build it again with: "
-                f"python tools/build_accuracy_table.py --workdir={self.path}."
+                f"{self._command_for_accuracies()}."
             )
+
+    def _command_for_accuracies(self) -> str:
+        """What builds the accuracy table."""
+        return shell_command("tools/build_accuracy_table.py", f"--workdir={self.path}")
 
     # --- latencies -------------------------------------------------------
 

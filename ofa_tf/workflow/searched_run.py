@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from ofa_tf.base.progress import announce, progress_bar, tell
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, possible_report_images
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.networks.file_names import find_supernet
 from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_header import Origin
+from ofa_tf.search.accuracy_header import Origin, read_origin
 from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_feasible
@@ -19,11 +20,11 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predi
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
-from ofa_tf.workflow.measured_once import MeasuredOnce, check_measurements
+from ofa_tf.workflow.measured_once import MEASURE_ANEW, MeasuredOnce, check_measurements
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context, search_within
-from ofa_tf.workflow.table_checks import check_present, opened
+from ofa_tf.workflow.table_checks import check_name_of_missing, check_present, opened
 from ofa_tf.workflow.trained_run import hash_file
 
 
@@ -135,16 +136,15 @@ class SearchedRun(MeasuredRun):
             latency_table: See `front`.
 
         Raises:
-            InputError: If a table is missing or of something else, a cost cannot be told or is not above 0, not even
-                the smallest subnet keeps the limits, or several workers share the work.
+            InputError: If a table is missing or of something else, also a latency table that is named without need, a
+                cost cannot be told or is not above 0, not even the smallest subnet keeps the limits, or several
+                workers share the work.
         """
         search = request.search
         self.check_one_worker()
         self.check_supernet()
         self.check_tables(request.needs_latency, device, search.precision, latency_table)
-        model = None
-        if request.needs_latency:
-            model = self.latency_model(device, search.precision, latency_table)
+        model = self._checked_latency_model(request.needs_latency, device, search, latency_table)
         if request.limits is not None:
             self._check_feasible(request.limits, model, search)
         table = self.accuracy_table()
@@ -174,6 +174,14 @@ class SearchedRun(MeasuredRun):
         if limits is None or limits.latency_ms is None or settings.confidence is None:
             return 0.0
         return self.latency_model(device, settings.precision, latency_table).margin(settings.confidence)
+
+    def _checked_latency_model(
+        self, is_needed: bool, device: Device | str, settings: SearchSettings, latency_table: str | Path | None
+    ) -> LatencyModel | None:
+        """The latency model that a search needs, or of the table that was named for it, to be told in the end."""
+        if is_needed or latency_table is not None:
+            return self.latency_model(device, settings.precision, latency_table)
+        return None
 
     def _check_feasible(self, limits: Limits, latency_model: LatencyModel | None, settings: SearchSettings) -> None:
         """Check, without loading TensorFlow, that the smallest subnet keeps limits."""
@@ -205,8 +213,17 @@ class SearchedRun(MeasuredRun):
         """
         network = hash_file(find_supernet(self.path))
         for share, possible in _possible_num_images(num_images).items():
-            path = self.search_measurements_path(share, settings.measured_precision)
-            check_measurements(self.space, Origin(share, network), path, possible)
+            origin = Origin(share, network)
+            path = self._measurements_path(origin, settings)
+            check_measurements(self.space, origin, path, possible)
+
+    def _measurements_path(self, origin: Origin, settings: SearchSettings) -> Path:
+        """Where searches keep what they measure: where an earlier version did, if that is of the same supernet."""
+        precision = settings.measured_precision
+        earlier = self.earlier_search_measurements_path(origin.split, precision)
+        if earlier.exists() and read_origin(earlier, MEASURE_ANEW).network == origin.network:
+            return earlier
+        return self.search_measurements_path(origin.split, precision, origin.network)
 
     def _measured_once(
         self, share: str, settings: SearchSettings, possible_num_images: list[tuple[int, int]]
@@ -218,13 +235,13 @@ class SearchedRun(MeasuredRun):
                 check_num_images(measured, num_images, self.accuracy_table_path)
             return measured
 
-        path = self.search_measurements_path(share, settings.measured_precision)
         origin = Origin(share, self.network_id)
+        path = self._measurements_path(origin, settings)
         return MeasuredOnce(self.space, origin, path, measure, possible_num_images)
 
     def _measure_for_search(self, arch: Arch, share: str, settings: SearchSettings) -> AccuracyCount:
         # One that is there has measured before, and has its images and its graphs.
-        if "evaluator" not in vars(self):
+        if not self.has_evaluator:
             announce("measuring the first subnet, which takes longer than others")
         if not settings.measures_shipped_models:
             return self.measure(arch, share)
@@ -270,16 +287,15 @@ class SearchedRun(MeasuredRun):
             latency_table: See `search`.
 
         Raises:
-            InputError: See `check_tables` and `search`; and if the accuracy table is damaged or too small, or several
-                workers share the work.
+            InputError: See `check_tables` and `search`; and if a latency table that is named is of something else, the
+                accuracy table is damaged or too small, or several workers share the work.
         """
         settings = settings or SearchSettings()
         self.check_one_worker()
         self.check_supernet()
         self.check_tables(limits.latency_ms is not None, device, settings.precision, latency_table)
-        model = None
-        if limits.latency_ms is not None:
-            model = self.latency_model(device, settings.precision, latency_table)
+        needs_latency = limits.latency_ms is not None
+        model = self._checked_latency_model(needs_latency, device, settings, latency_table)
         self._check_feasible(limits, model, settings)
         table = self.accuracy_table()
         check_table(table)
@@ -308,15 +324,17 @@ class SearchedRun(MeasuredRun):
         self.check()
         get_precision(precision)
         self.check_accuracy_table()
-        commands = {self.accuracy_table_path: "build_accuracy_table.py"}
+        workdir = f"--workdir={self.path}"
+        commands = {self.accuracy_table_path: shell_command("tools/build_accuracy_table.py", workdir)}
         if needs_latency or latency_table is not None:
             opened(device)  # raises if there can be none of that id
             path = self.latency_table_path(device, precision, latency_table)
-            command = f"build_latency_table.py --device={device_id(device)} --precision={precision}"
+            options = [f"--device={device_id(device)}", f"--precision={precision}"]
             if latency_table is not None:
-                command += f" --output={latency_table}"
-            commands[path] = command
-        check_present(commands, self.path)
+                check_name_of_missing(path)
+                options.append(f"--output={latency_table}")
+            commands[path] = shell_command("tools/build_latency_table.py", *options, workdir)
+        check_present(commands)
 
 
 def _possible_num_images(num_images: tuple[int, int]) -> dict[str, list[tuple[int, int]]]:

@@ -139,7 +139,7 @@ def test_a_shard_that_has_all_subnets_names_the_command_that_merges(workdir: Pat
     result = run_without_tensorflow(_BUILD, PLUGINS_FLAG, f"--workdir={workdir}", _SAMPLE, "--shard=2/2")
     assert result.returncode == 0, result.stderr[-2000:]
     assert "nothing to measure: 6 of 6 subnets already there" in result.stderr
-    command = f"python {_BUILD} --workdir={workdir} --merge"
+    command = f"python {_BUILD} {PLUGINS_FLAG} --workdir={workdir} --merge"
     assert result.stdout.endswith(f"-2-of-2.jsonl\nNext, when all are there: {command}\n")
 
 

@@ -167,6 +167,13 @@ def test_what_cannot_be_searched_is_refused(
         plan_searches(devices, limits, str(tmp_path / output))
 
 
+def test_an_output_that_no_list_of_archs_can_name_is_refused(tmp_path: Path) -> None:
+    output = str(tmp_path / "x,1.json")
+    for plan in (lambda: plan_searches(["host"], [Limits(macs=1)], output), lambda: plan_fronts(["host"], output)):
+        with pytest.raises(InputError, match=r"Expected --output to be without commas, .*x,1\.json\. Name another"):
+            plan()
+
+
 def test_each_device_has_a_front_of_its_own(tmp_path: Path) -> None:
     (front,) = plan_fronts(["host"], str(tmp_path / "front.json"))
     assert (front.device, front.latency_table, front.output) == ("host", None, tmp_path / "front.json")
