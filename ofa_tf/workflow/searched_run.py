@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-from ofa_tf.base.progress import announce, progress_bar, tell
+from ofa_tf.base.progress import progress_bar, tell
 from ofa_tf.base.shell_commands import shell_command
-from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, possible_report_images
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
-from ofa_tf.networks.file_names import find_supernet
 from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_header import Origin, read_origin
-from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_feasible
 from ofa_tf.search.front.measured_front import Front
@@ -20,12 +17,11 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predi
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
-from ofa_tf.workflow.measured_once import MEASURE_ANEW, MeasuredOnce, check_measurements
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
-from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context, search_within
+from ofa_tf.workflow.search import SearchSettings, constraints_within, cost_context, search_within
+from ofa_tf.workflow.search_measurements import SearchMeasurements
 from ofa_tf.workflow.table_checks import check_name_of_missing, check_present, opened
-from ofa_tf.workflow.trained_run import hash_file
 
 
 class SearchedRun(MeasuredRun):
@@ -66,7 +62,7 @@ class SearchedRun(MeasuredRun):
             self.num_classes,
             predictor=predictor,
             latency_model=model,
-            measurers=self._measurers(settings, predictor.table.num_images),
+            measurers=SearchMeasurements(self, settings, predictor.table.num_images).measurers(),
             settings=settings,
         )
 
@@ -102,7 +98,7 @@ class SearchedRun(MeasuredRun):
             self.num_classes,
             predictor=predictor,
             latency_model=model,
-            measurers=self._measurers(request.search, predictor.table.num_images),
+            measurers=SearchMeasurements(self, request.search, predictor.table.num_images).measurers(),
         )
 
     def fit_predictor(self, settings: SearchSettings | None = None) -> FittedPredictor:
@@ -150,7 +146,7 @@ class SearchedRun(MeasuredRun):
         table = self.accuracy_table()
         check_table(table)
         check_costs(request, self.num_classes, table=table, latency_model=model)
-        self._check_measurements(search, table.num_images)
+        SearchMeasurements(self, search, table.num_images).check()
 
     def latency_margin(
         self,
@@ -188,67 +184,6 @@ class SearchedRun(MeasuredRun):
         context = cost_context(self.space, self.num_classes, settings.precision, latency_model)
         check_feasible(self.space, constraints_within(context, limits, latency_model, settings.confidence))
 
-    def _measurers(self, settings: SearchSettings, num_images: tuple[int, int]) -> Measurers:
-        """What measures subnets for a search; each once, over programs, too.
-
-        Args:
-            settings: How to search.
-            num_images: Images in each half of those that the accuracy table was measured on.
-        """
-        possible = _possible_num_images(num_images)
-        return Measurers(
-            choose=self._measured_once(SEARCH_SHARE, settings, possible[SEARCH_SHARE]),
-            report=self._measured_once(REPORT_SHARE, settings, possible[REPORT_SHARE]),
-        )
-
-    def _check_measurements(self, settings: SearchSettings, num_images: tuple[int, int]) -> None:
-        """Check, without loading TensorFlow, what searches before this one measured.
-
-        Args:
-            settings: How to search.
-            num_images: Images in each half of those that the accuracy table was measured on.
-
-        Raises:
-            InputError: If a file of it is damaged, or of other images.
-        """
-        network = hash_file(find_supernet(self.path))
-        for share, possible in _possible_num_images(num_images).items():
-            origin = Origin(share, network)
-            path = self._measurements_path(origin, settings)
-            check_measurements(self.space, origin, path, possible)
-
-    def _measurements_path(self, origin: Origin, settings: SearchSettings) -> Path:
-        """Where searches keep what they measure: where an earlier version did, if that is of the same supernet."""
-        precision = settings.measured_precision
-        earlier = self.earlier_search_measurements_path(origin.split, precision)
-        if earlier.exists() and read_origin(earlier, MEASURE_ANEW).network == origin.network:
-            return earlier
-        return self.search_measurements_path(origin.split, precision, origin.network)
-
-    def _measured_once(
-        self, share: str, settings: SearchSettings, possible_num_images: list[tuple[int, int]]
-    ) -> MeasuredOnce:
-        def measure(arch: Arch) -> AccuracyCount:
-            measured = self._measure_for_search(arch, share, settings)
-            if share == SEARCH_SHARE:
-                (num_images,) = possible_num_images
-                check_num_images(measured, num_images, self.accuracy_table_path)
-            return measured
-
-        origin = Origin(share, self.network_id)
-        path = self._measurements_path(origin, settings)
-        return MeasuredOnce(self.space, origin, path, measure, possible_num_images)
-
-    def _measure_for_search(self, arch: Arch, share: str, settings: SearchSettings) -> AccuracyCount:
-        # One that is there has measured before, and has its images and its graphs.
-        if not self.has_evaluator:
-            announce("measuring the first subnet, which takes longer than others")
-        if not settings.measures_shipped_models:
-            return self.measure(arch, share)
-        from ofa_tf.workflow.shipped_accuracy import measure_as_shipped
-
-        return measure_as_shipped(self.evaluator, arch, share, get_precision(settings.precision).mode)
-
     def _accuracies(self, settings: SearchSettings) -> AccuracyTable:
         """The accuracy table, corrected for the precision of a search."""
         table = self.accuracy_table()
@@ -256,7 +191,7 @@ class SearchedRun(MeasuredRun):
             return table
         from ofa_tf.workflow.shipped_accuracy import correct_table
 
-        measurers = self._measurers(settings, table.num_images)
+        measurers = SearchMeasurements(self, settings, table.num_images).measurers()
         num_archs = settings.num_shipped_archs
         num_measured = min(num_archs, len(table))
         with progress_bar(num_measured, f"subnets of the table as {settings.precision} models", "subnet") as bar:
@@ -299,7 +234,7 @@ class SearchedRun(MeasuredRun):
         self._check_feasible(limits, model, settings)
         table = self.accuracy_table()
         check_table(table)
-        self._check_measurements(settings, table.num_images)
+        SearchMeasurements(self, settings, table.num_images).check()
 
     def check_tables(
         self,
@@ -335,12 +270,3 @@ class SearchedRun(MeasuredRun):
                 options.append(f"--output={latency_table}")
             commands[path] = shell_command("tools/build_latency_table.py", *options, workdir)
         check_present(commands)
-
-
-def _possible_num_images(num_images: tuple[int, int]) -> dict[str, list[tuple[int, int]]]:
-    """By the share that a search measures on, how many images that can have in each half.
-
-    Args:
-        num_images: Images in each half of those that the accuracy table was measured on.
-    """
-    return {SEARCH_SHARE: [num_images], REPORT_SHARE: possible_report_images(num_images)}

@@ -26,6 +26,7 @@ from ofa_tf.workflow import front
 from ofa_tf.workflow.front import FrontRequest
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings
+from ofa_tf.workflow.search_measurements import SearchMeasurements
 from ofa_tf.workflow.trained_run import hash_file
 from tests.support.repository import FIXTURES
 from tests.support.simulated_accuracy import SimulatedSupernet
@@ -156,9 +157,9 @@ def test_searches_of_two_supernets_at_the_same_time_measure_nothing_twice(
 ) -> None:
     """One began before a phase of the training ended, the other after it."""
     num_images = (50, 50)
-    old = run._measurers(_SETTINGS, num_images)
+    old = SearchMeasurements(run, _SETTINGS, num_images).measurers()
     run.network_id = "of the next phase"
-    new = run._measurers(_SETTINGS, num_images)
+    new = SearchMeasurements(run, _SETTINGS, num_images).measurers()
     archs = sample_archs(MICRO, 6, seed=0)
     for arch in archs:
         assert old.choose(arch) == new.choose(arch)
@@ -168,7 +169,7 @@ def test_searches_of_two_supernets_at_the_same_time_measure_nothing_twice(
         raise AssertionError((arch, split))
 
     run.measure = refuse  # type: ignore[method-assign]
-    again = run._measurers(_SETTINGS, num_images)
+    again = SearchMeasurements(run, _SETTINGS, num_images).measurers()
     for arch in archs:
         again.choose(arch)
         old.choose(arch)
