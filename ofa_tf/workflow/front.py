@@ -176,7 +176,6 @@ def check_front_output(path: str | Path) -> None:
         raise InputError(f"Expected --output to be a JSON file. Received: {path}, which is where the plot goes.")
     files.check_output(path)
     files.check_replaceable(path, "front")
-    files.check_output(plot_path(path))
     _check_plot_replaceable(plot_path(path))
 
 
@@ -195,15 +194,21 @@ def plot_path(path: str | Path) -> Path:
 
 def _check_plot_replaceable(plot: Path) -> None:
     """Check that what a plot would replace is a plot of a front, too."""
-    try:
-        text = plot.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    if not plot.exists():
         return
-    if text and not is_front_svg(text):
-        raise InputError(
-            f"Expected {plot} to be free, or an older plot of a front. Received: one that this program did not write; "
-            "it is not replaced. Choose another --output, or move that file away."
-        )
+    if plot.is_dir():
+        received = "a folder"
+    elif not plot.is_file():
+        received = "a device, pipe or socket"
+    else:
+        text = plot.read_text(encoding="utf-8", errors="replace")
+        if not text or is_front_svg(text):
+            return
+        received = "a file that this program did not write"
+    raise InputError(
+        f"Expected {plot} to be free, or an older plot of a front. Received: {received}; it is not replaced. "
+        "Choose another --output, or move it away."
+    )
 
 
 def save_front(

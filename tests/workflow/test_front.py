@@ -103,7 +103,9 @@ def test_what_stands_where_the_picture_goes_is_looked_at_before_the_search(
     plot = plot_path(path)
     check_front_output(path)
     plot.mkdir()
-    with pytest.raises(InputError, match=rf"Expected a file to write. Received: the folder {plot}."):
+    with pytest.raises(
+        InputError, match=rf"Expected {plot} .* Received: a folder; it is not replaced. Choose another --"
+    ):
         check_front_output(path)
     plot.rmdir()
 
