@@ -148,29 +148,6 @@ class SearchedRun(MeasuredRun):
         check_costs(request, self.num_classes, table=table, latency_model=model)
         SearchMeasurements(self, search, table.num_images).check()
 
-    def latency_margin(
-        self,
-        limits: Limits | None,
-        device: Device | str = "host",
-        settings: SearchSettings | None = None,
-        latency_table: str | Path | None = None,
-    ) -> float:
-        """By which share a search takes latencies to be higher than predicted, to keep their limit.
-
-        Args:
-            limits: See `search`; `None`: nothing is limited.
-            device: See `search`.
-            settings: See `search`.
-            latency_table: See `search`.
-
-        Raises:
-            InputError: If there is no latency table, or it is too small for the confidence of the settings.
-        """
-        settings = settings or SearchSettings()
-        if limits is None or limits.latency_ms is None or settings.confidence is None:
-            return 0.0
-        return self.latency_model(device, settings.precision, latency_table).margin(settings.confidence)
-
     def _checked_latency_model(
         self, is_needed: bool, device: Device | str, settings: SearchSettings, latency_table: str | Path | None
     ) -> LatencyModel | None:

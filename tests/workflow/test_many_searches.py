@@ -288,14 +288,6 @@ def test_a_latency_table_of_another_number_of_classes_is_refused(run: Run) -> No
     assert run.find_latency_model("quick", "int8") is None
 
 
-def test_the_margin_of_a_latency_is_that_of_the_device_s_errors(run: Run) -> None:
-    limits = Limits(latency_ms=1)
-    cautious = SearchSettings(confidence=0.5)
-    assert run.latency_margin(limits, "slow", cautious) == pytest.approx(_ERROR_OF_SLOW)
-    assert run.latency_margin(limits, "slow") == 0.0
-    assert run.latency_margin(Limits(macs=1), "slow", cautious) == run.latency_margin(None, "slow", cautious) == 0.0
-
-
 def test_predicted_accuracies_are_said_to_be_such(run: Run, tmp_path: Path) -> None:
     plans = plan_searches(["quick", "slow"], [Limits(latency_ms=9)], str(tmp_path / "found"))
     result = SearchResult(MICRO.largest(), 0.9, 0.01, costs={}, limits={})
