@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.cluster import Distribution
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.distribution_flag import (
     define_distribution_flag,
     distribution_from_flags,
@@ -32,6 +33,7 @@ from ofa_tf.base.distribution_flag import (
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import tell
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.predictor_summary import describe_predictor
 from ofa_tf.search.accuracy_table import AccuracyTable
@@ -76,7 +78,8 @@ def main(argv: Sequence[str]) -> None:
     _tell_size(table)
     if shard is not None:
         print(f"written to {run.shard_path(shard)}")
-        print(f"Next, when all are there: python tools/build_accuracy_table.py --workdir={_WORKDIR.value} --merge")
+        command = shell_command("tools/build_accuracy_table.py", f"--workdir={_WORKDIR.value}", "--merge")
+        print(f"Next, when all are there: {command}")
         return
     fitted = fit_predictor(table, _PREDICTOR.value)
     print(describe_predictor(fitted.name, fitted.quality, fitted.learning_curve()))
@@ -104,7 +107,8 @@ def _find_or_build(run: Run, shard: Shard | None, distribution: Distribution) ->
     known = run.find_accuracy_table(_NUM_ARCHS.value, _SEED.value, shard)
     if works_alone and known is not None:
         num_asked_for = min(_NUM_ARCHS.value, len(known))  # a shard, or a small space, has fewer
-        tell(f"nothing to measure: all {num_asked_for} subnets are there already")
+        subnets = count_in_words(num_asked_for, "subnet")
+        tell(f"nothing to measure: {num_asked_for} of {subnets} already there")
         return known
     replicas = configure_tensorflow(distribution=distribution)
     run.compute_on(replicas)
@@ -115,13 +119,11 @@ def _find_or_build(run: Run, shard: Shard | None, distribution: Distribution) ->
 
 
 def _tell_size(table: AccuracyTable) -> None:
+    subnets = count_in_words(len(table), "subnet")
     if not _MERGE.value and table.shard is None and len(table) > _NUM_ARCHS.value:
-        print(f"the table has {len(table)} subnets, with those that it had before")
+        print(f"the table has {subnets}, with those that it had before")
     num_images = sum(table.num_images)
-    print(
-        f"{len(table)} subnets, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {num_images} images "
-        f"({table.split})"
-    )
+    print(f"{subnets}, top-1 {table.top1.min():.2%} to {table.top1.max():.2%} on {num_images} images ({table.split})")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from absl import flags
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line, files
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.distribution_flag import define_distribution_flag, distribution_from_flags
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
@@ -56,6 +57,7 @@ def main(argv: Sequence[str]) -> None:
     load_plugins_from_flags()
     distribution = distribution_from_flags()
     run = open_run(_WORKDIR.value)
+    run.check_supernet()
     archs = parse_arch_list(run.space, _ARCH.value, _SEED.value)
     if not archs:
         raise InputError("Expected --arch to name an arch. Received: none. Pass --arch=max or another.")
@@ -65,11 +67,10 @@ def main(argv: Sequence[str]) -> None:
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
-    run.check_supernet()
     replicas = configure_tensorflow(distribution=distribution)
     run.compute_on(replicas)
     run.load()
-    subnets = "1 subnet" if len(archs) == 1 else f"{len(archs)} subnets"
+    subnets = count_in_words(len(archs), "subnet")
     announce(f"measuring {subnets} (the first one takes longer)")
     table = EvaluationTable(archs, has_latency=latency_model is not None)
     results: list[dict[str, Any]] = []

@@ -27,7 +27,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.training.config_flags import changes_from_flags, define_changes_flags
 from ofa_tf.training.start_checks import check_data, check_start
-from ofa_tf.workflow.arch_names import parse_archs
+from ofa_tf.workflow.arch_names import parse_arch_list
 from ofa_tf.workflow.finetuning import FinetuneSettings, finetune_config
 from ofa_tf.workflow.run import open_run
 
@@ -92,7 +92,7 @@ def _one_arch(space: SearchSpace, text: str) -> Arch:
     Raises:
         InputError: If it names several, or none.
     """
-    archs = list(parse_archs(space, text).values())
+    archs = list(parse_arch_list(space, [text]).values())
     if len(archs) != 1:
         raise InputError(
             f"Expected --arch to name one subnet. Received: --arch={text}, {len(archs)} of them. Pass an arch JSON "

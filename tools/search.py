@@ -41,7 +41,7 @@ from ofa_tf.report.searches_table import FinishedSearch, describe_searches
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
-from ofa_tf.search.constraints import Limits
+from ofa_tf.search.constraints import Limits, check_any_limit
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
@@ -51,13 +51,13 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
 from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
 from ofa_tf.workflow.found_costs import save_and_measure
-from ofa_tf.workflow.front import FrontRequest, save_front
+from ofa_tf.workflow.front import FrontRequest, plot_path, save_front
 from ofa_tf.workflow.many_searches import (
     PlannedSearch,
     SearchedDevice,
+    check_devices,
     check_each,
     compare_devices,
-    plan_devices,
     plan_fronts,
     plan_searches,
 )
@@ -151,7 +151,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
     """Check that devices are named once, and that every flag that was given has an effect."""
-    plan_devices(_DEVICE.value, _LATENCY_TABLES.value)  # raises for what does not go together
+    check_devices(_DEVICE.value, _LATENCY_TABLES.value)
     for device in _DEVICE.value:
         kind_of(device)  # raises for an unknown one
     is_latency_limited = any(limits.latency_ms is not None for limits in all_limits)
@@ -162,8 +162,8 @@ def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
     check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
     check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
     check_has_effect(_SHIPPED_ARCHS, is_quantized, "with another --precision than float32")
-    if not all_limits and not _FRONT.value:
-        Limits()  # raises, and says which flags there are
+    if not _FRONT.value:
+        check_any_limit(all_limits)
 
 
 def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
@@ -175,6 +175,8 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
     finished = []
     for plan in plans:
         found = run.search(plan.limits, plan.device, settings, plan.latency_table, predictor)
+        # What one search has measured, the next ones know.
+        predictor = found.known or predictor
         costs = _save_found(run, plan, found, settings)
         print()
         if len(plans) > 1:
@@ -184,7 +186,7 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
         results.append(found)
         finished.append(FinishedSearch(plan.name, found, costs, str(plan.output)))
     if len(plans) > 1:
-        print(f"\n--- all {len(plans)} searches, {settings.precision} models\n{describe_searches(finished)}")
+        print(f"\n{describe_searches(finished)}")
     comparison = compare_devices(run, plans, results, settings)
     if comparison is not None:
         print(f"\n{comparison}")
@@ -214,7 +216,7 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
     predictor = _fit_predictor(run, settings)
     for plan in plans:
         front = run.front(request, plan.device, plan.latency_table, predictor)
-        margin = run.latency_margin(request.limits, plan.device, settings, plan.latency_table)
+        predictor = front.predictor
         save = functools.partial(
             save_front,
             front,
@@ -222,14 +224,13 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
             request,
             device=plan.device,
             latency_table=plan.latency_table,
-            latency_margin=margin,
         )
         costs = _save_and_measure(run, [point.arch for point in front.best], plan, settings, save)
         print()
         if len(plans) > 1:
             print(f"--- {plan.name}")
-        print(describe_front(front, costs, request.limits_by_name, margin, settings.precision))
-        print(f"\nwritten to {plan.output}, with a plot in {plan.output.with_suffix('.svg').name}")
+        print(describe_front(front, costs, request.limits_by_name, settings.precision))
+        print(f"\nwritten to {plan.output}, with a plot in {plot_path(plan.output).name}")
         print(f"Next, for example for number 0: {_next_commands(settings).export(plan.output, 0)}", flush=True)
 
 

@@ -33,7 +33,6 @@ from ofa_tf.tflite.quantization.modes import (
     modes_with_setting,
 )
 from ofa_tf.tflite.shipping.sidecar import sidecar_path
-from ofa_tf.workflow.arch_names import expand_folders
 from ofa_tf.workflow.export_plan import check_model_output, plan_exports, plan_limits, warn_of_other_precision
 from ofa_tf.workflow.run import open_run
 
@@ -42,7 +41,8 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or i
 _ARCH = flags.DEFINE_list(
     "arch",
     None,
-    "Arch JSON files, folders of such, front.json:N, max, min or random:N; --output of several is a folder.",
+    "Arch JSON files, folders of such, front.json:N, max, min or random:N; --output is a folder for "
+    "several, and for those of a folder or a front.",
 )
 _MODEL = flags.DEFINE_string("model", None, "A .keras file of a subnet, instead of --workdir and --arch.")
 _DATASET = flags.DEFINE_string(
@@ -87,7 +87,7 @@ _QAT_LEARNING_RATE = flags.DEFINE_float(
     "qat_learning_rate", ExportOptions.qat_learning_rate, "Learning rate of Adam at the start, with qat."
 )
 _DESCRIBE = flags.DEFINE_string("describe", None, "Print what is known of this .tflite file, and do nothing else.")
-_OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite; a folder for several archs.")
+_OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite; a folder as --arch says.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -161,9 +161,10 @@ def _export_subnets(options: ExportOptions) -> None:
             "Expected --dataset and --data_dir with --model only: a run in --workdir has its own data set."
         )
     run = open_run(_WORKDIR.value)
-    archs = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
-    limits = plan_limits(run.space, _ARCH.value, _OUTPUT.value, options.mode)
-    for text in expand_folders(_ARCH.value):
+    exports = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
+    limits = plan_limits(exports, options.mode)
+    archs = {path: export.arch for path, export in exports.items()}
+    for text in dict.fromkeys(export.text for export in exports.values()):
         warning = warn_of_other_precision(text, options.mode)
         if warning is not None:
             print(f"warning: {warning}", file=sys.stderr)

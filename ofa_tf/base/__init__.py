@@ -5,10 +5,11 @@ program runs and ends), `flag_groups.py` (its flags and help), `flag_errors.py` 
 that are complete or absent), `folder_lock.py` (one writer at a time) and `registry.py` (things that are known by a
 name). The others are looked up when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C
 where it must not strike), `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's
-own), `correlation.py` (of ranks), `hardware.py` (what there is to compute on), `compute_precision.py` (half precision,
-and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and which worker this process is),
-`replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py` (how the programs set TensorFlow
-up). Nothing here but `replicas.py` loads TensorFlow by being imported.
+own), `shell_commands.py` (commands that messages name), `correlation.py` (of ranks), `counts.py` (how many, in words),
+`hardware.py` (what there is to compute on), `compute_precision.py` (half precision, and who has it), `cluster.py` and
+`distribution_flag.py` (how many devices, and which worker this process is), `replicas.py` (the copies of a network that
+compute together) and `tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here but `replicas.py` loads
+TensorFlow by being imported.
 """
 
 import lazy_loader
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "check_replicas",
             "get_compute_precision",
         ],
+        "counts": ["count_in_words"],
         "correlation": ["kendall_tau", "rank_correlation"],
         "distribution_flag": [
             "check_cluster",
@@ -49,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "progress": ["announce", "on_progress", "paused", "progress_bar", "tell"],
         "registry": ["Registry"],
         "replicas": ["Batches", "Replicas", "assign_here"],
+        "shell_commands": ["shell_command"],
         "tensorflow_setup": ["configure_tensorflow"],
     },
 )

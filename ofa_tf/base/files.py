@@ -189,9 +189,11 @@ def check_output(path: str | Path) -> None:
         InputError: If the path is a folder or a device, or the folder that it would lie in
             cannot be written or made.
     """
+    if not str(path):
+        raise InputError("Expected a file to write. Received: no name. Name one.")
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"Expected a file to write. Received: the folder {path}. Add a file name.")
+        raise InputError(f"Expected a file to write. Received: the folder {str(path)!r}. Add a file name.")
     if path.exists() and not path.is_file():
         # A rename would replace a device, such as /dev/null, by a file.
         raise InputError(f"Expected a file to write. Received: {path}, a device, pipe or socket. Name a file.")

@@ -13,6 +13,13 @@ def define_plugins_flag(values: flags.FlagValues = flags.FLAGS) -> None:
     define_in_group(FlagGroup.RUN, flags.DEFINE_list, "plugins", [], PLUGINS_HELP, values=values)
 
 
+def plugins_of_program(values: flags.FlagValues = flags.FLAGS) -> tuple[str, ...]:
+    """What the parsed flag was given, for commands to be pasted; none where no program has parsed one."""
+    if not values.is_parsed() or "plugins" not in values:
+        return ()
+    return tuple(values["plugins"].value)
+
+
 def load_plugins_from_flags(values: flags.FlagValues = flags.FLAGS) -> tuple[str, ...]:
     """Load the plugins of the parsed flag. Call first, so that all that they register is known by its name.
 

@@ -1,6 +1,7 @@
 """`LatencyTable`: how long each piece of a search space takes on a device."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,7 @@ class LatencyTable:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(f"Expected {path} to be a complete latency table. Received: {error!r}. {_HINT}") from error
         table = cls(**values)
+        table._check_latencies(path)
         if space is not None and table.space != space:
             found = repr(table.space.name)
             if table.space.name == space.name:
@@ -171,3 +173,17 @@ class LatencyTable:
                 f"{_HINT}"
             )
         return table
+
+    def _check_latencies(self, path: str | Path) -> None:
+        """Check that every latency is one; a file may have been changed by hand."""
+        latencies_ms = {"overhead_ms": self.overhead_ms}
+        for key, row in self.entries.items():
+            for size, latency_ms in row.items():
+                latencies_ms[f"{key}@{size}"] = latency_ms
+        for name, latency_ms in latencies_ms.items():
+            is_number = isinstance(latency_ms, int | float) and math.isfinite(latency_ms)
+            if not is_number or latency_ms < 0:
+                raise InputError(
+                    f"Expected the latencies in {path} to be numbers of at least 0. Received: {latency_ms!r} for "
+                    f"{name}. {_HINT}"
+                )

@@ -13,9 +13,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration": ["Calibrator", "calibrate_batch_norm"],
         "channel_sorting": ["sort_channels"],
         "extraction": ["copy_subnet", "extract_subnet"],
-        "file_names": ["SUPERNET_FILE", "find_supernet", "read_config"],
+        "file_names": ["SUPERNET_FILE", "check_archive", "find_supernet", "read_config"],
         "saving": [
-            "check_archive",
             "load_subnet",
             "load_supernet",
             "save_subnet",

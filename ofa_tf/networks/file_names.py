@@ -1,4 +1,7 @@
-"""What the files of a run's networks are called and say of themselves. Loads neither TensorFlow nor Keras."""
+"""What the files of a run's networks are called and say of themselves, and whether they are whole.
+
+Loads neither TensorFlow nor Keras.
+"""
 
 import json
 import os
@@ -6,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import find_writer
 
@@ -31,6 +35,15 @@ def find_supernet(workdir: str | Path) -> Path:
     return path
 
 
+def check_archive(path: Path) -> None:
+    """Check every byte of a file of a training run against its checksums.
+
+    Raises:
+        InputError: If the file is truncated or altered.
+    """
+    files.check_archive(path, _remedy(path))
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """What a `.keras` file says of its model, `get_config`'s data; empty if that cannot be read."""
     try:
@@ -50,4 +63,19 @@ def _how_to_get_supernet(workdir: Path) -> str:
     return (
         f"Train one: python train_main.py --phase=all --workdir={workdir} --dataset=..., see the README; "
         "or import published weights with tools/import_checkpoint.py."
+    )
+
+
+def _remedy(path: Path) -> str:
+    folder = path.parent
+    if folder.name.endswith("_finished"):
+        return (
+            f"Delete {folder.parent} and the folders of later phases beside it, and train them again with --resume; "
+            "or put the file back from a copy."
+        )
+    if folder.name.startswith("step_"):
+        return f"Delete {folder}; with --resume the phase continues from the checkpoint before."
+    return (
+        f"Put the file back from a copy, such as that in the newest *_finished folder under {folder / 'checkpoints'}; "
+        "or train again, or delete the folder and import the weights again, whichever it came from."
     )

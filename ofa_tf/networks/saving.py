@@ -7,7 +7,7 @@ import keras
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import delayed_interrupts
-from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet, read_config
+from ofa_tf.networks.file_names import SUPERNET_FILE, check_archive, find_supernet, read_config
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 
@@ -136,27 +136,3 @@ def load_subnet(path: str | Path) -> tuple[keras.Model, Arch]:
 
 def _arch_path(path: Path) -> Path:
     return path.with_suffix(".arch.json")
-
-
-def check_archive(path: Path) -> None:
-    """Check every byte of a file of a training run against its checksums.
-
-    Raises:
-        InputError: If the file is truncated or altered.
-    """
-    files.check_archive(path, _remedy(path))
-
-
-def _remedy(path: Path) -> str:
-    folder = path.parent
-    if folder.name.endswith("_finished"):
-        return (
-            f"Delete {folder.parent} and the folders of later phases beside it, and train them again with --resume; "
-            "or put the file back from a copy."
-        )
-    if folder.name.startswith("step_"):
-        return f"Delete {folder}; with --resume the phase continues from the checkpoint before."
-    return (
-        f"Put the file back from a copy, such as that in the newest *_finished folder under {folder / 'checkpoints'}; "
-        "or train again, or delete the folder and import the weights again, whichever it came from."
-    )

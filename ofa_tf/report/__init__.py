@@ -2,12 +2,13 @@
 
 Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `summary.py` (the table at the end of a run),
 `evaluation.py` (one that grows with each subnet), `subnet_costs.py` (what a subnet costs), `search_summary.py`,
-`front_table.py`, `searches_table.py` and `predictor_summary.py` (what searches tell), `device_comparison.py` (archs of
-one device on another), then `axes.py` and `svg.py` (what plots are drawn with), `scatter.py` (predicted against
-measured values) and `front_plot.py`, with what decides its look: `front_axes.py` (which values are shown),
-`number_places.py` and `front_layout.py` (where points and numbers are), `cost_unit.py`, `cost_limit.py` and
-`color_scale.py`. `bill.py` tells what training once saves, beside what was published (`published_searches.py`), as a
-`markdown_table.py`. All turn plain numbers into strings; who calls them prints or writes these.
+`front_table.py`, `front_words.py`, `searches_table.py` and `predictor_summary.py` (what searches tell),
+`device_comparison.py` (archs of one device on another), then `axes.py` and `svg.py` (what plots are drawn with),
+`scatter.py` (predicted against measured values) and `front_plot.py`, with what decides its look: `front_axes.py`
+(which values are shown), `number_places.py` and `front_layout.py` (where points and numbers are), `cost_unit.py`,
+`cost_limit.py` and `color_scale.py`. `bill.py` tells what training once saves, beside what was published
+(`published_searches.py`), as a `markdown_table.py`. All turn plain numbers into strings; who calls them prints or
+writes these.
 """
 
 import lazy_loader
@@ -20,9 +21,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "device_comparison": ["FoundArch", "describe_exchanges"],
         "evaluation": ["EvaluationTable"],
         "front_table": ["describe_front"],
-        "front_plot": ["front_svg"],
+        "front_plot": ["front_svg", "is_front_svg"],
+        "front_words": ["front_in_words", "stop_reason_in_words"],
         "numbers_in_words": ["limits_in_words", "points_in_words"],
-        "predictor_summary": ["describe_predictor"],
+        "predictor_summary": ["describe_predictor", "models_in_words"],
         "scatter": ["scatter_svg"],
         "subnet_costs": ["SubnetCosts"],
         "searches_table": ["FinishedSearch", "describe_searches"],

@@ -3,6 +3,7 @@
 import dataclasses
 
 from ofa_tf.report.cost_unit import CostUnit
+from ofa_tf.report.numbers_in_words import share_in_words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +20,7 @@ class CostLimit:
 
     def describe(self, unit: CostUnit) -> str:
         """The limit in a unit, with its margin."""
-        words = unit.describe(self.value)
+        words = unit.describe_limit(self.value)
         if self.margin:
-            words += f" (with a margin of {self.margin:.1%})"
+            words += f" (with a margin of {share_in_words(self.margin)})"
         return words

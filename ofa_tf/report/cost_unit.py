@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
-from ofa_tf.report.numbers_in_words import short_number
+from ofa_tf.report.numbers_in_words import limit_in_words, short_number
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 
 
@@ -49,3 +49,7 @@ class CostUnit:
     def describe(self, value: float) -> str:
         """A value of the cost with its unit, such as `352 kB`."""
         return f"{short_number(self.convert(value))} {self.unit}".rstrip()
+
+    def describe_limit(self, limit: float) -> str:
+        """A limit of the cost with its unit, as it was given: `352.4096 kB`."""
+        return f"{limit_in_words(self.convert(limit))} {self.unit}".rstrip()

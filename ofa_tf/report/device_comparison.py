@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from ofa_tf.report.columns import Column, format_columns
+from ofa_tf.report.numbers_in_words import limit_in_words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,14 +12,14 @@ class FoundArch:
     """What was found for a device and a budget.
 
     Args:
-        device: Id of the device.
+        name: Of the device; of one with several latency tables, with that of the table.
         budget_ms: Limit of its latency, milliseconds.
         top1: Accuracy: reported, or, where nothing was measured, predicted.
-        latency_ms: Predicted latency on each device, by its id.
-        fits: Whether it keeps that limit, with the margin of the search, on each device, by its id.
+        latency_ms: Predicted latency on each device, by its name.
+        fits: Whether it keeps that limit, with the margin of the search, on each device, by its name.
     """
 
-    device: str
+    name: str
     budget_ms: float
     top1: float
     latency_ms: Mapping[str, float]
@@ -33,24 +34,24 @@ def describe_exchanges(found: Sequence[FoundArch]) -> str:
     Args:
         found: Of each device equally many, in the order of their budgets.
     """
-    devices = list(dict.fromkeys(arch.device for arch in found))
-    by_device = {device: [arch for arch in found if arch.device == device] for device in devices}
-    columns = [Column("on", "on", "{}", alignment="<"), Column("budget_ms", "budget_ms", "{:g}")]
-    for device in devices:
-        columns.append(Column(f"arch of {device}", f"arch of {device}", "{}", alignment="<"))
+    names = list(dict.fromkeys(arch.name for arch in found))
+    by_name = {name: [arch for arch in found if arch.name == name] for name in names}
+    columns = [Column("on", "on", "{}", alignment="<"), Column("budget_ms", "budget_ms", "{}")]
+    for name in names:
+        columns.append(Column(f"arch of {name}", f"arch of {name}", "{}", alignment="<"))
     rows = []
-    for device in devices:
-        for place, own in enumerate(by_device[device]):
-            row = {"on": device, "budget_ms": own.budget_ms}
-            for other in devices:
-                row[f"arch of {other}"] = _describe(by_device[other][place], device, own)
+    for name in names:
+        for place, own in enumerate(by_name[name]):
+            row = {"on": name, "budget_ms": limit_in_words(own.budget_ms)}
+            for other in names:
+                row[f"arch of {other}"] = _describe(by_name[other][place], name, own)
             rows.append(row)
     return format_columns(columns, rows)
 
 
-def _describe(arch: FoundArch, device: str, own: FoundArch) -> str:
-    latency_ms = arch.latency_ms[device]
-    if not arch.fits[device]:
+def _describe(arch: FoundArch, name: str, own: FoundArch) -> str:
+    latency_ms = arch.latency_ms[name]
+    if not arch.fits[name]:
         return f"too slow: {latency_ms:.3g} ms"
     words = f"{arch.top1:.2%} in {latency_ms:.3g} ms"
     if arch is not own:

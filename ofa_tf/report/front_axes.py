@@ -68,7 +68,9 @@ def choose_axes(
     """
     costs = _Range.over(map(cost_of, best))
     near_costs = costs.widened(_NEAR * costs.length)
-    bar_ends = [end for point in best for end in error_bar(point)]
+    bar_ends: list[float] = []
+    for point in best:
+        bar_ends.extend(error_bar(point))
     top1 = _Range.over(bar_ends)
     near_top1 = top1.widened(_NEAR * max(top1.length, _MIN_HEIGHT))
 

@@ -11,8 +11,13 @@ from ofa_tf.report.cost_limit import CostLimit
 from ofa_tf.report.cost_unit import CostUnit
 from ofa_tf.report.front_layout import RADIUS_PX, FrontLayout, Mark
 from ofa_tf.report.number_places import NUMBER_FONT_PX
+from ofa_tf.report.numbers_in_words import accuracy_in_words
 from ofa_tf.report.svg import Frame
 from ofa_tf.search.front.measured_front import Front, FrontPoint
+
+# Beside the vertical axis; earlier versions called it otherwise.
+_TOP1_LABEL = "top-1, % (estimated)"
+_EARLIER_TOP1_LABEL = "estimated top-1, %"
 
 _FRONT_COLOR = "#1f5fa8"
 _OTHER_COLOR = "#999"
@@ -61,6 +66,13 @@ def front_svg(
     return _FrontPicture(front, costs, limits or {}).draw(title, file_name)
 
 
+def is_front_svg(text: str) -> bool:
+    """Whether a text is a picture that `front_svg` drew, in this or an earlier version."""
+    if not text.startswith("<svg"):
+        return False
+    return any(f">{label}</text>" in text for label in (_TOP1_LABEL, _EARLIER_TOP1_LABEL))
+
+
 class _FrontPicture:
     """See `front_svg`."""
 
@@ -84,7 +96,7 @@ class _FrontPicture:
             svg.text(frame.left, _EXPLANATION_PX, explanation, "start"),
             *self._legend(),
             *svg.grid(frame),
-            *svg.axis_labels(frame, self._units[0].label, "top-1, % (estimated)"),
+            *svg.axis_labels(frame, self._units[0].label, _TOP1_LABEL),
             *self._limit_line(),
             *self._other_circles(),
             *self._error_bars(),
@@ -172,9 +184,11 @@ class _FrontPicture:
         lines = [heading]
         for unit in self._units:
             lines.append(f"{unit.words}: {unit.describe(point.costs[unit.cost])}")
-        lines.append(f"estimated top-1: {point.estimated_top1:.2%} +- {point.estimated_std:.2%}")
+        estimated = accuracy_in_words(point.estimated_top1, point.estimated_std)
+        lines.append(f"estimated top-1: {estimated}")
         if point.reported is not None:
-            lines.append(f"reported top-1: {point.reported.top1:.2%} +- {point.reported.standard_error:.2%}")
+            reported = accuracy_in_words(point.reported.top1, point.reported.standard_error)
+            lines.append(f"reported top-1: {reported}")
         content = html.escape("\n".join(lines), quote=False)
         return f"<title>{content}</title>"
 

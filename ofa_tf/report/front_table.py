@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.report.columns import Column, format_columns
-from ofa_tf.report.numbers_in_words import count_in_words, limits_in_words, points_in_words, short_number
+from ofa_tf.report.front_words import front_in_words, stop_reason_in_words
+from ofa_tf.report.numbers_in_words import limits_in_words, points_in_words, short_number
 from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
-from ofa_tf.search.front.measured_front import Front, FrontPoint
+from ofa_tf.search.front.measured_front import Front, FrontPoint, StopReason
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
 
 _COLUMNS = (
@@ -34,7 +36,6 @@ def describe_front(
     front: Front,
     costs: Sequence[SubnetCosts],
     limits: Mapping[str, float] | None = None,
-    latency_margin: float = 0.0,
     precision: str = "float32",
 ) -> str:
     """The archs of a front, one a line, below what the front is of and how it was found.
@@ -43,12 +44,11 @@ def describe_front(
         front: The front.
         costs: Of each arch of `front.best`, in order.
         limits: Name -> limit, of the costs that are limited.
-        latency_margin: See `SearchResult`.
         precision: Of the models that the costs are of.
     """
     limits = limits or {}
     paragraphs = [
-        _describe_search(front, costs, limits, latency_margin, precision),
+        _describe_search(front, costs, limits, precision),
         _describe_archs(front, costs, limits),
         _describe_columns(front),
     ]
@@ -56,18 +56,16 @@ def describe_front(
 
 
 def _describe_search(
-    front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float], latency_margin: float, precision: str
+    front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float], precision: str
 ) -> list[str]:
     """What the front is of, and how the search for it went."""
-    subnets = count_in_words(len(front.points), "measured subnet")
-    if limits:
-        subnets += " within the limits"
     lines = [
-        f"front: {len(front.best)} of {subnets} ({front.num_measured} measured by this search)",
-        f"  {_describe_objectives(front, precision)}; latencies on {costs[0].device}",
+        # What an earlier search measured is not measured again.
+        f"front: {front_in_words(front, limits)} ({front.num_measured} measured for this search or earlier ones)",
+        f"  {_describe_objectives(front, precision)}{_describe_device(costs)}",
     ]
     if limits:
-        lines.append(_describe_limits(limits, latency_margin))
+        lines.append(f"  limits: {limits_in_words(limits, front.margins)}")
     lines.append(_describe_end(front))
     if front.num_measured:
         lines.append(f"  {_describe_learning(front)}")
@@ -83,20 +81,21 @@ def _describe_objectives(front: Front, precision: str) -> str:
     return f"top-1 of {precision_of_top1} models against {costs} of {precision} models"
 
 
-def _describe_limits(limits: Mapping[str, float], latency_margin: float) -> str:
-    """What all archs of the front keep within."""
-    words = f"  limits: {limits_in_words(limits)}"
-    if "latency_ms" in limits and latency_margin:
-        words += f" (that of the latency with a margin of {latency_margin:.1%})"
-    return words
+def _describe_device(costs: Sequence[SubnetCosts]) -> str:
+    """Which device the latencies are of, if there are any."""
+    for cost in costs:
+        if cost.latency_ms is not None or cost.measured_ms is not None:
+            return f"; latencies on {cost.device}"
+    return ""
 
 
 def _describe_end(front: Front) -> str:
     """How many subnets the search measured of those that it was allowed to, and why no more."""
-    if front.num_measured == front.max_measured:
-        return f"  stopped after {count_in_words(front.max_measured, 'measurement')}, as many as were allowed"
     allowed = count_in_words(front.max_measured, "measurement")
-    return f"  stopped after {front.num_measured} of {allowed}: {front.end.value}"
+    reason = stop_reason_in_words(front.stop_reason)
+    if front.stop_reason is StopReason.ALL_MEASURED:
+        return f"  stopped after {allowed}, {reason}"
+    return f"  stopped after {front.num_measured} of {allowed}: {reason}"
 
 
 def _describe_learning(front: Front) -> str:

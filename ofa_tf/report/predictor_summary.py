@@ -8,9 +8,13 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 
 _FLOAT = "float32"
 
+# A predictor whose errors are a larger share of those of always predicting the mean is told to be of little use.
+_MAX_USEFUL_SHARE = 0.95
+
 
 def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int, float]) -> str:
-    """The quality of an accuracy predictor, and what more measured subnets would bring, in three short lines.
+    """The quality of an accuracy predictor, and what more measured subnets would bring, in three short lines; a
+    fourth one if it is of no use.
 
     Args:
         name: Of the predictor.
@@ -24,11 +28,17 @@ def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int,
     mean_error = points_in_words(quality.spread)
     noise = points_in_words(quality.noise_std)
     rmse = points_in_words(quality.rmse)
-    return (
+    text = (
         f"accuracy predictor ({name}), cross-validated on {_describe_subnets(quality)}: RMSE {rmse} points\n"
         f"  (always predicting the mean: {mean_error}; noise of the measurements: {noise}), Kendall's tau {tau},\n"
         f"  {quality.coverage:.0%} within the 90% error bars; RMSE by number of subnets: {', '.join(errors)}"
     )
+    if quality.rmse > _MAX_USEFUL_SHARE * quality.spread:
+        text += (
+            "\n  HARDLY BETTER than the mean, so that chance decides which subnets are found: measure more of them, or "
+            "on more images"
+        )
+    return text
 
 
 def _describe_subnets(quality: PredictorQuality) -> str:
@@ -51,3 +61,11 @@ def precision_of_accuracies(predictor: FittedPredictor | None, precision: str) -
     if predictor is None or predictor.table.correction is None:
         return _FLOAT
     return precision
+
+
+def models_in_words(predictor: FittedPredictor | None, precision: str) -> str:
+    """Of which models costs and accuracies are told; for the arguments see `precision_of_accuracies`."""
+    precision_of_top1 = precision_of_accuracies(predictor, precision)
+    if precision_of_top1 == precision:
+        return f"{precision} models"
+    return f"costs of {precision} models, top-1 of {precision_of_top1} models"

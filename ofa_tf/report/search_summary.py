@@ -1,6 +1,12 @@
 """What a search tells of what it found, in paragraphs: the arch, its costs, its accuracy."""
 
-from ofa_tf.report.numbers_in_words import accuracy_in_words, points_in_words, short_number
+from ofa_tf.report.numbers_in_words import (
+    accuracy_in_words,
+    limit_in_words,
+    points_in_words,
+    share_in_words,
+    short_number,
+)
 from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
@@ -27,7 +33,7 @@ def _describe_arch(found: SearchResult) -> str:
     depths = ", ".join(str(depth) for depth in found.arch.depths)
     origin = "proposed by the search"
     if found.final is not None and not found.final.winner.is_found:
-        origin = "known from the accuracy table"
+        origin = "known before this search"
     return f"found: {found.arch.image_size} px, depths {depths} ({origin})"
 
 
@@ -37,7 +43,8 @@ def _describe_costs(found: SearchResult, costs: SubnetCosts) -> list[str]:
     lines += _describe_latency(found, costs)
     for name, value in found.costs.items():
         if name != "latency_ms":
-            lines.append(f"  {name}: {short_number(value)} (limit {short_number(found.limits[name])})")
+            limit = limit_in_words(found.limits[name])
+            lines.append(f"  {name}: {short_number(value)} (limit {limit})")
     return lines
 
 
@@ -49,9 +56,9 @@ def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
         words = f"  latency on {costs.device}: predicted {costs.latency_ms:.3f} ms"
         if found.latency_margin:
             with_margin_ms = costs.latency_ms * (1 + found.latency_margin)
-            words += f" ({with_margin_ms:.3f} with the margin of {found.latency_margin:.1%})"
+            words += f" ({with_margin_ms:.3f} with the margin of {share_in_words(found.latency_margin)})"
         if limit_ms is not None:
-            words += f", limit {limit_ms:g} ms"
+            words += f", limit {limit_in_words(limit_ms)} ms"
         lines.append(words)
     measurement = costs.measurement
     if measurement is None:
@@ -64,7 +71,7 @@ def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
         words += f" (confidence interval {measurement.latency_low_ms:.3f} to {measurement.latency_high_ms:.3f})"
     excess = costs.excess_over(limit_ms)
     if excess:
-        words += f", {excess:.1%} ABOVE THE LIMIT"
+        words += f", {share_in_words(excess)} ABOVE THE LIMIT"
     lines.append(words)
     if measurement.doubt:
         lines.append(f"    doubtful: {measurement.doubt}")

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ofa_tf.report.columns import Column, format_columns
-from ofa_tf.report.numbers_in_words import accuracy_in_words, points_in_words, short_number
+from ofa_tf.report.numbers_in_words import accuracy_in_words, limit_in_words, points_in_words
+from ofa_tf.report.predictor_summary import models_in_words
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.constrained_search import SearchResult
 
@@ -28,10 +29,10 @@ class FinishedSearch:
 
 
 def describe_searches(searches: Sequence[FinishedSearch]) -> str:
-    """A table of what was found, and which differences in it are noise.
+    """A table of what was found, below a heading, and which differences in it are noise.
 
     Args:
-        searches: One at least; either of all of them accuracies were reported, or of none.
+        searches: One at least, all for the same precision; either of all of them accuracies were reported, or of none.
     """
     is_reported = searches[0].found.reported is not None
     kind = "reported" if is_reported else "predicted"
@@ -45,7 +46,9 @@ def describe_searches(searches: Sequence[FinishedSearch]) -> str:
         Column("top1", f"{kind} top-1", "{}"),
         Column("output", "file", "{}", alignment="<"),
     ]
-    lines = [format_columns(columns, [_row(search) for search in searches])]
+    models = models_in_words(searches[0].found.predictor, searches[0].found.precision)
+    lines = [f"--- all {len(searches)} searches, {models}"]
+    lines.append(format_columns(columns, [_row(search) for search in searches]))
     lines += explain_marks([_excess(search) for search in searches])
     noises = [search.found.noise_of_report for search in searches if search.found.noise_of_report is not None]
     if noises:
@@ -76,7 +79,7 @@ def _row(search: FinishedSearch) -> dict[str, Any]:
         "output": search.output,
     }
     for name, limit in found.limits.items():
-        row[_limit_key(name)] = short_number(limit)
+        row[_limit_key(name)] = limit_in_words(limit)
     if found.reported is None:
         row["top1"] = accuracy_in_words(found.predicted_top1, found.predicted_std)
     else:

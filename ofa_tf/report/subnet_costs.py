@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ofa_tf.devices.device import Measurement
+from ofa_tf.report.numbers_in_words import share_in_words
 
 # Marks latencies in tables.
 _ABOVE_LIMIT = "!"
@@ -67,4 +68,4 @@ def explain_marks(excesses: Sequence[float]) -> list[str]:
     largest = max(excesses)
     if largest == 0:
         return []
-    return [f"{_ABOVE_LIMIT}: measured ABOVE THE LIMIT of the latency, by {largest:.1%} at most"]
+    return [f"{_ABOVE_LIMIT}: measured ABOVE THE LIMIT of the latency, by {share_in_words(largest)} at most"]

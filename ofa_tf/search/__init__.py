@@ -19,12 +19,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "accuracy_count": ["AccuracyCount"],
         "accuracy_sampling": ["build_accuracy_table", "sample_archs"],
-        "accuracy_header": ["Origin"],
+        "accuracy_header": ["Origin", "read_origin"],
         "accuracy_table": ["AccuracyTable", "Correction", "check_num_images"],
         "accuracy_table_file": ["AccuracyTableFile", "read_content"],
         "constrained_search": ["SearchResult", "search_arch"],
         "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],
         "constraints": [
+            "check_any_limit",
             "check_feasible",
             "Constraint",
             "is_exactly_feasible",

@@ -13,7 +13,8 @@ _SCHEMA = "ofa_tf/accuracy_table/2"
 # What reading a first line that is something else raises.
 _HEADER_ERRORS = (ValueError, TypeError, KeyError, AttributeError)
 
-_HINT = "Build one with tools/build_accuracy_table.py."
+# What to do about a file that cannot be read.
+BUILD_AGAIN = "Delete the file, and build the table again with tools/build_accuracy_table.py."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +93,12 @@ def _decode_num_images(values: Any) -> tuple[int, int]:
     return first, second
 
 
-def read_table(path: Path) -> bytes:
+def read_table(path: Path, advice: str = BUILD_AGAIN) -> bytes:
     """The content of a table's file.
+
+    Args:
+        path: The file.
+        advice: What to do about one that cannot be read.
 
     Raises:
         InputError: If there is none, or it cannot be read.
@@ -101,38 +106,40 @@ def read_table(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"Expected a file at {path}. Received: no such file. {_HINT}") from error
+        raise InputError(
+            f"Expected a file at {path}. Received: no such file. Build one with tools/build_accuracy_table.py."
+        ) from error
     except OSError as error:
-        raise InputError(f"Expected {path} to be an accuracy table. Received: {error}. {_HINT}") from error
+        raise InputError(f"Expected {path} to be an accuracy table. Received: {error}. {advice}") from error
 
 
-def whole_lines(content: bytes, path: Path) -> list[str]:
+def whole_lines(content: bytes, path: Path, advice: str = BUILD_AGAIN) -> list[str]:
     """The lines of a table's file that were written to their end, at least one.
 
     Args:
         content: The content of the file.
         path: Where it comes from, for the message.
+        advice: See `read_table`.
 
     Raises:
         InputError: If there is none, or they are no text.
     """
     whole, end, _ = content.rpartition(b"\n")
     if not end:
-        raise InputError(
-            f"Expected {path} to be an accuracy table. Received: a file without a whole line. Delete it. {_HINT}"
-        )
+        raise InputError(f"Expected {path} to be an accuracy table. Received: a file without a whole line. {advice}")
     try:
         return whole.decode().split("\n")
     except UnicodeDecodeError as error:
-        raise InputError(f"Expected {path} to be an accuracy table. Received: {error}. {_HINT}") from error
+        raise InputError(f"Expected {path} to be an accuracy table. Received: {error}. {advice}") from error
 
 
-def read_header(line: str, path: Path) -> TableHeader:
+def read_header(line: str, path: Path, advice: str = BUILD_AGAIN) -> TableHeader:
     """Read the first line of a table.
 
     Args:
         line: The line.
         path: Where it comes from, for the message.
+        advice: See `read_table`.
 
     Raises:
         InputError: If it is something else.
@@ -142,9 +149,22 @@ def read_header(line: str, path: Path) -> TableHeader:
     except _HEADER_ERRORS as error:
         raise InputError(
             f"Expected line 1 of {path} to be the head of an accuracy table, with the schema {_SCHEMA!r}. "
-            f"Received: {describe_fault(error)}. Delete the file, and build the table "
-            "again with tools/build_accuracy_table.py."
+            f"Received: {describe_fault(error)}. {advice}"
         ) from error
+
+
+def read_origin(path: Path, advice: str = BUILD_AGAIN) -> Origin:
+    """What decided the measurements of a table.
+
+    Args:
+        path: Its file.
+        advice: See `read_table`.
+
+    Raises:
+        InputError: If there is none, or its first line is something else.
+    """
+    header_line, *_ = whole_lines(read_table(path, advice), path, advice)
+    return read_header(header_line, path, advice).origin
 
 
 def describe_fault(error: Exception) -> str:

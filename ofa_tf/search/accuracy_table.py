@@ -14,7 +14,7 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_header import Origin, TableHeader, read_header, read_table, whole_lines
+from ofa_tf.search.accuracy_header import BUILD_AGAIN, Origin, TableHeader, read_header, read_table, whole_lines
 from ofa_tf.search.accuracy_lines import decode_lines, encode_line
 from ofa_tf.search.noise import estimate_noise_std
 from ofa_tf.search.shards import Shard
@@ -194,16 +194,17 @@ class AccuracyTable:
         return cls.parse(read_table(path), space, path)
 
     @classmethod
-    def parse(cls, content: bytes, space: SearchSpace, path: Path) -> "AccuracyTable":
+    def parse(cls, content: bytes, space: SearchSpace, path: Path, advice: str = BUILD_AGAIN) -> "AccuracyTable":
         """Read a table from the content of a file; see `load`.
 
         Args:
             content: The content.
             space: Search space of the table.
             path: Where it comes from, for messages.
+            advice: What to do about one that cannot be read.
         """
-        header_line, *lines = whole_lines(content, path)
-        header = read_header(header_line, path)
+        header_line, *lines = whole_lines(content, path, advice)
+        header = read_header(header_line, path, advice)
         if header.space != space.name:
             raise InputError(
                 f"Expected {path} to be an accuracy table of {space.name}. Received: one of {header.space!r}. "

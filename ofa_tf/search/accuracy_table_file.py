@@ -10,10 +10,11 @@ import dataclasses
 from pathlib import Path
 
 from ofa_tf.base import files
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import tell
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_header import Origin, TableHeader, read_header, read_table, whole_lines
+from ofa_tf.search.accuracy_header import BUILD_AGAIN, Origin, TableHeader, read_header, read_table, whole_lines
 from ofa_tf.search.accuracy_lines import decode_lines, encode_line
 from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
 from ofa_tf.search.shards import Shard
@@ -38,12 +39,13 @@ class FileContent:
     table: AccuracyTable
 
 
-def read_content(path: Path, space: SearchSpace) -> FileContent | None:
+def read_content(path: Path, space: SearchSpace, advice: str = BUILD_AGAIN) -> FileContent | None:
     """Read a table's file, before what decides the measurements is known.
 
     Args:
         path: The file.
         space: Search space of the table.
+        advice: What to do about a file that cannot be read.
 
     Returns:
         What it holds; `None` if there is none.
@@ -53,8 +55,8 @@ def read_content(path: Path, space: SearchSpace) -> FileContent | None:
     """
     if not path.exists():
         return None
-    content = read_table(path)
-    table = AccuracyTable.parse(content, space, path)
+    content = read_table(path, advice)
+    table = AccuracyTable.parse(content, space, path, advice)
     header, end, _ = content.partition(b"\n")
     return FileContent(header + end, content.rindex(b"\n") + 1, table)
 
@@ -83,7 +85,7 @@ def keep_other(path: Path, origin: Origin) -> None:
     kept = _name_for_kept(path, str(other.network), content)
     files.write_bytes(kept, content)
     num_archs = sum(line != "" for line in lines)
-    subnets = "1 subnet" if num_archs == 1 else f"{num_archs} subnets"
+    subnets = count_in_words(num_archs, "subnet")
     tell(f"{path} is begun anew: it was of {what} ({subnets}), and is kept as {kept.name}")
 
 
@@ -107,6 +109,7 @@ class AccuracyTableFile:
         origin: What decides the measurements. Those of another network or other images that the file may
             hold are not continued; before the first measurement replaces them, they are kept, see `keep_other`.
         content: From `read_content`, if the file has not changed since; by default it is read.
+        advice: See `read_content`.
 
     Attributes:
         known: What the file held of the same origin at first; `None` if nothing.
@@ -115,16 +118,24 @@ class AccuracyTableFile:
         InputError: If the file is damaged, or of the same network and another sample of subnets.
     """
 
-    def __init__(self, path: Path, space: SearchSpace, origin: Origin, content: FileContent | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        space: SearchSpace,
+        origin: Origin,
+        content: FileContent | None = None,
+        advice: str = BUILD_AGAIN,
+    ) -> None:
         self._path = path
         self._space = space
         self._origin = origin
+        self._advice = advice
         # Of a file of the same origin: its first line, as it is written, how many bytes of it are known, and on how
         # many images its measurements are.
         self._header = b""
         self._num_bytes = 0
         self._num_images: tuple[int, int] | None = None
-        self.known = self._take(content or read_content(path, space))
+        self.known = self._take(content or read_content(path, space, advice))
 
     def read_new(self) -> AccuracyTable | None:
         """What was written to the file since this program last read or wrote it.
@@ -200,7 +211,7 @@ class AccuracyTableFile:
         return content[1:]
 
     def _read_all(self) -> AccuracyTable | None:
-        return self._take(read_content(self._path, self._space))
+        return self._take(read_content(self._path, self._space, self._advice))
 
     def _take(self, content: FileContent | None) -> AccuracyTable | None:
         """The table of a file, if it is of the same origin, which is known from now on."""

@@ -38,6 +38,8 @@ class SearchResult:
         latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
         confidence: Probability with which a random network keeps the limit for that; `None` without a margin.
         predictor: Of the accuracies, as it was before finalists were measured; `None` where that is not told.
+        known: The predictor as it is in the end, fitted to what was measured, too: with it, a further search knows
+            what this one does.
     """
 
     arch: Arch
@@ -52,6 +54,7 @@ class SearchResult:
     latency_margin: float = 0.0
     confidence: float | None = None
     predictor: FittedPredictor | None = None
+    known: FittedPredictor | None = None
 
     @property
     def measured_top1(self) -> float | None:
@@ -162,7 +165,7 @@ def search_arch(
         prediction = predictor.predict(genes[np.newaxis])
         predicted_top1, predicted_std = float(prediction.mean[0]), float(prediction.std[0])
     else:
-        held = _hold_among_measured(predictor, num_found, constraints, final)
+        held, predictor = _hold_among_measured(predictor, num_found, constraints, final)
         genes = held.winner.genes
         predicted_top1, predicted_std = held.winner.predicted_top1, held.winner.predicted_std
 
@@ -178,12 +181,13 @@ def search_arch(
         limits={constraint.name: constraint.limit for constraint in constraints},
         final=held,
         reported=reported,
+        known=predictor,
     )
 
 
 def _hold_among_measured(
     predictor: FittedPredictor, num_found: int, constraints: Sequence[Constraint], final: FinalSettings
-) -> Final:
+) -> tuple[Final, FittedPredictor]:
     """Hold a final, and measure who wins or leads in it by a computed accuracy, until both were measured.
 
     Args:
@@ -191,6 +195,9 @@ def _hold_among_measured(
         num_found: See `hold_final`.
         constraints: See `hold_final`.
         final: How to measure, and when one is better than another.
+
+    Returns:
+        The final, and the predictor fitted to what was measured for it, too.
     """
 
     def find_computed(predictor: FittedPredictor) -> np.ndarray:
@@ -203,7 +210,8 @@ def _hold_among_measured(
 
     predictor = measure_leaders(predictor, find_computed, final.measure, _MAX_LEADERS)
     is_any_computed = len(find_computed(predictor)) > 0
-    return hold_final(predictor, num_found, constraints, final.min_confidence, among_measured=is_any_computed)
+    held = hold_final(predictor, num_found, constraints, final.min_confidence, among_measured=is_any_computed)
+    return held, predictor
 
 
 @dataclasses.dataclass(frozen=True)

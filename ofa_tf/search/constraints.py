@@ -4,7 +4,7 @@ import dataclasses
 import decimal
 import math
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -48,21 +48,9 @@ class Limits:
         for name in CONSTRAINT_KINDS:
             limit = limits.get(name)
             if limit is not None:
-                items.append((name, limit))
+                items.append((name, _checked(name, limit)))
         object.__setattr__(self, "_items", tuple(items))
-        self._check()
-
-    def _check(self) -> None:
-        if not self._items:
-            raise InputError(
-                "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag, or "
-                "--limits=NAME=X for one of your own; in Python, Limits(latency_ms=X)."
-            )
-        for name, limit in self._items:
-            if not is_limit(limit):
-                raise InputError(
-                    f"Expected the limit of {name} to be {LIMIT_RULE}. Received: {name}={limit}. {LIMIT_ADVICE}"
-                )
+        check_any_limit(items)
 
     @property
     def by_name(self) -> dict[str, float]:
@@ -79,8 +67,21 @@ class Limits:
         return f"Limits({self.describe()})"
 
     def describe(self) -> str:
-        """The limits in words: `latency_ms=20, size_bytes=4e+06`."""
-        return ", ".join(f"{name}={limit:g}" for name, limit in self._items)
+        """The limits in words: `latency_ms=20, size_bytes=4000000`."""
+        return ", ".join(f"{name}={limit:.15g}" for name, limit in self._items)
+
+
+def check_any_limit(limits: Collection[object]) -> None:
+    """Check that something is limited.
+
+    Raises:
+        InputError: If there are no limits; it says which flags there are.
+    """
+    if not limits:
+        raise InputError(
+            "Expected at least one limit. Received: none. Pass --max_latency_ms=X or another --max_ flag, or "
+            "--limits=NAME=X for one of your own; in Python, Limits(latency_ms=X)."
+        )
 
 
 def check_kind(name: str) -> None:
@@ -91,6 +92,19 @@ def check_kind(name: str) -> None:
     """
     if name not in CONSTRAINT_KINDS:
         raise InputError(f"Expected limits to be among {list(CONSTRAINT_KINDS)}. Received: {name}. {PLUGIN_HINT}")
+
+
+def _checked(name: str, limit: float) -> float:
+    """A limit as a number that files can be written with, such as NumPy's cannot.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if not is_limit(limit):
+        raise InputError(f"Expected the limit of {name} to be {LIMIT_RULE}. Received: {name}={limit}. {LIMIT_ADVICE}")
+    if isinstance(limit, int | np.integer):
+        return int(limit)
+    return float(limit)
 
 
 def is_limit(limit: object) -> bool:
@@ -208,11 +222,16 @@ def check_feasible(space: SearchSpace, constraints: Sequence[Constraint]) -> Non
     """Check that the smallest subnet meets every constraint.
 
     Raises:
-        InputError: Naming the smallest value possible.
+        InputError: If not, naming the smallest value possible; or if a value of it is not finite.
     """
     smallest = space.encode(space.smallest())[np.newaxis]
     for constraint in constraints:
         value = float(constraint.measure_exactly(smallest)[0])
+        if not math.isfinite(value):
+            raise InputError(
+                f"Expected {constraint.name} of the smallest subnet of {space.name} to be finite. Received: {value}. "
+                "Mend what measures it."
+            )
         # In this order, a limit that is no number (NaN) is refused, too.
         if constraint.largest_value >= value:
             continue

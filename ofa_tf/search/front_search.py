@@ -17,7 +17,7 @@ from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import leave_out_known
 from ofa_tf.search.front.dominance import find_front, hypervolume
 from ofa_tf.search.front.front_evolution import Objective, evolve_front
-from ofa_tf.search.front.measured_front import Front, FrontEnd, FrontPoint
+from ofa_tf.search.front.measured_front import Front, FrontPoint, StopReason
 from ofa_tf.search.leaders import CountedMeasurements, measure_leaders
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.prediction import Prediction
@@ -139,16 +139,16 @@ class FrontSearch:
         # An accuracy that was computed and is not true would lead the first round astray.
         self._measure_computed(counted)
         hypervolumes = [self._hypervolume()]
-        end = FrontEnd.NO_GAIN
+        stop_reason = StopReason.NO_GAIN
         num_idle_rounds = 0
         round_number = 0
         while num_idle_rounds < settings.patience:
             count = self._count_of_round(counted)
             if count == 0:
-                end = FrontEnd.SPENT
+                stop_reason = StopReason.KEPT_NOT_NEEDED
                 break
             if self._run_round(round_number, count, counted) == 0:
-                end = FrontEnd.NOTHING_NEW
+                stop_reason = StopReason.NOTHING_NEW
                 break
             hypervolumes.append(self._hypervolume())
             # The estimates of archs change, too: what counts is whether it became better than ever before.
@@ -160,14 +160,18 @@ class FrontSearch:
         self._predictor = measure_leaders(self._predictor, self._find_computed, counted, counted.left)
         if counted.done > num_in_rounds:
             hypervolumes.append(self._hypervolume())
+        if counted.left == 0:
+            stop_reason = StopReason.ALL_MEASURED
+        margins = {constraint.name: constraint.margin for constraint in self._constraints if constraint.margin}
         return Front(
             points=self._points(report),
             predictor=self._predictor,
             num_measured=counted.done,
             hypervolumes=tuple(hypervolumes),
             max_measured=counted.most,
-            end=end,
+            stop_reason=stop_reason,
             quality_before=self._quality_before,
+            margins=margins,
         )
 
     def _measure_computed(self, measure: CountedMeasurements) -> None:

@@ -36,12 +36,13 @@ def limits_from_flags(values: flags.FlagValues = flags.FLAGS) -> list[Limits]:
         flag = f"max_{name}"
         if values[flag].value:
             choices[name] = _parse_numbers(flag, values[flag].value)
-    for text in values["limits"].value:
-        name, limit = _parse_limit(text)
+    texts = values["limits"].value
+    received = f"--limits={','.join(texts)}"
+    _check_commas("--limits", texts, "NAME=VALUE")
+    for text in texts:
+        name, limit = _parse_limit(text, received)
         if name in choices:
-            raise InputError(
-                f"Expected each limit once. Received: another one of {name} in --limits={text}. Name it once."
-            )
+            raise InputError(f"Expected each limit once. Received: another one of {name} in {received}. Name it once.")
         choices[name] = [limit]
     if not choices:
         return []
@@ -63,21 +64,29 @@ def limits_from_flags(values: flags.FlagValues = flags.FLAGS) -> list[Limits]:
 def _parse_numbers(flag: str, texts: Sequence[str]) -> list[float]:
     """The limits that a flag lists."""
     received = f"--{flag}={','.join(texts)}"
-    if "" in texts:
-        raise InputError(
-            f"Expected a number before and after each comma of --{flag}. Received: {received}. Leave out the comma "
-            "without one."
-        )
+    _check_commas(f"--{flag}", texts, "a number")
     numbers = [_parse_number(f"--{flag}", text) for text in texts]
     if len(set(numbers)) != len(numbers):
         raise InputError(f"Expected the numbers of --{flag} to differ. Received: {received}. Name each once.")
     return numbers
 
 
-def _parse_limit(text: str) -> tuple[str, float]:
+def _check_commas(flag: str, texts: Sequence[str], what: str) -> None:
+    """Check that none of what a flag lists, which is `what`, is empty."""
+    if "" in texts:
+        raise InputError(
+            f"Expected {what} before and after each comma of {flag}. Received: {flag}={','.join(texts)}. Leave out "
+            "the comma without one."
+        )
+
+
+def _parse_limit(text: str, received: str) -> tuple[str, float]:
+    """Name and value of one of `--limits`, all of which is `received`."""
     name, equals, number = text.partition("=")
     if not equals:
-        raise InputError(f"Expected --limits to be like NAME=VALUE. Received: --limits={text}.")
+        raise InputError(
+            f"Expected --limits to be like NAME=VALUE. Received: {received}. Write, for example, --limits=macs=2e6."
+        )
     check_kind(name)
     return name, _parse_number(f"--limits={name}", number)
 
@@ -92,7 +101,9 @@ def _parse_number(flag: str, text: str) -> float:
     try:
         number = float(text)
     except ValueError as error:
-        raise InputError(f"Expected {flag} to be a number. {received}") from error
+        raise InputError(
+            f"Expected {flag} to be a number. {received} Write it in digits, such as 2.5 or 2e6."
+        ) from error
     if not is_limit(number):
         raise InputError(f"Expected {flag} to be {LIMIT_RULE}. {received} {LIMIT_ADVICE}")
     return number

@@ -8,6 +8,7 @@ from typing import Any
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked_file
 from ofa_tf.base.progress import tell
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin
 from ofa_tf.search.accuracy_sampling import build_accuracy_table, sample_archs
@@ -17,7 +18,7 @@ from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
-_PROGRAM = "python tools/build_accuracy_table.py"
+_PROGRAM = "tools/build_accuracy_table.py"
 
 # Shards that are missing, of which an error names so many.
 _NUM_SHARDS_SHOWN = 5
@@ -36,13 +37,14 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
         The table, as it was written.
 
     Raises:
-        InputError: If a shard is missing, unfinished, of another network, other images or another sample, or another
-            program writes the table.
+        InputError: If a shard is missing, unfinished, of another network, other images or another sample, or has other
+            counts of a subnet than the table, or another program writes the table.
     """
     if not paths:
+        command = shell_command(_PROGRAM, f"--workdir={path.parent}", "--num_archs=100", "--shard=1/2")
         raise InputError(
             f"Expected shards of an accuracy table in {path.parent}. Received: none. Measure them first, with "
-            f"{_PROGRAM} --workdir={path.parent} --num_archs=100 --shard=1/2 in one process and --shard=2/2 in another."
+            f"{command} in one process and --shard=2/2 in another."
         )
     tables: dict[Path, AccuracyTable] = {}
     shards: dict[Path, Shard] = {}
@@ -66,6 +68,7 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
         known = AccuracyTableFile(path, space, origin).known
         if known is not None:
             check_num_images(AccuracyCount((0, 0), any_table.num_images), known.num_images, path)
+            _check_same_counts(known, path, tables)
         keep_other(path, origin)
         table = build_accuracy_table(space, archs, measured.__getitem__, origin=origin, known=known)
         table.save(path)
@@ -110,6 +113,37 @@ def _check_agreement(tables: Mapping[Path, AccuracyTable], shards: Mapping[Path,
                     f"Expected all shards to be of the same {name}. Received: {expected} in {first_path}, {found} in "
                     f"{path}. Delete the one that does not belong, and measure that shard again."
                 )
+
+
+def _check_same_counts(known: AccuracyTable, path: Path, shards: Mapping[Path, AccuracyTable]) -> None:
+    """Check that shards have the counts of a table, of those subnets that it has, too.
+
+    Args:
+        known: The table.
+        path: Its file, for the message.
+        shards: By their files.
+
+    Raises:
+        InputError: If a count differs; it names the shard.
+    """
+    counts = _counts_by_genes(known)
+    for shard_path, shard in shards.items():
+        num_different = 0
+        for genes, count in _counts_by_genes(shard).items():
+            if counts.get(genes, count) != count:
+                num_different += 1
+        if num_different:
+            subnets = "subnet" if num_different == 1 else "subnets"
+            raise InputError(
+                f"Expected {path} and {shard_path} to have the same counts of each subnet. Received: different ones of "
+                f"{num_different} {subnets}. Delete the one that is wrong, and measure it again."
+            )
+
+
+def _counts_by_genes(table: AccuracyTable) -> dict[tuple[int, ...], AccuracyCount]:
+    """What each network of a table gets right, by its canonical genes."""
+    canonical = table.space.canonical_genes(table.genes).tolist()
+    return {tuple(genes): table.measurement(row) for row, genes in enumerate(canonical)}
 
 
 def _check_all_there(shards: Mapping[Path, Shard], workdir: Path) -> None:
@@ -164,4 +198,4 @@ def _measurements(table: AccuracyTable, expected: Sequence[Arch], path: Path) ->
 
 def _command(shard: Shard, workdir: Path) -> str:
     """What measures a shard."""
-    return f"{_PROGRAM} --workdir={workdir} {shard.flags}"
+    return shell_command(_PROGRAM, f"--workdir={workdir}", *shard.flags.split())

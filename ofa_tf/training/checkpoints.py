@@ -12,8 +12,8 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import delayed_interrupts
-from ofa_tf.networks.file_names import SUPERNET_FILE, read_config
-from ofa_tf.networks.saving import check_archive, save_supernet
+from ofa_tf.networks.file_names import SUPERNET_FILE, check_archive, read_config
+from ofa_tf.networks.saving import save_supernet
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.training.phases import Phase
 from ofa_tf.training.train_state import (

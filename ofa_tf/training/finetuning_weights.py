@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.networks.extraction import copy_subnet
-from ofa_tf.networks.saving import check_archive
+from ofa_tf.networks.file_names import check_archive
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.training.checkpoints import load_network
 from ofa_tf.training.config import TrainConfig

@@ -18,8 +18,7 @@ from ofa_tf.base.compute_precision import check_replicas
 from ofa_tf.base.folder_lock import locked
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.sources import open_source
-from ofa_tf.networks.file_names import SUPERNET_FILE
-from ofa_tf.networks.saving import check_archive
+from ofa_tf.networks.file_names import SUPERNET_FILE, check_archive
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
 from ofa_tf.training.phases import Phase

@@ -1,12 +1,13 @@
 """The steps after training, one file each, and the run that they belong to.
 
 Read `run.py` first: all that is done with a training run; the tools call it. It is built on `searched_run.py`
-(searches), `measured_run.py` (tables), `trained_run.py` (what the training left) and `run_folder.py` (what lies where).
-`accuracy.py`, `evaluation.py`, `latency.py`, `search.py`, `front.py`, `finetuning.py` and `export.py` are the steps;
-they take plain values and know no workdir. `measured_once.py` keeps what searches measured, `many_searches.py` makes
-several in one call, `found_costs.py` saves what they found with its costs, `next_commands.py` says how to go on.
-`table_checks.py` checks the tables that a search needs, `export_plan.py` what an export will write. `quickstart.py`
-goes the whole way in one call; `lowering_benchmark.py` measures what rewrites gain.
+(searches), `measured_run.py` (latency tables), `sampled_run.py` (the accuracy table), `trained_run.py` (what the
+training left) and `run_folder.py` (what lies where). `accuracy.py`, `evaluation.py`, `latency.py`, `search.py`,
+`front.py`, `finetuning.py` and `export.py` are the steps; they take plain values and know no workdir.
+`search_measurements.py` and `measured_once.py` measure for searches and keep it, `many_searches.py` makes several in
+one call, `found_costs.py` saves what they found with its costs, `next_commands.py` says how to go on. `table_checks.py`
+checks the tables that a search needs, `export_plan.py` what an export will write. `quickstart.py` goes the whole way in
+one call; `lowering_benchmark.py` measures what rewrites gain.
 """
 
 import lazy_loader
@@ -14,13 +15,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "arch_names": ["expand_folders", "parse_arch_list", "parse_archs"],
+        "arch_names": ["parse_arch_list", "parse_archs"],
         "evaluation": ["describe_evaluation"],
         "export": ["export_model"],
         "export_plan": ["check_model_output", "plan_exports", "plan_limits", "warn_of_other_precision"],
         "finetuning": ["FinetuneSettings", "finetune_config"],
         "found_costs": ["save_and_measure"],
-        "front": ["FrontRequest", "save_front"],
+        "front": ["FrontRequest", "plot_path", "save_front"],
         "latency": ["held_out_report", "measure_subnets"],
         "latency_settings": ["FOUND_SETTINGS", "LatencyTableSettings"],
         "lowering_benchmark": ["format_measurements", "measure_lowerings"],
@@ -28,9 +29,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "PlannedFront",
             "PlannedSearch",
             "SearchedDevice",
+            "check_devices",
             "check_each",
             "compare_devices",
-            "plan_devices",
             "plan_fronts",
             "plan_searches",
         ],

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import check_no_writer_of_file, find_writer, locked_file
 from ofa_tf.base.progress import progress_bar, tell
@@ -61,7 +62,7 @@ def measure_accuracies(
         file = AccuracyTableFile(path, space, origin, content)
         num_known = _count_known(archs, file.known, space)
         if num_known:
-            tell(f"{_of_all(num_known, len(archs))} are there already")
+            tell(f"{num_known} of {count_in_words(len(archs), 'subnet')} already there")
         with progress_bar(len(archs), "accuracy table", "subnet", initial=num_known) as bar:
 
             def on_arch(arch: Arch, measurement: AccuracyCount, is_new: bool) -> None:
@@ -151,9 +152,3 @@ def _count_known(archs: Sequence[Arch], known: AccuracyTable | None, space: Sear
     measured = set(map(tuple, space.canonical_genes(known.genes).tolist()))
     wanted = map(tuple, space.canonical_genes(space.encode(archs)).tolist())
     return len(measured.intersection(wanted))
-
-
-def _of_all(number: int, total: int) -> str:
-    if number == total:
-        return f"all {total} subnets"
-    return f"{number} of {total} subnets"

@@ -1,44 +1,45 @@
 """What `--arch` stands for: archs by file, by name or drawn. Loads neither TensorFlow nor Keras."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import tell
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
 # Words for an arch, also where there is a folder of that name.
 _SMALLEST = "min"
 _LARGEST = "max"
+_RANDOM = "random:"
 
 
 def parse_archs(space: SearchSpace, text: str, seed: int = 0) -> dict[str, Arch]:
-    """Archs that `--arch` stands for, by name.
+    """Archs that a name of archs, which is no folder, stands for; for folders see `expand_folders`.
 
     Args:
         space: The search space that they must be of.
-        text: Path of a JSON file of an arch or a front, or of a folder of arch files, `front.json:N` for the N-th
-            arch of a front, counted from 0, `min`, `max` or `random:N`.
+        text: Path of a JSON file of an arch or a front, `front.json:N` for the N-th arch of a front, counted from 0,
+            `min`, `max` or `random:N`.
         seed: Decides the random ones.
 
     Returns:
         The archs. Those of a front are called by its file and their numbers in it.
 
     Raises:
-        InputError: If it is none of these, or a folder without archs.
+        InputError: If it is none of these.
     """
     if text == _SMALLEST:
         return {text: space.smallest()}
     if text == _LARGEST:
         return {text: space.largest()}
-    if text.startswith("random:"):
+    if text.startswith(_RANDOM):
         drawn = _draw(space, text, seed)
         return {f"random_{index}": arch for index, arch in enumerate(drawn)}
-    if Path(text).is_dir():
-        return parse_arch_list(space, expand_folders([text]))
     path, number = split_arch_text(text)
     if not path.is_file():
         raise InputError(
@@ -57,7 +58,12 @@ def parse_archs(space: SearchSpace, text: str, seed: int = 0) -> dict[str, Arch]
 
 
 def parse_arch_list(space: SearchSpace, texts: Sequence[str], seed: int = 0) -> dict[str, Arch]:
-    """Archs that a list of names stands for; see `parse_archs`.
+    """Archs that `--arch` stands for.
+
+    Args:
+        space: The search space that they must be of.
+        texts: Names of archs, see `parse_archs`, and folders of arch files.
+        seed: Decides the random ones.
 
     Returns:
         The archs, by name; of two files of one name, the later one is called by its path.
@@ -86,30 +92,71 @@ def parse_arch_list(space: SearchSpace, texts: Sequence[str], seed: int = 0) -> 
 def expand_folders(texts: Sequence[str]) -> list[str]:
     """Names of archs, with the arch files of folders in place of the folders.
 
-    The search for several devices or limits leaves such a folder. What else lies there, such as fronts, is passed over.
+    The search for several devices or limits leaves such a folder. What else lies there is passed over: fronts and
+    other files of this program in silence, what may be a damaged arch with a word.
 
     Args:
-        texts: What names archs, see `parse_archs`.
+        texts: Names of archs, see `parse_archs`, and folders of arch files, with or without a schema.
 
     Raises:
         InputError: If no arch lies in a folder.
     """
     expanded = []
     for text in texts:
-        is_word = text in (_SMALLEST, _LARGEST)
-        if Path(text).is_dir() and not is_word:
+        if _is_folder(text):
             expanded += _archs_in_folder(Path(text))
         else:
             expanded.append(text)
     return expanded
 
 
+def stands_for_any_number(text: str) -> bool:
+    """Whether a name stands for as many archs as there happen to be: a folder or a whole front.
+
+    Args:
+        text: A name of archs, see `parse_archs`, or a folder of arch files.
+
+    Raises:
+        InputError: If it is a file that is no JSON file.
+    """
+    if _is_word(text):
+        return False
+    if _is_folder(text):
+        return True
+    path, number = split_arch_text(text)
+    return number is None and path.is_file() and _is_front(files.read_json(path))
+
+
+def _is_word(text: str) -> bool:
+    return text in (_SMALLEST, _LARGEST) or text.startswith(_RANDOM)
+
+
+def _is_folder(text: str) -> bool:
+    return Path(text).is_dir() and not _is_word(text)
+
+
+def _is_front(document: Mapping[str, Any]) -> bool:
+    return "entries" in document
+
+
+def _is_arch(document: Mapping[str, Any]) -> bool:
+    """Whether a document is an arch, also one written by hand, without a schema."""
+    schema = document.get("schema")
+    if schema is None:
+        return {"space", "depths"} <= document.keys()
+    return files.is_of_kind(schema, "arch")
+
+
 def _archs_in_folder(folder: Path) -> list[str]:
     """The arch files of a folder, by name."""
     found = []
     for path in sorted(folder.glob("*.json")):
-        schema = files.read_json(path).get("schema")
-        if files.is_of_kind(schema, "arch"):
+        try:
+            document = files.read_json(path)
+        except InputError as error:
+            tell(f"passed over in --arch={folder}: {error}")
+            continue
+        if _is_arch(document):
             found.append(str(path))
     if not found:
         raise InputError(
@@ -145,7 +192,7 @@ def _name_in_front(path: Path, number: int) -> str:
 def _load(path: Path) -> dict[str, Arch]:
     """The arch of a file, or those of a front."""
     document = files.read_json(path)
-    if "entries" not in document:
+    if not _is_front(document):
         return {path.stem: Arch.load(path)}
     archs = {}
     try:
@@ -162,7 +209,7 @@ def _load(path: Path) -> dict[str, Arch]:
 
 
 def _draw(space: SearchSpace, text: str, seed: int) -> list[Arch]:
-    number = text.removeprefix("random:")
+    number = text.removeprefix(_RANDOM)
     if not number.isdigit() or int(number) < 1:
         raise InputError(f"Expected --arch=random:N with a whole number N of at least 1. Received: --arch={text}.")
     genes = space.sample_genes(np.random.default_rng(seed), int(number))

@@ -1,10 +1,12 @@
 """Which models an export writes, checked before the work begins. Loads neither TensorFlow nor Keras."""
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ofa_tf.base import files
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
@@ -12,73 +14,82 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
-from ofa_tf.workflow.arch_names import expand_folders, parse_archs, split_arch_text
+from ofa_tf.workflow.arch_names import expand_folders, parse_archs, split_arch_text, stands_for_any_number
 
 
-def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> dict[str, Arch]:
-    """The archs to export, by the paths of their models.
+@dataclasses.dataclass(frozen=True)
+class PlannedExport:
+    """An arch to export.
+
+    Args:
+        arch: The arch.
+        text: What named it, see `parse_archs`.
+    """
+
+    arch: Arch
+    text: str
+
+
+def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> dict[str, PlannedExport]:
+    """What to export, by the paths of the models.
 
     Args:
         space: The run's search space.
-        arch_texts: What names archs, see `parse_archs`.
-        output: The file to write; of several archs, the folder.
+        arch_texts: Names of archs, see `parse_archs`, and folders of arch files.
+        output: The file to write; the folder for several archs, and for those of a folder
+            or a whole front, however many there are.
 
     Raises:
         InputError: If an arch or a path is not allowed, or a path is that of
             something else.
     """
-    planned = _plan(space, arch_texts, output)
+    exports: list[tuple[str, PlannedExport]] = []
+    for text in expand_folders(arch_texts):
+        for name, arch in parse_archs(space, text).items():
+            exports.append((name, PlannedExport(arch, text)))
+    planned = _name_models(exports, arch_texts, output)
     for path in planned:
         check_model_output(path)
-    return {path: arch for path, (arch, _) in planned.items()}
+    return planned
 
 
-def plan_limits(
-    space: SearchSpace,
-    arch_texts: Sequence[str],
-    output: str,
-    mode: QuantizationMode,
-) -> dict[str, dict[str, float]]:
+def plan_limits(exports: Mapping[str, PlannedExport], mode: QuantizationMode) -> dict[str, dict[str, float]]:
     """What the models must keep within, by their paths: the limits of the searches that found their archs.
 
     Args:
-        space: The run's search space.
-        arch_texts: What names archs, see `parse_archs`.
-        output: As for `plan_exports`.
+        exports: What is exported, see `plan_exports`.
         mode: How the models are quantized. Limits of models in another precision do not
             count, see `find_other_precision`.
 
     Returns:
         Limits by their names, for each model that has some.
-
-    Raises:
-        InputError: If an arch or a path is not allowed.
     """
     limits: dict[str, dict[str, float]] = {}
-    for path, (_, text) in _plan(space, arch_texts, output).items():
-        found = _limits_of_search(text, mode)
+    for path, export in exports.items():
+        found = _limits_of_search(export.text, mode)
         if found:
             limits[path] = found
     return limits
 
 
-def _plan(
-    space: SearchSpace,
+def _name_models(
+    exports: Sequence[tuple[str, PlannedExport]],
     arch_texts: Sequence[str],
     output: str,
-) -> dict[str, tuple[Arch, str]]:
-    """By the paths of their models, the archs, each with what named it."""
-    named: list[tuple[str, Arch, str]] = []
-    for text in expand_folders(arch_texts):
-        for name, arch in parse_archs(space, text).items():
-            named.append((name, arch, text))
-    if len(named) == 1:
-        ((_, arch, text),) = named
-        return {output: (arch, text)}
+) -> dict[str, PlannedExport]:
+    """What to export, by the paths of the models; `exports` has the names of the archs."""
+    any_number = any(stands_for_any_number(text) for text in arch_texts)
+    if len(exports) == 1 and not any_number:
+        ((_, export),) = exports
+        return {output: export}
     if output.endswith(".tflite"):
-        raise InputError(f"Expected --output to be a folder for {len(named)} archs. Received: {output}.")
-    planned = {str(Path(output) / f"{name}.tflite"): (arch, text) for name, arch, text in named}
-    if len(planned) < len(named):
+        raise InputError(
+            f"Expected --output to be a folder for {count_in_words(len(exports), 'arch')}. Received: {output}. Name a "
+            "folder, such as models; one arch of a folder or a front has a name of its own: FOLDER/ARCH.json, "
+            "front.json:N."
+        )
+    planned = {str(Path(output) / f"{name}.tflite"): export for name, export in exports}
+    if len(planned) < len(exports):
         raise InputError(
             f"Expected the names of --arch, which models are called by, to differ. Received: {','.join(arch_texts)}. "
             "Name each once; rename one of two files, or export them in two calls."
@@ -149,12 +160,16 @@ def warn_of_other_precision(arch_text: str, mode: QuantizationMode) -> str | Non
         ways.append(f"search again with --precision={fitting[0]}")
     if precision in PRECISIONS:
         ways.append(f"export with --quantization={PRECISIONS[precision].mode.name}")
-    advice = " or ".join(ways)
-    return (
+    warning = (
         f"{arch_text} was searched with --precision={precision}, but --quantization={mode.name} is asked for: the "
-        "latency and size that the search told are not those of this model, and the limits of the search are not "
-        f"checked. To keep the limits, {advice}."
+        "latency and size that the search told are not those of this model"
     )
+    if _read_notes(arch_text).get("limits") == {}:  # such as a front without limits
+        return f"{warning}."
+    warning += ", and the limits of the search are not checked."
+    if ways:
+        warning += f" To keep the limits, {' or '.join(ways)}."
+    return warning
 
 
 def _read_notes(arch_text: str) -> dict[str, Any]:

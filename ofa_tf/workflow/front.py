@@ -15,7 +15,9 @@ from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.cost_limit import CostLimit
-from ofa_tf.report.front_plot import front_svg
+from ofa_tf.report.front_plot import front_svg, is_front_svg
+from ofa_tf.report.front_words import front_in_words, stop_reason_in_words
+from ofa_tf.report.predictor_summary import models_in_words
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
@@ -59,7 +61,7 @@ class FrontRequest:
         if not 1 <= len(set(self.costs)) == len(self.costs) <= _MAX_COSTS:
             raise InputError(
                 "Expected one or two different costs of a front (--front_costs). "
-                f"Received: {', '.join(self.costs) or 'none'}."
+                f"Received: {', '.join(self.costs) or 'none'}. Name them, separated by a comma, or leave the flag out."
             )
 
     @property
@@ -113,8 +115,7 @@ def search_front(
         bar = bars.enter_context(progress_bar(None, "front", "subnet"))
         report = _Reports(measurers.report, bars)
         front = search.run(measurers.choose, report, on_measured=on_progress(bar))
-        if front.num_measured < front.max_measured:
-            bar.set_postfix_str(front.end.value)
+        bar.set_postfix_str(stop_reason_in_words(front.stop_reason))
     return front
 
 
@@ -168,12 +169,46 @@ def check_front_output(path: str | Path) -> None:
     """Check that a front can be written, and its plot beside it.
 
     Raises:
-        InputError: If the file ends in `.svg`, as the plot does, or cannot be written.
+        InputError: If the file ends in `.svg`, as the plot does, or one of both cannot be written, or would replace
+            what is no front, or no plot of one.
     """
     if Path(path).suffix == ".svg":
         raise InputError(f"Expected --output to be a JSON file. Received: {path}, which is where the plot goes.")
     files.check_output(path)
     files.check_replaceable(path, "front")
+    _check_plot_replaceable(plot_path(path))
+
+
+def plot_path(path: str | Path) -> Path:
+    """Where the plot of a front goes.
+
+    Args:
+        path: File of the front. Its ending is replaced only if it is `.json`: another one may be a part of the name,
+            as of `front_0.1`.
+    """
+    path = Path(path)
+    if path.suffix == ".json":
+        return path.with_suffix(".svg")
+    return path.with_name(f"{path.name}.svg")
+
+
+def _check_plot_replaceable(plot: Path) -> None:
+    """Check that what a plot would replace is a plot of a front, too."""
+    if not plot.exists():
+        return
+    if plot.is_dir():
+        received = "a folder"
+    elif not plot.is_file():
+        received = "a device, pipe or socket"
+    else:
+        text = plot.read_text(encoding="utf-8", errors="replace")
+        if not text or is_front_svg(text):
+            return
+        received = "a file that this program did not write"
+    raise InputError(
+        f"Expected {plot} to be free, or an older plot of a front. Received: {received}; it is not replaced. "
+        "Choose another --output, or move it away."
+    )
 
 
 def save_front(
@@ -184,20 +219,23 @@ def save_front(
     *,
     device: str,
     latency_table: str | None = None,
-    latency_margin: float = 0.0,
 ) -> None:
     """Write a front as JSON, and a plot of it beside that.
 
     Args:
         front: The front.
-        path: File of the JSON; the plot has the ending `.svg`.
+        path: File of the JSON; that of the plot is `plot_path`.
         request: What was asked for.
         costs: Of each arch of `front.best`, in order.
         device: Id of the device of the latencies.
         latency_table: The device's table; `None` for the run's own.
-        latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
+
+    Raises:
+        InputError: If one of the files would replace what is no front, or no plot of one.
     """
     path = Path(path)
+    plot = plot_path(path)
+    _check_plot_replaceable(plot)
     others = [point for point in front.points if not point.is_on_front]
     entries = []
     for point, costs_of_point in zip(front.best, costs, strict=True):
@@ -208,7 +246,7 @@ def save_front(
         "precision": request.search.precision,
         "limits": request.limits_by_name,
         "confidence": request.search.confidence,
-        "latency_margin": latency_margin,
+        "latency_margin": front.margins.get("latency_ms", 0.0),
         "predictor": front.predictor.name,
         "predictor_quality": front.predictor.quality.to_dict(),
         "num_measured": front.num_measured,
@@ -217,23 +255,23 @@ def save_front(
         "other_measurements": [describe_point(point) for point in others],
     }
     files.write_json(path, "front", payload)
-    plot = _draw(front, request, path.name, device, latency_margin)
-    files.write_bytes(path.with_suffix(".svg"), plot.encode())
+    picture = _draw(front, request, path.name, device)
+    files.write_bytes(plot, picture.encode())
 
 
-def _draw(front: Front, request: FrontRequest, file_name: str, device: str, latency_margin: float) -> str:
+def _draw(front: Front, request: FrontRequest, file_name: str, device: str) -> str:
     """The plot of a front that was written to a file."""
     drawn_of = f"Front of {front.predictor.table.space.name}"
     if request.needs_latency:
         drawn_of += f" on {device}"
-    margins = {"latency_ms": latency_margin}
     limits = {}
     for name, limit in request.limits_by_name.items():
-        limits[name] = CostLimit(limit, margins.get(name, 0.0))
+        limits[name] = CostLimit(limit, front.margins.get(name, 0.0))
+    models = models_in_words(front.predictor, request.search.precision)
     return front_svg(
         front,
         request.costs,
-        title=f"{drawn_of}, {request.search.precision}: {len(front.best)} of {len(front.points)} measured subnets",
+        title=f"{drawn_of}, {models}: {front_in_words(front, limits)}",
         file_name=file_name,
         limits=limits,
     )

@@ -11,7 +11,7 @@ from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.device_comparison import FoundArch, describe_exchanges
 from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.constrained_search import SearchResult
-from ofa_tf.search.constraints import Limits, is_exactly_feasible
+from ofa_tf.search.constraints import Limits, check_any_limit, is_exactly_feasible
 from ofa_tf.workflow.front import check_front_output
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings, constraints_within, cost_context
@@ -76,12 +76,12 @@ def plan_searches(
     Raises:
         InputError: If there is no device, one with its table or a limit is there twice, or the output does not suit.
     """
-    if not all_limits:
-        Limits()  # raises: there must be one
+    check_any_limit(all_limits)
     for limits in all_limits:
         if list(all_limits).count(limits) > 1:
             raise InputError(f"Expected different limits. Received: {limits.describe()} more than once.")
 
+    _check_no_comma(output)
     searched = plan_devices(devices, latency_tables)
     if len(searched) * len(all_limits) == 1:
         (device,) = searched
@@ -115,6 +115,7 @@ def plan_fronts(devices: Sequence[str], output: str, latency_tables: Sequence[st
     Raises:
         InputError: If there is no device, one is there twice with the same table, or the output does not suit.
     """
+    _check_no_comma(output)
     searched = plan_devices(devices, latency_tables)
     plans = []
     for device in searched:
@@ -153,6 +154,15 @@ def plan_devices(devices: Sequence[str], latency_tables: Sequence[str] = ()) -> 
             )
         planned.append(SearchedDevice(device, table, name))
     return planned
+
+
+def check_devices(devices: Sequence[str], latency_tables: Sequence[str] = ()) -> None:
+    """Check that devices go together with their latency tables.
+
+    Raises:
+        InputError: See `plan_devices`.
+    """
+    plan_devices(devices, latency_tables)
 
 
 def _pair_with_tables(devices: Sequence[str], latency_tables: Sequence[str]) -> list[tuple[str, str | None]]:
@@ -197,6 +207,15 @@ def check_each(plans: Sequence[_Plan], check: Callable[[_Plan], None]) -> None:
             if len(names) == 1:
                 raise
             raise InputError(f"{plan.name}: {error}") from error
+
+
+def _check_no_comma(output: str) -> None:
+    """Check that what is written can be named in `--arch`, a list."""
+    if "," in output:
+        raise InputError(
+            f"Expected --output to be without commas, which separate archs where they are named. Received: "
+            f"--output={output}. Name another file or folder."
+        )
 
 
 def check_folder(output: str) -> Path:

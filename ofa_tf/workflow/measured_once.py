@@ -12,6 +12,9 @@ from ofa_tf.search.accuracy_table_file import AccuracyTableFile
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
+# What to do about a file of measurements that cannot be read.
+MEASURE_ANEW = "Delete the file; a search measures anew."
+
 
 class MeasuredOnce:
     """Measures subnets, and remembers what they got right, over programs, too.
@@ -19,7 +22,8 @@ class MeasuredOnce:
     A search that was interrupted and is made again finds what it measured, and so does one for another device or
     another limit, also one that runs at the same time: before a subnet is measured, the file is looked at again. (Two
     that measure the same subnet at the same moment both do, and the first one's measurement is kept.) What was
-    measured of an earlier supernet does not count; it is kept in another file.
+    measured of another supernet does not count, and needs a file of its own: programs that measure two in one file
+    would replace it in turn.
 
     Args:
         space: Search space.
@@ -44,7 +48,7 @@ class MeasuredOnce:
         self._path = path
         self._measure = measure
         self._possible_num_images = possible_num_images
-        self._file = AccuracyTableFile(path, space, origin)
+        self._file = AccuracyTableFile(path, space, origin, advice=MEASURE_ANEW)
         self._by_genes: dict[tuple[int, ...], AccuracyCount] = {}
         self._remember(self._file.known)
 
@@ -97,7 +101,7 @@ def check_measurements(
     Raises:
         InputError: See `MeasuredOnce`.
     """
-    known = AccuracyTableFile(path, space, origin).known
+    known = AccuracyTableFile(path, space, origin, advice=MEASURE_ANEW).known
     if known is not None:
         _check_images(known, path, possible_num_images)
 

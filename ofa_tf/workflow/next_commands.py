@@ -1,10 +1,10 @@
 """Commands for what a search found, to be pasted into a shell. Loads no TensorFlow."""
 
 import dataclasses
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
 from ofa_tf.tflite.quantization.precisions import get_precision
 
@@ -53,11 +53,7 @@ class NextCommands:
         return self._command("evaluate", *options)
 
     def _command(self, tool: str, *options: str) -> str:
-        words = ["python", f"tools/{tool}.py"]
-        if self.plugins:
-            words.append(f"--plugins={','.join(self.plugins)}")
-        words.append(f"--workdir={self.workdir}")
-        return shlex.join([*words, *options])
+        return shell_command(f"tools/{tool}.py", f"--workdir={self.workdir}", *options, plugins=self.plugins)
 
 
 def _without_ending(output: Path) -> str:

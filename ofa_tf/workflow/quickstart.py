@@ -197,6 +197,7 @@ def _find_candidates(run: Run, device: Device, settings: QuickstartSettings) -> 
     candidates = []
     for number, budget_ms in enumerate(_budgets_ms(run, device, settings.budget_fractions), start=1):
         found = run.search(Limits(latency_ms=budget_ms), device, search_settings, predictor=predictor)
+        predictor = found.known or predictor
         name = f"found_{number}"
         found.arch.save(run.arch_path(name), found.notes())
         candidates.append(_Candidate(name, found.arch, budget_ms))

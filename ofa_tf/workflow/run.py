@@ -6,9 +6,9 @@
     found = run.search(ofa_tf.Limits(latency_ms=0.5))
     run.export(found.arch, "found.tflite", ofa_tf.ExportOptions(quantization="int8"))
 
-What a run can do is spread over four classes, each built on the one before: `TrainedRun` (`trained_run.py`: what the
-training left), `MeasuredRun` (`measured_run.py`: tables), `SearchedRun` (`searched_run.py`: searches) and `Run`
-(fine-tuning, exports).
+What a run can do is spread over five classes, each built on the one before: `TrainedRun` (`trained_run.py`: what the
+training left), `SampledRun` (`sampled_run.py`: the accuracy table), `MeasuredRun` (`measured_run.py`: latency tables,
+costs), `SearchedRun` (`searched_run.py`: searches) and `Run` (fine-tuning, exports).
 
 Only the run knows what lies where in the workdir (`run_folder.py`); the functions of the other modules of this folder
 take plain values.

@@ -6,6 +6,8 @@ from ofa_tf.base import files
 from ofa_tf.devices.device import Device
 from ofa_tf.search.shards import Shard
 
+_LETTERS_OF_NETWORK = 8  # of what identifies a supernet, in the names of files
+
 
 class RunFolder:
     """The files that the steps after training leave; which they are is said here and nowhere else.
@@ -27,12 +29,25 @@ class RunFolder:
         """Where earlier versions kept the accuracy table, in another form."""
         return self.path / "accuracy_table.json"
 
-    def search_measurements_path(self, share: str, precision: str) -> Path:
-        """Where searches keep what they measured.
+    def search_measurements_path(self, share: str, precision: str, network: str) -> Path:
+        """Where searches keep what they measured of a supernet.
+
+        Each supernet has its own file: of two searches at the same time, one may still have that of an earlier phase.
 
         Args:
             share: On which images, a name in `SHARES`.
             precision: Name of the `Precision` of the models.
+            network: What identifies the supernet.
+        """
+        name = f"{share}_{precision}.of_{files.safe_name(network[:_LETTERS_OF_NETWORK])}.jsonl"
+        return self.path / "search_measurements" / name
+
+    def earlier_search_measurements_path(self, share: str, precision: str) -> Path:
+        """Where earlier versions kept what searches measured, of whatever supernet there was.
+
+        Args:
+            share: See `search_measurements_path`.
+            precision: See `search_measurements_path`.
         """
         return self.path / "search_measurements" / f"{share}_{precision}.jsonl"
 

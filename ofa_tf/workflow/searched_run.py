@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from ofa_tf.base.progress import announce, progress_bar, tell
-from ofa_tf.data.shares import REPORT_SHARE, SEARCH_SHARE, possible_report_images
+from ofa_tf.base.progress import progress_bar, tell
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
-from ofa_tf.networks.file_names import find_supernet
 from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.accuracy_header import Origin
-from ofa_tf.search.accuracy_table import AccuracyTable, check_num_images
+from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_feasible
 from ofa_tf.search.front.measured_front import Front
@@ -19,12 +17,11 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predi
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
-from ofa_tf.workflow.measured_once import MeasuredOnce, check_measurements
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
-from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context, search_within
-from ofa_tf.workflow.table_checks import check_present, opened
-from ofa_tf.workflow.trained_run import hash_file
+from ofa_tf.workflow.search import SearchSettings, constraints_within, cost_context, search_within
+from ofa_tf.workflow.search_measurements import SearchMeasurements
+from ofa_tf.workflow.table_checks import check_name_of_missing, check_present, opened
 
 
 class SearchedRun(MeasuredRun):
@@ -65,7 +62,7 @@ class SearchedRun(MeasuredRun):
             self.num_classes,
             predictor=predictor,
             latency_model=model,
-            measurers=self._measurers(settings, predictor.table.num_images),
+            measurers=SearchMeasurements(self, settings, predictor.table.num_images).measurers(),
             settings=settings,
         )
 
@@ -101,7 +98,7 @@ class SearchedRun(MeasuredRun):
             self.num_classes,
             predictor=predictor,
             latency_model=model,
-            measurers=self._measurers(request.search, predictor.table.num_images),
+            measurers=SearchMeasurements(self, request.search, predictor.table.num_images).measurers(),
         )
 
     def fit_predictor(self, settings: SearchSettings | None = None) -> FittedPredictor:
@@ -135,102 +132,34 @@ class SearchedRun(MeasuredRun):
             latency_table: See `front`.
 
         Raises:
-            InputError: If a table is missing or of something else, a cost cannot be told or is not above 0, not even
-                the smallest subnet keeps the limits, or several workers share the work.
+            InputError: If a table is missing or of something else, also a latency table that is named without need, a
+                cost cannot be told or is not above 0, not even the smallest subnet keeps the limits, or several
+                workers share the work.
         """
         search = request.search
         self.check_one_worker()
         self.check_supernet()
         self.check_tables(request.needs_latency, device, search.precision, latency_table)
-        model = None
-        if request.needs_latency:
-            model = self.latency_model(device, search.precision, latency_table)
+        model = self._checked_latency_model(request.needs_latency, device, search, latency_table)
         if request.limits is not None:
             self._check_feasible(request.limits, model, search)
         table = self.accuracy_table()
         check_table(table)
         check_costs(request, self.num_classes, table=table, latency_model=model)
-        self._check_measurements(search, table.num_images)
+        SearchMeasurements(self, search, table.num_images).check()
 
-    def latency_margin(
-        self,
-        limits: Limits | None,
-        device: Device | str = "host",
-        settings: SearchSettings | None = None,
-        latency_table: str | Path | None = None,
-    ) -> float:
-        """By which share a search takes latencies to be higher than predicted, to keep their limit.
-
-        Args:
-            limits: See `search`; `None`: nothing is limited.
-            device: See `search`.
-            settings: See `search`.
-            latency_table: See `search`.
-
-        Raises:
-            InputError: If there is no latency table, or it is too small for the confidence of the settings.
-        """
-        settings = settings or SearchSettings()
-        if limits is None or limits.latency_ms is None or settings.confidence is None:
-            return 0.0
-        return self.latency_model(device, settings.precision, latency_table).margin(settings.confidence)
+    def _checked_latency_model(
+        self, is_needed: bool, device: Device | str, settings: SearchSettings, latency_table: str | Path | None
+    ) -> LatencyModel | None:
+        """The latency model that a search needs, or of the table that was named for it, to be told in the end."""
+        if is_needed or latency_table is not None:
+            return self.latency_model(device, settings.precision, latency_table)
+        return None
 
     def _check_feasible(self, limits: Limits, latency_model: LatencyModel | None, settings: SearchSettings) -> None:
         """Check, without loading TensorFlow, that the smallest subnet keeps limits."""
         context = cost_context(self.space, self.num_classes, settings.precision, latency_model)
         check_feasible(self.space, constraints_within(context, limits, latency_model, settings.confidence))
-
-    def _measurers(self, settings: SearchSettings, num_images: tuple[int, int]) -> Measurers:
-        """What measures subnets for a search; each once, over programs, too.
-
-        Args:
-            settings: How to search.
-            num_images: Images in each half of those that the accuracy table was measured on.
-        """
-        possible = _possible_num_images(num_images)
-        return Measurers(
-            choose=self._measured_once(SEARCH_SHARE, settings, possible[SEARCH_SHARE]),
-            report=self._measured_once(REPORT_SHARE, settings, possible[REPORT_SHARE]),
-        )
-
-    def _check_measurements(self, settings: SearchSettings, num_images: tuple[int, int]) -> None:
-        """Check, without loading TensorFlow, what searches before this one measured.
-
-        Args:
-            settings: How to search.
-            num_images: Images in each half of those that the accuracy table was measured on.
-
-        Raises:
-            InputError: If a file of it is damaged, or of other images.
-        """
-        network = hash_file(find_supernet(self.path))
-        for share, possible in _possible_num_images(num_images).items():
-            path = self.search_measurements_path(share, settings.measured_precision)
-            check_measurements(self.space, Origin(share, network), path, possible)
-
-    def _measured_once(
-        self, share: str, settings: SearchSettings, possible_num_images: list[tuple[int, int]]
-    ) -> MeasuredOnce:
-        def measure(arch: Arch) -> AccuracyCount:
-            measured = self._measure_for_search(arch, share, settings)
-            if share == SEARCH_SHARE:
-                (num_images,) = possible_num_images
-                check_num_images(measured, num_images, self.accuracy_table_path)
-            return measured
-
-        path = self.search_measurements_path(share, settings.measured_precision)
-        origin = Origin(share, self.network_id)
-        return MeasuredOnce(self.space, origin, path, measure, possible_num_images)
-
-    def _measure_for_search(self, arch: Arch, share: str, settings: SearchSettings) -> AccuracyCount:
-        # One that is there has measured before, and has its images and its graphs.
-        if "evaluator" not in vars(self):
-            announce("measuring the first subnet, which takes longer than others")
-        if not settings.measures_shipped_models:
-            return self.measure(arch, share)
-        from ofa_tf.workflow.shipped_accuracy import measure_as_shipped
-
-        return measure_as_shipped(self.evaluator, arch, share, get_precision(settings.precision).mode)
 
     def _accuracies(self, settings: SearchSettings) -> AccuracyTable:
         """The accuracy table, corrected for the precision of a search."""
@@ -239,7 +168,7 @@ class SearchedRun(MeasuredRun):
             return table
         from ofa_tf.workflow.shipped_accuracy import correct_table
 
-        measurers = self._measurers(settings, table.num_images)
+        measurers = SearchMeasurements(self, settings, table.num_images).measurers()
         num_archs = settings.num_shipped_archs
         num_measured = min(num_archs, len(table))
         with progress_bar(num_measured, f"subnets of the table as {settings.precision} models", "subnet") as bar:
@@ -270,20 +199,19 @@ class SearchedRun(MeasuredRun):
             latency_table: See `search`.
 
         Raises:
-            InputError: See `check_tables` and `search`; and if the accuracy table is damaged or too small, or several
-                workers share the work.
+            InputError: See `check_tables` and `search`; and if a latency table that is named is of something else, the
+                accuracy table is damaged or too small, or several workers share the work.
         """
         settings = settings or SearchSettings()
         self.check_one_worker()
         self.check_supernet()
         self.check_tables(limits.latency_ms is not None, device, settings.precision, latency_table)
-        model = None
-        if limits.latency_ms is not None:
-            model = self.latency_model(device, settings.precision, latency_table)
+        needs_latency = limits.latency_ms is not None
+        model = self._checked_latency_model(needs_latency, device, settings, latency_table)
         self._check_feasible(limits, model, settings)
         table = self.accuracy_table()
         check_table(table)
-        self._check_measurements(settings, table.num_images)
+        SearchMeasurements(self, settings, table.num_images).check()
 
     def check_tables(
         self,
@@ -308,21 +236,14 @@ class SearchedRun(MeasuredRun):
         self.check()
         get_precision(precision)
         self.check_accuracy_table()
-        commands = {self.accuracy_table_path: "build_accuracy_table.py"}
+        workdir = f"--workdir={self.path}"
+        commands = {self.accuracy_table_path: shell_command("tools/build_accuracy_table.py", workdir)}
         if needs_latency or latency_table is not None:
             opened(device)  # raises if there can be none of that id
             path = self.latency_table_path(device, precision, latency_table)
-            command = f"build_latency_table.py --device={device_id(device)} --precision={precision}"
+            options = [f"--device={device_id(device)}", f"--precision={precision}"]
             if latency_table is not None:
-                command += f" --output={latency_table}"
-            commands[path] = command
-        check_present(commands, self.path)
-
-
-def _possible_num_images(num_images: tuple[int, int]) -> dict[str, list[tuple[int, int]]]:
-    """By the share that a search measures on, how many images that can have in each half.
-
-    Args:
-        num_images: Images in each half of those that the accuracy table was measured on.
-    """
-    return {SEARCH_SHARE: [num_images], REPORT_SHARE: possible_report_images(num_images)}
+                check_name_of_missing(path)
+                options.append(f"--output={latency_table}")
+            commands[path] = shell_command("tools/build_latency_table.py", *options, workdir)
+        check_present(commands)

@@ -16,6 +16,8 @@ from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run_folder import device_id
 
+_ENDING = ".json"  # of a latency table that is built
+
 
 def opened(device: Device | str) -> Device:
     """A device that is given itself or by its id.
@@ -72,23 +74,38 @@ def check_same_use(table: LatencyTable, device: Device) -> None:
             )
 
 
-def check_present(commands: Mapping[Path, str], workdir: Path) -> None:
+def check_present(commands: Mapping[Path, str]) -> None:
     """Check that tables are there.
 
     Args:
-        commands: Tables -> which tool builds them, with its flags but for `--workdir`.
-        workdir: The run's `--workdir`.
+        commands: Tables -> the command that builds them.
 
     Raises:
         InputError: If some are not; it names them and the commands that build them.
     """
+    for path in commands:
+        if path.is_dir():
+            raise InputError(f"Expected a table at {path}. Received: a folder. Name a file.")
     missing = [path for path in commands if not path.is_file()]
     if missing:
         tables = "a table" if len(missing) == 1 else "tables"
         files = "file" if len(missing) == 1 else "files"
         places = " and ".join(str(path) for path in missing)
-        builds = " and ".join(f"python tools/{commands[path]} --workdir={workdir}" for path in missing)
+        builds = " and ".join(commands[path] for path in missing)
         raise InputError(f"Expected {tables} at {places}. Received: no such {files}. Build with: {builds}.")
+
+
+def check_name_of_missing(path: Path) -> None:
+    """Check that a latency table, if it is not there, could be written where it is named; see `check_table_path`.
+
+    Raises:
+        InputError: If not.
+    """
+    if path.suffix != _ENDING and not path.exists():
+        raise InputError(
+            f"Expected a table at {path}. Received: no such file. Name one that is there; tables that are built end in "
+            f"{_ENDING}."
+        )
 
 
 def check_table_path(path: Path, space: SearchSpace, device: Device, settings: LatencyTableSettings) -> None:
@@ -106,8 +123,8 @@ def check_table_path(path: Path, space: SearchSpace, device: Device, settings: L
     files.check_output(path)
     files.check_replaceable(path, "latency_table")
     _check_id(device)
-    if path.suffix != ".json":
-        raise InputError(f"Expected --output to end in .json; the plot gets the suffix .svg. Received: {path}.")
+    if path.suffix != _ENDING:
+        raise InputError(f"Expected --output to end in {_ENDING}; the plot gets the suffix .svg. Received: {path}.")
     if not path.exists() or path.stat().st_size == 0:
         return
     try:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import find_writer
 from ofa_tf.base.progress import announce, tell
-from ofa_tf.networks.file_names import SUPERNET_FILE, find_supernet, read_config
+from ofa_tf.base.shell_commands import shell_command
+from ofa_tf.networks.file_names import SUPERNET_FILE, check_archive, find_supernet, read_config
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -94,9 +95,9 @@ class TrainedRun(RunFolder):
         """Check, without loading TensorFlow, that a phase of the training is finished; warn once if others are not.
 
         Raises:
-            InputError: If there is no supernet; the message says how to get one.
+            InputError: If there is no supernet, or a damaged one; the message says how to get one.
         """
-        find_supernet(self.path)
+        check_archive(find_supernet(self.path))
         if self._has_checked_phases:
             return
         self._has_checked_phases = True
@@ -208,6 +209,11 @@ class TrainedRun(RunFolder):
             replicas=self.replicas,
         )
 
+    @property
+    def has_evaluator(self) -> bool:
+        """Whether what measures subnets is there already, maybe with its images and its graphs."""
+        return "evaluator" in vars(self)
+
     @functools.cached_property
     def network_id(self) -> str:
         """SHA-256 of the supernet's file: measurements of another network are not mixed with this one's."""
@@ -251,9 +257,8 @@ def _describe_unfinished(workdir: Path, phases: Sequence[Phase]) -> str:
     trainer = find_writer(workdir)
     if trainer is not None:
         return f"{what} It is being trained by {trainer}."
-    return (
-        f"{what} Go on with: python train_main.py --phase=all --resume --workdir={workdir} (and the same other flags)."
-    )
+    command = shell_command("train_main.py", "--phase=all", "--resume", f"--workdir={workdir}")
+    return f"{what} Go on with: {command} (and the same other flags)."
 
 
 def hash_file(path: Path) -> str:

@@ -287,6 +287,31 @@ def test_table_of_another_space_or_device_is_refused(table: LatencyTable, space:
         table.check_device({"device": "formula", "num_threads": 4})
 
 
+@pytest.mark.parametrize("latency_ms", [float("nan"), float("inf"), -0.5])
+@pytest.mark.parametrize("place", ["overhead_ms", "stem"])
+def test_a_latency_that_is_none_is_named(table: LatencyTable, tmp_path: Path, place: str, latency_ms: float) -> None:
+    path = tmp_path / "t.json"
+    table.save(path)
+    document = json.loads(path.read_text())
+    if place == "overhead_ms":
+        document["overhead_ms"] = latency_ms
+    else:
+        document["entries"]["stem"]["32"] = latency_ms
+    path.write_text(json.dumps(document))
+    with pytest.raises(
+        InputError, match=rf"latencies in .*t\.json to be numbers of at least 0\. .*: {latency_ms} for {place}"
+    ):
+        LatencyTable.load(path)
+
+
+def test_an_overhead_that_is_no_number_is_named(table: LatencyTable, tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    table.save(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "overhead_ms": "a"}))
+    with pytest.raises(InputError, match="Received: 'a' for overhead_ms"):
+        LatencyTable.load(path)
+
+
 def test_incomplete_and_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text('{"schema": "ofa_tf/latency_table/1"}')
     with pytest.raises(InputError, match=r"t\.json to be a complete latency table. Received: KeyError\('space'\)"):

@@ -45,4 +45,6 @@ def test_the_cost_of_a_plugin_without_words_is_told_by_its_name(monkeypatch: pyt
 def test_a_limit_is_told_with_its_margin() -> None:
     unit = CostUnit.fitting("latency_ms", [1.0])
     assert CostLimit(0.5).describe(unit) == "0.5 ms"
+    assert CostLimit(0.12346).describe(unit) == "0.12346 ms"
+    assert CostLimit(1234567.5).describe(unit) == "1,234,567.5 ms"
     assert CostLimit(0.5, 0.08).describe(unit) == "0.5 ms (with a margin of 8.0%)"

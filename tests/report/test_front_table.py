@@ -7,7 +7,7 @@ from ofa_tf.devices.device import Measurement
 from ofa_tf.report.front_table import describe_front
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.front.measured_front import Front, FrontEnd
+from ofa_tf.search.front.measured_front import Front, StopReason
 from ofa_tf.search.front_search import FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.costs import num_macs
@@ -75,11 +75,12 @@ def test_the_front_is_told_with_its_costs_device_and_precision(front: Front) -> 
     costs = [SubnetCosts("board", 1, 1)] * len(front.best)
     first, second, third, fourth, *_ = describe_front(front, costs, precision="int8").splitlines()
     num_points, num_best = len(front.points), len(front.best)
-    assert first == f"front: {num_best} of {num_points} measured subnets ({front.num_measured} measured by this search)"
-    assert second == "  top-1 of float32 models against macs and num_blocks of int8 models; latencies on board"
+    origin = f"{front.num_measured} measured for this search or earlier ones"
+    assert first == f"front: {num_best} of {num_points} measured subnets ({origin})"
+    assert second == "  top-1 of float32 models against macs and num_blocks of int8 models"
     assert third == "  stopped after 4 measurements, as many as were allowed"
     _, told, *_ = describe_front(front, costs).splitlines()
-    assert told == "  top-1 against macs and num_blocks, of float32 models; latencies on board"
+    assert told == "  top-1 against macs and num_blocks, of float32 models"
     before, after = front.quality_before, front.predictor.quality
     assert fourth == (
         f"  RMSE of the accuracy predictor: {100 * after.rmse:.2f} points on 24 subnets; "
@@ -93,28 +94,42 @@ def test_the_front_is_told_with_its_costs_device_and_precision(front: Front) -> 
 
 
 @pytest.mark.parametrize(
-    ("num_measured", "end", "words"),
+    ("num_measured", "stop_reason", "words"),
     [
-        (3, FrontEnd.NO_GAIN, "stopped after 3 of 4 measurements: the front no longer grew"),
-        (3, FrontEnd.NOTHING_NEW, "stopped after 3 of 4 measurements: all that was proposed is measured"),
+        (3, StopReason.NO_GAIN, "stopped after 3 of 4 measurements: the front no longer grew"),
+        (3, StopReason.NOTHING_NEW, "stopped after 3 of 4 measurements: all that was proposed is measured"),
         (
             3,
-            FrontEnd.SPENT,
+            StopReason.KEPT_NOT_NEEDED,
             "stopped after 3 of 4 measurements: the others were kept for subnets whose accuracies were computed, and "
             "not needed",
         ),
-        (4, FrontEnd.NO_GAIN, "stopped after 4 measurements, as many as were allowed"),
+        (4, StopReason.ALL_MEASURED, "stopped after 4 measurements, as many as were allowed"),
     ],
 )
-def test_it_is_said_why_a_search_measured_no_more(front: Front, num_measured: int, end: FrontEnd, words: str) -> None:
-    ended = dataclasses.replace(front, num_measured=num_measured, end=end)
+def test_it_is_said_why_a_search_measured_no_more(
+    front: Front, num_measured: int, stop_reason: StopReason, words: str
+) -> None:
+    ended = dataclasses.replace(front, num_measured=num_measured, stop_reason=stop_reason)
     assert f"  {words}\n" in describe_front(ended, [SubnetCosts("host", 1, 1)] * len(front.best))
 
 
+def test_a_device_is_named_only_where_a_latency_is_told(front: Front) -> None:
+    without = SubnetCosts("board", 1, 1)
+    failed = dataclasses.replace(without, measurement=Measurement("network", None, error="it broke"))
+    predicted = dataclasses.replace(without, latency_ms=0.1)
+    measured = dataclasses.replace(without, measurement=Measurement("network", 0.2))
+    others = [without] * (len(front.best) - 1)
+    for costs, is_named in ((without, False), (failed, False), (predicted, True), (measured, True)):
+        text = describe_front(front, [*others, costs])
+        assert (", of float32 models; latencies on board\n" in text) == is_named
+        assert ("board" in text) == is_named
+
+
 def test_a_single_subnet_that_nothing_was_measured_for(front: Front) -> None:
-    alone = dataclasses.replace(front, points=(front.best[0],), num_measured=0, end=FrontEnd.NOTHING_NEW)
+    alone = dataclasses.replace(front, points=(front.best[0],), num_measured=0, stop_reason=StopReason.NOTHING_NEW)
     first, _, third, fourth, *_ = describe_front(alone, [SubnetCosts("host", 1, 1)]).splitlines()
-    assert first == "front: 1 of 1 measured subnet (0 measured by this search)"
+    assert first == "front: 1 of 1 measured subnet (0 measured for this search or earlier ones)"
     assert third == "  stopped after 0 of 4 measurements: all that was proposed is measured"
     assert fourth == ""
 
@@ -133,9 +148,9 @@ def test_limits_are_told_and_a_measured_latency_above_its_limit_is_marked(front:
         costs.append(SubnetCosts("host", 1, 1, 0.1, Measurement("network", limit_ms + 0.01 * number)))
     assert len(costs) > 1
     limits = {"latency_ms": limit_ms, "peak_ram_bytes": 74960.0}
-    text = describe_front(front, costs, limits, latency_margin=0.05)
+    text = describe_front(dataclasses.replace(front, margins={"latency_ms": 0.05}), costs, limits)
     assert f" of {len(front.points)} measured subnets within the limits (" in text
-    told = "limits: latency_ms at most 0.2, peak_ram_bytes at most 74,960 (that of the latency with a margin of 5.0%)"
+    told = "limits: latency_ms at most 0.2 (with a margin of 5.0%), peak_ram_bytes at most 74,960"
     assert f"\n  {told}\n" in text
     first, second, *others = _rows(text)
     assert " 0.200 " in first

@@ -19,6 +19,14 @@ def test_quality_and_learning_curve_are_three_short_lines() -> None:
     assert "tau undefined" in describe_predictor("linear", dataclasses.replace(quality, kendall_tau=None), {})
 
 
+def test_a_predictor_that_is_of_no_use_is_told_to_be() -> None:
+    quality = PredictorQuality(32, 0.0071, 0.0079, 0.0069, -0.28, 0.97)
+    *_, last = describe_predictor("linear", quality, {}).splitlines()
+    assert last.startswith("  HARDLY BETTER than the mean, so that chance decides")
+    useful = dataclasses.replace(quality, rmse=0.0060)
+    assert "HARDLY" not in describe_predictor("linear", useful, {})
+
+
 def test_rows_that_were_not_measured_are_told_of() -> None:
     quality = PredictorQuality(100, 0.0061, 0.004, 0.0091, 0.5, 0.92, num_computed=92)
     first, *_ = describe_predictor("linear", quality, {}).splitlines()

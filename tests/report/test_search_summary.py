@@ -63,7 +63,7 @@ def test_what_was_found_what_it_costs_and_its_accuracies_are_a_paragraph_each(fo
 
 def test_it_is_said_where_the_arch_comes_from(found: SearchResult) -> None:
     assert found.final is not None
-    for is_found, origin in ((True, "proposed by the search"), (False, "known from the accuracy table")):
+    for is_found, origin in ((True, "proposed by the search"), (False, "known before this search")):
         winner = dataclasses.replace(found.final.winner, is_found=is_found)
         final = dataclasses.replace(found.final, winner=winner)
         first, *_ = describe_search(dataclasses.replace(found, final=final), _COSTS).splitlines()
@@ -105,6 +105,9 @@ def test_a_predicted_latency_is_beside_its_limit_and_what_was_measured(found: Se
         "  latency on host: measured 0.125 ms (confidence interval 0.124 to 0.126), 4.2% ABOVE THE LIMIT",
         "  macs: 3,793,280 (limit 4,000,000)",
     ]
+    exact = dataclasses.replace(limited, limits={"latency_ms": 0.1234567, "macs": 3793280.5})
+    assert "predicted 0.110 ms, limit 0.1234567 ms\n" in describe_search(exact, costs)
+    assert "macs: 3,793,280 (limit 3,793,280.5)" in describe_search(exact, costs)
     cautious = describe_search(dataclasses.replace(limited, latency_margin=0.08), costs)
     assert "predicted 0.110 ms (0.119 with the margin of 8.0%), limit 0.12 ms" in cautious
     within = dataclasses.replace(
@@ -112,6 +115,8 @@ def test_a_predicted_latency_is_beside_its_limit_and_what_was_measured(found: Se
     )
     assert "ABOVE" not in describe_search(limited, within)
     assert "\n    doubtful: a hot phone\n" in describe_search(limited, within)
+    barely = dataclasses.replace(costs, measurement=Measurement("network 0", 0.12002))
+    assert "measured 0.120 ms, <0.1% ABOVE THE LIMIT\n" in describe_search(limited, barely)
     failed = dataclasses.replace(costs, measurement=Measurement("network 0", None, error="it broke"))
     assert "latency on host: not measured, it broke" in describe_search(limited, failed)
 

@@ -12,7 +12,7 @@ from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.finalists import FinalSettings
 from ofa_tf.search.front.dominance import hypervolume
-from ofa_tf.search.front.measured_front import Front
+from ofa_tf.search.front.measured_front import Front, StopReason
 from ofa_tf.search.front_search import FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
@@ -118,6 +118,7 @@ def test_all_of_a_front_is_measured() -> None:
     front: Front = search.run(measure, on_measured=lambda done, most: told.append((done, most)))
     assert {point.arch: point.measured for point in front.points} == measure.measured
     assert front.num_measured == len(measure.measured) <= 16
+    assert (front.stop_reason is StopReason.ALL_MEASURED) == (front.num_measured == 16)
     assert told == [(number, 16) for number in range(1, front.num_measured + 1)]
     assert best[2] in {point.arch for point in front.best}
 
@@ -153,9 +154,10 @@ def test_a_measurement_is_kept_for_who_is_on_a_front_by_a_computed_accuracy() ->
     table, best = _computed_table(0.95, num_best=_NUM_ROWS)
     measure = _ShippedModels(0.76, dict.fromkeys(best, 0.95 - _LARGE_LOSS))
     settings = FrontSettings(num_measurements=16, num_per_round=4, patience=10, evolution=_BRIEF)
-    FrontSearch(_SPACE, fit_predictor(table, "linear"), {"macs": _macs}, settings=settings).run(measure)
+    front = FrontSearch(_SPACE, fit_predictor(table, "linear"), {"macs": _macs}, settings=settings).run(measure)
     is_of_table = [arch in set(best) for arch in measure.measured]
     assert is_of_table == [True] + 14 * [False] + [True]
+    assert front.stop_reason is StopReason.ALL_MEASURED
 
 
 def test_what_is_not_known_of_a_computed_accuracy_is_in_its_error_bar_only() -> None:

@@ -48,6 +48,26 @@ def test_an_arch_that_is_measured_clearly_better_is_returned_with_its_costs(pred
     assert found.costs["macs"] <= found.limits["macs"] == limit
 
 
+def test_a_further_search_knows_what_was_measured(predictor: FittedPredictor) -> None:
+    """What the first search measures is worse than predicted, but for one, which the second one then takes."""
+    constraints = make_constraints(CostContext(MICRO, 10), Limits(macs=1e12))
+    measured_archs: list[Arch] = []
+
+    def measure(arch: Arch) -> AccuracyCount:
+        measured_archs.append(arch)
+        num_correct = 10**9 if len(measured_archs) == 2 else 0
+        return AccuracyCount((num_correct, num_correct), (10**9, 10**9))
+
+    final = FinalSettings(measure, num_finalists=2, num_rounds=1)
+    first = search_arch(MICRO, predictor, constraints, settings=_FAST, final=final)
+    assert first.known is not None
+    second = search_arch(MICRO, first.known, constraints, settings=_FAST, final=final)
+    assert len(set(measured_archs)) == len(measured_archs) == 4
+    assert second.final is not None
+    assert second.arch == first.arch == measured_archs[1]
+    assert not second.final.winner.is_found
+
+
 def test_each_round_searches_with_what_was_measured_before(predictor: FittedPredictor) -> None:
     """Every first finalist turns out to be useless; the second round looks elsewhere."""
     constraints = make_constraints(CostContext(MICRO, 10), Limits(macs=1e12))

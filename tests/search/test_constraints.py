@@ -1,5 +1,7 @@
 import copy
 import dataclasses
+import json
+import numbers
 import pickle
 import re
 from typing import Any
@@ -92,7 +94,8 @@ def test_limits_are_values() -> None:
     assert limits == Limits(latency_ms=2, macs=1e6, size_bytes=None) != Limits(latency_ms=3, macs=1e6)
     assert len({limits, Limits(latency_ms=2, macs=1e6)}) == 1
     assert pickle.loads(pickle.dumps(limits)) == copy.deepcopy(limits) == limits
-    assert repr(limits) == "Limits(latency_ms=2, macs=1e+06)"
+    assert repr(limits) == "Limits(latency_ms=2, macs=1000000)"
+    assert Limits(latency_ms=0.1234567, macs=1234567).describe() == "latency_ms=0.1234567, macs=1234567"
     with pytest.raises(dataclasses.FrozenInstanceError):
         limits.macs = 2e6
     limits.by_name["macs"] = 2e6
@@ -116,7 +119,10 @@ def test_a_limit_that_is_no_finite_number_above_0_is_refused(limit: Any) -> None
 
 @pytest.mark.parametrize("limit", [3, 2.5, np.float32(0.5), np.int64(7)])
 def test_any_finite_number_above_0_is_a_limit(limit: Any) -> None:
-    assert Limits(macs=limit).macs == limit
+    found = Limits(macs=limit)
+    assert found.macs == limit
+    assert type(found.macs) is (int if isinstance(limit, numbers.Integral) else float)
+    assert json.loads(json.dumps(found.by_name)) == {"macs": limit}
 
 
 _DIGITS_OF_LIMITS = {
@@ -151,6 +157,13 @@ def test_the_least_limit_is_accepted_with_its_margin(value: float, margin: float
     with pytest.raises(InputError, match=rf"to be at least {re.escape(shown)}, that of the smallest"):
         check_feasible(MICRO, [constraint])
     check_feasible(MICRO, [dataclasses.replace(constraint, limit=float(shown))])
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_a_cost_of_the_smallest_subnet_that_is_not_finite_is_refused(value: float) -> None:
+    constraint = Constraint("macs", 5.0, lambda genes: np.full(len(genes), value))
+    with pytest.raises(InputError, match=rf"Expected macs of the smallest subnet of micro to be finite. .*: {value}\."):
+        check_feasible(MICRO, [constraint])
 
 
 def test_a_limit_of_a_plugin_is_named_by_its_flag() -> None:

@@ -9,7 +9,7 @@ from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front.dominance import hypervolume
 from ofa_tf.search.front.front_evolution import Objective
-from ofa_tf.search.front.measured_front import Front, FrontEnd
+from ofa_tf.search.front.measured_front import Front, StopReason
 from ofa_tf.search.front_search import FrontSearch, FrontSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
@@ -128,7 +128,7 @@ def test_it_ends_when_there_is_nothing_to_gain() -> None:
     ended = FrontSearch(_SPACE, predictor, {"macs": _macs}, (), settings).run(measure_useless)
     assert num_measured < 40
     assert (ended.num_measured, ended.max_measured) == (num_measured, 100)
-    assert ended.end is FrontEnd.NO_GAIN
+    assert ended.stop_reason is StopReason.NO_GAIN
     assert ended.quality_before == predictor.quality
 
 
@@ -138,12 +138,12 @@ def test_it_ends_when_all_that_is_proposed_was_measured() -> None:
 
     front = _search_micro({"same": same}, num_measurements=500)
     assert front.num_measured < front.max_measured == 500
-    assert front.end is FrontEnd.NOTHING_NEW
+    assert front.stop_reason is StopReason.NOTHING_NEW
 
 
 def test_it_ends_when_no_measurement_is_left(front: Front) -> None:
     assert front.num_measured == front.max_measured == 24
-    assert front.end is FrontEnd.SPENT
+    assert front.stop_reason is StopReason.ALL_MEASURED
 
 
 def _search_micro(
@@ -166,6 +166,12 @@ def _micro_macs(genes: np.ndarray) -> np.ndarray:
 
 def _image_size(genes: np.ndarray) -> np.ndarray:
     return np.asarray(MICRO.image_sizes)[genes[:, MICRO.image_size_gene]]
+
+
+def test_a_front_tells_the_margins_of_its_constraints() -> None:
+    cautious = Constraint("macs", np.inf, _micro_macs, margin=0.05)
+    sure = Constraint("image_size", np.inf, _image_size)
+    assert _search_micro({"macs": _micro_macs}, [cautious, sure]).margins == {"macs": 0.05}
 
 
 def test_with_two_costs_an_arch_is_on_the_front_unless_another_one_is_better_in_all() -> None:

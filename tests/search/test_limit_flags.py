@@ -27,7 +27,7 @@ def test_several_values_make_several_searches_with_the_other_limits_in_each() ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--max_macs=many"], r"Expected --max_macs to be a number\. Received: --max_macs=many\."),
+        (["--max_macs=many"], r"Expected --max_macs to be a number\. Received: --max_macs=many\. Write it in digits,"),
         (["--max_macs=0"], r"Expected --max_macs to be a finite number above 0\. Received: --max_macs=0\."),
         (["--max_macs=nan"], r"Expected --max_macs to be a finite number above 0\. Received: --max_macs=nan\."),
         (["--max_macs=-1"], r"Expected --max_macs to be a finite number above 0\. Received: --max_macs=-1\."),
@@ -36,7 +36,16 @@ def test_several_values_make_several_searches_with_the_other_limits_in_each() ->
             ["--limits=macs=inf"],
             r"Expected --limits=macs to be a finite number above 0\. Received: --limits=macs=inf\.",
         ),
-        (["--limits=macs"], r"Expected --limits to be like NAME=VALUE\. Received: --limits=macs\."),
+        (
+            ["--limits=macs"],
+            r"Expected --limits to be like NAME=VALUE\. Received: --limits=macs\. Write, for",
+        ),
+        (["--limits=macs=1e6,two"], r"like NAME=VALUE\. Received: --limits=macs=1e6,two\. Write, for example, "),
+        (
+            ["--limits=macs=3e6,"],
+            r"Expected NAME=VALUE before and after each comma of --limits\. .*: --limits=macs=3e6,\. L",
+        ),
+        (["--limits=macs="], r"Expected --limits=macs to be a number\. Received: --limits=macs=\. Write it in digits,"),
         (["--max_macs=1e6,"], r"Expected a number before and after each comma of --max_macs\. .*: --max_macs=1e6,\. L"),
         (["--max_macs=,1e6"], r"Expected a number before and after each comma of --max_macs\. .*: --max_macs=,1e6\. L"),
         (["--max_macs=1e6,2,1000000"], r"numbers of --max_macs to differ\. Received: --max_macs=1e6,2,1000000\."),

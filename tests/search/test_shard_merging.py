@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import locked_file
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.shard_merging import merge_shards
@@ -120,6 +121,8 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     message = rf"Expected shards of an accuracy table in {tmp_path}. Received: none. .* --workdir={tmp_path} "
     with pytest.raises(InputError, match=message):
         merge_shards([], tmp_path / "merged.jsonl", MICRO, "net")
+    with pytest.raises(InputError, match=r" '--workdir=my runs' --num_archs=100 --shard=1/2 "):
+        merge_shards([], Path("my runs", "merged.jsonl"), MICRO, "net")
 
 
 def test_shards_do_not_come_into_a_table_of_other_images(tmp_path: Path) -> None:
@@ -130,6 +133,31 @@ def test_shards_do_not_come_into_a_table_of_other_images(tmp_path: Path) -> None
     with pytest.raises(InputError, match=rf"on 100 images, .* Received: 59 images. .* delete {merged} to"):
         merge_shards(_shards(tmp_path), merged, MICRO, "net")
     assert merged.read_bytes() == before
+
+
+def test_shards_that_contradict_the_table_are_refused(tmp_path: Path) -> None:
+    merged = tmp_path / "merged.jsonl"
+    _build(merged, None, 5)
+    header, *lines = merged.read_text().splitlines()
+    entry = json.loads(lines[1])
+    entry["num_correct"][1] += 1
+    lines[1] = json.dumps(entry)
+    merged.write_text("\n".join([header, *lines]) + "\n")
+    before = merged.read_bytes()
+    paths = _shards(tmp_path)
+    # Archs go to the shards in turn.
+    message = rf"Expected {merged} and {paths[1]} to have the same counts of each subnet. Received: different ones of 1"
+    with pytest.raises(InputError, match=message):
+        merge_shards(paths, merged, MICRO, "net")
+    assert merged.read_bytes() == before
+
+
+def test_shards_do_not_come_into_a_table_that_another_program_writes(tmp_path: Path) -> None:
+    merged = tmp_path / "merged.jsonl"
+    paths = _shards(tmp_path)
+    with locked_file(merged), pytest.raises(InputError, match=rf"{merged} .*process "):
+        merge_shards(paths, merged, MICRO, "net")
+    assert not merged.exists()
 
 
 def test_a_table_of_another_supernet_is_kept_when_shards_replace_it(

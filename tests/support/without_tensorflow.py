@@ -22,9 +22,8 @@ def run_without_tensorflow(program: str, *arguments: str) -> subprocess.Complete
 
 
 def error_line(result: subprocess.CompletedProcess) -> str:
-    """The last line on stderr of a program that ended with a user's error, after checking that it did."""
+    """The one line on stderr that tells a user's error, after checking that a program ended with it."""
     assert result.returncode == 1, result.stderr[-2000:]
     assert "Traceback" not in result.stderr
-    last_line = result.stderr.splitlines()[-1]
-    assert last_line.startswith("error: ")
-    return last_line
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    return line

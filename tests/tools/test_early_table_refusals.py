@@ -130,7 +130,7 @@ def test_a_table_that_has_all_subnets_is_shown_without_loading_anything(workdir:
     _table(workdir, 14).save(workdir / "accuracy_table.jsonl")
     result = run_without_tensorflow(_BUILD, PLUGINS_FLAG, f"--workdir={workdir}", _SAMPLE)
     assert result.returncode == 0, result.stderr[-2000:]
-    assert "nothing to measure: all 12 subnets are there already" in result.stderr
+    assert "nothing to measure: 12 of 12 subnets already there" in result.stderr
     assert "the table has 14 subnets, with those that it had before" in result.stdout
 
 
@@ -138,8 +138,8 @@ def test_a_shard_that_has_all_subnets_names_the_command_that_merges(workdir: Pat
     _shard_of(_table(workdir), 2).save(workdir / "accuracy_table.shard-2-of-2.jsonl")
     result = run_without_tensorflow(_BUILD, PLUGINS_FLAG, f"--workdir={workdir}", _SAMPLE, "--shard=2/2")
     assert result.returncode == 0, result.stderr[-2000:]
-    assert "nothing to measure: all 6 subnets are there already" in result.stderr
-    command = f"python {_BUILD} --workdir={workdir} --merge"
+    assert "nothing to measure: 6 of 6 subnets already there" in result.stderr
+    command = f"python {_BUILD} {PLUGINS_FLAG} --workdir={workdir} --merge"
     assert result.stdout.endswith(f"-2-of-2.jsonl\nNext, when all are there: {command}\n")
 
 
@@ -213,20 +213,29 @@ def test_measurements_that_a_search_cannot_take_are_refused(
 # --- the supernet -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("program", "options"),
-    [
-        (_BUILD, []),
-        ("tools/build_latency_table.py", []),
-        ("tools/evaluate.py", []),
-        ("tools/search.py", ["--max_macs=1e9", "--output=a.json"]),
-        ("tools/to_tflite.py", ["--arch=min", "--output=a.tflite"]),
-    ],
-)
+_NEEDS_SUPERNET = [
+    (_BUILD, []),
+    ("tools/build_latency_table.py", []),
+    ("tools/evaluate.py", []),
+    ("tools/search.py", ["--max_macs=1e9", "--output=a.json"]),
+    ("tools/to_tflite.py", ["--arch=min", "--output=a.tflite"]),
+]
+
+
+@pytest.mark.parametrize(("program", "options"), _NEEDS_SUPERNET)
 def test_a_run_without_a_supernet_is_refused(workdir: Path, program: str, options: list[str]) -> None:
     (workdir / "supernet.keras").unlink()
     line = _error_of(program, workdir, *options)
     assert f"Expected a trained supernet at {workdir / 'supernet.keras'}. Received: no such file." in line
+
+
+@pytest.mark.parametrize(("program", "options"), [*_NEEDS_SUPERNET, (_BUILD, ["--merge"])])
+def test_a_damaged_supernet_is_refused(workdir: Path, program: str, options: list[str]) -> None:
+    path = workdir / "supernet.keras"
+    path.write_bytes(path.read_bytes()[:-1000])
+    _shard_of(_table(workdir), 1).save(Run(workdir).shard_path(Shard(1, 2, _NUM_ARCHS, 0)))
+    line = _error_of(program, workdir, *options)
+    assert f"Expected {path} to be a complete file. Received: a damaged one" in line
 
 
 def test_a_supernet_that_is_being_trained_is_not_measured_many_times(workdir: Path) -> None:

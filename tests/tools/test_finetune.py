@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.training.config import TrainConfig
+from tests.support.without_tensorflow import error_line
 
 Run = Callable[..., subprocess.CompletedProcess]
 
@@ -27,19 +28,11 @@ def test_a_mistake_is_one_line_before_tensorflow_loads(
 ) -> None:
     TrainConfig(str(tmp_path / "run"), space="mobilenet_v3_tiny").save()
     result = run("tools/finetune.py", f"--from={tmp_path / 'run'}", f"--workdir={tmp_path / 'new'}", *arguments)
-    assert message in _error_line(result)
+    assert message in error_line(result)
     assert "loading TensorFlow" not in result.stderr
     assert not (tmp_path / "new").exists()
 
 
 def test_a_run_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
     result = run("tools/finetune.py", f"--from={tmp_path}", "--arch=max", "--workdir=unused")
-    assert "Train first: python train_main.py" in _error_line(result)
-
-
-def _error_line(result: subprocess.CompletedProcess) -> str:
-    """The one line that a user's error leaves."""
-    assert result.returncode == 1, result.stderr[-2000:]
-    assert "Traceback" not in result.stderr
-    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    return line
+    assert "Train first: python train_main.py" in error_line(result)

@@ -17,6 +17,7 @@ from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from tests.support import parity
 from tests.support.images import write_class_folders
 from tests.support.spaces import PLUGINS_FLAG, SMALL
+from tests.support.without_tensorflow import error_line
 
 pytestmark = pytest.mark.slow
 
@@ -26,13 +27,6 @@ Run = Callable[..., subprocess.CompletedProcess]
 def _ok(result: subprocess.CompletedProcess) -> str:
     assert result.returncode == 0, result.stderr[-2000:]
     return result.stdout
-
-
-def _error_line(result: subprocess.CompletedProcess) -> str:
-    assert result.returncode == 1, result.stderr[-2000:]
-    assert "Traceback" not in result.stderr
-    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    return line
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +70,7 @@ def test_an_import_does_not_replace_another_run(run: Run, imported: Path, weight
     result = run(
         "tools/import_checkpoint.py", "--space=small", PLUGINS_FLAG, f"--checkpoint={weights}", f"--workdir={imported}"
     )
-    assert f"Expected a new --workdir. Received: {imported}" in _error_line(result)
+    assert f"Expected a new --workdir. Received: {imported}" in error_line(result)
     assert (imported / "supernet.keras").read_bytes() == before
 
 
@@ -126,7 +120,7 @@ def test_a_failed_import_is_one_clear_line_and_writes_nothing(
 ) -> None:
     checkpoint, workdir = make(weights, tmp_path), tmp_path / "run"
     options = (f"--space={space}", PLUGINS_FLAG, f"--checkpoint={checkpoint}", f"--workdir={workdir}")
-    assert message in _error_line(run("tools/import_checkpoint.py", *options))
+    assert message in error_line(run("tools/import_checkpoint.py", *options))
     assert not workdir.exists()
 
 
@@ -158,7 +152,7 @@ def test_a_specialized_network_becomes_a_model_that_is_measured(run: Run, specia
 
 def test_int8_of_a_specialized_network_needs_a_data_set(run: Run, specialized: Path, tmp_path: Path) -> None:
     options = (f"--model={specialized}", f"--output={tmp_path / 'm.tflite'}", "--quantization=int8")
-    line = _error_line(run("tools/to_tflite.py", *options))
+    line = error_line(run("tools/to_tflite.py", *options))
     assert "Expected --dataset with --quantization=int8" in line
 
 
@@ -170,21 +164,21 @@ def test_weights_that_are_not_those_of_the_description_write_nothing(
     (tmp_path / "out").mkdir()
     config = specialized.parent / "net.config"
     options = (f"--config={config}", f"--checkpoint={checkpoint}", f"--output={tmp_path / 'out' / 'm.keras'}")
-    line = _error_line(run("tools/import_specialized.py", *options))
+    line = error_line(run("tools/import_specialized.py", *options))
     assert ("Check that they are of the search space, or of the net.config" if is_whole else "complete file") in line
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_training_does_not_overwrite_an_import(run: Run, imported: Path) -> None:
     before = (imported / "supernet.keras").read_bytes()
-    line = _error_line(run("train_main.py", "--phase=full", "--space=small", PLUGINS_FLAG, f"--workdir={imported}"))
+    line = error_line(run("train_main.py", "--phase=full", "--space=small", PLUGINS_FLAG, f"--workdir={imported}"))
     assert "which holds imported weights, and training cannot go on from those" in line
     assert (imported / "supernet.keras").read_bytes() == before
 
 
 def test_a_run_has_its_own_data_set(run: Run, imported: Path, tmp_path: Path) -> None:
     options = (f"--workdir={imported}", "--arch=max", "--dataset=digits", f"--output={tmp_path / 'm.tflite'}")
-    assert "Expected --dataset and --data_dir with --model only" in _error_line(run("tools/to_tflite.py", *options))
+    assert "Expected --dataset and --data_dir with --model only" in error_line(run("tools/to_tflite.py", *options))
 
 
 def test_a_description_of_no_known_network_is_refused(run: Run, specialized: Path, tmp_path: Path) -> None:
@@ -192,6 +186,6 @@ def test_a_description_of_no_known_network_is_refused(run: Run, specialized: Pat
     document["blocks"][3]["conv"]["kernel_size"] = 9
     (tmp_path / "net.config").write_text(json.dumps(document))
     options = (f"--config={tmp_path / 'net.config'}", "--checkpoint=x.npz", f"--output={tmp_path / 'm.keras'}")
-    line = _error_line(run("tools/import_specialized.py", "--image_size=224", *options))
+    line = error_line(run("tools/import_specialized.py", "--image_size=224", *options))
     assert "Expected the net.config of a subnet of one of the spaces" in line
     assert not (tmp_path / "m.keras").exists()

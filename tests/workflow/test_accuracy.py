@@ -39,7 +39,7 @@ def test_a_table_is_read_once_and_before_the_network_is_loaded(tmp_path: Path, m
 
 @pytest.mark.parametrize(
     ("num_before", "told"),
-    [(0, ""), (4, "4 of 6 subnets are there already\n"), (6, "all 6 subnets are there already\n"), (9, "all 6 ")],
+    [(0, ""), (4, "4 of 6 subnets already there\n"), (6, "6 of 6 subnets already there\n"), (9, "6 of 6 ")],
 )
 def test_what_is_there_already_is_told(
     tmp_path: Path, num_before: int, told: str, capsys: pytest.CaptureFixture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.workflow.arch_names import parse_arch_list, parse_archs
 from tests.support.spaces import MICRO
@@ -72,17 +73,31 @@ def test_a_folder_stands_for_its_arch_files_by_name_and_not_for_fronts(tmp_path:
     (folder / "front_host.json").write_text('{"schema": "ofa_tf/front/1", "entries": []}')
     (folder / "notes.txt").write_text("by hand")
     message = r"Expected --arch=.*found to be a folder with arch JSON files\. Received: none there\."
-    for parse in (parse_archs, lambda space, text: parse_arch_list(space, [text])):
-        with pytest.raises(InputError, match=message):
-            parse(MICRO, str(folder))
+    with pytest.raises(InputError, match=message):
+        parse_arch_list(MICRO, [str(folder)])
+    with pytest.raises(InputError, match=r"Expected --arch to be an arch JSON file, .*found, which is no file\."):
+        parse_archs(MICRO, str(folder))
 
-    MICRO.largest().save(folder / "host_b.json")
-    MICRO.smallest().save(folder / "host_a.json")
-    expected = {"host_a": MICRO.smallest(), "host_b": MICRO.largest()}
-    for found in (parse_archs(MICRO, str(folder)), parse_arch_list(MICRO, [str(folder)])):
-        assert list(found.items()) == list(expected.items())
+    names = ["host_c", "host_a", "host_d", "host_b", "host_f", "host_e"]
+    for name in names:
+        MICRO.smallest().save(folder / f"{name}.json")
     several = parse_arch_list(MICRO, ["min", str(folder), "max"])
-    assert list(several) == ["min", "host_a", "host_b", "max"]
+    assert list(several) == ["min", *sorted(names), "max"]
+
+
+def test_what_else_lies_in_a_folder_of_archs_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arch = MICRO.smallest()
+    arch.save(tmp_path / "found.json")
+    (tmp_path / "by_hand.json").write_text(arch.to_json())
+    (tmp_path / "settings.json").write_text('{"depths": [1]}')
+    files.write_json(tmp_path / "model.json", "tflite_model", arch.to_dict())
+    (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "cut.json").write_text(arch.to_json()[:-3])
+    assert parse_arch_list(MICRO, [str(tmp_path)]) == {"by_hand": arch, "found": arch}
+    told = capsys.readouterr().err
+    assert f"passed over in --arch={tmp_path}: Expected {tmp_path}/cut.json to be a JSON file." in told
+    assert f"passed over in --arch={tmp_path}: Expected {tmp_path}/list.json to hold a JSON object." in told
+    assert "..." not in told
 
 
 def test_min_and_max_are_words_also_where_folders_are_called_so(

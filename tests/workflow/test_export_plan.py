@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.modes import FLOAT16, INT8, NOT_QUANTIZED, QAT, QuantizationMode
 from ofa_tf.workflow.export_plan import find_other_precision, plan_exports, plan_limits, warn_of_other_precision
 from tests.support.spaces import SMALL
@@ -50,6 +51,7 @@ def test_the_precision_does_not_matter_where_nothing_that_depends_on_it_was_limi
         ("int8", NOT_QUANTIZED, "search again with --precision=float32 or export with --quantization=int8."),
         ("float32", FLOAT16, "To keep the limits, export with --quantization=none."),  # no search is of float16 models
         ("int3", INT8, "To keep the limits, search again with --precision=int8."),
+        ("int3", FLOAT16, "and the limits of the search are not checked."),  # a plugin's, which was not loaded
     ],
 )
 def test_the_warning_of_another_precision_names_both_and_what_to_do(
@@ -64,6 +66,16 @@ def test_the_warning_of_another_precision_names_both_and_what_to_do(
     assert warn_of_other_precision("max", mode) is None
 
 
+def test_the_warning_of_another_precision_tells_no_limits_where_there_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "front.json"
+    entries = [{"arch": SMALL.smallest().to_dict(), "costs": {"latency_ms": 0.5}}]
+    front = {"schema": "ofa_tf/front/1", "precision": "float32", "limits": {}, "entries": entries}
+    path.write_text(json.dumps(front))
+    warning = warn_of_other_precision(f"{path}:0", INT8)
+    assert warning is not None
+    assert warning.endswith(" that the search told are not those of this model.")
+
+
 def test_each_arch_of_a_folder_keeps_the_limits_of_its_own_search(tmp_path: Path) -> None:
     folder = tmp_path / "found"
     archs = {"a": SMALL.smallest(), "b": SMALL.largest()}
@@ -71,9 +83,25 @@ def test_each_arch_of_a_folder_keeps_the_limits_of_its_own_search(tmp_path: Path
         arch.save(folder / f"{name}.json", notes={"precision": "float32", "limits": {"size_bytes": float(ord(name))}})
     output = str(tmp_path / "models")
     paths = {name: f"{output}/{name}.tflite" for name in archs}
-    assert plan_exports(SMALL, [str(folder)], output) == {paths[name]: arch for name, arch in archs.items()}
-    limits = plan_limits(SMALL, [str(folder)], output, NOT_QUANTIZED)
+    assert _planned_archs([str(folder)], output) == {paths[name]: arch for name, arch in archs.items()}
+    limits = plan_limits(plan_exports(SMALL, [str(folder)], output), NOT_QUANTIZED)
     assert limits == {paths["a"]: {"size_bytes": 97}, paths["b"]: {"size_bytes": 98}}
+
+
+def test_the_models_of_a_folder_or_a_front_lie_in_a_folder_also_where_there_is_one(tmp_path: Path) -> None:
+    found = tmp_path / "found"
+    arch = SMALL.largest()
+    arch.save(found / "mine.json")
+    front = tmp_path / "front.json"
+    front.write_text(json.dumps({"schema": "ofa_tf/front/1", "entries": [{"arch": arch.to_dict()}]}))
+    models = tmp_path / "models"
+    model = str(tmp_path / "model.tflite")
+    for text, name in ((str(found), "mine"), (str(front), "front_0")):
+        assert _planned_archs([text], str(models)) == {f"{models}/{name}.tflite": arch}
+        with pytest.raises(InputError, match=r"Expected --output to be a folder for 1 arch\. Received: .*model.tflite"):
+            plan_exports(SMALL, [text], model)
+    for text in (str(found / "mine.json"), f"{front}:0", "max"):
+        assert _planned_archs([text], model) == {model: arch}
 
 
 def test_models_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -92,12 +120,12 @@ def test_a_front_and_each_of_its_archs_have_the_notes_of_the_front(tmp_path: Pat
 
     write("macs")
     output = str(tmp_path / "model.tflite")
-    assert plan_exports(SMALL, [f"{path}:1"], output) == {output: archs[1]}
-    assert plan_limits(SMALL, [f"{path}:1"], output, NOT_QUANTIZED) == {output: {"size_bytes": 1e5}}
+    assert _planned_archs([f"{path}:1"], output) == {output: archs[1]}
+    assert plan_limits(plan_exports(SMALL, [f"{path}:1"], output), NOT_QUANTIZED) == {output: {"size_bytes": 1e5}}
     folder = str(tmp_path / "models")
     paths = [f"{folder}/front_0.tflite", f"{folder}/front_1.tflite"]
-    assert plan_exports(SMALL, [str(path)], folder) == dict(zip(paths, archs, strict=True))
-    assert list(plan_limits(SMALL, [str(path)], folder, NOT_QUANTIZED)) == paths
+    assert _planned_archs([str(path)], folder) == dict(zip(paths, archs, strict=True))
+    assert list(plan_limits(plan_exports(SMALL, [str(path)], folder), NOT_QUANTIZED)) == paths
     assert find_other_precision(f"{path}:0", INT8) == "float32"
     front["limits"] = {}
     write("macs")
@@ -121,9 +149,14 @@ def test_the_limits_of_a_search_are_those_of_its_models_in_the_same_precision(tm
     output = str(tmp_path / "model.tflite")
     folder = str(tmp_path / "models")
 
-    assert plan_limits(SMALL, [str(limited)], output, QAT) == {output: limits}
-    assert plan_limits(SMALL, [str(limited)], output, NOT_QUANTIZED) == {}
-    assert plan_limits(SMALL, [str(free)], output, INT8) == {}
-    several = plan_limits(SMALL, [str(limited), "max", str(free)], folder, INT8)
+    assert plan_limits(plan_exports(SMALL, [str(limited)], output), QAT) == {output: limits}
+    assert plan_limits(plan_exports(SMALL, [str(limited)], output), NOT_QUANTIZED) == {}
+    assert plan_limits(plan_exports(SMALL, [str(free)], output), INT8) == {}
+    several = plan_limits(plan_exports(SMALL, [str(limited), "max", str(free)], folder), INT8)
     assert several == {f"{folder}/limited.tflite": limits}
     assert several.keys() < plan_exports(SMALL, [str(limited), "max", str(free)], folder).keys()
+
+
+def _planned_archs(arch_texts: list[str], output: str) -> dict[str, Arch]:
+    """The archs that would be exported, by the paths of their models."""
+    return {path: export.arch for path, export in plan_exports(SMALL, arch_texts, output).items()}

@@ -106,9 +106,34 @@ def test_devices_and_tables_that_do_not_go_together_are_refused(
         plan_devices(devices, tables)
 
 
+def test_no_file_of_another_kind_is_replaced(tmp_path: Path) -> None:
+    table = tmp_path / "two.json"
+    readme = tmp_path / "README.md"
+    for path in (readme, tmp_path / "host_macs_1.json", tmp_path / "front_host_two.json"):
+        path.write_text("# Mine")
+    limits = [Limits(macs=1), Limits(macs=2)]
+    message = r"Expected .*{} to be free, or an older file of the kind '{}'\. Received: one that this program did not"
+    with pytest.raises(InputError, match=message.format("README.md", "arch")):
+        plan_searches(["host"], limits[:1], str(readme))
+    with pytest.raises(InputError, match=message.format("host_macs_1.json", "arch")):
+        plan_searches(["host"], limits, str(tmp_path))
+    with pytest.raises(InputError, match=message.format("README.md", "front")):
+        plan_fronts(["host"], str(readme))
+    with pytest.raises(InputError, match=message.format("front_host_two.json", "front")):
+        plan_fronts(["host"], str(tmp_path), ["", str(table)])
+    assert readme.read_text() == "# Mine"
+
+
+def test_what_is_to_be_written_can_be(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Expected a file to write\. Received: the folder "):
+        plan_searches(["host"], [Limits(macs=1)], str(tmp_path))
+    with pytest.raises(InputError, match=r"Expected a file to write\. Received: the folder "):
+        plan_fronts(["host"], str(tmp_path))
+
+
 def test_equal_limits_are_refused_in_words(tmp_path: Path) -> None:
     limits = [Limits(macs=1e6), Limits(macs=2e6), Limits(macs=1000000)]
-    with pytest.raises(InputError, match=r"Expected different limits\. Received: macs=1e\+06 more than once\."):
+    with pytest.raises(InputError, match=r"Expected different limits\. Received: macs=1000000 more than once\."):
         plan_searches(["host"], limits, str(tmp_path / "found"))
 
 
@@ -140,6 +165,13 @@ def test_what_cannot_be_searched_is_refused(
     limits = [Limits(macs=1e6 * (number + 1)) for number in range(num_limits)]
     with pytest.raises(InputError, match=message):
         plan_searches(devices, limits, str(tmp_path / output))
+
+
+def test_an_output_that_no_list_of_archs_can_name_is_refused(tmp_path: Path) -> None:
+    output = str(tmp_path / "x,1.json")
+    for plan in (lambda: plan_searches(["host"], [Limits(macs=1)], output), lambda: plan_fronts(["host"], output)):
+        with pytest.raises(InputError, match=r"Expected --output to be without commas, .*x,1\.json\. Name another"):
+            plan()
 
 
 def test_each_device_has_a_front_of_its_own(tmp_path: Path) -> None:
@@ -254,14 +286,6 @@ def test_a_latency_table_of_another_number_of_classes_is_refused(run: Run) -> No
         run.latency_model("quick")
     assert run.find_latency_model("quick") is None
     assert run.find_latency_model("quick", "int8") is None
-
-
-def test_the_margin_of_a_latency_is_that_of_the_device_s_errors(run: Run) -> None:
-    limits = Limits(latency_ms=1)
-    cautious = SearchSettings(confidence=0.5)
-    assert run.latency_margin(limits, "slow", cautious) == pytest.approx(_ERROR_OF_SLOW)
-    assert run.latency_margin(limits, "slow") == 0.0
-    assert run.latency_margin(Limits(macs=1), "slow", cautious) == run.latency_margin(None, "slow", cautious) == 0.0
 
 
 def test_predicted_accuracies_are_said_to_be_such(run: Run, tmp_path: Path) -> None:

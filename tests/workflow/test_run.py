@@ -1,5 +1,6 @@
 import dataclasses
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ofa_tf.base import shell_commands
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.sources import open_source
@@ -17,6 +19,7 @@ from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.search.constraints import Limits
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.workflow import trained_run
 from ofa_tf.workflow.front import FrontRequest
 from ofa_tf.workflow.run import Run
 from tests.support.spaces import MICRO
@@ -46,6 +49,48 @@ def test_a_search_names_all_tables_that_it_lacks(tmp_path: Path) -> None:
         run.check_tables(True, "host", "int8")
     assert "Received: no such file. Build with: " in str(error.value)
     assert "accuracy" not in str(error.value)
+
+
+def _words_of_command(text: str) -> list[str]:
+    """What a shell makes of the only command in a message."""
+    (command,) = re.findall(r"python \S+\.py [^(]*--workdir=.*?(?=\.$| \(and )", text)
+    return shlex.split(command)
+
+
+def test_commands_in_messages_can_be_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell_commands, "plugins_of_program", lambda: ("my plugin.py",))
+    workdir = tmp_path / "it's; mine"
+    ends = ["--plugins=my plugin.py", f"--workdir={workdir}"]
+    TrainConfig(str(workdir)).save()
+    run = Run(workdir)
+    with pytest.raises(InputError) as error:
+        run.check_tables(False, "host")
+    assert _words_of_command(str(error.value)) == ["python", "tools/build_accuracy_table.py", *ends]
+
+    run.earlier_accuracy_table_path.write_text("{}")
+    with pytest.raises(InputError) as error:
+        run.check_accuracy_table()
+    assert _words_of_command(str(error.value)) == ["python", "tools/build_accuracy_table.py", *ends]
+
+    text = trained_run._describe_unfinished(workdir, [])
+    assert _words_of_command(text) == ["python", "train_main.py", ends[0], "--phase=all", "--resume", ends[1]]
+
+
+def test_a_latency_table_that_cannot_be_built_where_it_is_named_is_refused_without_a_command(tmp_path: Path) -> None:
+    TrainConfig(str(tmp_path)).save()
+    run = Run(tmp_path)
+    run.accuracy_table_path.write_text("{}")
+    folder = tmp_path / "mine.json"
+    folder.mkdir()
+    with pytest.raises(InputError, match=rf"^Expected a table at {folder}\. Received: a folder\. Name a file\.$"):
+        run.check_tables(False, "host", latency_table=folder)
+    path = tmp_path / "mine.jsn"
+    with pytest.raises(InputError, match=rf"^Expected a table at {path}\. .*: no such file\. Name one .* in \.json\.$"):
+        run.check_tables(False, "host", latency_table=path)
+    with pytest.raises(InputError, match=rf"Received: no such file\. Build with: .* --output={tmp_path}/mine_2\.json"):
+        run.check_tables(False, "host", latency_table=tmp_path / "mine_2.json")
+    path.write_text("{}")  # what is there may be called anything
+    run.check_tables(False, "host", latency_table=path)
 
 
 class _TwoWorkers(Replicas):

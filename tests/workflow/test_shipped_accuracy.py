@@ -163,8 +163,8 @@ def test_a_search_for_an_int8_model_measures_such_models_once(run: Run, monkeypa
     found = run.search(limits, settings=settings)
     assert (found.precision, found.device) == ("int8", None)
 
-    chosen = AccuracyTable.load(run.search_measurements_path(SEARCH_SHARE, "int8"), MICRO)
-    reported = AccuracyTable.load(run.search_measurements_path(REPORT_SHARE, "int8"), MICRO)
+    chosen = AccuracyTable.load(run.search_measurements_path(SEARCH_SHARE, "int8", run.network_id), MICRO)
+    reported = AccuracyTable.load(run.search_measurements_path(REPORT_SHARE, "int8", run.network_id), MICRO)
     measured = dict(zip(MICRO.decode(chosen.genes), chosen.top1.tolist(), strict=True))
     assert found.measured_top1 == measured[found.arch]
     assert MICRO.decode(reported.genes) == [found.arch]
@@ -174,7 +174,7 @@ def test_a_search_for_an_int8_model_measures_such_models_once(run: Run, monkeypa
     table = run.accuracy_table()
     by_accuracy = MICRO.decode(MICRO.canonical_genes(table.genes[np.argsort(table.top1, kind="stable")]))
     assert {by_accuracy[5], by_accuracy[-1]} <= set(measured)
-    assert not run.search_measurements_path(SEARCH_SHARE, "float32").exists()
+    assert not run.search_measurements_path(SEARCH_SHARE, "float32", run.network_id).exists()
 
     def refuse(*arguments: object) -> AccuracyCount:
         raise AssertionError(arguments)

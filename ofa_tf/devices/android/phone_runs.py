@@ -183,10 +183,7 @@ class PhoneRuns:
         from ofa_tf.tflite.litert.interpreter import create_undelegated_interpreter
 
         # Without memory for its tensors: a model that is to be resized need not run in the shape that it has.
-        try:
-            interpreter = create_undelegated_interpreter(self._path.read_bytes())
-        except ValueError as error:
-            raise InputError(f"Expected {self._path} to be a complete TFLite file. Received: {error}.") from error
+        interpreter = create_undelegated_interpreter(self._path.read_bytes(), str(self._path))
         name = interpreter.get_input_details()[0]["name"]
         sizes = ",".join(str(size) for size in shape)
         return [f"--input_layer={name}", f"--input_layer_shape={sizes}"]

@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "dominance": ["find_front", "hypervolume"],
         "front_evolution": ["evolve_front", "Objective"],
-        "measured_front": ["Front", "FrontEnd", "FrontPoint"],
+        "measured_front": ["Front", "FrontPoint", "StopReason"],
     },
 )

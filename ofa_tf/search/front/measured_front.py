@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+from collections.abc import Mapping
 
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
@@ -9,12 +10,17 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 
 
-class FrontEnd(enum.Enum):
-    """Why a search for a front measured no more. The value says it in words, after "40 of 48 measurements"."""
+class StopReason(enum.Enum):
+    """Why a search for a front measured no more."""
 
-    NO_GAIN = "the front no longer grew"
-    NOTHING_NEW = "all that was proposed is measured"
-    SPENT = "the others were kept for subnets whose accuracies were computed, and not needed"
+    # It measured as many as it was allowed to.
+    ALL_MEASURED = enum.auto()
+    # The front no longer grew.
+    NO_GAIN = enum.auto()
+    # All that was proposed is measured.
+    NOTHING_NEW = enum.auto()
+    # What was left had been kept for subnets whose accuracies were computed, and none of them led in the end.
+    KEPT_NOT_NEEDED = enum.auto()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +29,7 @@ class FrontPoint:
 
     Args:
         arch: In canonical form.
-        is_found: Whether the search measured it; the others are of the accuracy table.
+        is_found: Whether the search had it measured; the others are of the accuracy table.
         is_on_front: Whether no other one is better in one objective without being worse in another.
         predicted_top1: What the predictor says that was fitted without it.
         predicted_std: Its standard deviation, see `Prediction`.
@@ -53,12 +59,13 @@ class Front:
     Args:
         points: All archs that were measured and meet the constraints, in ascending order of the first cost.
         predictor: Fitted to all of them.
-        num_measured: How many the search measured.
+        num_measured: How many the search measured; what an earlier one measured, it may have taken from there.
         hypervolumes: Of the front of what was measured, by estimated accuracies, after each round; the first is that
             of the table, the last that of this front.
         max_measured: How many it was allowed to measure.
-        end: Why it measured no more.
+        stop_reason: Why it measured no more.
         quality_before: Of the predictor that the search began with; `predictor.quality` is that in the end.
+        margins: By the names of the limited costs that have one, see `Constraint`.
     """
 
     points: tuple[FrontPoint, ...]
@@ -66,8 +73,9 @@ class Front:
     num_measured: int
     hypervolumes: tuple[float, ...]
     max_measured: int
-    end: FrontEnd
+    stop_reason: StopReason
     quality_before: PredictorQuality
+    margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def best(self) -> list[FrontPoint]:

@@ -1,6 +1,7 @@
 """`TFLiteModel`: running a TFLite model on arrays of images."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,34 +123,46 @@ def create_interpreter(content: bytes, name: str, num_threads: int = 1) -> Any:
     """
     from ai_edge_litert.interpreter import Interpreter
 
+    with _refusing(name):
+        interpreter = Interpreter(model_content=content, num_threads=num_threads)
+        interpreter.allocate_tensors()
+    return interpreter
+
+
+def create_undelegated_interpreter(content: bytes, name: str = "the model", *, keeps_tensors: bool = True) -> Any:
+    """A LiteRT interpreter without a delegate, on one thread; its memory is not allocated yet.
+
+    Args:
+        content: Content of a `.tflite` file.
+        name: What a message calls the model.
+        keeps_tensors: Whether every tensor gets memory of its own, so that it can be
+            read after a run. Otherwise tensors share memory, as where a model is used.
+
+    Raises:
+        InputError: If LiteRT cannot read the model.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    with _refusing(name):
+        return Interpreter(
+            model_content=content,
+            num_threads=1,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            experimental_preserve_all_tensors=keeps_tensors,
+        )
+
+
+@contextlib.contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Refuse a model that LiteRT raises for inside the block."""
     try:
         with withheld_stderr():
-            interpreter = Interpreter(model_content=content, num_threads=num_threads)
-            interpreter.allocate_tensors()
+            yield
     except (ValueError, RuntimeError) as error:
         raise InputError(
             f"Expected {name} to be a complete TFLite file that LiteRT can run. Received: {_one_line(error)}. "
             "Write it again with tools/to_tflite.py."
         ) from error
-    return interpreter
-
-
-def create_undelegated_interpreter(content: bytes, *, keeps_tensors: bool = True) -> Any:
-    """A LiteRT interpreter without a delegate, on one thread; its memory is not allocated yet.
-
-    Args:
-        content: Content of a `.tflite` file.
-        keeps_tensors: Whether every tensor gets memory of its own, so that it can be
-            read after a run. Otherwise tensors share memory, as where a model is used.
-    """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    return Interpreter(
-        model_content=content,
-        num_threads=1,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=keeps_tensors,
-    )
 
 
 def _check_is_classifier(

@@ -1,6 +1,7 @@
 """What the rounds of a model come to: on a hot phone, without time, for what is measured besides."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,20 @@ def test_a_piece_runs_in_the_shape_it_is_measured_in_where_it_could_not_in_its_o
     (measurement,) = phone_device(daemon, binary).measure([BenchmarkModel("m", content, (1, 16, 16, 8))], SETTINGS)
     assert measurement.error is None
     assert measurement.latency_ms is not None
+
+
+def test_what_is_no_model_is_not_measured_and_does_not_stop_the_others(
+    daemon: AdbDaemon,
+    binary: Path,
+    model: Path,
+) -> None:
+    whole = model.read_bytes()
+    damaged, sound = measure(phone_device(daemon, binary), whole[: len(whole) // 2], model)
+    assert damaged.error is not None
+    assert re.fullmatch(
+        r"Expected .*\.tflite to be a complete TFLite file that LiteRT can run\. Received: .*\. "
+        r"Write it again with tools/to_tflite\.py\.",
+        damaged.error,
+    )
+    assert damaged.latency_ms is None
+    assert sound.error is None

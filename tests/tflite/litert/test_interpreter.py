@@ -1,10 +1,12 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.litert.interpreter import TFLiteModel, create_interpreter, create_undelegated_interpreter
 
 
 def test_path_and_content_give_the_same_logits(float_model: bytes, images: np.ndarray, tmp_path: Path) -> None:
@@ -15,6 +17,23 @@ def test_path_and_content_give_the_same_logits(float_model: bytes, images: np.nd
 
 def test_no_images_give_no_logits(float_model: bytes) -> None:
     assert TFLiteModel(float_model).predict(np.zeros((0, 24, 24, 3), np.float32)).shape == (0, 10)
+
+
+@pytest.mark.parametrize("create", [create_interpreter, create_undelegated_interpreter])
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError])
+def test_a_model_that_litert_cannot_read_is_refused_by_name(
+    create: Callable, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**options: Any) -> None:
+        raise kind("an operator it\ndoes not know")
+
+    monkeypatch.setattr("ai_edge_litert.interpreter.Interpreter", refuse)
+    message = (
+        r"Expected m\.tflite to be a complete TFLite file that LiteRT can run\. Received: an operator it does not "
+        r"know\. Write it again with tools/to_tflite\.py\."
+    )
+    with pytest.raises(InputError, match=message):
+        create(b"", "m.tflite")
 
 
 @pytest.mark.parametrize("kept", [8, 1000, -1])
