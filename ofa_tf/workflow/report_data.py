@@ -159,7 +159,8 @@ class _Gathering:
             return None
 
     def _read_accuracy_table(self) -> AccuracyTable | None:
-        if not self._run.accuracy_table_path.exists():
+        paths = (self._run.accuracy_table_path, self._run.earlier_accuracy_table_path)
+        if not any(path.exists() for path in paths):
             self._note(
                 Section.PREDICTIONS,
                 "There is no accuracy table yet: no subnet was measured.",

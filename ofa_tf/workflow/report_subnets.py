@@ -143,9 +143,7 @@ class SubnetReader:
             cost=float(entry["costs"][use.cost_name]),
             export_command=commands.export(path, number),
             predicted=_accuracy(entry, "predicted_top1", "predicted_standard_deviation"),
-            searched=_accuracy(
-                entry, "measured_search_top1", "measured_search_standard_error", "num_search_images"
-            ),
+            searched=_accuracy(entry, "measured_search_top1", "measured_search_standard_error", "num_search_images"),
             estimated=_accuracy(entry, "estimated_top1", "estimated_standard_deviation"),
             reported=_accuracy(entry, "reported_top1", "reported_standard_error", "num_report_images"),
             predicted_ms=predicted_ms,
@@ -162,7 +160,7 @@ class SubnetReader:
             return subnet
         context = cost_context(self.space, self.num_classes, precision, None)
         genes = self.space.encode([subnet.arch])
-        values = {}
+        values: dict[str, Any] = {}
         for field, name in (("num_macs", "macs"), ("size_bytes", "size_bytes"), ("peak_ram_bytes", "peak_ram_bytes")):
             kind = CONSTRAINT_KINDS[name]
             measure = (kind.make_exact_measure or kind.make_measure)(context)

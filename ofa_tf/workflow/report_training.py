@@ -32,9 +32,7 @@ def describe_phases(config: TrainConfig, workdir: Path) -> list[PhaseReport | No
     return reports
 
 
-def describe_models(
-    sidecars: Sequence[Path], benchmarks: Sequence[Path], workdir: Path
-) -> list[ModelReport | Note]:
+def describe_models(sidecars: Sequence[Path], benchmarks: Sequence[Path], workdir: Path) -> list[ModelReport | Note]:
     """What the sidecars of models say, with the latencies that were measured of them.
 
     Args:

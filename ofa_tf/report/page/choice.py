@@ -47,7 +47,7 @@ def choose_subnets(subnets: Sequence[ReportedSubnet]) -> list[Choice]:
 
     reasons = {
         known[0][0]: "the cheapest",
-        nearly_best: "the cheapest that is nearly as accurate as the best",
+        nearly_best: "nearly the most accurate, but cheaper",
         best_index: "the most accurate",
     }
     return [Choice(reason, index) for index, reason in sorted(reasons.items())]

@@ -3,6 +3,7 @@
 Colors that depend on the scheme, light or dark, are set by the page's script; those here are seen on both.
 """
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,7 +35,6 @@ def draw_group(group: SubnetGroup, others: Sequence[SubnetGroup]) -> Figure:
     Its `selectable` holds the places of the subnets, in order, for the mark that the slider moves.
     """
     unit = CostUnit.fitting(group.cost_name, [subnet.cost for subnet in group.subnets])
-    known = [subnet for subnet in group.subnets if subnet.best_known is not None]
     traces = []
     if group.other_costs:
         traces.append(_draw_others(group, unit))
@@ -43,14 +43,15 @@ def draw_group(group: SubnetGroup, others: Sequence[SubnetGroup]) -> Figure:
         traces.append(_draw_rival(other, unit, color))
     if group.is_front:
         traces.append(_draw_estimates(group.subnets, unit))
-    traces.append(_draw_subnets(known, unit))
-    places = _places(known, unit)
+    traces.append(_draw_subnets(group.subnets, unit))
+    places = _places(group.subnets, unit)
     traces.append(
         {
             **_markers(places["x"][:1], places["y"][:1], _SELECTED_COLOR, size=17),
             "name": "selected",
             "meta": "selected",
             "hoverinfo": "skip",
+            "showlegend": False,
         }
     )
     traces[-1]["marker"] |= {"symbol": "circle-open", "line": {"width": 3}}
@@ -77,15 +78,14 @@ def _draw_others(group: SubnetGroup, unit: CostUnit) -> Figure:
 
 def _draw_rival(other: SubnetGroup, unit: CostUnit, color: str) -> Figure:
     """Another group of the same kind of cost."""
-    known = [subnet for subnet in other.subnets if subnet.best_known is not None]
     mode = "markers"
     if other.is_front:
         mode = "lines+markers"
     return {
-        **_markers(**_places(known, unit), color=color, size=6),
+        **_markers(**_places(other.subnets, unit), color=color, size=6),
         "mode": mode,
         "line": {"color": color, "width": 1, "dash": "dot"},
-        "name": describe_group(other),
+        "name": _plain(describe_group(other)),
     }
 
 
@@ -102,23 +102,34 @@ def _draw_estimates(subnets: Sequence[ReportedSubnet], unit: CostUnit) -> Figure
     }
 
 
-def _draw_subnets(known: Sequence[ReportedSubnet], unit: CostUnit) -> Figure:
-    errors = [subnet.best_known.error for subnet in known if subnet.best_known is not None]
+def _draw_subnets(subnets: Sequence[ReportedSubnet], unit: CostUnit) -> Figure:
+    errors: list[float | None] = []
+    for subnet in subnets:
+        if subnet.best_known is None:
+            errors.append(None)
+        else:
+            errors.append(subnet.best_known.error)
     return {
-        **_markers(**_places(known, unit), color=_FIRST_COLOR, size=8),
+        **_markers(**_places(subnets, unit), color=_FIRST_COLOR, size=8),
         "error_y": {"type": "data", "array": errors, "color": _FIRST_COLOR, "thickness": 1, "width": 3},
-        "text": [subnet.name for subnet in known],
+        "text": [_plain(subnet.name) for subnet in subnets],
         "hovertemplate": "%{text}<br>%{x:.3g} " + unit.unit + ", %{y}<extra></extra>",
         "name": "subnets to choose from",
         "meta": "subnets",
     }
 
 
-def _places(known: Sequence[ReportedSubnet], unit: CostUnit) -> dict[str, list[float]]:
-    return {
-        "x": [unit.convert(subnet.cost) for subnet in known],
-        "y": [subnet.best_known.top1 for subnet in known if subnet.best_known is not None],
-    }
+def _places(subnets: Sequence[ReportedSubnet], unit: CostUnit) -> dict[str, list[float | None]]:
+    """Where each subnet is drawn; nowhere, if nothing is known of its accuracy."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for subnet in subnets:
+        x.append(unit.convert(subnet.cost))
+        if subnet.best_known is None:
+            y.append(None)
+        else:
+            y.append(subnet.best_known.top1)
+    return {"x": x, "y": y}
 
 
 def describe_group(group: SubnetGroup) -> str:
@@ -206,8 +217,8 @@ def draw_loss_curve(phases: Sequence[PhaseReport]) -> Figure:
 
 
 def _draw_curves(phases: Sequence[PhaseReport], curves: Mapping[str, tuple[str, str]]) -> Figure:
-    entries = []
-    names = []
+    entries: list[Mapping[str, Any]] = []
+    names: list[str] = []
     ends = []
     for phase in phases:
         entries += phase.history
@@ -237,6 +248,11 @@ def _draw_curves(phases: Sequence[PhaseReport], curves: Mapping[str, tuple[str, 
     }
 
 
+def _plain(text: str) -> str:
+    """A text that plotly.js, which understands some HTML in texts, shows as it is."""
+    return html.escape(text, quote=False)
+
+
 def _finite(value: float | None) -> float | None:
     """A number; `None`, which leaves a gap, where there is none or training diverged."""
     if value is None or not math.isfinite(value):
@@ -257,7 +273,7 @@ def _vertical_line(x: float) -> Figure:
     }
 
 
-def _markers(x: Sequence[float], y: Sequence[float], color: str, size: int = 7) -> Figure:
+def _markers(x: Sequence[float | None], y: Sequence[float | None], color: str, size: int = 7) -> Figure:
     return {
         "type": "scatter",
         "mode": "markers",

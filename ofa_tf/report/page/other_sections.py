@@ -38,14 +38,14 @@ _HEADINGS_OF_PHASES = (
 )
 _HEADINGS_OF_MODELS = (
     "model",
-    "quantization",
-    "target",
+    "quantization, target",
     "image size",
     "accuracy",
     "the network's",
     "same class as it",
     "largest error of logits",
     "latency, measured",
+    "on",
     "file size",
     "memory",
     "partitions",
@@ -62,8 +62,8 @@ def make_predictions_section(accuracy: AccuracyReport | None, notes: Sequence[No
     """
     content: list[Markup] = []
     if accuracy is not None:
-        content.append(make_figure(draw_accuracies(accuracy), _describe_accuracies(accuracy)))
-        content.append(_judge(accuracy))
+        figure = make_figure(draw_accuracies(accuracy), _describe_accuracies(accuracy))
+        content.append(element("div", figure, _judge(accuracy), class_="cards"))
     return make_section(Section.PREDICTIONS, _ABOUT_PREDICTIONS, notes, *content)
 
 
@@ -143,27 +143,35 @@ def make_models_section(models: Sequence[ModelReport], notes: Sequence[Note]) ->
     if models:
         rows = [_describe_model(model) for model in models]
         caption = (
-            "Shipped models; accuracies with one standard error in percentage points, latencies with the 95% interval "
-            "of their median"
+            f"Shipped models; accuracies on {_count_images(models)} with one standard error in percentage points, "
+            "latencies with the 95% interval of their median"
         )
         content.append(make_table(caption, _HEADINGS_OF_MODELS, rows))
     return make_section(Section.MODELS, _ABOUT_MODELS, notes, *content)
 
 
+def _count_images(models: Sequence[ModelReport]) -> str:
+    """On how many images the gates looked."""
+    counts = set()
+    for model in models:
+        if model.accuracy is not None:
+            counts.add(model.accuracy.num_images)
+    if len(counts) != 1:
+        return "the images of their gates"
+    return f"{counts.pop():,} test images"
+
+
 def _describe_model(model: ModelReport) -> tuple[Any, ...]:
-    accuracy = words.accuracy(model.accuracy)
-    if model.accuracy is not None:
-        accuracy += f" ({model.accuracy.num_images:,} images)"
     return (
         model.file,
-        model.quantization,
-        model.target,
+        f"{model.quantization}, {model.target}",
         f"{model.image_size} px",
-        accuracy,
+        words.accuracy(model.accuracy),
         words.percent(model.reference_top1),
         words.percent(model.agreement),
-        _number(model.max_relative_error, "{:.1e}"),
+        _number(model.max_relative_error, "{:.2g}"),
         _describe_latency(model),
+        model.device or words.UNKNOWN,
         words.cost("size_bytes", model.size_bytes),
         words.cost("peak_ram_bytes", model.peak_ram_bytes),
         _number(model.num_partitions, "{}"),
@@ -177,8 +185,6 @@ def _describe_latency(model: ModelReport) -> str:
     text = words.milliseconds(model.latency_ms)
     if model.latency_low_ms is not None and model.latency_high_ms is not None:
         text += f" ({model.latency_low_ms:.3g} to {model.latency_high_ms:.3g})"
-    if model.device:
-        text += f" on {model.device}"
     return text
 
 

@@ -5,7 +5,7 @@
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
   // A finger that scrolls the page must not be caught by a figure.
   const isTouched = window.matchMedia("(pointer: coarse)").matches;
-  const config = { displaylogo: false, responsive: true, displayModeBar: isTouched ? false : "hover" };
+  const config = { displayModeBar: false, responsive: true };
   const figures = new Map();
 
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -60,9 +60,9 @@
     panels.forEach((panel, number) => {
       panel.hidden = number !== index;
     });
-    const budget = panels[index].dataset.budget;
+    const { budget, spoken } = panels[index].dataset;
     group.querySelector("output").textContent = budget;
-    slider.setAttribute("aria-valuetext", budget);
+    slider.setAttribute("aria-valuetext", spoken);
     markInFigure(group.querySelector(".plot"), index);
   }
 

@@ -7,7 +7,7 @@ from ofa_tf.report.page import words
 from ofa_tf.report.page.choice import choose_subnets
 from ofa_tf.report.page.contents import Accuracy, Note, PartTime, ReportedSubnet, Section, SubnetGroup
 from ofa_tf.report.page.figures import describe_group, draw_group
-from ofa_tf.report.page.markup import Markup, element, escape, join, make_command, make_facts, make_table
+from ofa_tf.report.page.markup import Markup, element, join, make_command, make_facts, make_table
 from ofa_tf.report.page.pieces_of_page import make_details, make_figure, make_section
 
 _EXPLANATION = (
@@ -35,7 +35,9 @@ def make_subnets_section(groups: Sequence[SubnetGroup], notes: Sequence[Note]) -
         notes: What is missing.
     """
     content = []
-    if len(groups) > 1:
+    if len(groups) == 1:
+        content.append(element("h3", describe_group(groups[0])))
+    elif groups:
         content.append(_make_selector(groups))
     for number, group in enumerate(groups):
         content.append(_make_group(number, group, groups))
@@ -62,10 +64,9 @@ def _make_group(number: int, group: SubnetGroup, groups: Sequence[SubnetGroup]) 
         panels.append(_make_panel(subnet, group, is_hidden=index != start))
     return element(
         "div",
-        element("h3", describe_group(group)),
         _make_slider(number, group, start),
         make_figure(draw_group(group, others), _describe_figure(group)),
-        element("div", *panels, class_="panels", aria_live="polite"),
+        element("div", *panels, class_="panels"),
         make_details(f"All {len(group.subnets)} as a table", _tabulate_subnets(group)),
         class_="group",
         hidden=number > 0,
@@ -87,6 +88,7 @@ def _make_slider(number: int, group: SubnetGroup, start: int) -> Markup:
     if group.device and group.cost_name == "latency_ms":
         subject += f" on {group.device}"
     budget = _budget(group, group.subnets[start])
+    spoken = _spoken(group, group.subnets[start])
     slider = element(
         "input",
         type="range",
@@ -96,7 +98,7 @@ def _make_slider(number: int, group: SubnetGroup, start: int) -> Markup:
         max=len(group.subnets) - 1,
         step=1,
         value=start,
-        aria_valuetext=budget,
+        aria_valuetext=spoken,
         autocomplete="off",
     )
     label = element("label", f"Budget: {subject}", for_=name)
@@ -105,6 +107,11 @@ def _make_slider(number: int, group: SubnetGroup, start: int) -> Markup:
 
 def _budget(group: SubnetGroup, subnet: ReportedSubnet) -> str:
     return f"at most {words.cost(group.cost_name, subnet.cost)}"
+
+
+def _spoken(group: SubnetGroup, subnet: ReportedSubnet) -> str:
+    """What is told of the slider's place to who does not see the page."""
+    return f"{_budget(group, subnet)}: {subnet.name}, accuracy {words.accuracy(subnet.best_known)} points"
 
 
 def _describe_figure(group: SubnetGroup) -> str:
@@ -130,6 +137,7 @@ def _make_panel(subnet: ReportedSubnet, group: SubnetGroup, is_hidden: bool) -> 
         element("div", facts, element("div", _tabulate_times(subnet.part_times), class_="half"), class_="halves"),
         class_="panel",
         data_budget=_budget(group, subnet),
+        data_spoken=_spoken(group, subnet),
         hidden=is_hidden,
     )
 
@@ -195,8 +203,9 @@ def _tabulate_times(part_times: Sequence[PartTime]) -> Markup:
         share = part.latency_ms / total_ms
         width = 100 * part.latency_ms / largest_ms
         bar = element("span", class_="bar", style=f"width:{width:.1f}%", aria_hidden="true")
+        bar_and_share = element("div", element("span", bar), words.percent(share), class_="share")
         name = join([part.part, element("small", part.piece, class_="piece")])
-        rows.append((name, words.milliseconds(part.latency_ms), join([bar, escape(words.percent(share))])))
+        rows.append((name, words.milliseconds(part.latency_ms), bar_and_share))
     return make_table("Where its predicted time goes", ("part and piece", "latency", "share"), rows)
 
 

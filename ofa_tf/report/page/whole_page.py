@@ -16,6 +16,8 @@ _FOLDER = Path(__file__).parent
 # The browser itself refuses whatever the page would load from elsewhere.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
+_WITHOUT_SCRIPT = "Figures and slider need JavaScript, which is switched off here; the tables do not."
+
 _HEADINGS_OF_CHOICES = ("take", "subnet", "accuracy", "latency, measured", "latency, predicted", "file size")
 
 
@@ -75,6 +77,7 @@ def _make_header(title: str, data: ReportData) -> Markup:
     if data.groups:
         content += _recommend(data.groups[0])
     content.append(element("nav", *links, aria_label="Sections"))
+    content.append(element("noscript", element("p", _WITHOUT_SCRIPT, class_="note")))
     return element("header", *content)
 
 
@@ -83,7 +86,7 @@ def _describe_run(run: RunFacts) -> str:
     if run.num_classes is not None:
         classes = f" ({run.num_classes:,} classes)"
     method = run.method.replace("_", " ")
-    training = f"is trained on {run.dataset}{classes} by {method}"
+    training = f"is trained on the data set {run.dataset}{classes}, method: {method}"
     if run.num_finished_phases < run.num_phases:
         training += f" ({run.num_finished_phases} of {run.num_phases} phases are finished)"
     sizes = f"{min(run.image_sizes)} to {max(run.image_sizes)} px"
@@ -125,6 +128,8 @@ def _explain_errors(subnet: ReportedSubnet, group: SubnetGroup) -> str:
     if subnet.reported is not None and subnet.reported.num_images is not None:
         which = f"on {subnet.reported.num_images:,} images that no search chose by"
     text = f"Accuracies are top-1 with one standard error, in percentage points, {which}."
+    if subnet.reported is not None:
+        text += " Subnets are chosen by other images: within the errors, their order may be another one here."
     if group.latency_error is not None:
         text += " Predicted latencies are with their mean error on networks held out."
     return text

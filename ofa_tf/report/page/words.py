@@ -7,6 +7,9 @@ from ofa_tf.report.page.contents import Accuracy
 UNKNOWN = "\N{EN DASH}"
 _PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
+_TIMES = " \N{MULTIPLICATION SIGN} "
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 # From so many on, a count of subnets is shown by its power of ten.
 _SHOWN_IN_FULL = 10**6
 
@@ -29,7 +32,7 @@ def accuracy(value: Accuracy | None) -> str:
     """An accuracy in percent, and its error in points."""
     if value is None:
         return UNKNOWN
-    return f"{value.top1:.1%} {_PLUS_MINUS} {points_in_words(value.error)}"
+    return f"{value.top1:.2%} {_PLUS_MINUS} {points_in_words(value.error)}"
 
 
 def percent(value: float | None) -> str:
@@ -56,10 +59,6 @@ def count_of_subnets(number: int) -> str:
     exponent = len(digits) - 1
     leading = f"{digits[0]}.{digits[1]}"
     return f"{leading}{_TIMES}10{_raised(exponent)} subnets"
-
-
-_TIMES = " \N{MULTIPLICATION SIGN} "
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _raised(number: int) -> str:
