@@ -6,7 +6,8 @@ Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `summary.py` (t
 one device on another), then `axes.py` and `svg.py` (what plots are drawn with), `scatter.py` (predicted against
 measured values) and `front_plot.py`, with what decides its look: `front_axes.py` (which values are shown),
 `number_places.py` and `front_layout.py` (where points and numbers are), `cost_unit.py`, `cost_limit.py` and
-`color_scale.py`. All turn plain numbers into strings; who calls them prints or writes these.
+`color_scale.py`. `page/` is the HTML report of a run. All turn plain numbers into strings; who calls them prints or
+writes these.
 """
 
 import lazy_loader

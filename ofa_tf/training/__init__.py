@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "progressive_shrinking": ["train"],
         "rules": ["SettingError"],
         "start_checks": ["check_data", "check_start", "unfinished_phases"],
+        "train_state": ["latest_checkpoint", "read_state"],
         "throughput": ["REFERENCES", "WAYS", "Throughput", "TrainingLoad", "measure_throughput"],
     },
 )

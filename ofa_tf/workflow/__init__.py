@@ -6,7 +6,9 @@ Read `run.py` first: all that is done with a training run; the tools call it. It
 they take plain values and know no workdir. `measured_once.py` keeps what searches measured, `many_searches.py` makes
 several in one call, `found_costs.py` saves what they found with its costs, `next_commands.py` says how to go on.
 `table_checks.py` checks the tables that a search needs, `export_plan.py` what an export will write. `quickstart.py`
-goes the whole way in one call; `lowering_benchmark.py` measures what rewrites gain.
+goes the whole way in one call; `lowering_benchmark.py` measures what rewrites gain. `report_data.py` gathers what the
+HTML report shows, from files (`report_files.py`), fronts and archs (`report_subnets.py`), tables (`report_tables.py`)
+and the training and its models (`report_training.py`).
 """
 
 import lazy_loader
@@ -36,6 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "next_commands": ["NextCommands"],
         "quickstart": ["QuickstartSettings", "run_quickstart"],
+        "report_data": ["ReportSettings", "save_report"],
         "run": ["Run", "open_run"],
         "run_folder": ["RunFolder"],
         "search": ["SearchSettings"],

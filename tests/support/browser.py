@@ -72,6 +72,12 @@ class Browser:
         self.requested_urls()
         self.driver.get(page.resolve().as_uri())
 
+    def wait_for(self, condition: str) -> None:
+        """Wait until an expression of the page is true, at most 20 seconds."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(self.driver, 20).until(lambda driver: driver.execute_script(f"return Boolean({condition})"))
+
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script in the page returns."""
         return self.driver.execute_script(script, *arguments)

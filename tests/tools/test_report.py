@@ -19,6 +19,9 @@ in_browser = pytest.mark.skipif(not has_browser(), reason=MISSING_BROWSER)
 
 _WIDTHS = (1280, 390)  # of a screen and of a phone, pixels
 
+# The figure of the group that is seen.
+_IS_DRAWN = "document.querySelector('.group:not([hidden]) .plot .xtick')"
+
 
 def _report(*arguments: str) -> subprocess.CompletedProcess:
     return run_without_tensorflow("tools/report.py", PLUGINS_FLAG, *arguments)
@@ -87,8 +90,13 @@ def browser(opened: Browser, page: Path) -> Browser:
     """A browser that has just opened the page, on a light screen."""
     opened.resize(_WIDTHS[0])
     opened.prefer("light")
-    opened.open(page)
+    _open(opened, page)
     return opened
+
+
+def _open(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.wait_for(_IS_DRAWN)
 
 
 def _shown(browser: Browser) -> dict[str, Any]:
@@ -177,6 +185,7 @@ def test_another_front_is_shown_when_it_is_chosen(browser: Browser) -> None:
     selector = browser.driver.find_element("id", "group")
     selector.send_keys("\ue015")  # the key for the next one
     browser.run("document.getElementById('group').dispatchEvent(new Event('change'))")
+    browser.wait_for(_IS_DRAWN)
     after = _shown(browser)
     assert after["titles"][0].partition(":")[0] != before["titles"][0].partition(":")[0]
     width = browser.run("return document.querySelector('.group:not([hidden]) .main-svg').clientWidth")
@@ -188,13 +197,23 @@ def test_another_front_is_shown_when_it_is_chosen(browser: Browser) -> None:
 @pytest.mark.parametrize("width", _WIDTHS)
 def test_the_page_fits_into_its_window_and_complains_of_nothing(browser: Browser, page: Path, width: int) -> None:
     browser.resize(width)
-    browser.open(page)
+    _open(browser, page)
+    browser.run("window.dispatchEvent(new Event('beforeprint'))")  # draws all figures
     assert browser.run("return document.documentElement.scrollWidth") <= width
     widths = browser.run("return [...document.querySelectorAll('.plot .main-svg')].map((plot) => plot.clientWidth)")
     assert len(widths) >= 6
     assert max(widths) <= width
     assert browser.complaints() == []
     assert browser.requested_urls() == []
+
+
+@pytest.mark.long
+@in_browser
+def test_figures_are_drawn_when_they_are_about_to_be_seen(browser: Browser) -> None:
+    last = "[...document.querySelectorAll('.plot')].at(-1)"
+    assert browser.run(f"return {last}.querySelector('.xtick')") is None
+    browser.run(f"{last}.scrollIntoView()")
+    browser.wait_for(f"{last}.querySelector('.xtick')")
 
 
 @pytest.mark.long
@@ -209,12 +228,13 @@ def test_what_the_page_would_ask_for_is_refused(browser: Browser) -> None:
 def test_a_dark_scheme_makes_it_dark_at_once(browser: Browser) -> None:
     light = _colors(browser)
     browser.prefer("dark")
+    browser.wait_for("getComputedStyle(document.querySelector('.plot .xtick text')).fill !== '" + light["figure"] + "'")
     dark = _colors(browser)
     assert _brightness(light["background"]) > 240
     assert _brightness(dark["background"]) < 60
     assert _brightness(light["text"]) < 100
     assert _brightness(dark["text"]) > 200
-    assert light["figure"] != dark["figure"]
+    assert dark["figure"] == dark["text"]
 
 
 def _colors(browser: Browser) -> dict[str, str]:

@@ -35,14 +35,26 @@
     place.on("plotly_click", (event) => chooseInFigure(place, event.points[0]));
   }
 
-  /** Draws what is not drawn yet; a hidden figure has no size to be drawn in. */
-  function drawVisible() {
+  /** Draws what is not drawn yet; a figure of a group that is hidden has no size to be drawn in. */
+  function drawAll() {
     for (const [place, figure] of figures) {
       if (!figure.isDrawn && place.offsetWidth > 0) {
         draw(place);
       }
     }
   }
+
+  // Figures are drawn when they are about to be seen, so that the first one is there at once.
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting && !figures.get(entry.target).isDrawn) {
+          draw(entry.target);
+        }
+      }
+    },
+    { rootMargin: "50% 0px" },
+  );
 
   function redrawInScheme() {
     for (const [place, figure] of figures) {
@@ -91,12 +103,12 @@
     document.querySelectorAll(".group").forEach((group, index) => {
       group.hidden = index !== number;
     });
-    drawVisible();
   }
 
   document.querySelectorAll(".plot").forEach((place) => {
     const data = place.parentElement.querySelector(".plot-data");
     figures.set(place, { ...JSON.parse(data.textContent), isDrawn: false });
+    watcher.observe(place);
   });
   document.querySelectorAll(".group").forEach((group) => {
     group.querySelector(".budget").addEventListener("input", () => showSubnet(group));
@@ -107,6 +119,5 @@
     selector.addEventListener("change", () => showGroup(Number(selector.value)));
   }
   scheme.addEventListener("change", redrawInScheme);
-  drawVisible();
-  document.documentElement.dataset.drawn = "true";
+  window.addEventListener("beforeprint", drawAll);
 })();
