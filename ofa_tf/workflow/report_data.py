@@ -101,8 +101,8 @@ class _Gathering:
         self._num_classes = self._read_num_classes()
         table = self._read_accuracy_table()
         tables = self._read_latency_tables()
-        groups = self._read_subnets(tables)
         models = self._read_models()
+        groups = self._read_subnets(tables, models)
         accuracy = self._judge_predictor(table)
 
         num_measured = 0
@@ -197,13 +197,14 @@ class _Gathering:
     def _describe_devices(self, tables: Sequence[ReadTable]) -> list[DeviceReport]:
         return [describe_device(table, self._run.path) for table in tables]
 
-    def _read_subnets(self, tables: Sequence[ReadTable]) -> list[SubnetGroup]:
+    def _read_subnets(self, tables: Sequence[ReadTable], models: Sequence[ModelReport]) -> list[SubnetGroup]:
         reader = SubnetReader(
             space=self._run.space,
             workdir=self._run.path,
             plugins=self._settings.plugins,
             num_classes=self._num_classes,
             tables=tables,
+            models=models,
         )
         fronts = self._keep(reader.read_fronts(self._front_paths()), Section.SUBNETS, SubnetGroup)
         if not fronts:

@@ -10,7 +10,7 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.pieces import OVERHEAD
-from ofa_tf.report.page.contents import Accuracy, Note, PartTime, ReportedSubnet, SubnetGroup
+from ofa_tf.report.page.contents import Accuracy, ModelReport, Note, PartTime, ReportedSubnet, SubnetGroup
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -55,6 +55,7 @@ class SubnetReader:
         plugins: What `--plugins` was given.
         num_classes: Number of classes; `None`: not known, and sizes are those in the files.
         tables: Latency tables.
+        models: Shipped models: latencies that were measured of them are those of their subnets.
     """
 
     space: SearchSpace
@@ -62,6 +63,7 @@ class SubnetReader:
     plugins: Sequence[str]
     num_classes: int | None
     tables: Sequence[ReadTable]
+    models: Sequence[ModelReport] = ()
 
     def read_fronts(self, paths: Sequence[Path]) -> list[SubnetGroup | Note]:
         """The fronts in some files, and notes of those that cannot be shown."""
@@ -147,12 +149,22 @@ class SubnetReader:
             estimated=_accuracy(entry, "estimated_top1", "estimated_standard_deviation"),
             reported=_accuracy(entry, "reported_top1", "reported_standard_error", "num_report_images"),
             predicted_ms=predicted_ms,
-            measured_ms=entry.get("measured_latency_ms"),
+            measured_ms=entry.get("measured_latency_ms") or self._find_measured(arch, use),
             num_macs=entry.get("num_macs"),
             size_bytes=entry.get("size_bytes"),
             peak_ram_bytes=entry["costs"].get("peak_ram_bytes"),
         )
         return self._with_sizes(self._with_latencies(subnet, use), use.precision)
+
+    def _find_measured(self, arch: Arch, use: _Use) -> float | None:
+        """The latency that was measured of a shipped model of an arch, milliseconds; `None`: there is none."""
+        if use.precision not in PRECISIONS:
+            return None
+        quantization = PRECISIONS[use.precision].mode.name
+        for model in self.models:
+            if (model.arch, model.quantization, model.device) == (arch, quantization, use.device):
+                return model.latency_ms
+        return None
 
     def _with_sizes(self, subnet: ReportedSubnet, precision: str) -> ReportedSubnet:
         """The subnet with MACs, size and memory, where the number of classes is known."""

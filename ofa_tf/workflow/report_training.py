@@ -8,6 +8,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.report.page.contents import Accuracy, ModelReport, Note, PhaseReport
 from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.space.arch import Arch
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.train_state import latest_checkpoint, read_state
 from ofa_tf.workflow.report_tables import short_path
@@ -82,11 +83,19 @@ def _describe_model(path: Path, workdir: Path, device: str, measurement: Mapping
         max_relative_error=gate.get("max_relative_error"),
         num_partitions=gate.get("num_partitions"),
         remedies=sidecar.get("remedies") or [],
+        arch=_read_arch(sidecar),
         latency_ms=measurement.get("latency_ms"),
         latency_low_ms=measurement.get("latency_low_ms"),
         latency_high_ms=measurement.get("latency_high_ms"),
         device=device,
     )
+
+
+def _read_arch(sidecar: Mapping[str, Any]) -> Arch | None:
+    """The subnet that a model was made from; `None` for another network."""
+    if not sidecar.get("arch"):
+        return None
+    return Arch.from_dict(sidecar["arch"])
 
 
 def _read_accuracy(gate: Mapping[str, Any]) -> Accuracy | None:

@@ -174,6 +174,23 @@ def test_archs_that_were_found_within_limits_are_a_group(run: Run, tmp_path: Pat
     assert "There is no front yet" in _texts(data, Section.SUBNETS)
 
 
+def test_the_latency_of_a_shipped_model_is_that_of_its_subnet(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")  # with an int8 model of the largest subnet
+    for name, arch, precision in (
+        ("shipped", run.space.largest(), "int8"),
+        ("in_another_precision", run.space.largest(), "float32"),
+        ("another", run.space.smallest(), "int8"),
+    ):
+        arch.save(run.arch_path(name), {"costs": {"macs": 1.0}, "device": "formula", "precision": precision})
+    found = {}
+    for group in gather(run).groups:
+        for subnet in group.subnets:
+            found[subnet.name] = subnet.measured_ms
+    assert found["archs/shipped.json"] == LATENCY_OF_MODEL_MS
+    assert found["archs/in_another_precision.json"] is None
+    assert found["archs/another.json"] is None
+
+
 # --- what is missing, or wrong ----------------------------------------------------------
 
 

@@ -19,6 +19,15 @@ class Choice:
     index: int
 
 
+@dataclasses.dataclass(frozen=True)
+class _Places:
+    """Places in a group; see `choose_subnets`."""
+
+    cheapest: int
+    nearly_best: int
+    best: int
+
+
 def choose_subnets(subnets: Sequence[ReportedSubnet]) -> list[Choice]:
     """The cheapest subnet, the most accurate one, and the cheapest that is nearly as accurate as that.
 
@@ -34,20 +43,32 @@ def choose_subnets(subnets: Sequence[ReportedSubnet]) -> list[Choice]:
     Reference: Breiman et al., "Classification and Regression Trees", 1984, section 3.4.3 (the rule of one standard
         error).
     """
+    places = _find_places(subnets)
+    if places is None:
+        return []
+    reasons: dict[int, list[str]] = {places.cheapest: ["the cheapest"]}
+    if places.nearly_best != places.best:
+        reasons.setdefault(places.nearly_best, []).append("nearly the most accurate")
+    reasons.setdefault(places.best, []).append("the most accurate")
+    return [Choice(", ".join(reasons[index]), index) for index in sorted(reasons)]
+
+
+def choose_first_shown(subnets: Sequence[ReportedSubnet]) -> int:
+    """The place of the subnet that is shown first: the cheapest that is nearly the most accurate, or the first."""
+    places = _find_places(subnets)
+    if places is None:
+        return 0
+    return places.nearly_best
+
+
+def _find_places(subnets: Sequence[ReportedSubnet]) -> _Places | None:
     known = []
     for index, subnet in enumerate(subnets):
         if subnet.decisive is not None:
             known.append((index, subnet.decisive))
     if not known:
-        return []
-
+        return None
     best_index, best = max(known, key=lambda entry: entry[1].top1)
     enough = best.top1 - best.error
     nearly_best = next(index for index, accuracy in known if accuracy.top1 >= enough)
-
-    reasons = {
-        known[0][0]: "the cheapest",
-        nearly_best: "nearly the most accurate, but cheaper",
-        best_index: "the most accurate",
-    }
-    return [Choice(reason, index) for index, reason in sorted(reasons.items())]
+    return _Places(known[0][0], nearly_best, best_index)

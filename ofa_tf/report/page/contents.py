@@ -262,6 +262,7 @@ class ModelReport:
         max_relative_error: Largest difference of logits, by the largest logit of the image.
         num_partitions: Groups of operators that the delegate runs.
         remedies: What was done for it to pass.
+        arch: The subnet that it was made from; `None`: not one of the run's space.
         latency_ms: Measured.
         latency_low_ms: Lower end of the interval that the median lies in.
         latency_high_ms: Upper end of it.
@@ -280,6 +281,7 @@ class ModelReport:
     max_relative_error: float | None
     num_partitions: int | None
     remedies: Sequence[str]
+    arch: Arch | None = None
     latency_ms: float | None = None
     latency_low_ms: float | None = None
     latency_high_ms: float | None = None

@@ -26,7 +26,7 @@ _SELECTED_COLOR = "#e4572e"
 _GRAY = "#8a8f98"
 _OTHER_COLORS = ("#d9822b", "#2a9d6f", "#b05aa0", "#8a7fd1")
 
-_PERCENT_AXIS = {"tickformat": ".0%", "hoverformat": ".2%"}
+_PERCENT_AXIS = {"tickformat": ".2~%", "hoverformat": ".2%"}
 
 
 def draw_group(group: SubnetGroup, others: Sequence[SubnetGroup]) -> Figure:

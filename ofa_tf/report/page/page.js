@@ -80,6 +80,9 @@
 
   function markInFigure(place, index) {
     const figure = figures.get(place);
+    if (figure === undefined) {
+      return; // Nothing is known that could be drawn.
+    }
     const mark = figure.data.findIndex((trace) => trace.meta === "selected");
     const { x, y } = figure.selectable;
     figure.data[mark].x = [x[index]];

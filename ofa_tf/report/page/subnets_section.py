@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from ofa_tf.report.cost_unit import CostUnit
 from ofa_tf.report.page import words
-from ofa_tf.report.page.choice import choose_subnets
+from ofa_tf.report.page.choice import choose_first_shown
 from ofa_tf.report.page.contents import Accuracy, Note, PartTime, ReportedSubnet, Section, SubnetGroup
 from ofa_tf.report.page.figures import describe_group, draw_group
 from ofa_tf.report.page.markup import Markup, element, join, make_command, make_facts, make_table
 from ofa_tf.report.page.pieces_of_page import make_details, make_figure, make_section
 
 _EXPLANATION = (
-    "Move the slider to what you can afford: below the picture is the most accurate subnet that keeps within it. "
+    "Move the slider to what you can afford: below the picture is the subnet that makes the most of it. "
     "Each is cut out of the supernet without training."
 )
 _HEADINGS_OF_SUBNETS = (
@@ -58,27 +58,26 @@ def _make_group(number: int, group: SubnetGroup, groups: Sequence[SubnetGroup]) 
     for other in groups:
         if other is not group and other.cost_name == group.cost_name:
             others.append(other)
-    start = _first_shown(group)
+    start = choose_first_shown(group.subnets)
     panels = []
     for index, subnet in enumerate(group.subnets):
         panels.append(_make_panel(subnet, group, is_hidden=index != start))
     return element(
         "div",
         _make_slider(number, group, start),
-        make_figure(draw_group(group, others), _describe_figure(group)),
+        _draw(group, others),
         element("div", *panels, class_="panels"),
-        make_details(f"All {len(group.subnets)} as a table", _tabulate_subnets(group)),
+        make_details("All of them as a table", _tabulate_subnets(group)),
         class_="group",
         hidden=number > 0,
     )
 
 
-def _first_shown(group: SubnetGroup) -> int:
-    """The subnet that is shown first: nearly the most accurate one."""
-    choices = choose_subnets(group.subnets)
-    if not choices:
-        return 0
-    return choices[len(choices) // 2].index
+def _draw(group: SubnetGroup, others: Sequence[SubnetGroup]) -> Markup:
+    """The picture of a group."""
+    if all(subnet.best_known is None for subnet in group.subnets):
+        return element("p", "Nothing is known of the accuracies of these subnets.")
+    return make_figure(draw_group(group, others), _describe_figure(group))
 
 
 def _make_slider(number: int, group: SubnetGroup, start: int) -> Markup:

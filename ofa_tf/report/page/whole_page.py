@@ -18,7 +18,7 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 
 _WITHOUT_SCRIPT = "Figures and slider need JavaScript, which is switched off here; the tables do not."
 
-_HEADINGS_OF_CHOICES = ("take", "subnet", "accuracy", "latency, measured", "latency, predicted", "file size")
+_HEADINGS_OF_CHOICES = ("take", "accuracy", "latency, measured", "latency, predicted", "file size", "subnet")
 
 
 def make_page(data: ReportData, plotly: str) -> str:
@@ -109,11 +109,11 @@ def _recommend(group: SubnetGroup) -> list[Markup]:
         rows.append(
             (
                 choice.reason,
-                subnet.name,
                 words.accuracy(subnet.best_known),
                 words.milliseconds(subnet.measured_ms),
                 words.predicted_latency(subnet.predicted_ms, group.latency_error),
                 words.cost("size_bytes", subnet.size_bytes),
+                subnet.name,
             )
         )
     caption = f"Which subnet to take, by what was found on {group.device or 'any device'}, {group.precision}"

@@ -1,15 +1,17 @@
 """Which subnets are pointed out."""
 
-from ofa_tf.report.page.choice import choose_subnets
+import dataclasses
+
+from ofa_tf.report.page.choice import choose_first_shown, choose_subnets
 from ofa_tf.report.page.contents import Accuracy, ReportedSubnet
 from tests.support.spaces import MICRO
 
 
 def _subnet(estimated: float | None, reported: float = 0.5) -> ReportedSubnet:
-    accuracy = None
-    if estimated is not None:
-        accuracy = Accuracy(estimated, 0.01)
-    return ReportedSubnet("x", MICRO.smallest(), 1.0, "", estimated=accuracy, reported=Accuracy(reported, 0.01, 9))
+    subnet = ReportedSubnet("x", MICRO.smallest(), 1.0, "", reported=Accuracy(reported, 0.01, 9))
+    if estimated is None:
+        return subnet
+    return dataclasses.replace(subnet, estimated=Accuracy(estimated, 0.01))
 
 
 def _indices(*estimates: float | None) -> list[int]:
@@ -22,9 +24,16 @@ def test_the_ends_are_chosen_and_the_cheapest_within_one_deviation_of_the_best()
 
 
 def test_each_subnet_is_chosen_once() -> None:
-    assert _indices(0.7) == [0]
     (choice,) = choose_subnets([_subnet(0.7)])
-    assert choice.reason == "the most accurate"
+    assert (choice.index, choice.reason) == (0, "the cheapest, the most accurate")
+    cheap, best = choose_subnets([_subnet(0.695), _subnet(0.7)])
+    assert (cheap.reason, best.reason) == ("the cheapest, nearly the most accurate", "the most accurate")
+
+
+def test_the_one_shown_first_is_nearly_the_best() -> None:
+    assert choose_first_shown([_subnet(0.6), _subnet(0.695), _subnet(0.7)]) == 1
+    assert choose_first_shown([_subnet(0.6), _subnet(0.7)]) == 1
+    assert choose_first_shown([_subnet(None)]) == 0
 
 
 def test_what_is_reported_decides_nothing() -> None:

@@ -201,6 +201,15 @@ def test_a_run_of_which_nothing_is_there_yet_says_what_to_do() -> None:
     assert read.count("input") == 0
 
 
+def test_without_accuracies_there_is_no_picture_of_them(plain: _Reader) -> None:
+    data = _data("plain")
+    unknown = ReportedSubnet("plain:0", MICRO.smallest(), 1.0, "")
+    group = dataclasses.replace(data.groups[0], subnets=[unknown])
+    read = _Reader(make_page(dataclasses.replace(data, groups=[group]), "0"))
+    assert read.count("figure") == plain.count("figure") - 2
+    assert "Nothing is known of the accuracies of these subnets." in read.texts
+
+
 def test_where_the_library_is_not_installed_it_is_said_how_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plotly_library.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"Install it with pip install -c constraints\.txt -e \.\[report\]"):
