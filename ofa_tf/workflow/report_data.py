@@ -93,6 +93,7 @@ class _Gathering:
         self._settings = settings
         self._documents = find_documents(run.path)
         self._num_classes: int | None = None
+        self._num_subnets = run.space.count(include_image_sizes=True)
         self._notes: dict[Section, list[Note]] = {section: [] for section in Section}
 
     def gather(self) -> ReportData:
@@ -121,16 +122,19 @@ class _Gathering:
     def _describe_run(self, phases: Sequence[PhaseReport], num_measured: int) -> RunFacts:
         config = self._run.config
         space = self._run.space
+        num_phases = 0
+        if config.phases:
+            num_phases = len(config.run_phases)
         return RunFacts(
             workdir=str(self._run.path),
             space=space.name,
-            num_subnets=space.count(include_image_sizes=True),
+            num_subnets=self._num_subnets,
             image_sizes=space.image_sizes,
             dataset=config.dataset,
             num_classes=self._num_classes,
             method=config.method,
             num_finished_phases=sum(phase.is_finished for phase in phases),
-            num_phases=len(config.run_phases),
+            num_phases=num_phases,
             num_measured=num_measured,
         )
 
@@ -160,6 +164,9 @@ class _Gathering:
 
     def _read_accuracy_table(self) -> AccuracyTable | None:
         paths = (self._run.accuracy_table_path, self._run.earlier_accuracy_table_path)
+        if self._num_subnets == 1:
+            self._notes[Section.PREDICTIONS].append(Note("There is one subnet: there are no others to predict."))
+            return None
         if not any(path.exists() for path in paths):
             self._note(
                 Section.PREDICTIONS,
@@ -207,7 +214,7 @@ class _Gathering:
             models=models,
         )
         fronts = self._keep(reader.read_fronts(self._front_paths()), Section.SUBNETS, SubnetGroup)
-        if not fronts:
+        if not fronts and self._num_subnets > 1:
             self._note(
                 Section.SUBNETS,
                 "There is no front yet: it shows the most accurate subnet for every budget.",

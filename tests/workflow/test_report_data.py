@@ -1,5 +1,6 @@
 """What the report of a run gathers from its files."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -14,7 +15,9 @@ from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.report.page.contents import ReportData, Section
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
-from ofa_tf.training.phases import PHASES
+from ofa_tf.training.config import PhaseConfig
+from ofa_tf.training.finetuning import Finetuning
+from ofa_tf.training.phases import FINETUNE, PHASES
 from ofa_tf.workflow.report_data import ReportSettings, gather
 from ofa_tf.workflow.run import Run
 from tests.support.finished_run import (
@@ -189,6 +192,29 @@ def test_the_latency_of_a_shipped_model_is_that_of_its_subnet(tmp_path: Path) ->
     assert found["archs/shipped.json"] == LATENCY_OF_MODEL_MS
     assert found["archs/in_another_precision.json"] is None
     assert found["archs/another.json"] is None
+
+
+# --- runs of other kinds ------------------------------------------------------------------
+
+
+def test_imported_weights_have_no_phases_to_finish(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    dataclasses.replace(run.config, phases={}).save()
+    data = gather(Run(run.path))
+    assert data.run.num_phases == 0
+    assert data.notes[Section.TRAINING] == []
+
+
+def test_a_subnet_trained_alone_has_nothing_to_search_for(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    finetuning = Finetuning(run.space.smallest(), run="runs/supernet")
+    phases = {FINETUNE.name: PhaseConfig(epochs=1, learning_rate=0.1)}
+    dataclasses.replace(run.config, phases=phases, finetuning=finetuning).save()
+    data = gather(Run(run.path))
+    assert data.run.num_subnets == 1
+    assert data.notes[Section.SUBNETS] == []
+    assert "There is one subnet" in _texts(data, Section.PREDICTIONS)
+    assert "phases that are left: finetune" in _texts(data, Section.TRAINING)
 
 
 # --- what is missing, or wrong ----------------------------------------------------------

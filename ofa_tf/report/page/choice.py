@@ -28,7 +28,7 @@ class _Places:
     best: int
 
 
-def choose_subnets(subnets: Sequence[ReportedSubnet]) -> list[Choice]:
+def choose_subnets(subnets: Sequence[ReportedSubnet], cheapest: str = "the cheapest") -> list[Choice]:
     """The cheapest subnet, the most accurate one, and the cheapest that is nearly as accurate as that.
 
     They are chosen by what the search went by; so the accuracies on images that nothing was chosen by stay free of
@@ -36,6 +36,7 @@ def choose_subnets(subnets: Sequence[ReportedSubnet]) -> list[Choice]:
 
     Args:
         subnets: In ascending order of cost.
+        cheapest: What the cheapest one is called, by what the cost is.
 
     Returns:
         The choices, the cheapest first; each subnet once, and none without accuracies.
@@ -46,7 +47,7 @@ def choose_subnets(subnets: Sequence[ReportedSubnet]) -> list[Choice]:
     places = _find_places(subnets)
     if places is None:
         return []
-    reasons: dict[int, list[str]] = {places.cheapest: ["the cheapest"]}
+    reasons: dict[int, list[str]] = {places.cheapest: [cheapest]}
     if places.nearly_best != places.best:
         reasons.setdefault(places.nearly_best, []).append("nearly the most accurate")
     reasons.setdefault(places.best, []).append("the most accurate")

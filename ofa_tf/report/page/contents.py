@@ -63,7 +63,7 @@ class RunFacts:
         num_classes: Number of classes; `None` while there is no supernet.
         method: Name of the method of training.
         num_finished_phases: Phases that are finished.
-        num_phases: Phases of the run.
+        num_phases: Phases of the run; 0: its weights were imported.
         num_measured: Subnets in the accuracy table.
     """
 

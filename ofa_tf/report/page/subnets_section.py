@@ -119,10 +119,12 @@ def _describe_figure(group: SubnetGroup) -> str:
         f"Top-1 accuracy against {unit.words}. Points: measured on images that nothing was chosen by; bars: one "
         "standard error."
     )
+    if group.other_costs:
+        text += " Gray: other subnets, measured on the images that the search chose by."
     if group.is_front:
         text += (
-            " Line: what the search went by, on other images, so that all points may lie a little above or below it "
-            "together."
+            " Line: what the search went by, on other images than the points, so that these may lie a little above or "
+            "below it together."
         )
     return text
 

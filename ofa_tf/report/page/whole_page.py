@@ -18,6 +18,9 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 
 _WITHOUT_SCRIPT = "Figures and slider need JavaScript, which is switched off here; the tables do not."
 
+# What the cheapest subnet is called, by the name of the cost.
+_CHEAPEST = {"latency_ms": "the fastest", "size_bytes": "the smallest"}
+
 _HEADINGS_OF_CHOICES = ("take", "accuracy", "latency, measured", "latency, predicted", "file size", "subnet")
 
 
@@ -87,7 +90,9 @@ def _describe_run(run: RunFacts) -> str:
         classes = f" ({run.num_classes:,} classes)"
     method = run.method.replace("_", " ")
     training = f"is trained on the data set {run.dataset}{classes}, method: {method}"
-    if run.num_finished_phases < run.num_phases:
+    if run.num_phases == 0:
+        training = f"has imported weights, for the data set {run.dataset}{classes}"
+    elif run.num_finished_phases < run.num_phases:
         training += f" ({run.num_finished_phases} of {run.num_phases} phases are finished)"
     sizes = f"{min(run.image_sizes)} to {max(run.image_sizes)} px"
     if len(set(run.image_sizes)) == 1:
@@ -100,7 +105,7 @@ def _describe_run(run: RunFacts) -> str:
 
 def _recommend(group: SubnetGroup) -> list[Markup]:
     """Which subnets of a group to take."""
-    choices = choose_subnets(group.subnets)
+    choices = choose_subnets(group.subnets, _CHEAPEST.get(group.cost_name, "the cheapest"))
     if not choices:
         return []
     rows = []

@@ -198,6 +198,8 @@ def test_a_run_of_which_nothing_is_there_yet_says_what_to_do() -> None:
         assert f"no {section.value}" in text
         assert f"make {section.value}" in text
     assert "(0 of 1 phases are finished)" in text
+    imported = dataclasses.replace(run, num_phases=0)
+    assert "One supernet has imported weights, for the data set digits." in make_page(ReportData(imported), "0")
     assert read.count("input") == 0
 
 
