@@ -21,6 +21,9 @@ from ofa_tf.workflow.search import cost_context
 
 _LATENCY = "latency_ms"
 
+# What is computed of every subnet: field of `ReportedSubnet` -> name of the cost.
+_COST_OF_FIELD = {"num_macs": "macs", "size_bytes": "size_bytes", "peak_ram_bytes": "peak_ram_bytes"}
+
 # What a file that lacks an entry, or has another type in its place, makes of reading it.
 _FAULTS = (InputError, KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -117,7 +120,7 @@ class SubnetReader:
             device=use.device,
             precision=use.precision,
             cost_name=use.cost_name,
-            subnets=sorted(subnets, key=lambda subnet: subnet.cost),
+            subnets=sorted(self._with_sizes(subnets, use.precision), key=lambda subnet: subnet.cost),
             latency_error=self._error_for(use),
         )
 
@@ -154,7 +157,7 @@ class SubnetReader:
             size_bytes=entry.get("size_bytes"),
             peak_ram_bytes=entry["costs"].get("peak_ram_bytes"),
         )
-        return self._with_sizes(self._with_latencies(subnet, use), use.precision)
+        return self._with_latencies(subnet, use)
 
     def _find_measured(self, arch: Arch, use: _Use) -> float | None:
         """The latency that was measured of a shipped model of an arch, milliseconds; `None`: there is none."""
@@ -166,19 +169,23 @@ class SubnetReader:
                 return model.latency_ms
         return None
 
-    def _with_sizes(self, subnet: ReportedSubnet, precision: str) -> ReportedSubnet:
-        """The subnet with MACs, size and memory, where the number of classes is known."""
+    def _with_sizes(self, subnets: Sequence[ReportedSubnet], precision: str) -> list[ReportedSubnet]:
+        """Subnets with MACs, sizes and memory, where the number of classes is known."""
         if self.num_classes is None or precision not in PRECISIONS:
-            return subnet
+            return list(subnets)
         context = cost_context(self.space, self.num_classes, precision, None)
-        genes = self.space.encode([subnet.arch])
-        values: dict[str, Any] = {}
-        for field, name in (("num_macs", "macs"), ("size_bytes", "size_bytes"), ("peak_ram_bytes", "peak_ram_bytes")):
+        genes = self.space.encode([subnet.arch for subnet in subnets])
+        columns: dict[str, list[int]] = {}
+        for field, name in _COST_OF_FIELD.items():
             kind = CONSTRAINT_KINDS[name]
             measure = (kind.make_exact_measure or kind.make_measure)(context)
             if measure is not None:
-                values[field] = int(np.asarray(measure(genes))[0])
-        return dataclasses.replace(subnet, **values)
+                columns[field] = np.asarray(measure(genes)).tolist()
+        completed = []
+        for row, subnet in enumerate(subnets):
+            values: dict[str, Any] = {field: column[row] for field, column in columns.items()}
+            completed.append(dataclasses.replace(subnet, **values))
+        return completed
 
     def _with_latencies(self, subnet: ReportedSubnet, use: _Use) -> ReportedSubnet:
         """The subnet with what latency tables tell of it."""
