@@ -136,7 +136,15 @@ class _Gathering:
             num_finished_phases=sum(phase.is_finished for phase in phases),
             num_phases=num_phases,
             num_measured=num_measured,
+            logs_command=self._logs_command(),
         )
+
+    def _logs_command(self) -> str:
+        """What shows the logs of the training; empty where there are none."""
+        logs = self._run.path / "logs"
+        if not logs.is_dir():
+            return ""
+        return shlex.join(["python", "-m", "tensorboard.main", f"--logdir={logs}"])
 
     def _read_phases(self) -> list[PhaseReport]:
         found = describe_phases(self._run.config, self._run.path)

@@ -1,4 +1,4 @@
-"""A run with all that can be made of it, in a second and without TensorFlow: tables, fronts and models are made up.
+"""A run with all that can be made of it, in seconds: tables, fronts and models are made up.
 
 The supernet and its training are those of `tests/fixtures/earlier_state`, of the space `micro`.
 """

@@ -205,6 +205,13 @@ def test_imported_weights_have_no_phases_to_finish(tmp_path: Path) -> None:
     assert data.notes[Section.TRAINING] == []
 
 
+def test_logs_are_shown_where_there_are_some(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    assert gather(run).run.logs_command == ""
+    (run.path / "logs").mkdir()
+    assert gather(run).run.logs_command == f"python -m tensorboard.main --logdir={run.path}/logs"
+
+
 def test_a_subnet_trained_alone_has_nothing_to_search_for(tmp_path: Path) -> None:
     run = unfinished_run(tmp_path / "run")
     finetuning = Finetuning(run.space.smallest(), run="runs/supernet")

@@ -65,6 +65,7 @@ class RunFacts:
         num_finished_phases: Phases that are finished.
         num_phases: Phases of the run; 0: its weights were imported.
         num_measured: Subnets in the accuracy table.
+        logs_command: Shows the training's logs; empty where there are none.
     """
 
     workdir: str
@@ -77,6 +78,7 @@ class RunFacts:
     num_finished_phases: int
     num_phases: int
     num_measured: int
+    logs_command: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -68,7 +68,7 @@ def make_table(caption: str, headings: Sequence[object], rows: Iterable[Sequence
         lines.append(element("tr", *cells))
     table = element(
         "table",
-        element("caption", caption),
+        element("caption", element("span", caption)),
         element("thead", head),
         element("tbody", *lines),
     )

@@ -12,7 +12,7 @@ from ofa_tf.report.page.figures import (
     draw_accuracy_curves,
     draw_loss_curve,
 )
-from ofa_tf.report.page.markup import Markup, element, make_facts, make_table
+from ofa_tf.report.page.markup import Markup, element, make_command, make_facts, make_table
 from ofa_tf.report.page.pieces_of_page import make_details, make_figure, make_section
 
 _ABOUT_PREDICTIONS = (
@@ -22,6 +22,9 @@ _ABOUT_PREDICTIONS = (
 _ABOUT_TRAINING = (
     "All subnets share the weights of one supernet. The accuracies are those of its smallest and its largest subnet on "
     "images held out of the training; the dotted lines are between phases."
+)
+_ABOUT_LOSS = (
+    "Training loss, mean of each epoch. Phases learn from different targets, so that it is only compared within one."
 )
 _ABOUT_MODELS = (
     "Before a model gets its name, a gate compares it with the network that it was made from, on test images; only "
@@ -94,20 +97,26 @@ def _judge(accuracy: AccuracyReport) -> Markup:
     )
 
 
-def make_training_section(phases: Sequence[PhaseReport], notes: Sequence[Note]) -> Markup:
+def make_training_section(phases: Sequence[PhaseReport], notes: Sequence[Note], logs_command: str = "") -> Markup:
     """The section of the training.
 
     Args:
         phases: How each went.
         notes: What is missing.
+        logs_command: Shows the logs; empty where there are none.
     """
     content: list[Markup] = []
     told = [phase for phase in phases if phase.history]
     if told:
         accuracies = make_figure(draw_accuracy_curves(told), "Top-1 accuracy after each epoch.")
-        loss = make_figure(draw_loss_curve(told), "Training loss, mean of each epoch; each phase has its own.")
+        loss = make_figure(
+            draw_loss_curve(told),
+            _ABOUT_LOSS,
+        )
         content.append(element("div", accuracies, loss, class_="cards"))
         content.append(make_details("All phases as a table", _tabulate_phases(told)))
+    if logs_command:
+        content.append(make_details("More curves, in TensorBoard", make_command(logs_command)))
     return make_section(Section.TRAINING, _ABOUT_TRAINING, notes, *content)
 
 

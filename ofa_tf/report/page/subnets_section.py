@@ -207,7 +207,8 @@ def _tabulate_times(part_times: Sequence[PartTime]) -> Markup:
         bar_and_share = element("div", element("span", bar), words.percent(share), class_="share")
         name = join([part.part, element("small", part.piece, class_="piece")])
         rows.append((name, words.milliseconds(part.latency_ms), bar_and_share))
-    return make_table("Where its predicted time goes", ("part and piece", "latency", "share"), rows)
+    caption = f"Where its time goes: {words.milliseconds(total_ms)}, predicted by the latency table"
+    return make_table(caption, ("part and piece", "latency", "share"), rows)
 
 
 def _tabulate_subnets(group: SubnetGroup) -> Markup:

@@ -47,7 +47,7 @@ def make_page(data: ReportData, plotly: str) -> str:
         make_subnets_section(data.groups, notes.get(Section.SUBNETS, ())),
         make_devices_section(data.devices, notes.get(Section.DEVICES, ())),
         make_predictions_section(data.accuracy, notes.get(Section.PREDICTIONS, ())),
-        make_training_section(data.phases, notes.get(Section.TRAINING, ())),
+        make_training_section(data.phases, notes.get(Section.TRAINING, ()), data.run.logs_command),
         make_models_section(data.models, notes.get(Section.MODELS, ())),
     )
     body = element(

@@ -26,7 +26,7 @@ def test_attributes_can_be_without_value_or_left_out() -> None:
 
 def test_a_table_names_its_columns_and_rows() -> None:
     table = make_table("of <this>", ["a", "b"], [["x", 1], ["<y>", 2]])
-    assert "<caption>of &lt;this&gt;</caption>" in table
+    assert "<caption><span>of &lt;this&gt;</span></caption>" in table
     assert '<tr><th scope="col">a</th><th scope="col">b</th></tr>' in table
     assert '<tr><th scope="row">&lt;y&gt;</th><td>2</td></tr>' in table
     assert 'aria-label="of &lt;this&gt;"' in table

@@ -114,7 +114,7 @@ def _data(name: str) -> ReportData:
     )
     history = [{"epoch": 1, "loss": 1.0, "accuracy": 0.5, "smallest_top1": 0.4, "largest_top1": 0.6}]
     return ReportData(
-        run=RunFacts(name, name, 800, (16, 20), name, 10, "sandwich", 1, 1, 20),
+        run=RunFacts(name, name, 800, (16, 20), name, 10, "sandwich", 1, 1, 20, name),
         groups=[group, dataclasses.replace(group, is_front=False)],
         devices=[device],
         accuracy=AccuracyReport(name, 1000, [0.6, 0.7], [0.61, 0.69], [0.01, 0.01], predictor),
