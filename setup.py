@@ -46,12 +46,17 @@ REQUIREMENTS = [
     "tqdm>=4.67",
     "tf_keras>=2.21",  # Keras 2, the only Keras that quantization-aware training works on.
 ]
+REPORT_REQUIREMENTS = [
+    "plotly>=7.1",  # brings plotly.js, which tools/report.py writes into its page.
+]
 TEST_REQUIREMENTS = [
+    *REPORT_REQUIREMENTS,
     "hypothesis>=6.168",
     "pillow>=12.3",
     "pytest>=9.2",
     "pytest-cov>=7.1",
     "pytest-xdist>=3.8",
+    "selenium>=4.51",  # drives the browser that the report is tested in.
 ]
 DEV_REQUIREMENTS = [
     *TEST_REQUIREMENTS,
@@ -70,11 +75,12 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10",
     packages=find_packages(include=["ofa_tf", "ofa_tf.*"]),
-    package_data={"ofa_tf": ["*.pyi"]},
+    package_data={"ofa_tf": ["*.pyi"], "ofa_tf.report.page": ["*.css", "*.js"]},
     install_requires=REQUIREMENTS,
     extras_require={
         "test": TEST_REQUIREMENTS,
         "dev": DEV_REQUIREMENTS,
+        "report": REPORT_REQUIREMENTS,
         "pytorch": ["torch>=2.6"],
         "cuda": ["tensorflow[and-cuda]>=2.21"],
     },

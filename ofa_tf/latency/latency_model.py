@@ -11,6 +11,7 @@ import numpy as np
 from ofa_tf.base.correlation import rank_correlation
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.pieces import OVERHEAD
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.part_tables import PartTables
@@ -89,6 +90,29 @@ class LatencyModel:
         if genes.ndim == 1:
             return float(latency_ms[0])
         return latency_ms
+
+    def latency_by_part(self, arch: Arch) -> dict[str, float]:
+        """What each part takes of the predicted latency of an arch, milliseconds.
+
+        The power of the sum belongs to no part: each has that share of the prediction that its piece has of the sum.
+
+        Args:
+            arch: The arch.
+
+        Returns:
+            Name of the part -> milliseconds, in the order of the network, after that of a network that does nothing
+            (`OVERHEAD`). They add up to the prediction.
+
+        Raises:
+            InputError: See `predict`.
+        """
+        predicted_ms = self.predict(arch)
+        input_sizes = self.space.input_sizes(arch.image_size)
+        pieces_ms = {OVERHEAD: self.table.overhead_ms}
+        for name, part in self.space.plain_parts(arch).items():
+            pieces_ms[name] = self.table.latency_ms(part.latency_key, input_sizes[name])
+        factor = predicted_ms / sum(pieces_ms.values())
+        return {name: factor * piece_ms for name, piece_ms in pieces_ms.items()}
 
     def margin(self, confidence: float) -> float:
         """By which share of its prediction a network is slower at most, with some probability.

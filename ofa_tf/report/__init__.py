@@ -6,9 +6,9 @@ Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `summary.py` (t
 `device_comparison.py` (archs of one device on another), then `axes.py` and `svg.py` (what plots are drawn with),
 `scatter.py` (predicted against measured values) and `front_plot.py`, with what decides its look: `front_axes.py`
 (which values are shown), `number_places.py` and `front_layout.py` (where points and numbers are), `cost_unit.py`,
-`cost_limit.py` and `color_scale.py`. `bill.py` tells what training once saves, beside what was published
-(`published_searches.py`), as a `markdown_table.py`. All turn plain numbers into strings; who calls them prints or
-writes these.
+`cost_limit.py` and `color_scale.py`. `page/` is the HTML report of a run. `bill.py` tells what training once saves,
+beside what was published (`published_searches.py`), as a `markdown_table.py`. All turn plain numbers into strings; who
+calls them prints or writes these.
 """
 
 import lazy_loader

@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "schedules": ["PhaseSchedule"],
         "start_checks": ["check_data", "check_start", "unfinished_phases"],
         "train_step": ["StepResult", "TrainStep"],
+        "train_state": ["latest_checkpoint", "read_state"],
         "throughput": ["REFERENCES", "WAYS", "Throughput", "TrainingLoad", "measure_throughput"],
     },
 )

@@ -8,6 +8,7 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.latency.pieces import OVERHEAD
 from ofa_tf.latency.table_builder import build_latency_table
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.rounding import out_size
@@ -35,6 +36,17 @@ def test_prediction_is_a_power_of_the_sum_over_the_parts(name: str, formula_devi
     np.testing.assert_allclose(model.predict(genes), expected, rtol=1e-12)
     assert model.predict(space.decode_one(genes[0])) == pytest.approx(expected[0])
     assert isinstance(model.predict(genes[0]), float)
+
+
+def test_the_parts_of_a_network_take_its_latency_together(space: SearchSpace, table: LatencyTable) -> None:
+    arch = space.smallest(image_size=28)  # between two image sizes that were measured
+    model = LatencyModel(space, table, scale=1.25, exponent=1.1)
+    times_ms = model.latency_by_part(arch)
+    assert list(times_ms) == [OVERHEAD, *space.plain_parts(arch)]
+    assert sum(times_ms.values()) == pytest.approx(model.predict(arch))
+    stem = space.plain_parts(arch)["stem"]
+    ratio = table.latency_ms(stem.latency_key, 28) / table.overhead_ms
+    assert times_ms["stem"] / times_ms[OVERHEAD] == pytest.approx(ratio)
 
 
 def test_entries_of_skipped_blocks_do_not_matter(space: SearchSpace, table: LatencyTable) -> None:

@@ -16,6 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cross_validation": ["PredictorQuality", "learning_curve"],
         "fitted_predictor": ["FittedPredictor", "fit_predictor"],
         "prediction": ["NUM_STDS_OF_90_PERCENT", "Prediction"],
-        "predictor_registry": ["AUTOMATIC", "PREDICTORS", "check_predictor", "get_predictor"],
+        "predictor_registry": ["AUTOMATIC", "LINEAR", "PREDICTORS", "check_predictor", "get_predictor"],
     },
 )

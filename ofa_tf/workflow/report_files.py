@@ -1,0 +1,64 @@
+"""`find_documents`: the JSON files of a run, by what they say they are. Loads neither TensorFlow nor Keras."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+# Every file that the project writes says at its beginning what it is.
+_SCHEMA = re.compile(rb'"schema":\s*"ofa_tf/(\w+)/')
+_BYTES_TO_SCHEMA = 200
+
+# Checkpoints hold gigabytes, logs no JSON.
+_FOLDERS_PASSED_OVER = frozenset({"checkpoints", "logs"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """A JSON file of a run.
+
+    Args:
+        path: The file.
+        kind: What it is, such as `"front"`.
+    """
+
+    path: Path
+    kind: str
+
+
+def find_documents(workdir: Path) -> list[Document]:
+    """The JSON files below a folder that say what they are, by their paths."""
+    found = []
+    for path in _json_files(workdir):
+        kind = read_kind(path)
+        if kind is not None:
+            found.append(Document(path, kind))
+    return found
+
+
+def of_kind(documents: Sequence[Document], kind: str) -> list[Path]:
+    """The files of a kind."""
+    return [document.path for document in documents if document.kind == kind]
+
+
+def read_kind(path: Path) -> str | None:
+    """What a JSON file says it is; `None` if it says nothing or cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            beginning = stream.read(_BYTES_TO_SCHEMA)
+    except OSError:
+        return None
+    match = _SCHEMA.search(beginning)
+    if match is None:
+        return None
+    return match.group(1).decode()
+
+
+def _json_files(workdir: Path) -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(workdir):
+        wanted = [name for name in subfolders if name not in _FOLDERS_PASSED_OVER and not name.startswith(".")]
+        subfolders[:] = sorted(wanted)
+        for name in sorted(names):
+            if name.endswith(".json"):
+                yield Path(folder, name)

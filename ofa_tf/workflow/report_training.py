@@ -1,0 +1,108 @@
+"""What the report says of the training, and of the models that were shipped. Loads neither TensorFlow nor Keras."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.report.page.contents import Accuracy, ModelReport, Note, PhaseReport
+from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.space.arch import Arch
+from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.train_state import latest_checkpoint, read_state
+from ofa_tf.workflow.report_tables import short_path
+
+
+def describe_phases(config: TrainConfig, workdir: Path) -> list[PhaseReport | Note]:
+    """What the checkpoints of a run tell of each phase that was begun, in order."""
+    reports: list[PhaseReport | Note] = []
+    for phase in config.run_phases:
+        checkpoint = latest_checkpoint(workdir, phase)
+        if checkpoint is None:
+            continue
+        try:
+            state = read_state(checkpoint)
+        except InputError as error:
+            reports.append(Note(f"Left out: {error}"))
+            continue
+        num_epochs = len(state.history)
+        if phase.name in config.phases:
+            num_epochs = config.phases[phase.name].epochs
+        reports.append(PhaseReport(phase.name, num_epochs, state.is_finished, state.history))
+    return reports
+
+
+def describe_models(sidecars: Sequence[Path], benchmarks: Sequence[Path], workdir: Path) -> list[ModelReport | Note]:
+    """What the sidecars of models say, with the latencies that were measured of them.
+
+    Args:
+        sidecars: Files of the sidecars.
+        benchmarks: Files of measurements; a later one counts where several have the same model.
+        workdir: The run's folder.
+    """
+    measured: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    reports: list[ModelReport | Note] = []
+    for path in benchmarks:
+        try:
+            measured |= _read_benchmark(path)
+        except (InputError, KeyError, TypeError) as error:
+            reports.append(Note(f"{path} was left out: {error}"))
+    for path in sidecars:
+        try:
+            device, measurement = measured.get(path.stem, ("", {}))
+            reports.append(_describe_model(path, workdir, device, measurement))
+        except (InputError, KeyError, TypeError) as error:
+            reports.append(Note(f"{path} was left out: {error}"))
+    return reports
+
+
+def _read_benchmark(path: Path) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """By the names of models, where each was measured and what came out."""
+    document = files.read_json(path, "benchmark")
+    device = str(document["device"].get("device", ""))
+    measured = {}
+    for measurement in document["measurements"]:
+        measured[str(measurement["model"])] = (device, measurement)
+    return measured
+
+
+def _describe_model(path: Path, workdir: Path, device: str, measurement: Mapping[str, Any]) -> ModelReport:
+    sidecar = files.read_json(path, "tflite_model")
+    gate = sidecar.get("gate") or {}
+    return ModelReport(
+        file=short_path(path.with_name(sidecar["model"]), workdir),
+        quantization=sidecar["quantization"],
+        target=sidecar.get("target", ""),
+        image_size=sidecar["image_size"],
+        size_bytes=sidecar["size_bytes"],
+        peak_ram_bytes=gate.get("peak_ram_bytes"),
+        accuracy=_read_accuracy(gate),
+        reference_top1=gate.get("reference_top1"),
+        agreement=gate.get("agreement"),
+        max_relative_error=gate.get("max_relative_error"),
+        num_partitions=gate.get("num_partitions"),
+        remedies=sidecar.get("remedies") or [],
+        arch=_read_arch(sidecar),
+        latency_ms=measurement.get("latency_ms"),
+        latency_low_ms=measurement.get("latency_low_ms"),
+        latency_high_ms=measurement.get("latency_high_ms"),
+        device=device,
+    )
+
+
+def _read_arch(sidecar: Mapping[str, Any]) -> Arch | None:
+    """The subnet that a model was made from; `None` for another network."""
+    if not sidecar.get("arch"):
+        return None
+    return Arch.from_dict(sidecar["arch"])
+
+
+def _read_accuracy(gate: Mapping[str, Any]) -> Accuracy | None:
+    """The accuracy of a model on the images of its gate, with its standard error."""
+    top1 = gate.get("top1")
+    num_images = gate.get("num_images")
+    if top1 is None or not num_images:
+        return None
+    count = AccuracyCount((round(top1 * num_images), 0), (num_images, 0))
+    return Accuracy(top1, count.standard_error, num_images)

@@ -1,0 +1,218 @@
+"""The page as a whole, read as a browser would read it."""
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.report.page import plotly_library
+from ofa_tf.report.page.contents import (
+    Accuracy,
+    AccuracyReport,
+    DeviceReport,
+    ModelReport,
+    Note,
+    PartTime,
+    PhaseReport,
+    ReportData,
+    ReportedSubnet,
+    RunFacts,
+    Section,
+    SubnetGroup,
+)
+from ofa_tf.report.page.whole_page import make_page
+from ofa_tf.search.predictors.cross_validation import PredictorQuality
+from tests.support.spaces import MICRO
+
+_HOSTILE = """<img src=x onerror="alert(1)"> & </script>'"""
+_EMPTY_ELEMENTS = ("meta", "input")
+
+
+class _Reader(HTMLParser):
+    """Reads a page: which elements there are, and the texts that are no scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag not in _EMPTY_ELEMENTS:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] not in ("script", "style"):
+            self.texts.append(data)
+
+    def attributes(self, name: str) -> list[str]:
+        """The values of an attribute in all elements that have it."""
+        return [str(attributes[name]) for _, attributes in self.elements if name in attributes]
+
+    def shape(self) -> list[tuple[str, set[str]]]:
+        """Each element with the names of its attributes."""
+        return [(tag, set(attributes)) for tag, attributes in self.elements]
+
+    def count(self, tag: str) -> int:
+        return [name for name, _ in self.elements].count(tag)
+
+
+def _data(name: str) -> ReportData:
+    """A report in which everything that has a name has this one."""
+    accuracy = Accuracy(0.7, 0.01, 1000)
+    subnets = []
+    for index in range(3):
+        subnets.append(
+            ReportedSubnet(
+                name=f"{name}:{index}",
+                arch=MICRO.smallest(),
+                cost=1.0 + index,
+                export_command=f"python tools/to_tflite.py --arch={name}:{index}",
+                predicted=accuracy,
+                searched=accuracy,
+                estimated=Accuracy(0.7 + 0.1 * index, 0.01),
+                reported=accuracy,
+                num_macs=10**6,
+                size_bytes=10**5,
+                peak_ram_bytes=10**4,
+                predicted_ms=1.0,
+                measured_ms=1.1,
+                elsewhere_ms={name: 2.0},
+                part_times=[PartTime(name, name, 0.25), PartTime("head", name, 0.75)],
+            )
+        )
+    group = SubnetGroup(name, True, name, "int8", "latency_ms", subnets, [1.5], [0.5], latency_error=0.02)
+    quality = {"mape": 0.02, "bias": -0.01, "within_10_percent": 1.0}
+    device = DeviceReport(name, name, {"model": name}, (16, 20), 9, [name], 1.0, 2.0, [1.0, 2.0], [1.1, 1.9], quality)
+    predictor = PredictorQuality(2, 0.01, 0.005, 0.1, None, 0.9)
+    model = ModelReport(
+        file=name,
+        quantization="int8",
+        target="cpu",
+        image_size=20,
+        size_bytes=10**5,
+        peak_ram_bytes=None,
+        accuracy=accuracy,
+        reference_top1=0.71,
+        agreement=0.99,
+        max_relative_error=0.05,
+        num_partitions=1,
+        remedies=[name],
+        latency_ms=1.0,
+        latency_low_ms=0.9,
+        latency_high_ms=1.1,
+        device=name,
+    )
+    history = [{"epoch": 1, "loss": 1.0, "accuracy": 0.5, "smallest_top1": 0.4, "largest_top1": 0.6}]
+    return ReportData(
+        run=RunFacts(name, name, 800, (16, 20), name, 10, "sandwich", 1, 1, 20, name),
+        groups=[group, dataclasses.replace(group, is_front=False)],
+        devices=[device],
+        accuracy=AccuracyReport(name, 1000, [0.6, 0.7], [0.61, 0.69], [0.01, 0.01], predictor),
+        phases=[PhaseReport(name, 1, True, history)],
+        models=[model],
+        notes={Section.MODELS: [Note(name, name)]},
+    )
+
+
+@pytest.fixture(scope="module")
+def plain() -> _Reader:
+    return _Reader(make_page(_data("plain"), "0"))
+
+
+def test_no_name_becomes_an_element(plain: _Reader) -> None:
+    hostile = _Reader(make_page(_data(_HOSTILE), "0"))
+    assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in plain.elements]
+    assert [set(attributes) for _, attributes in hostile.elements] == [
+        set(attributes) for _, attributes in plain.elements
+    ]
+    assert sum(_HOSTILE in text for text in hostile.texts) > 20
+
+
+def test_a_library_cannot_end_its_script(plain: _Reader) -> None:
+    page = make_page(_data("plain"), 'const a = "</script><b>";')
+    assert _Reader(page).shape() == plain.shape()
+
+
+def test_the_page_asks_nobody_for_anything(plain: _Reader) -> None:
+    assert plain.attributes("src") == []
+    assert all(link.startswith("#") for link in plain.attributes("href"))
+    assert plain.count("link") == 0
+    policies = [attributes.get("content") for _, attributes in plain.elements if "http-equiv" in attributes]
+    assert "default-src 'none'" in str(policies)
+    style = make_page(_data("plain"), "0")
+    assert re.search(r"url\(|@import|https?:", style) is None
+
+
+def test_links_and_labels_lead_somewhere(plain: _Reader) -> None:
+    ids = plain.attributes("id")
+    assert len(ids) == len(set(ids))
+    assert {link.removeprefix("#") for link in plain.attributes("href")} <= set(ids)
+    assert set(plain.attributes("for")) <= set(ids)
+    inputs = [attributes["id"] for tag, attributes in plain.elements if tag in ("input", "select")]
+    assert set(inputs) <= set(plain.attributes("for"))
+
+
+def test_a_slider_has_a_place_for_each_subnet_and_shows_one(plain: _Reader) -> None:
+    sliders = [attributes for tag, attributes in plain.elements if tag == "input"]
+    assert [slider["type"] for slider in sliders] == ["range", "range"]
+    assert {slider["max"] for slider in sliders} == {"2"}
+    panels = [attributes for tag, attributes in plain.elements if tag == "article"]
+    assert len(panels) == 6
+    shown = ["hidden" not in panel for panel in panels]
+    assert sum(shown[:3]) == sum(shown[3:]) == 1
+    assert shown[int(str(sliders[0]["value"]))]
+    assert panels[0]["data-budget"] == "at most 1 ms"
+
+
+def test_numbers_stand_with_units_and_errors(plain: _Reader) -> None:
+    text = "\n".join(plain.texts)
+    for expected in (
+        "70.00% ± 1.00 points, on 1,000 images that nothing was chosen by",
+        "1 ms ± 2.0% (mean error on networks held out)",
+        "100 kB",
+        "10 kB",
+        "1 millions",
+        "1 ms (0.9 to 1.1)",
+        "python tools/to_tflite.py --arch=plain:0",
+        "75.0%",
+    ):
+        assert expected in text
+
+
+def test_a_run_of_which_nothing_is_there_yet_says_what_to_do() -> None:
+    run = RunFacts("runs/mine", "micro", 800, (16,), "digits", None, "sandwich", 0, 1, 0)
+    notes = {section: [Note(f"no {section.value}", f"make {section.value}")] for section in Section}
+    read = _Reader(make_page(ReportData(run, notes=notes), "0"))
+    text = "\n".join(read.texts)
+    for section in Section:
+        assert f"no {section.value}" in text
+        assert f"make {section.value}" in text
+    assert "(0 of 1 phases are finished)" in text
+    imported = dataclasses.replace(run, num_phases=0)
+    assert "One supernet has imported weights, for the data set digits." in make_page(ReportData(imported), "0")
+    assert read.count("input") == 0
+
+
+def test_without_accuracies_there_is_no_picture_of_them(plain: _Reader) -> None:
+    data = _data("plain")
+    unknown = ReportedSubnet("plain:0", MICRO.smallest(), 1.0, "")
+    group = dataclasses.replace(data.groups[0], subnets=[unknown])
+    read = _Reader(make_page(dataclasses.replace(data, groups=[group]), "0"))
+    assert read.count("figure") == plain.count("figure") - 2
+    assert "Nothing is known of the accuracies of these subnets." in read.texts
+
+
+def test_where_the_library_is_not_installed_it_is_said_how_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plotly_library.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"Install it with pip install -c constraints\.txt -e \.\[report\]"):
+        plotly_library.read_plotly()

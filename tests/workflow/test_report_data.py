@@ -1,0 +1,297 @@
+"""What the report of a run gathers from its files."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.latency.latency_model import LatencyModel
+from ofa_tf.latency.latency_table import LatencyTable
+from ofa_tf.report.page.contents import ReportData, Section
+from ofa_tf.search.predictors.fitted_predictor import fit_predictor
+from ofa_tf.space.arch import Arch
+from ofa_tf.training.config import PhaseConfig
+from ofa_tf.training.finetuning import Finetuning
+from ofa_tf.training.phases import FINETUNE, PHASES
+from ofa_tf.workflow.report_data import ReportSettings, gather
+from ofa_tf.workflow.run import Run
+from tests.support.finished_run import (
+    LATENCY_OF_MODEL_MS,
+    NUM_EPOCHS,
+    NUM_GATE_IMAGES,
+    NUM_HELD_OUT,
+    TOP1_OF_MODEL,
+    add_accuracy_table,
+    add_front,
+    add_latency_table,
+    finished_run,
+    unfinished_run,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return finished_run(tmp_path_factory.mktemp("report") / "run")
+
+
+@pytest.fixture(scope="module")
+def data(run: Run) -> ReportData:
+    return gather(run)
+
+
+def _texts(data: ReportData, section: Section) -> str:
+    return "\n".join(f"{note.text} {note.command}" for note in data.notes[section])
+
+
+# --- a whole run ---------------------------------------------------------------------
+
+
+def test_nothing_is_missing_in_a_finished_run(data: ReportData) -> None:
+    assert {section: list(notes) for section, notes in data.notes.items() if notes} == {}
+
+
+def test_the_run_is_described(run: Run, data: ReportData) -> None:
+    assert data.run.workdir == str(run.path)
+    assert (data.run.space, data.run.dataset) == ("micro", "digits")
+    assert data.run.num_subnets == run.space.count(include_image_sizes=True)
+    assert data.run.num_measured == 20
+    assert data.run.num_finished_phases == data.run.num_phases == len(PHASES)
+
+
+def test_a_front_has_its_subnets_as_they_are_in_its_file(run: Run, data: ReportData) -> None:
+    document = json.loads((run.path / "front.json").read_text())
+    (group,) = data.groups
+    assert (group.title, group.device, group.precision, group.cost_name) == (
+        "front.json",
+        "formula",
+        "float32",
+        "latency_ms",
+    )
+    assert len(group.subnets) == len(document["entries"])
+    for number, (subnet, entry) in enumerate(zip(group.subnets, document["entries"], strict=True)):
+        assert subnet.name == f"front.json:{number}"
+        assert subnet.arch == Arch.from_dict(entry["arch"])
+        assert subnet.cost == entry["costs"]["latency_ms"]
+        assert subnet.reported is not None
+        assert subnet.reported.top1 == entry["reported_top1"]
+        assert subnet.reported.error == entry["reported_standard_error"]
+        assert subnet.reported.num_images == entry["num_report_images"]
+        assert subnet.estimated is not None
+        assert subnet.estimated.error == entry["estimated_standard_deviation"]
+        assert f"--arch={run.path / 'front.json'}:{number} " in subnet.export_command
+    others = document["other_measurements"]
+    assert list(group.other_top1) == [entry["measured_search_top1"] for entry in others]
+
+
+def test_sizes_of_a_subnet_are_those_of_its_model(run: Run, data: ReportData) -> None:
+    subnet = data.groups[0].subnets[0]
+    (costs,) = run.predict_costs([subnet.arch], "formula")
+    assert subnet.num_macs == costs.num_macs
+    assert subnet.size_bytes == costs.size_bytes
+    assert subnet.peak_ram_bytes is not None
+    assert 0 < subnet.peak_ram_bytes < subnet.size_bytes
+
+
+def test_the_parts_of_a_subnet_take_its_latency_together(run: Run, data: ReportData) -> None:
+    table = LatencyTable.load(run.latency_table_path("formula"))
+    model = LatencyModel(run.space, table)
+    for subnet in data.groups[0].subnets:
+        total_ms = sum(part.latency_ms for part in subnet.part_times)
+        assert total_ms == pytest.approx(model.predict(subnet.arch))
+        assert [part.part for part in subnet.part_times[1:]] == list(run.space.plain_parts(subnet.arch))
+
+
+def test_a_device_has_its_networks_held_out(data: ReportData) -> None:
+    (device,) = data.devices
+    assert device.name == "formula, float32"
+    errors = np.array(device.predicted_ms) / np.array(device.measured_ms) - 1
+    assert len(errors) == NUM_HELD_OUT
+    assert device.quality["mape"] == pytest.approx(np.abs(errors).mean())
+    assert data.groups[0].latency_error == device.quality["mape"]
+    assert device.smallest_ms < device.largest_ms
+
+
+def test_accuracies_are_predicted_by_who_has_not_seen_them(run: Run, data: ReportData) -> None:
+    expected = fit_predictor(run.accuracy_table())
+    assert data.accuracy is not None
+    np.testing.assert_allclose(data.accuracy.predicted_top1, expected.unseen.mean)
+    np.testing.assert_allclose(data.accuracy.measured_top1, run.accuracy_table().top1)
+    assert data.accuracy.quality.rmse == expected.quality.rmse
+
+
+def test_phases_have_their_histories_in_order(data: ReportData) -> None:
+    assert [phase.name for phase in data.phases] == [phase.name for phase in PHASES]
+    assert {len(phase.history) for phase in data.phases} == {NUM_EPOCHS}
+
+
+def test_a_model_has_its_gate_and_its_latency(data: ReportData) -> None:
+    (model,) = data.models
+    assert model.file == "models/found_1_int8.tflite"
+    assert model.agreement == 0.98
+    assert (model.latency_ms, model.device) == (LATENCY_OF_MODEL_MS, "formula")
+    assert model.accuracy is not None
+    assert model.accuracy.top1 == TOP1_OF_MODEL
+    expected_error = math.sqrt(TOP1_OF_MODEL * (1 - TOP1_OF_MODEL) / NUM_GATE_IMAGES)
+    assert model.accuracy.error == pytest.approx(expected_error, rel=0.02)
+
+
+# --- several devices, and what was found within limits --------------------------------
+
+
+def test_latencies_by_other_tables_stand_beside_each_other(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    add_latency_table(run, "other")
+    add_front(run, run.path / "fronts" / "second.json", device="other")
+    data = gather(run)
+    assert {device.name for device in data.devices} == {"formula, float32", "other, float32"}
+    by_title = {group.title: group for group in data.groups}
+    assert set(by_title["front.json"].subnets[0].elsewhere_ms) == {"other, float32"}
+    assert set(by_title["fronts/second.json"].subnets[0].elsewhere_ms) == {"formula, float32"}
+
+    named = gather(run, ReportSettings(fronts=[run.path / "fronts" / "second.json"]))
+    assert [group.title for group in named.groups] == ["fronts/second.json"]
+
+
+def test_archs_that_were_found_within_limits_are_a_group(run: Run, tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    (run.path / "front.json").unlink()
+    notes = {
+        "predicted_top1": 0.7,
+        "predicted_standard_deviation": 0.01,
+        "device": "formula",
+        "precision": "float32",
+    }
+    for name, arch, latency_ms in (("b", run.space.smallest(), 1.0), ("a", run.space.largest(), 2.0)):
+        arch.save(run.arch_path(name), {**notes, "costs": {"latency_ms": latency_ms}})
+    run.space.largest().save(run.arch_path("written_by_hand"))
+    data = gather(run)
+    (group,) = data.groups
+    assert not group.is_front
+    assert [subnet.name for subnet in group.subnets] == ["archs/b.json", "archs/a.json"]
+    assert group.subnets[0].best_known is not None
+    assert "There is no front yet" in _texts(data, Section.SUBNETS)
+
+
+def test_the_latency_of_a_shipped_model_is_that_of_its_subnet(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")  # with an int8 model of the largest subnet
+    for name, arch, precision in (
+        ("shipped", run.space.largest(), "int8"),
+        ("in_another_precision", run.space.largest(), "float32"),
+        ("another", run.space.smallest(), "int8"),
+    ):
+        arch.save(run.arch_path(name), {"costs": {"macs": 1.0}, "device": "formula", "precision": precision})
+    found = {}
+    for group in gather(run).groups:
+        for subnet in group.subnets:
+            found[subnet.name] = subnet.measured_ms
+    assert found["archs/shipped.json"] == LATENCY_OF_MODEL_MS
+    assert found["archs/in_another_precision.json"] is None
+    assert found["archs/another.json"] is None
+
+
+# --- runs of other kinds ------------------------------------------------------------------
+
+
+def test_imported_weights_have_no_phases_to_finish(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    dataclasses.replace(run.config, phases={}).save()
+    data = gather(Run(run.path))
+    assert data.run.num_phases == 0
+    assert data.notes[Section.TRAINING] == []
+
+
+def test_logs_are_shown_where_there_are_some(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    assert gather(run).run.logs_command == ""
+    (run.path / "logs").mkdir()
+    assert gather(run).run.logs_command == f"python -m tensorboard.main --logdir={run.path}/logs"
+
+
+def test_a_subnet_trained_alone_has_nothing_to_search_for(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    finetuning = Finetuning(run.space.smallest(), run="runs/supernet")
+    phases = {FINETUNE.name: PhaseConfig(epochs=1, learning_rate=0.1)}
+    dataclasses.replace(run.config, phases=phases, finetuning=finetuning).save()
+    data = gather(Run(run.path))
+    assert data.run.num_subnets == 1
+    assert data.notes[Section.SUBNETS] == []
+    assert "There is one subnet" in _texts(data, Section.PREDICTIONS)
+    assert "phases that are left: finetune" in _texts(data, Section.TRAINING)
+
+
+# --- what is missing, or wrong ----------------------------------------------------------
+
+
+def test_what_is_missing_is_said_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    data = gather(run, ReportSettings(plugins=["own.py"]))
+    common = f"--plugins=own.py --workdir={run.path}"
+    assert f"python tools/search.py --front {common} --output=" in _texts(data, Section.SUBNETS)
+    assert f"python tools/build_latency_table.py --device=host {common}" in _texts(data, Section.DEVICES)
+    assert f"python tools/build_accuracy_table.py {common}" in _texts(data, Section.PREDICTIONS)
+    assert f"python train_main.py --phase=all --resume {common}" in _texts(data, Section.TRAINING)
+    assert "phases that are left: kernel, depth_1" in _texts(data, Section.TRAINING)
+    assert f"python tools/to_tflite.py --arch=max {common}" in _texts(data, Section.MODELS)
+    assert data.groups == []
+    assert data.accuracy is None
+
+
+def test_a_run_without_a_supernet_has_a_report(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    (run.path / "supernet.keras").unlink()
+    data = gather(run)
+    assert data.run.num_classes is None
+    assert "Expected a trained supernet" in _texts(data, Section.TRAINING)
+
+
+def test_a_small_table_is_said_to_be_small(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    add_accuracy_table(run, 5)
+    data = gather(run)
+    assert data.accuracy is None
+    assert data.run.num_measured == 5
+    assert "The accuracy table has 5 subnets" in _texts(data, Section.PREDICTIONS)
+
+
+def test_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    front = json.loads((run.path / "front.json").read_text())
+    front["entries"][0]["arch"]["depths"] = [9, 9]
+    files.write_json(run.path / "spoilt_front.json", "front", front)
+    files.write_json(run.path / "archs" / "spoilt.json", "arch", {"notes": {"costs": {"macs": 1.0}}})
+    files.write_json(run.path / "models" / "spoilt.json", "tflite_model", {"model": "spoilt.tflite"})
+    files.write_json(run.path / "latency_tables" / "spoilt.json", "latency_table", {})
+    (run.path / "checkpoints" / "full" / "step_00000012_finished" / "checkpoint.json").write_text("{")
+    data = gather(run)
+    assert len(data.groups) == len(data.devices) == len(data.models) == 1
+    assert len(data.phases) == len(PHASES) - 1
+    assert "spoilt_front.json was left out: Expected" in _texts(data, Section.SUBNETS)
+    assert "spoilt.json was left out: it is not as it was written" in _texts(data, Section.SUBNETS)
+    assert "models/spoilt.json was left out" in _texts(data, Section.MODELS)
+    assert "latency_tables/spoilt.json" in _texts(data, Section.DEVICES)
+    assert "checkpoint.json" in _texts(data, Section.TRAINING)
+
+
+def test_a_latency_table_of_another_number_of_classes_is_left_out(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    path = run.latency_table_path("formula")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "num_classes": 99}))
+    data = gather(run)
+    assert data.devices == []
+    assert "of networks with 99 classes" in _texts(data, Section.DEVICES)
+
+
+def test_a_front_that_is_not_there_is_refused(run: Run) -> None:
+    with pytest.raises(InputError, match=r"Received: nowhere\.json, which is no file"):
+        gather(run, ReportSettings(fronts=[Path("nowhere.json")]))
+
+
+def test_where_there_is_no_run_there_is_no_report(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Train first"):
+        gather(Run(tmp_path))
