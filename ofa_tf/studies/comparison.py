@@ -8,8 +8,8 @@ time, and the accuracy on test images at the latency that is measured in the end
 Left out of every bill, as all methods need it alike: the latency table, measurements of accuracy on test images, export
 and benchmark.
 
-Every step is a program that a user could run (`program_steps.py`). What is interrupted goes on; a search for one budget
-(tools/find_arch.py) begins anew, and what it took before it was interrupted stays on its bill.
+Every step is a program that a user could run (`program_steps.py`). What is interrupted goes on: a search for one budget
+from its last epoch, or from the last network that it trained. What is done twice for that is on the bill twice.
 
 Reference: Once-for-All, section 1 and table 1.
 """

@@ -47,20 +47,31 @@ def find_random(task: SearchTask) -> FoundArch:
     source = open_source_of(task.config)
     weights = SharedWeights(task.config, source, task.recipe)
     images = JudgingImages(task.config, source)
+    state = task.open_state(_NAME)
     all_genes: list[np.ndarray] = []
     all_top1: list[float] = []
+    seconds_before = 0.0
+    earlier = state.load()
+    if earlier is not None:
+        all_genes, notes = earlier
+        all_top1 = notes["top1"]
+        seconds_before = notes["processor_seconds"]
     archs = archs_within(weights.space, task.latency_model.predict, task.budget_ms, task.config.seed)
     with progress_bar(None, _NAME, "arch") as bar:
         for number, genes in enumerate(archs):
+            if number < len(all_genes):
+                continue  # trained before the search was stopped
             _train_from_scratch(task, weights, genes, number)
             all_genes.append(genes)
             all_top1.append(_measure(weights, images, genes))
             bar.update()
-            if time.process_time() >= task.max_processor_seconds:
+            processor_seconds = seconds_before + time.process_time()
+            state.save(all_genes, {"top1": all_top1, "processor_seconds": processor_seconds})
+            if processor_seconds >= task.max_processor_seconds:
                 break
     best = int(np.argmax(all_top1))
-    notes = {"num_archs": len(all_genes), "num_steps_each": weights.schedule.num_steps, "top1": all_top1}
-    return FoundArch(weights.space.decode_one(all_genes[best]), notes)
+    described = {"num_archs": len(all_genes), "num_steps_each": weights.schedule.num_steps, "top1": all_top1}
+    return FoundArch(weights.space.decode_one(all_genes[best]), described)
 
 
 def archs_within(space: SearchSpace, predict_ms: PredictMs, budget_ms: float, seed: int) -> Iterator[np.ndarray]:

@@ -17,6 +17,7 @@ ECML PKDD 2019, section 3; the falling temperature: FBNet, Wu et al., CVPR 2019,
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -81,10 +82,16 @@ def find_relaxed(task: SearchTask) -> FoundArch:
     num_epoch_steps = min(steps_per_epoch(half, config.batch_size) for half in halves)
     schedule = PhaseSchedule(task.recipe, num_epoch_steps)
     num_warmup_steps = round(_WARMUP_SHARE * schedule.num_steps)
+    state = task.open_state(_NAME)
     history = []
-    step = 0
+    earlier = state.load()
+    if earlier is not None:
+        arrays, notes = earlier
+        search.set_state(arrays)
+        history = notes["history"]
+    step = len(history) * num_epoch_steps
     with progress_bar(schedule.num_steps * config.batch_size, _NAME, "img") as bar:
-        for epoch in range(task.recipe.epochs):
+        for epoch in range(len(history), task.recipe.epochs):
             of_weights = _batches(config, halves[0], _WEIGHTS, epoch, [image_size] * num_epoch_steps)
             of_choices = _batches(config, halves[1], _CHOICES, epoch, [image_size] * num_epoch_steps)
             for (images, labels), (other_images, other_labels) in zip(of_weights, of_choices, strict=True):
@@ -95,6 +102,7 @@ def find_relaxed(task: SearchTask) -> FoundArch:
                 step += 1
                 bar.update(config.batch_size)
             history.append(search.describe())
+            state.save(search.get_state(), {"history": history})
     return FoundArch(search.find(), {"num_steps": step, "history": history})
 
 
@@ -178,6 +186,25 @@ class RelaxedSearch:
         """Of each choice of each gene, float32 `(num_genes, most choices)`; 0 where there is none."""
         logits = tf.where(self._is_choice, self.logits / self._temperature, -np.inf)
         return tf.nn.softmax(logits)
+
+    def get_state(self) -> list[np.ndarray]:
+        """All that is learnt, and by what; `set_state` puts it back."""
+        return [variable.numpy() for variable in self._state_variables]
+
+    def set_state(self, arrays: Sequence[np.ndarray]) -> None:
+        """Reverse `get_state`."""
+        for variable, value in zip(self._state_variables, arrays, strict=True):
+            variable.assign(value)
+
+    @property
+    def _state_variables(self) -> list[Any]:
+        return [
+            *self.network.supernet.weights,
+            *self._weights_optimizer.variables,
+            self.logits,
+            self._temperature,
+            *self._logits_optimizer.variables,
+        ]
 
     def describe(self) -> dict[str, float]:
         """How undecided the choices are, and the latency that they come to."""

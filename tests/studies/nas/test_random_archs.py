@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,24 @@ def test_the_best_of_those_that_were_trained_wins(short_task: SearchTask, monkey
     genes = list(itertools.islice(archs, 3))
     best = int(np.argmax(found.notes["top1"]))
     assert found.arch == MICRO.decode_one(genes[best])
+
+
+def test_a_search_goes_on_with_the_arch_after_the_last_and_with_its_clock(
+    short_task: SearchTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four seconds are allowed, of which each arch takes one; the first program is stopped after two."""
+    trained = []
+    monkeypatch.setattr(
+        random_archs, "_train_from_scratch", lambda task, weights, genes, number: trained.append(number)
+    )
+    monkeypatch.setattr(random_archs, "_measure", lambda weights, images, genes: 0.1 * len(trained))
+    task = dataclasses.replace(short_task, state_path=tmp_path / "state.npz", max_processor_seconds=2)
+    monkeypatch.setattr(random_archs.time, "process_time", itertools.count(1).__next__)
+    find_random(task)
+    monkeypatch.setattr(random_archs.time, "process_time", itertools.count(1).__next__)
+    found = find_random(dataclasses.replace(task, max_processor_seconds=4))
+    assert trained == [0, 1, 2, 3]
+    assert found.notes["top1"] == pytest.approx([0.1, 0.2, 0.3, 0.4])
 
 
 def test_random_archs_are_within_the_budget_and_repeat_themselves(task: SearchTask) -> None:
