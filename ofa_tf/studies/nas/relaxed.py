@@ -16,7 +16,7 @@ Reference: DARTS, Liu et al., ICLR 2019, section 2.3 (first-order approximation)
 ECML PKDD 2019, section 3; the falling temperature: FBNet, Wu et al., CVPR 2019, section 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -35,7 +35,6 @@ from ofa_tf.studies.nas.images import data_seed, open_source_of
 from ofa_tf.studies.nas.relaxed_network import RelaxedNetwork
 from ofa_tf.studies.nas.search_task import FoundArch, SearchTask
 from ofa_tf.studies.nas.training_halves import TrainingHalf
-from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.fused_sgd import FusedSGD
 from ofa_tf.training.losses import cross_entropy, make_targets
 from ofa_tf.training.schedules import PhaseSchedule
@@ -77,11 +76,9 @@ def find_relaxed(task: SearchTask) -> FoundArch:
     config = task.config
     source = open_source_of(config)
     halves = [TrainingHalf(source, half) for half in range(2)]
-    image_size = choose_image_size(task)
-    search = RelaxedSearch(task, source.num_classes, image_size)
+    search = RelaxedSearch(task, source.num_classes, choose_image_size(task))
     num_epoch_steps = min(steps_per_epoch(half, config.batch_size) for half in halves)
     schedule = PhaseSchedule(task.recipe, num_epoch_steps)
-    num_warmup_steps = round(_WARMUP_SHARE * schedule.num_steps)
     state = task.open_state(_NAME)
     history = []
     earlier = state.load()
@@ -89,21 +86,33 @@ def find_relaxed(task: SearchTask) -> FoundArch:
         arrays, notes = earlier
         search.set_state(arrays)
         history = notes["history"]
-    step = len(history) * num_epoch_steps
     with progress_bar(schedule.num_steps * config.batch_size, _NAME, "img") as bar:
         for epoch in range(len(history), task.recipe.epochs):
-            of_weights = _batches(config, halves[0], _WEIGHTS, epoch, [image_size] * num_epoch_steps)
-            of_choices = _batches(config, halves[1], _CHOICES, epoch, [image_size] * num_epoch_steps)
-            for (images, labels), (other_images, other_labels) in zip(of_weights, of_choices, strict=True):
-                search.train_weights(images, labels, schedule.learning_rate(step))
-                if step >= num_warmup_steps:
-                    search.cool((step - num_warmup_steps) / (schedule.num_steps - num_warmup_steps))
-                    search.train_choices(other_images, other_labels)
-                step += 1
+            for _ in _run_epoch(search, schedule, halves, epoch):
                 bar.update(config.batch_size)
             history.append(search.describe())
             state.save(search.get_state(), {"history": history})
-    return FoundArch(search.find(), {"num_steps": step, "history": history})
+    return FoundArch(search.find(), {"num_steps": schedule.num_steps, "history": history})
+
+
+def _run_epoch(
+    search: "RelaxedSearch", schedule: PhaseSchedule, halves: Sequence[TrainingHalf], epoch: int
+) -> Iterator[int]:
+    """Take the steps of an epoch, with weights and choices in turns; yields after each."""
+    of_weights, of_choices = halves
+    num_steps = schedule.steps_per_epoch
+    num_warmup_steps = round(_WARMUP_SHARE * schedule.num_steps)
+    steps = range(epoch * num_steps, (epoch + 1) * num_steps)
+    weights_batches = search.read_epoch(of_weights, _WEIGHTS, epoch, num_steps)
+    choices_batches = search.read_epoch(of_choices, _CHOICES, epoch, num_steps)
+    for step, weights_batch, choices_batch in zip(steps, weights_batches, choices_batches, strict=True):
+        images, labels = weights_batch
+        search.train_weights(images, labels, schedule.learning_rate(step))
+        if step >= num_warmup_steps:
+            search.cool((step - num_warmup_steps) / (schedule.num_steps - num_warmup_steps))
+            images, labels = choices_batch
+            search.train_choices(images, labels)
+        yield step
 
 
 def choose_image_size(task: SearchTask) -> int:
@@ -116,20 +125,6 @@ def choose_image_size(task: SearchTask) -> int:
         if float(task.latency_model.predict(smallest)) <= task.budget_ms:
             return image_size
     return space.image_sizes[0]
-
-
-def _batches(
-    config: TrainConfig, half: TrainingHalf, use: str, epoch: int, image_sizes: Sequence[int]
-) -> CheckedBatches:
-    """The batches of an epoch of a half, another order for each use."""
-    return train_batches(
-        half,
-        batch_size=config.batch_size,
-        epoch=epoch,
-        seed=data_seed(config.seed, f"{_NAME}/{use}"),
-        image_sizes=image_sizes,
-        augmentation=config.augmentation,
-    )
 
 
 class RelaxedSearch:
@@ -165,6 +160,18 @@ class RelaxedSearch:
         rate = tf.TensorSpec((), tf.float32)
         self._train_weights = tf.function(self._step_of_weights, (images, labels, rate), autograph=False)
         self._train_choices = tf.function(self._step_of_choices, (images, labels), autograph=False)
+
+    def read_epoch(self, half: TrainingHalf, use: str, epoch: int, num_steps: int) -> CheckedBatches:
+        """The batches of an epoch of a half of the training images, in another order for each use."""
+        config = self._task.config
+        return train_batches(
+            half,
+            batch_size=config.batch_size,
+            epoch=epoch,
+            seed=data_seed(config.seed, f"{_NAME}/{use}"),
+            image_sizes=[self._image_size] * num_steps,
+            augmentation=config.augmentation,
+        )
 
     def train_weights(self, images: tf.Tensor, labels: tf.Tensor, learning_rate: float) -> None:
         """Take a step with the weights, the probabilities held fixed."""
