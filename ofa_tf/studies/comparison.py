@@ -60,8 +60,8 @@ class ComparisonSettings:
             logarithmic scale.
 
     Raises:
-        InputError: If a method is unknown or `once_for_all` is missing, or it is not said how long a random search
-            takes.
+        InputError: If a method is unknown or `once_for_all` is missing, there is no seed, a budget is not above 0, or
+            it is not said how long a random search takes.
     """
 
     methods: tuple[str, ...] = COMPARED_METHODS
@@ -88,6 +88,8 @@ class ComparisonSettings:
                 "Expected `random_processor_seconds`, or another search for one budget, which the random one takes as "
                 f"long as. Received: {list(self.methods)}."
             )
+        if not self.seeds:
+            raise InputError("Expected `seeds` to be at least one. Received: none.")
         if any(not budget_ms > 0 for budget_ms in self.budgets_ms):
             raise InputError(f"Expected `budgets_ms` to be above 0. Received: {list(self.budgets_ms)}.")
 
