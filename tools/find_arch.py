@@ -48,6 +48,8 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", require
 def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
+    method = SEARCH_METHODS[_METHOD.value]
+    command_line.check_has_effect(_MAX_SECONDS, method.has_time_limit, "with --method=random")
     files.check_output(_OUTPUT.value)
     files.check_replaceable(_OUTPUT.value, "arch")
     run = open_run(_FROM.value)
@@ -62,7 +64,7 @@ def main(argv: Sequence[str]) -> None:
         state_path=state_path,
     )
     configure_tensorflow(_THREADS.value)
-    found = SEARCH_METHODS[_METHOD.value](task)
+    found = method.find(task)
     predicted_ms = float(task.latency_model.predict(found.arch))
     notes = {
         "method": _METHOD.value,

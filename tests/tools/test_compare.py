@@ -78,6 +78,7 @@ def test_a_comparison_that_makes_no_sense_is_refused_in_one_line(
     [
         (["--max_latency_ms=1", "--epochs=0"], "epochs"),
         (["--max_latency_ms=1"], "Train first"),
+        (["--max_latency_ms=1", "--max_processor_seconds=9"], "Expected --max_processor_seconds only with --method"),
     ],
 )
 def test_a_search_that_cannot_begin_is_refused_in_one_line(

@@ -27,7 +27,7 @@ def _batch(seed: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def test_a_search_finds_an_arch_within_the_budget(task: SearchTask) -> None:
-    found = SEARCH_METHODS["relaxed"](task)
+    found = SEARCH_METHODS["relaxed"].find(task)
     assert float(task.latency_model.predict(found.arch)) <= task.budget_ms
     assert found.arch.image_size == choose_image_size(task)
     entropies = [entry["entropy"] for entry in found.notes["history"]]

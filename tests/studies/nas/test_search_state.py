@@ -71,9 +71,9 @@ def test_a_search_that_went_on_finds_what_it_would_have_found_in_one_go(
 ) -> None:
     recipe = PhaseConfig(epochs=3, learning_rate=0.05)
     task = dataclasses.replace(task, recipe=recipe, state_path=tmp_path / "state.npz")
-    in_one_go = SEARCH_METHODS[method](dataclasses.replace(task, state_path=None))
+    in_one_go = SEARCH_METHODS[method].find(dataclasses.replace(task, state_path=None))
     with monkeypatch.context() as patch:
         patch.setattr(SearchState, "save", _stop_after(2, SearchState.save))
         with pytest.raises(_StoppedError):
-            SEARCH_METHODS[method](task)
-    assert SEARCH_METHODS[method](task) == in_one_go
+            SEARCH_METHODS[method].find(task)
+    assert SEARCH_METHODS[method].find(task) == in_one_go
