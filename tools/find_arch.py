@@ -1,6 +1,7 @@
 """Finds a subnet for one latency budget by a method that trains for this budget alone, to compare with.
 
-Needs a run with a latency table, of which it takes search space, data set and recipe, and no weights.
+Needs a run with a latency table, of which it takes search space, data set and recipe, and no weights. Stopped, the same
+call goes on from the last epoch (or network) that it had finished.
 
 Example:
     python tools/find_arch.py --method=sampled --from=runs/mine --max_latency_ms=0.2 --epochs=16 --output=arch.json
@@ -47,18 +48,23 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the arch.", require
 def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
+    method = SEARCH_METHODS[_METHOD.value]
+    command_line.check_has_effect(_MAX_SECONDS, method.has_time_limit, "with --method=random")
     files.check_output(_OUTPUT.value)
     files.check_replaceable(_OUTPUT.value, "arch")
     run = open_run(_FROM.value)
+    state_path = Path(_OUTPUT.value).with_suffix(".part.npz")
     task = SearchTask(
-        config=dataclasses.replace(run.config, seed=_SEED.value),
+        # Searches compute in float32, whatever the run was trained in.
+        config=dataclasses.replace(run.config, seed=_SEED.value, mixed_precision="none"),
         recipe=PhaseConfig(_EPOCHS.value, _LEARNING_RATE.value, _WARMUP_EPOCHS.value),
         latency_model=run.latency_model(_DEVICE.value, latency_table=_LATENCY_TABLE.value),
         budget_ms=_BUDGET.value,
         max_processor_seconds=_MAX_SECONDS.value,
+        state_path=state_path,
     )
     configure_tensorflow(_THREADS.value)
-    found = SEARCH_METHODS[_METHOD.value](task)
+    found = method.find(task)
     predicted_ms = float(task.latency_model.predict(found.arch))
     notes = {
         "method": _METHOD.value,
@@ -68,6 +74,7 @@ def main(argv: Sequence[str]) -> None:
         **found.notes,
     }
     found.arch.save(_OUTPUT.value, notes)
+    state_path.unlink(missing_ok=True)
     print(f"Found a subnet of {predicted_ms:.3f} ms (predicted; at most {task.budget_ms:g}): see {_OUTPUT.value}.")
     print(
         f"Next: python tools/finetune.py --from={_FROM.value} --arch={_OUTPUT.value} --from_scratch "

@@ -144,7 +144,7 @@ def _table_of_published() -> str:
     heading = ["published, not measured here", "data", "cost", "top-1", "latency", "source"]
     rows = []
     for search in PUBLISHED_SEARCHES:
-        rows.append([search.method, search.data, search.cost, f"{search.top1:g}%", search.latency, search.source])
+        rows.append([search.method, search.data, search.cost, f"{search.top1:.1f}%", search.latency, search.source])
     return markdown_table(heading, rows)
 
 

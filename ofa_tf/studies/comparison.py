@@ -8,8 +8,8 @@ time, and the accuracy on test images at the latency that is measured in the end
 Left out of every bill, as all methods need it alike: the latency table, measurements of accuracy on test images, export
 and benchmark.
 
-Every step is a program that a user could run (`program_steps.py`). What is interrupted goes on; a search for one budget
-(tools/find_arch.py) begins anew, and what it took before it was interrupted stays on its bill.
+Every step is a program that a user could run (`program_steps.py`). What is interrupted goes on: a search for one budget
+from its last epoch, or from the last network that it trained. What is done twice for that is on the bill twice.
 
 Reference: Once-for-All, section 1 and table 1.
 """
@@ -32,7 +32,6 @@ from ofa_tf.workflow.run import open_run
 from ofa_tf.workflow.run_folder import RunFolder
 
 ONCE_FOR_ALL = "once_for_all"
-RANDOM = "random"
 COMPARED_METHODS = (ONCE_FOR_ALL, *SEARCH_METHODS)
 
 COMPARISON_FILE = "comparison.json"
@@ -53,15 +52,16 @@ class ComparisonSettings:
         train_flags: Further flags of the supernet's training, such as `--dataset=folder:PHOTOS`.
         num_archs: Subnets of the accuracy table.
         search_epochs: Epochs of a search for one budget; by default as many as a network is trained for.
-        random_epochs: Epochs of each network that the random search trains; by default an eighth of those.
-        random_processor_seconds: Processor time of a random search; by default what the other searches for the same
-            budget took on average.
+        random_epochs: Epochs of each network of a search that has a time limit, as the random one does; by default an
+            eighth of those.
+        random_processor_seconds: That limit, of processor time; by default what the other searches for the same budget
+            took on average.
         budget_fractions: Where budgets that are not given lie between the smallest and the largest subnet, on a
             logarithmic scale.
 
     Raises:
-        InputError: If a method is unknown or `once_for_all` is missing, or it is not said how long a random search
-            takes.
+        InputError: If a method is unknown or `once_for_all` is missing, there is no seed, a budget is not above 0, or
+            it is not said how long a random search takes.
     """
 
     methods: tuple[str, ...] = COMPARED_METHODS
@@ -82,25 +82,25 @@ class ComparisonSettings:
                 f"Expected `methods` to be {ONCE_FOR_ALL} and others of {list(COMPARED_METHODS)}. "
                 f"Received: {list(self.methods)}."
             )
-        has_measure = self.random_processor_seconds is not None or self._others_than_random
-        if RANDOM in self.methods and not has_measure:
+        has_limit = self.random_processor_seconds is not None
+        if not has_limit and self._searches(has_time_limit=True) and not self._searches(has_time_limit=False):
             raise InputError(
                 "Expected `random_processor_seconds`, or another search for one budget, which the random one takes as "
                 f"long as. Received: {list(self.methods)}."
             )
+        if not self.seeds:
+            raise InputError("Expected `seeds` to be at least one. Received: none.")
         if any(not budget_ms > 0 for budget_ms in self.budgets_ms):
             raise InputError(f"Expected `budgets_ms` to be above 0. Received: {list(self.budgets_ms)}.")
 
     @property
     def searches(self) -> tuple[str, ...]:
-        """The methods that search for each budget, the random one last: it takes as long as the others."""
-        if RANDOM in self.methods:
-            return (*self._others_than_random, RANDOM)
-        return self._others_than_random
+        """The methods that search for each budget; those with a time limit come last, as the others decide on it."""
+        return (*self._searches(has_time_limit=False), *self._searches(has_time_limit=True))
 
-    @property
-    def _others_than_random(self) -> tuple[str, ...]:
-        return tuple(method for method in self.methods if method not in (ONCE_FOR_ALL, RANDOM))
+    def _searches(self, has_time_limit: bool) -> tuple[str, ...]:
+        searches = [method for method in self.methods if method != ONCE_FOR_ALL]
+        return tuple(method for method in searches if SEARCH_METHODS[method].has_time_limit == has_time_limit)
 
 
 def run_comparison(workdir: str | Path, settings: ComparisonSettings) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class _Comparison:
         for method in self._settings.searches:
             rows = []
             for number, budget_ms in enumerate(budgets_ms, start=1):
-                seconds = self._random_seconds(method, methods, number)
+                seconds = self._time_limit(method, methods, number)
                 rows.append(self._search_and_train(method, number, budget_ms, seconds))
             methods[method] = {"once_processor_seconds": 0.0, "budgets": rows}
         self._add_latencies(methods)
@@ -248,14 +248,17 @@ class _Comparison:
         )
         return self._describe(method, number, budget_ms, found, trained)
 
-    def _random_seconds(self, method: str, methods: Mapping[str, Any], number: int) -> float | None:
-        """How long the random search takes for a budget; `None` for the others."""
-        if method != RANDOM:
+    def _time_limit(self, method: str, methods: Mapping[str, Any], number: int) -> float | None:
+        """The seconds of processor time that a search for a budget may take; `None` if it needs no limit."""
+        if not SEARCH_METHODS[method].has_time_limit:
             return None
         if self._settings.random_processor_seconds is not None:
             return self._settings.random_processor_seconds
-        others = [methods[other]["budgets"][number - 1] for other in methods if other != ONCE_FOR_ALL]
-        return round(statistics.fmean(row["find_processor_seconds"] for row in others), 1)
+        seconds = []
+        for other, described in methods.items():
+            if other != ONCE_FOR_ALL and not SEARCH_METHODS[other].has_time_limit:
+                seconds.append(described["budgets"][number - 1]["find_processor_seconds"])
+        return round(statistics.fmean(seconds), 1)
 
     @property
     def _num_epochs_alone(self) -> int:
@@ -265,7 +268,7 @@ class _Comparison:
 
     def _search_epochs(self, method: str) -> int:
         num_epochs_alone = self._num_epochs_alone
-        if method == RANDOM:
+        if SEARCH_METHODS[method].has_time_limit:
             return self._settings.random_epochs or max(1, round(num_epochs_alone / 8))
         return self._settings.search_epochs or num_epochs_alone
 

@@ -118,3 +118,9 @@ def test_a_step_whose_processor_time_is_not_known_is_refused() -> None:
     record = StepRecord("train", "python train_main.py", 1.0, True, "", "")
     with pytest.raises(InputError, match="the step train to know its processor time"):
         comparison._processor_seconds(record)
+
+
+@pytest.mark.parametrize("changes", [{"seeds": ()}, {"budgets_ms": (0.1, 0.0)}])
+def test_settings_that_leave_nothing_to_compare_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(changes))):
+        ComparisonSettings(**changes)

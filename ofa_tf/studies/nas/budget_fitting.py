@@ -36,34 +36,33 @@ def most_probable_within(
     genes = log_probabilities.argmax(axis=1).astype(np.int32)
     latency_ms = _predict_one(predict_ms, genes)
     while latency_ms > budget_ms:
-        genes = _best_change(space, genes, log_probabilities, predict_ms, latency_ms, budget_ms)
+        changed, losses = _single_changes(space, genes, log_probabilities)
+        savings_ms = latency_ms - predict_ms(changed)
+        if not (savings_ms > _LEAST_SAVING_MS).any():
+            raise InputError(
+                f"Expected a budget that an arch of {space.name} can keep within. Received: {budget_ms:g} ms, and none "
+                f"is found below {latency_ms:.4g} ms. Allow more."
+            )
+        best = _best_change(losses, savings_ms, needed_ms=latency_ms - budget_ms)
+        genes = changed[best]
         latency_ms = _predict_one(predict_ms, genes)
     return np.asarray(space.canonical_genes(genes), np.int32)
 
 
-def _best_change(
-    space: SearchSpace,
-    genes: np.ndarray,
-    log_probabilities: np.ndarray,
-    predict_ms: PredictMs,
-    latency_ms: float,
-    budget_ms: float,
-) -> np.ndarray:
-    """The genes with the one changed that loses least for what it saves."""
-    changed, losses = _single_changes(space, genes, log_probabilities)
-    savings_ms = latency_ms - predict_ms(changed)
-    is_faster = savings_ms > _LEAST_SAVING_MS
-    if not is_faster.any():
-        raise InputError(
-            f"Expected a budget that an arch of {space.name} can keep within. Received: {budget_ms:g} ms, and none "
-            f"is found below {latency_ms:.4g} ms. Allow more."
-        )
-    changed, losses, savings_ms = changed[is_faster], losses[is_faster], savings_ms[is_faster]
-    useful_ms = np.minimum(savings_ms, latency_ms - budget_ms)
+def _best_change(losses: np.ndarray, savings_ms: np.ndarray, needed_ms: float) -> int:
+    """The change that loses least for what it saves.
+
+    Args:
+        losses: Log probability that each change loses, `(n,)`.
+        savings_ms: Milliseconds that each saves, `(n,)`; at least one of them something.
+        needed_ms: What is to be saved.
+    """
+    saving = np.flatnonzero(savings_ms > _LEAST_SAVING_MS)
+    losses, savings_ms = losses[saving], savings_ms[saving]
+    useful_ms = np.minimum(savings_ms, needed_ms)
     # Of changes that lose as much for their use, the more useful one; of those, the one that saves less in vain.
     order = np.lexsort((savings_ms, -useful_ms, losses / useful_ms))
-    best: np.ndarray = changed[order[0]]
-    return best
+    return int(saving[order[0]])
 
 
 def _single_changes(

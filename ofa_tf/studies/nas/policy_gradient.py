@@ -1,6 +1,8 @@
 """REINFORCE: learning a distribution of archs from the rewards of those that were drawn. Loads NumPy only."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -97,6 +99,19 @@ class PolicyGradient:
         gradient = advantage * self._distribution.log_gradient(genes)
         self._distribution.logits += self._learning_rate() * self._scaled(gradient)
         self._num_done += 1
+
+    def get_state(self) -> list[np.ndarray]:
+        """Logits, and what they were learnt by; `set_state` puts them back."""
+        baseline = math.nan if self.baseline is None else self.baseline
+        return [self._distribution.logits.copy(), self._mean_squares.copy(), np.array([self._num_done, baseline])]
+
+    def set_state(self, arrays: Sequence[np.ndarray]) -> None:
+        """Reverse `get_state`."""
+        logits, mean_squares, (num_done, baseline) = arrays
+        self._distribution.logits[:] = logits
+        self._mean_squares[:] = mean_squares
+        self._num_done = int(num_done)
+        self.baseline = None if math.isnan(baseline) else float(baseline)
 
     def _learning_rate(self) -> float:
         progress = self._num_done / max(1, self._num_updates - 1)

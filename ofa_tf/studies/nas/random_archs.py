@@ -4,6 +4,8 @@ Reference: Li and Talwalkar, "Random Search and Reproducibility for Neural Archi
 et al., CVPR 2020, section 5.
 """
 
+import dataclasses
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -15,6 +17,7 @@ from ofa_tf.data.batches import train_batches
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.studies.nas.budget_fitting import PredictMs
 from ofa_tf.studies.nas.images import JudgingImages, data_seed, open_source_of
+from ofa_tf.studies.nas.search_state import SearchState
 from ofa_tf.studies.nas.search_task import FoundArch, SearchTask
 from ofa_tf.studies.nas.shared_weights import SharedWeights
 
@@ -47,20 +50,47 @@ def find_random(task: SearchTask) -> FoundArch:
     source = open_source_of(task.config)
     weights = SharedWeights(task.config, source, task.recipe)
     images = JudgingImages(task.config, source)
-    all_genes: list[np.ndarray] = []
-    all_top1: list[float] = []
+    state = task.open_state(_NAME)
+    trained = _load_trained(state)
     archs = archs_within(weights.space, task.latency_model.predict, task.budget_ms, task.config.seed)
+    not_yet_trained = itertools.islice(archs, len(trained.genes), None)
     with progress_bar(None, _NAME, "arch") as bar:
-        for number, genes in enumerate(archs):
-            _train_from_scratch(task, weights, genes, number)
-            all_genes.append(genes)
-            all_top1.append(_measure(weights, images, genes))
+        for genes in not_yet_trained:
+            _train_from_scratch(task, weights, genes, number=len(trained.genes))
+            trained.genes.append(genes)
+            trained.top1.append(_measure(weights, images, genes))
             bar.update()
-            if time.process_time() >= task.max_processor_seconds:
+            processor_seconds = trained.seconds_before + time.process_time()
+            state.save(trained.genes, {"top1": trained.top1, "processor_seconds": processor_seconds})
+            if processor_seconds >= task.max_processor_seconds:
                 break
-    best = int(np.argmax(all_top1))
-    notes = {"num_archs": len(all_genes), "num_steps_each": weights.schedule.num_steps, "top1": all_top1}
-    return FoundArch(weights.space.decode_one(all_genes[best]), notes)
+    best = int(np.argmax(trained.top1))
+    notes = {"num_archs": len(trained.genes), "num_steps_each": weights.schedule.num_steps, "top1": trained.top1}
+    return FoundArch(weights.space.decode_one(trained.genes[best]), notes)
+
+
+@dataclasses.dataclass
+class _TrainedArchs:
+    """What was trained so far.
+
+    Args:
+        genes: Of each arch.
+        top1: Accuracy of each on the images that searches may choose on.
+        seconds_before: Processor time of earlier calls.
+    """
+
+    genes: list[np.ndarray] = dataclasses.field(default_factory=list)
+    top1: list[float] = dataclasses.field(default_factory=list)
+    seconds_before: float = 0.0
+
+
+def _load_trained(state: SearchState) -> _TrainedArchs:
+    """What was trained before the search was stopped."""
+    earlier = state.load()
+    if earlier is None:
+        return _TrainedArchs()
+    genes, notes = earlier
+    return _TrainedArchs(genes, notes["top1"], notes["processor_seconds"])
 
 
 def archs_within(space: SearchSpace, predict_ms: PredictMs, budget_ms: float, seed: int) -> Iterator[np.ndarray]:

@@ -16,7 +16,8 @@ Reference: DARTS, Liu et al., ICLR 2019, section 2.3 (first-order approximation)
 ECML PKDD 2019, section 3; the falling temperature: FBNet, Wu et al., CVPR 2019, section 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,7 +35,6 @@ from ofa_tf.studies.nas.images import data_seed, open_source_of
 from ofa_tf.studies.nas.relaxed_network import RelaxedNetwork
 from ofa_tf.studies.nas.search_task import FoundArch, SearchTask
 from ofa_tf.studies.nas.training_halves import TrainingHalf
-from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.fused_sgd import FusedSGD
 from ofa_tf.training.losses import cross_entropy, make_targets
 from ofa_tf.training.schedules import PhaseSchedule
@@ -76,26 +76,43 @@ def find_relaxed(task: SearchTask) -> FoundArch:
     config = task.config
     source = open_source_of(config)
     halves = [TrainingHalf(source, half) for half in range(2)]
-    image_size = choose_image_size(task)
-    search = RelaxedSearch(task, source.num_classes, image_size)
+    search = RelaxedSearch(task, source.num_classes, choose_image_size(task))
     num_epoch_steps = min(steps_per_epoch(half, config.batch_size) for half in halves)
     schedule = PhaseSchedule(task.recipe, num_epoch_steps)
-    num_warmup_steps = round(_WARMUP_SHARE * schedule.num_steps)
+    state = task.open_state(_NAME)
     history = []
-    step = 0
+    earlier = state.load()
+    if earlier is not None:
+        arrays, notes = earlier
+        search.set_state(arrays)
+        history = notes["history"]
     with progress_bar(schedule.num_steps * config.batch_size, _NAME, "img") as bar:
-        for epoch in range(task.recipe.epochs):
-            of_weights = _batches(config, halves[0], _WEIGHTS, epoch, [image_size] * num_epoch_steps)
-            of_choices = _batches(config, halves[1], _CHOICES, epoch, [image_size] * num_epoch_steps)
-            for (images, labels), (other_images, other_labels) in zip(of_weights, of_choices, strict=True):
-                search.train_weights(images, labels, schedule.learning_rate(step))
-                if step >= num_warmup_steps:
-                    search.cool((step - num_warmup_steps) / (schedule.num_steps - num_warmup_steps))
-                    search.train_choices(other_images, other_labels)
-                step += 1
+        for epoch in range(len(history), task.recipe.epochs):
+            for _ in _run_epoch(search, schedule, halves, epoch):
                 bar.update(config.batch_size)
             history.append(search.describe())
-    return FoundArch(search.find(), {"num_steps": step, "history": history})
+            state.save(search.get_state(), {"history": history})
+    return FoundArch(search.find(), {"num_steps": schedule.num_steps, "history": history})
+
+
+def _run_epoch(
+    search: "RelaxedSearch", schedule: PhaseSchedule, halves: Sequence[TrainingHalf], epoch: int
+) -> Iterator[int]:
+    """Take the steps of an epoch, with weights and choices in turns; yields after each."""
+    of_weights, of_choices = halves
+    num_steps = schedule.steps_per_epoch
+    num_warmup_steps = round(_WARMUP_SHARE * schedule.num_steps)
+    steps = range(epoch * num_steps, (epoch + 1) * num_steps)
+    weights_batches = search.read_epoch(of_weights, _WEIGHTS, epoch, num_steps)
+    choices_batches = search.read_epoch(of_choices, _CHOICES, epoch, num_steps)
+    for step, weights_batch, choices_batch in zip(steps, weights_batches, choices_batches, strict=True):
+        images, labels = weights_batch
+        search.train_weights(images, labels, schedule.learning_rate(step))
+        if step >= num_warmup_steps:
+            search.cool((step - num_warmup_steps) / (schedule.num_steps - num_warmup_steps))
+            images, labels = choices_batch
+            search.train_choices(images, labels)
+        yield step
 
 
 def choose_image_size(task: SearchTask) -> int:
@@ -108,20 +125,6 @@ def choose_image_size(task: SearchTask) -> int:
         if float(task.latency_model.predict(smallest)) <= task.budget_ms:
             return image_size
     return space.image_sizes[0]
-
-
-def _batches(
-    config: TrainConfig, half: TrainingHalf, use: str, epoch: int, image_sizes: Sequence[int]
-) -> CheckedBatches:
-    """The batches of an epoch of a half, another order for each use."""
-    return train_batches(
-        half,
-        batch_size=config.batch_size,
-        epoch=epoch,
-        seed=data_seed(config.seed, f"{_NAME}/{use}"),
-        image_sizes=image_sizes,
-        augmentation=config.augmentation,
-    )
 
 
 class RelaxedSearch:
@@ -158,6 +161,18 @@ class RelaxedSearch:
         self._train_weights = tf.function(self._step_of_weights, (images, labels, rate), autograph=False)
         self._train_choices = tf.function(self._step_of_choices, (images, labels), autograph=False)
 
+    def read_epoch(self, half: TrainingHalf, use: str, epoch: int, num_steps: int) -> CheckedBatches:
+        """The batches of an epoch of a half of the training images, in another order for each use."""
+        config = self._task.config
+        return train_batches(
+            half,
+            batch_size=config.batch_size,
+            epoch=epoch,
+            seed=data_seed(config.seed, f"{_NAME}/{use}"),
+            image_sizes=[self._image_size] * num_steps,
+            augmentation=config.augmentation,
+        )
+
     def train_weights(self, images: tf.Tensor, labels: tf.Tensor, learning_rate: float) -> None:
         """Take a step with the weights, the probabilities held fixed."""
         self._train_weights(images, labels, tf.constant(learning_rate, tf.float32))
@@ -178,6 +193,25 @@ class RelaxedSearch:
         """Of each choice of each gene, float32 `(num_genes, most choices)`; 0 where there is none."""
         logits = tf.where(self._is_choice, self.logits / self._temperature, -np.inf)
         return tf.nn.softmax(logits)
+
+    def get_state(self) -> list[np.ndarray]:
+        """All that is learnt, and by what; `set_state` puts it back."""
+        return [variable.numpy() for variable in self._state_variables]
+
+    def set_state(self, arrays: Sequence[np.ndarray]) -> None:
+        """Reverse `get_state`."""
+        for variable, value in zip(self._state_variables, arrays, strict=True):
+            variable.assign(value)
+
+    @property
+    def _state_variables(self) -> list[Any]:
+        return [
+            *self.network.supernet.weights,
+            *self._weights_optimizer.variables,
+            self.logits,
+            self._temperature,
+            *self._logits_optimizer.variables,
+        ]
 
     def describe(self) -> dict[str, float]:
         """How undecided the choices are, and the latency that they come to."""

@@ -7,7 +7,7 @@ evenly, and the distribution stays as it is, so that no arch gets ahead because 
 Reference: ProxylessNAS, Cai et al., ICLR 2019, sections 3.2 and 3.3; TuNAS, Bender et al., CVPR 2020, sections 3 and 4.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -46,13 +46,20 @@ def find_sampled(task: SearchTask) -> FoundArch:
     config = task.config
     source = open_source_of(config)
     search = _SampledSearch(task, SharedWeights(config, source, task.recipe), JudgingImages(config, source))
+    state = task.open_state(_NAME)
     history = []
+    earlier = state.load()
+    if earlier is not None:
+        arrays, notes = earlier
+        search.set_state(arrays)
+        history = notes["history"]
     num_images = search.num_steps * config.batch_size
     with progress_bar(num_images, _NAME, "img") as bar:
-        for epoch in range(task.recipe.epochs):
+        for epoch in range(len(history), task.recipe.epochs):
             for _ in search.run_epoch(epoch):
                 bar.update(config.batch_size)
             history.append(search.describe())
+            state.save(search.get_state(), {"history": history})
     return FoundArch(search.find(), {"num_steps": search.num_steps, "history": history})
 
 
@@ -119,6 +126,16 @@ class _SampledSearch:
         top1 = self._weights.top1(images, labels, genes)
         latency_ms = float(self._task.latency_model.predict(genes))
         return absolute_reward(top1, latency_ms, self._task.budget_ms, _BETA)
+
+    def get_state(self) -> list[np.ndarray]:
+        """What the policy and the weights have learnt; `set_state` puts it back."""
+        return [*self._policy.get_state(), *self._weights.get_state()]
+
+    def set_state(self, arrays: Sequence[np.ndarray]) -> None:
+        """Reverse `get_state`."""
+        num_of_policy = len(self._policy.get_state())
+        self._policy.set_state(arrays[:num_of_policy])
+        self._weights.set_state(arrays[num_of_policy:])
 
     def describe(self) -> dict[str, float | None]:
         """How sure the distribution is, and what its archs are worth."""

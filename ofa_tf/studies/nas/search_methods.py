@@ -1,16 +1,30 @@
 """The methods that look for a subnet for one latency budget, and train for it. Loads no TensorFlow.
 
-A further one is a function of a `SearchTask` in a file of its own, and a line at the end of this one.
+A further one is a function of a `SearchTask` in a file of its own, and a registration at the end of this one.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 from ofa_tf.base.registry import Registry
 from ofa_tf.studies.nas.search_task import FoundArch, SearchTask
 
-FindArch = Callable[[SearchTask], FoundArch]
 
-SEARCH_METHODS: Registry[FindArch] = Registry("search method")
+@dataclasses.dataclass(frozen=True)
+class SearchMethod:
+    """A way to look for a subnet for one latency budget.
+
+    Args:
+        find: What does it.
+        has_time_limit: Whether it goes on for as long as it may, see `SearchTask.max_processor_seconds`, rather than
+            for a number of epochs.
+    """
+
+    find: Callable[[SearchTask], FoundArch]
+    has_time_limit: bool = False
+
+
+SEARCH_METHODS: Registry[SearchMethod] = Registry("search method")
 
 
 # The files of the methods load TensorFlow.
@@ -34,6 +48,6 @@ def _find_random(task: SearchTask) -> FoundArch:
     return find_random(task)
 
 
-SEARCH_METHODS.register("sampled", _find_sampled)
-SEARCH_METHODS.register("relaxed", _find_relaxed)
-SEARCH_METHODS.register("random", _find_random)
+SEARCH_METHODS.register("sampled", SearchMethod(_find_sampled))
+SEARCH_METHODS.register("relaxed", SearchMethod(_find_relaxed))
+SEARCH_METHODS.register("random", SearchMethod(_find_random, has_time_limit=True))

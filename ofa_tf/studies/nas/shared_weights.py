@@ -1,5 +1,7 @@
 """`SharedWeights`: one set of weights for all subnets of a space, of which one is trained in a step."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -47,6 +49,17 @@ class SharedWeights:
         """Put the weights back to what they were at first, and forget the momentum."""
         self.supernet.set_weights(self._first_weights)
         self._train_step.reset_optimizer()
+
+    def get_state(self) -> list[np.ndarray]:
+        """Weights and momentum; `set_state` puts them back."""
+        return [*self.supernet.get_weights(), *[variable.numpy() for variable in self._train_step.optimizer.variables]]
+
+    def set_state(self, arrays: Sequence[np.ndarray]) -> None:
+        """Reverse `get_state`."""
+        num_weights = len(self._first_weights)
+        self.supernet.set_weights(arrays[:num_weights])
+        for variable, value in zip(self._train_step.optimizer.variables, arrays[num_weights:], strict=True):
+            variable.assign(value)
 
     def train(self, images: tf.Tensor, labels: tf.Tensor, genes: np.ndarray, step: int) -> StepResult:
         """Train one subnet for one step.

@@ -43,10 +43,31 @@ def test_what_takes_too_long_is_changed_until_it_fits(seed: int) -> None:
     assert log_probability(found) >= ranks[len(ranks) // 4]
 
 
-def test_a_choice_that_must_not_be_taken_is_not_taken() -> None:
+def test_the_change_that_loses_least_for_what_it_saves_comes_first() -> None:
+    """One loses 0.1 for a tenth of what is needed; the other 0.3 for all of it, and then nothing else need change."""
+    small, large = LEAN.num_genes - 1, LEAN.image_size_gene
+    log_probabilities = np.full((LEAN.num_genes, LEAN.gene_counts.max()), -100.0)
+    log_probabilities[:, 0] = 0.0
+    log_probabilities[LEAN.depth_genes, :2] = (-100.0, 0.0)
+    log_probabilities[small, :2] = (-0.1, 0.0)
+    log_probabilities[large, :2] = (-0.3, 0.0)
+
+    def predict_ms(genes: np.ndarray) -> np.ndarray:
+        return 1.0 + 0.01 * genes[:, small] + 0.2 * genes[:, large]
+
+    found = most_probable_within(LEAN, log_probabilities, predict_ms, budget_ms=1.11)
+    assert found[large] == 0
+    assert found[small] == 1
+
+
+def test_a_choice_that_must_not_be_taken_is_not_taken_even_if_nothing_else_fits() -> None:
     log_probabilities = _log_probabilities(0)
     gene = LEAN.image_size_gene
     log_probabilities[gene, 0] = -np.inf
+    smallest_ms = float(_predict_ms(np.zeros((1, LEAN.num_genes), np.int32))[0])
+    most_ms = smallest_ms + 0.5 * np.linspace(0.01, 0.03, LEAN.num_genes)[gene]
+    with pytest.raises(InputError, match="none is found below"):
+        most_probable_within(LEAN, log_probabilities, _predict_ms, budget_ms=most_ms)
     found = most_probable_within(LEAN, log_probabilities, _predict_ms, budget_ms=0.13)
     assert found[gene] == 1
 

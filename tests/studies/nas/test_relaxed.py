@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.studies.nas.relaxed import RelaxedSearch, choose_image_size
+from ofa_tf.studies.nas.relaxed import RelaxedSearch, _run_epoch, choose_image_size
 from ofa_tf.studies.nas.search_methods import SEARCH_METHODS
 from ofa_tf.studies.nas.search_task import SearchTask
+from ofa_tf.training.config import PhaseConfig
+from ofa_tf.training.schedules import PhaseSchedule
 from tests.support.spaces import MICRO
 
 _NUM_CLASSES = 3
@@ -25,7 +27,7 @@ def _batch(seed: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def test_a_search_finds_an_arch_within_the_budget(task: SearchTask) -> None:
-    found = SEARCH_METHODS["relaxed"](task)
+    found = SEARCH_METHODS["relaxed"].find(task)
     assert float(task.latency_model.predict(found.arch)) <= task.budget_ms
     assert found.arch.image_size == choose_image_size(task)
     entropies = [entry["entropy"] for entry in found.notes["history"]]
@@ -112,3 +114,34 @@ def test_choices_become_more_certain_as_the_temperature_falls(task: SearchTask) 
         entropies.append(search.describe()["entropy"])
     assert entropies[0] > 2 * entropies[1] > 4 * entropies[2]
     np.testing.assert_allclose(search.probabilities(), search._distribution().probabilities(), atol=1e-6)
+
+
+class _Recorder:
+    """Stands for a search, and notes which images it would learn what from."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, str]] = []
+        self.progress: list[float] = []
+
+    def read_epoch(self, half: str, use: str, epoch: int, num_steps: int) -> list[tuple[str, str]]:
+        return [(half, use)] * num_steps
+
+    def train_weights(self, half: str, use: str, learning_rate: float) -> None:
+        self.steps.append(("weights", half))
+
+    def train_choices(self, half: str, use: str) -> None:
+        self.steps.append(("choices", half))
+
+    def cool(self, progress: float) -> None:
+        self.progress.append(progress)
+
+
+def test_weights_learn_from_one_half_and_choices_from_the_other_after_a_quarter_of_the_steps() -> None:
+    recorder = _Recorder()
+    schedule = PhaseSchedule(PhaseConfig(epochs=2, learning_rate=0.1), steps_per_epoch=4)
+    for epoch in range(2):
+        list(_run_epoch(recorder, schedule, ("first half", "second half"), epoch))  # type: ignore[arg-type]
+    in_turns = [("weights", "first half"), ("choices", "second half")]
+    assert recorder.steps == [("weights", "first half")] * 2 + in_turns * 6
+    assert recorder.progress[0] == 0
+    assert recorder.progress[-1] == pytest.approx(5 / 6)

@@ -21,7 +21,7 @@ def _begin(task: SearchTask, weights: SharedWeights) -> _SampledSearch:
 
 
 def test_a_search_finds_an_arch_within_the_budget_with_one_trace_of_a_step(task: SearchTask) -> None:
-    found = SEARCH_METHODS["sampled"](task)
+    found = SEARCH_METHODS["sampled"].find(task)
     assert float(task.latency_model.predict(found.arch)) <= task.budget_ms
     assert len(found.notes["history"]) == task.recipe.epochs
 
