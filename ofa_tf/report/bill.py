@@ -157,4 +157,4 @@ def _listed(values: Any) -> str:
 
 
 def _hours(seconds: float) -> str:
-    return f"{seconds / _SECONDS_PER_HOUR:.2f}"
+    return f"{seconds / _SECONDS_PER_HOUR:.3f}"
