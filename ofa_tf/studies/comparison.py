@@ -189,7 +189,7 @@ class _Comparison:
         )
         if not self._latency_table.exists():
             steps.run("latency_table", "tools/build_latency_table.py", f"--workdir={self._run}", "--device=host")
-        return _processor_seconds(trained) + _processor_seconds(measured)
+        return trained.processor_seconds + measured.processor_seconds
 
     def _budgets_ms(self) -> tuple[float, ...]:
         if self._settings.budgets_ms:
@@ -289,11 +289,11 @@ class _Comparison:
         notes = files.read_json(self._arch_path(method, number), "arch")["notes"]
         train_seconds = 0.0
         if trained is not None:
-            train_seconds = _processor_seconds(trained)
+            train_seconds = trained.processor_seconds
         return {
             "budget_ms": budget_ms,
             "predicted_ms": notes["predicted_latency_ms"],
-            "find_processor_seconds": _processor_seconds(found),
+            "find_processor_seconds": found.processor_seconds,
             "train_processor_seconds": train_seconds,
             "num_archs": notes.get("num_archs"),
             "arch": row["arch"],
@@ -327,12 +327,3 @@ class _Comparison:
 
 def _model_name(method: str, number: int) -> str:
     return f"{method}_{number}"
-
-
-def _processor_seconds(record: StepRecord) -> float:
-    if record.processor_seconds is None:
-        raise InputError(
-            f"Expected the step {record.name} to know its processor time. Received: a record of an earlier version. "
-            "Use another --workdir."
-        )
-    return record.processor_seconds
