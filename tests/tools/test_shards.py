@@ -58,5 +58,5 @@ def test_two_processes_measure_the_table_that_one_does(workdir: Path) -> None:
 
     (workdir / "accuracy_table.shard-2-of-2.jsonl").unlink()
     result = run_without_tensorflow(_PROGRAM, *flags, "--merge")
-    command = f"python {_PROGRAM} --workdir={workdir} {' '.join(sample)} --shard=2/2."
+    command = f"python {_PROGRAM} {PLUGINS_FLAG} --workdir={workdir} {' '.join(sample)} --shard=2/2."
     assert f"Received: no file of 2/2. Bring it here, or measure it: {command}" in result.stderr
