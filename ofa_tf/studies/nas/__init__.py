@@ -5,7 +5,8 @@ Read `search_task.py` first: what a search is given and what it returns; `search
 (`policy_gradient.py`) while it trains weights that all of them share (`shared_weights.py`, `images.py`), and takes from
 it what fits the budget (`budget_fitting.py`); `relaxed.py`, which learns probabilities of choices by gradients, with
 `relaxed_network.py` (a network of mixed choices), `expected_latency.py` and `training_halves.py` (images for weights
-and images for choices); and `random_archs.py`, which trains random ones.
+and images for choices); and `random_archs.py`, which trains random ones. `epoch_search.py` and `search_state.py` let a
+search go on where it was stopped.
 """
 
 import lazy_loader

@@ -23,13 +23,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.base.progress import progress_bar
 from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.checked_batches import CheckedBatches
+from ofa_tf.data.image_source import ImageSource
 from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.studies.nas.arch_distribution import ArchDistribution
 from ofa_tf.studies.nas.budget_fitting import most_probable_within
+from ofa_tf.studies.nas.epoch_search import run_epochs
 from ofa_tf.studies.nas.expected_latency import ExpectedLatency
 from ofa_tf.studies.nas.images import data_seed, open_source_of
 from ofa_tf.studies.nas.relaxed_network import RelaxedNetwork
@@ -73,46 +74,8 @@ def find_relaxed(task: SearchTask) -> FoundArch:
     Raises:
         InputError: If the space has choices that cannot be relaxed.
     """
-    config = task.config
-    source = open_source_of(config)
-    halves = [TrainingHalf(source, half) for half in range(2)]
-    search = RelaxedSearch(task, source.num_classes, choose_image_size(task))
-    num_epoch_steps = min(steps_per_epoch(half, config.batch_size) for half in halves)
-    schedule = PhaseSchedule(task.recipe, num_epoch_steps)
-    state = task.open_state(_NAME)
-    history = []
-    earlier = state.load()
-    if earlier is not None:
-        arrays, notes = earlier
-        search.set_state(arrays)
-        history = notes["history"]
-    with progress_bar(schedule.num_steps * config.batch_size, _NAME, "img") as bar:
-        for epoch in range(len(history), task.recipe.epochs):
-            for _ in _run_epoch(search, schedule, halves, epoch):
-                bar.update(config.batch_size)
-            history.append(search.describe())
-            state.save(search.get_state(), {"history": history})
-    return FoundArch(search.find(), {"num_steps": schedule.num_steps, "history": history})
-
-
-def _run_epoch(
-    search: "RelaxedSearch", schedule: PhaseSchedule, halves: Sequence[TrainingHalf], epoch: int
-) -> Iterator[int]:
-    """Take the steps of an epoch, with weights and choices in turns; yields after each."""
-    of_weights, of_choices = halves
-    num_steps = schedule.steps_per_epoch
-    num_warmup_steps = round(_WARMUP_SHARE * schedule.num_steps)
-    steps = range(epoch * num_steps, (epoch + 1) * num_steps)
-    weights_batches = search.read_epoch(of_weights, _WEIGHTS, epoch, num_steps)
-    choices_batches = search.read_epoch(of_choices, _CHOICES, epoch, num_steps)
-    for step, weights_batch, choices_batch in zip(steps, weights_batches, choices_batches, strict=True):
-        images, labels = weights_batch
-        search.train_weights(images, labels, schedule.learning_rate(step))
-        if step >= num_warmup_steps:
-            search.cool((step - num_warmup_steps) / (schedule.num_steps - num_warmup_steps))
-            images, labels = choices_batch
-            search.train_choices(images, labels)
-        yield step
+    search = RelaxedSearch(task, open_source_of(task.config), choose_image_size(task))
+    return run_epochs(task, _NAME, search)
 
 
 def choose_image_size(task: SearchTask) -> int:
@@ -132,15 +95,19 @@ class RelaxedSearch:
 
     Args:
         task: What is looked for.
-        num_classes: Number of classes.
+        source: Images.
         image_size: Height and width of the images, pixels.
     """
 
-    def __init__(self, task: SearchTask, num_classes: int, image_size: int) -> None:
+    def __init__(self, task: SearchTask, source: ImageSource, image_size: int) -> None:
         self._task = task
+        self._halves = [TrainingHalf(source, half) for half in range(2)]
+        num_epoch_steps = min(steps_per_epoch(half, task.config.batch_size) for half in self._halves)
+        self._schedule = PhaseSchedule(task.recipe, num_epoch_steps)
+        self.num_steps = self._schedule.num_steps
         self._space = task.config.search_space
         self._image_size = image_size
-        supernet = build_supernet(self._space, num_classes, dropout_rate=0.0, seed=task.config.seed)
+        supernet = build_supernet(self._space, source.num_classes, dropout_rate=0.0, seed=task.config.seed)
         if task.config.start_as_identity:
             supernet.start_as_identity()
         self.network = RelaxedNetwork(supernet)
@@ -161,7 +128,24 @@ class RelaxedSearch:
         self._train_weights = tf.function(self._step_of_weights, (images, labels, rate), autograph=False)
         self._train_choices = tf.function(self._step_of_choices, (images, labels), autograph=False)
 
-    def read_epoch(self, half: TrainingHalf, use: str, epoch: int, num_steps: int) -> CheckedBatches:
+    def run_epoch(self, epoch: int) -> Iterator[int]:
+        """Take the steps of an epoch, with weights and choices in turns; yields after each."""
+        of_weights, of_choices = self._halves
+        num_epoch_steps = self._schedule.steps_per_epoch
+        num_warmup_steps = round(_WARMUP_SHARE * self.num_steps)
+        steps = range(epoch * num_epoch_steps, (epoch + 1) * num_epoch_steps)
+        weights_batches = self._read_epoch(of_weights, _WEIGHTS, epoch)
+        choices_batches = self._read_epoch(of_choices, _CHOICES, epoch)
+        for step, weights_batch, choices_batch in zip(steps, weights_batches, choices_batches, strict=True):
+            images, labels = weights_batch
+            self.train_weights(images, labels, self._schedule.learning_rate(step))
+            if step >= num_warmup_steps:
+                self.cool((step - num_warmup_steps) / (self.num_steps - num_warmup_steps))
+                images, labels = choices_batch
+                self.train_choices(images, labels)
+            yield step
+
+    def _read_epoch(self, half: TrainingHalf, use: str, epoch: int) -> CheckedBatches:
         """The batches of an epoch of a half of the training images, in another order for each use."""
         config = self._task.config
         return train_batches(
@@ -169,7 +153,7 @@ class RelaxedSearch:
             batch_size=config.batch_size,
             epoch=epoch,
             seed=data_seed(config.seed, f"{_NAME}/{use}"),
-            image_sizes=[self._image_size] * num_steps,
+            image_sizes=[self._image_size] * self._schedule.steps_per_epoch,
             augmentation=config.augmentation,
         )
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.base.progress import progress_bar
 from ofa_tf.data.batches import train_batches
 from ofa_tf.space.arch import Arch
 from ofa_tf.studies.nas.arch_distribution import ArchDistribution
 from ofa_tf.studies.nas.budget_fitting import most_probable_within
+from ofa_tf.studies.nas.epoch_search import run_epochs
 from ofa_tf.studies.nas.images import JudgingImages, data_seed, open_source_of
 from ofa_tf.studies.nas.policy_gradient import PolicyGradient, absolute_reward
 from ofa_tf.studies.nas.search_task import FoundArch, SearchTask
@@ -46,21 +46,7 @@ def find_sampled(task: SearchTask) -> FoundArch:
     config = task.config
     source = open_source_of(config)
     search = _SampledSearch(task, SharedWeights(config, source, task.recipe), JudgingImages(config, source))
-    state = task.open_state(_NAME)
-    history = []
-    earlier = state.load()
-    if earlier is not None:
-        arrays, notes = earlier
-        search.set_state(arrays)
-        history = notes["history"]
-    num_images = search.num_steps * config.batch_size
-    with progress_bar(num_images, _NAME, "img") as bar:
-        for epoch in range(len(history), task.recipe.epochs):
-            for _ in search.run_epoch(epoch):
-                bar.update(config.batch_size)
-            history.append(search.describe())
-            state.save(search.get_state(), {"history": history})
-    return FoundArch(search.find(), {"num_steps": search.num_steps, "history": history})
+    return run_epochs(task, _NAME, search)
 
 
 class _SampledSearch:

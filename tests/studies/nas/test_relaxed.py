@@ -4,20 +4,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ofa_tf.studies.nas.relaxed import RelaxedSearch, _run_epoch, choose_image_size
+from ofa_tf.studies.nas.images import open_source_of
+from ofa_tf.studies.nas.relaxed import RelaxedSearch, choose_image_size
 from ofa_tf.studies.nas.search_methods import SEARCH_METHODS
 from ofa_tf.studies.nas.search_task import SearchTask
+from ofa_tf.studies.nas.training_halves import TrainingHalf
 from ofa_tf.training.config import PhaseConfig
-from ofa_tf.training.schedules import PhaseSchedule
 from tests.support.spaces import MICRO
 
 _NUM_CLASSES = 3
 _IMAGE_SIZE = 16
 
 
+def _begin(task: SearchTask) -> RelaxedSearch:
+    return RelaxedSearch(task, open_source_of(task.config), _IMAGE_SIZE)
+
+
 @pytest.fixture(scope="module")
 def search(task: SearchTask) -> RelaxedSearch:
-    return RelaxedSearch(task, _NUM_CLASSES, _IMAGE_SIZE)
+    return _begin(task)
 
 
 def _batch(seed: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -71,7 +76,7 @@ def test_the_loss_of_the_choices_has_their_latency_in_it(search: RelaxedSearch, 
 
 def test_with_the_latency_alone_the_choices_go_to_the_budget(task: SearchTask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RelaxedSearch, "_cross_entropy", lambda self, images, labels, probabilities: tf.constant(0.0))
-    search = RelaxedSearch(task, _NUM_CLASSES, _IMAGE_SIZE)
+    search = _begin(task)
     smallest_ms = float(task.latency_model.predict(MICRO.smallest(_IMAGE_SIZE)))
     largest_ms = float(task.latency_model.predict(MICRO.largest(_IMAGE_SIZE)))
     for share in (0.2, 0.8):
@@ -106,7 +111,7 @@ def test_the_image_size_is_the_middle_one_that_the_budget_allows(task: SearchTas
 
 
 def test_choices_become_more_certain_as_the_temperature_falls(task: SearchTask) -> None:
-    search = RelaxedSearch(task, _NUM_CLASSES, _IMAGE_SIZE)
+    search = _begin(task)
     search.logits.assign(np.random.default_rng(0).standard_normal(search.logits.shape))
     entropies = []
     for progress in (0.0, 0.5, 1.0):
@@ -116,32 +121,24 @@ def test_choices_become_more_certain_as_the_temperature_falls(task: SearchTask) 
     np.testing.assert_allclose(search.probabilities(), search._distribution().probabilities(), atol=1e-6)
 
 
-class _Recorder:
-    """Stands for a search, and notes which images it would learn what from."""
+def test_weights_learn_from_one_half_and_choices_from_the_other_after_a_quarter_of_the_steps(
+    task: SearchTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = _begin(dataclasses.replace(task, recipe=PhaseConfig(epochs=4, learning_rate=0.1)))
+    steps: list[tuple[str, int]] = []
+    progress: list[float] = []
 
-    def __init__(self) -> None:
-        self.steps: list[tuple[str, str]] = []
-        self.progress: list[float] = []
+    def read_epoch(half: TrainingHalf, use: str, epoch: int) -> list[tuple[int, str]]:
+        return [(search._halves.index(half), use)] * search._schedule.steps_per_epoch
 
-    def read_epoch(self, half: str, use: str, epoch: int, num_steps: int) -> list[tuple[str, str]]:
-        return [(half, use)] * num_steps
-
-    def train_weights(self, half: str, use: str, learning_rate: float) -> None:
-        self.steps.append(("weights", half))
-
-    def train_choices(self, half: str, use: str) -> None:
-        self.steps.append(("choices", half))
-
-    def cool(self, progress: float) -> None:
-        self.progress.append(progress)
-
-
-def test_weights_learn_from_one_half_and_choices_from_the_other_after_a_quarter_of_the_steps() -> None:
-    recorder = _Recorder()
-    schedule = PhaseSchedule(PhaseConfig(epochs=2, learning_rate=0.1), steps_per_epoch=4)
-    for epoch in range(2):
-        list(_run_epoch(recorder, schedule, ("first half", "second half"), epoch))  # type: ignore[arg-type]
-    in_turns = [("weights", "first half"), ("choices", "second half")]
-    assert recorder.steps == [("weights", "first half")] * 2 + in_turns * 6
-    assert recorder.progress[0] == 0
-    assert recorder.progress[-1] == pytest.approx(5 / 6)
+    monkeypatch.setattr(search, "_read_epoch", read_epoch)
+    monkeypatch.setattr(search, "train_weights", lambda half, use, learning_rate: steps.append(("weights", half)))
+    monkeypatch.setattr(search, "train_choices", lambda half, use: steps.append(("choices", half)))
+    monkeypatch.setattr(search, "cool", progress.append)
+    for epoch in range(4):
+        list(search.run_epoch(epoch))
+    num_epoch_steps = search._schedule.steps_per_epoch
+    in_turns = [("weights", 0), ("choices", 1)]
+    assert steps == [("weights", 0)] * num_epoch_steps + in_turns * (3 * num_epoch_steps)
+    assert progress[0] == 0
+    assert progress[-1] == pytest.approx(1 - 1 / len(progress))
