@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ofa_tf.report.markdown_table import markdown_table
+
 # Two networks differ by chance alone by so many standard errors in one of twenty cases.
 _NUM_ERRORS_OF_A_CLAIM = 2
 
@@ -64,7 +66,7 @@ def _table_of_supernets(seeds: Seeds) -> str:
                 max(random_top1),
             )
             rows.append([*row, *map(_percent, accuracies)])
-    return _markdown(heading, rows)
+    return markdown_table(heading, rows)
 
 
 def _table_of_budgets(seeds: Seeds) -> str:
@@ -94,7 +96,7 @@ def _table_of_budgets(seeds: Seeds) -> str:
                         _minutes(network.get("processor_seconds", 0.0)),
                     ]
                 )
-    return _markdown(heading, rows)
+    return markdown_table(heading, rows)
 
 
 def _describe_name(network: Mapping[str, Any]) -> str:
@@ -120,7 +122,7 @@ def _describe_difference(what: str, better: Sequence[float], worse: Sequence[flo
 def _describe_cost(seed: str, results: Mapping[str, Any]) -> str:
     """What the supernet cost beside training for each budget."""
     steps = {step["name"]: step["processor_seconds"] for step in results["steps"]}
-    once = sum(steps[name] for name in ("train_sandwich", "accuracy_table") if name in steps)
+    once = steps[f"train_{results['searched_method']}"] + steps["accuracy_table"]
     alone = []
     for budget in results["budgets"]:
         for network in budget["networks"]:
@@ -153,14 +155,3 @@ def _percent(share: float) -> str:
 
 def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f}"
-
-
-def _markdown(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [_line(heading), _line(["---"] * len(heading))]
-    for row in rows:
-        lines.append(_line(row))
-    return "\n".join(lines)
-
-
-def _line(cells: Sequence[Any]) -> str:
-    return f"| {' | '.join(str(cell) for cell in cells)} |"

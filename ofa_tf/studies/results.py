@@ -83,7 +83,7 @@ def run_results(workdir: str | Path, settings: ResultsSettings) -> dict[str, Any
         settings: What is compared.
 
     Returns:
-        By seed, as text: `supernets`, `budgets` and `steps`, as in the file.
+        By seed, as text: `searched_method`, `supernets`, `budgets` and `steps`, as in the file.
 
     Raises:
         InputError: If a step fails; see `ProgramSteps.run`.
@@ -126,6 +126,7 @@ class _Comparison:
             budgets.append(self._fill_budget(number, budget_ms, plain))
         self._measure_latencies(budgets)
         return {
+            "searched_method": self._settings.searched_method,
             "supernets": supernets,
             "budgets": budgets,
             "steps": [record.to_dict() for record in self._steps.records()],

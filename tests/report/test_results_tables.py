@@ -46,6 +46,7 @@ def _supernet(random_top1: list[float]) -> dict[str, Any]:
 def seeds() -> dict[str, Any]:
     return {
         "0": {
+            "searched_method": "sandwich",
             "supernets": {
                 "progressive_shrinking": _supernet([0.70, 0.74]),
                 "sandwich": _supernet([0.75, 0.75]),
@@ -73,6 +74,12 @@ def test_each_claim_is_told_with_how_far_it_held(seeds: dict[str, Any]) -> None:
         "- seed 0: the supernet and its accuracy table took 50 processor minutes, once; a subnet alone 5 for each "
         "budget, as much from 10.0 budgets on"
     )
+
+
+def test_the_cost_is_that_of_the_supernet_that_was_searched(seeds: dict[str, Any]) -> None:
+    seeds["0"]["searched_method"] = "naive"
+    once = round((9999 + 600) / 60)
+    assert f"took {once} processor minutes" in describe_claims(seeds)[-1]
 
 
 def test_tables_have_a_row_for_each_supernet_and_network(seeds: dict[str, Any]) -> None:
