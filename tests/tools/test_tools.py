@@ -94,12 +94,13 @@ def test_a_model_is_fine_tuned_for_int8(run: Run, quickstart: Path, tmp_path: Pa
 @pytest.mark.long
 def test_a_found_subnet_is_trained_alone_measured_and_exported(run: Run, quickstart: Path, tmp_path: Path) -> None:
     arch = quickstart / "archs" / "found_1.json"
-    workdir = tmp_path / "tuned"
+    workdir = tmp_path / "my tuned one"
     options = (f"--from={quickstart}", f"--arch={arch}", f"--workdir={workdir}", "--epochs=1", "--batch_size=8")
     result = run("tools/finetune.py", *options)
     assert result.returncode == 0, result.stderr[-2000:]
     assert f"a subnet of small on folder:{quickstart.parent / 'photos'}" in result.stderr
-    assert f"Next: python tools/evaluate.py --workdir={workdir} --arch=max" in result.stdout
+    assert f"Next: python tools/evaluate.py '--workdir={workdir}' --arch=max\n" in result.stdout
+    assert f"Then: python tools/to_tflite.py '--workdir={workdir}' --arch=max --output=model.tflite\n" in result.stdout
     config = TrainConfig.load(workdir)
     assert (config.batch_size, config.plugins) == (8, TrainConfig.load(quickstart).plugins)
 
