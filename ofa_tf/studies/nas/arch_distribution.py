@@ -46,10 +46,14 @@ class ArchDistribution:
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Draw the genes of one arch, int32 `(num_genes,)`."""
+        # A gene takes its first choice up to which the probabilities add up to more than a number drawn from [0, 1).
         cumulative = self.probabilities().cumsum(axis=1)
-        drawn = rng.random((len(cumulative), 1))
-        # Rounding may leave the last sum below 1.
-        genes = np.minimum((cumulative <= drawn).sum(axis=1), self.space.gene_counts - 1)
+        drawn = rng.random((self.space.num_genes, 1))
+        num_passed_over = (cumulative <= drawn).sum(axis=1)
+
+        # Rounding may leave the sum of all below 1, and even below the number.
+        last_choice = self.space.gene_counts - 1
+        genes = np.minimum(num_passed_over, last_choice)
         return genes.astype(np.int32)
 
     def log_gradient(self, genes: np.ndarray) -> np.ndarray:

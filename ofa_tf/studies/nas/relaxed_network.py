@@ -118,12 +118,19 @@ def _pointwise(x: tf.Tensor, kernel: Any, input_mask: tf.Tensor) -> tf.Tensor:
 def _kernel_mask(part: Part, probabilities: tf.Tensor) -> tf.Tensor:
     """How probable it is that a kernel reaches each of its places, `(size, size, 1, 1)`."""
     sizes = _values(part, "kernel_sizes", "kernel_size")
-    largest = int(sizes.max())
-    distances = np.abs(np.arange(largest) - largest // 2)
-    rings = np.maximum(distances[:, np.newaxis], distances)  # of each place, from 0 in the centre
-    is_reached = rings[..., np.newaxis] <= sizes // 2  # (size, size, choices)
-    mask = tf.tensordot(tf.constant(is_reached, tf.float32), _of_axis(part, "kernel_sizes", probabilities), axes=1)
+    rings = _rings(int(sizes.max()))
+    is_reached = rings[:, :, np.newaxis] <= sizes // 2  # (size, size, choices)
+    probability_of_size = _of_axis(part, "kernel_sizes", probabilities)
+    mask = tf.tensordot(tf.constant(is_reached, tf.float32), probability_of_size, axes=1)
     return mask[:, :, tf.newaxis, tf.newaxis]
+
+
+def _rings(size: int) -> np.ndarray:
+    """In which ring around the centre each place of a kernel lies: 0 in the centre; int `(size, size)`."""
+    distances = np.abs(np.arange(size) - size // 2)
+    rows = distances[:, np.newaxis]
+    columns = distances[np.newaxis, :]
+    return np.maximum(rows, columns)
 
 
 def _mask(part: Part, axis_name: str, field: str, probabilities: tf.Tensor) -> tf.Tensor:
