@@ -23,6 +23,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.hardware import read_cpu_model
 from ofa_tf.base.progress import announce
+from ofa_tf.base.shell_commands import shell_command
 
 _ROOT = Path(__file__).resolve().parents[2]
 _KIND = "study_step"
@@ -83,7 +84,7 @@ class ProgramSteps:
         Raises:
             InputError: If the step was done with other arguments, or the program fails.
         """
-        command = " ".join(["python", program, *arguments])
+        command = shell_command(program, *arguments, plugins=())
         earlier = self._load(name)
         if earlier is not None and earlier.command != command:
             raise InputError(

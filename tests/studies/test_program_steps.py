@@ -1,5 +1,6 @@
 import datetime
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -60,6 +61,12 @@ def test_a_finished_step_is_not_done_again(program: Path, tmp_path: Path) -> Non
     assert first.is_finished
     assert first.command == f"python {program} --to=3"
     assert ProgramSteps(tmp_path / "study").records() == [first]
+
+
+def test_the_command_of_a_step_can_be_pasted(program: Path, tmp_path: Path) -> None:
+    record = ProgramSteps(tmp_path / "study").run("count", str(program), "--to=my photos", "--seed=1")
+    assert shlex.split(record.command) == ["python", str(program), "--to=my photos", "--seed=1"]
+    assert _calls(program) == ["--to=my photos --seed=1"]
 
 
 def test_records_are_in_the_order_in_which_steps_ended_and_have_the_time(program: Path, tmp_path: Path) -> None:
