@@ -17,7 +17,8 @@ class ArchDistribution:
         space: The search space.
         logits: Logarithms of probabilities, each row but for a constant.
 
-    Reference: ProxylessNAS, Cai et al., ICLR 2019, section 3; TuNAS, Bender et al., CVPR 2020, section 3.
+    Reference: ProxylessNAS, Cai et al., ICLR 2019, section 3; TuNAS, Bender et al., CVPR 2020,
+    `controller.independent_sample` of its released code.
     """
 
     def __init__(self, space: SearchSpace, logits: np.ndarray | None = None) -> None:

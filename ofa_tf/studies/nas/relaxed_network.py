@@ -5,8 +5,11 @@ the kernel sizes that reach it. A channel of an expansion counts as much as the 
 A block that may be skipped is added as much as the depths that have it are probable. So a step takes the time and the
 memory of the largest network, however many choices there are.
 
-Reference: Single-Path NAS, Stamoulis et al., ECML PKDD 2019 (arXiv 1904.02877), section 3; the gates of blocks: DARTS,
-Liu et al., ICLR 2019, section 2.2.
+That kernels and channels are parts of one another is from Single-Path NAS. It decides by thresholds on the norms of
+these parts, though; the probabilities, and the gates of blocks, are those of DARTS.
+
+Reference: Single-Path NAS, Stamoulis et al., ECML PKDD 2019 (arXiv 1904.02877), section 3; DARTS, Liu et al., ICLR
+2019, section 2.2.
 """
 
 from collections.abc import Callable
