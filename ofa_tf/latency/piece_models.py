@@ -6,7 +6,6 @@ from collections.abc import Callable
 import keras
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.interrupts import delayed_interrupts
 from ofa_tf.latency.pieces import Piece
 from ofa_tf.networks.subnet import add_part
 from ofa_tf.space.search_space import SearchSpace
@@ -102,7 +101,4 @@ def build_piece(piece: Piece, space: SearchSpace, num_classes: int) -> keras.Mod
     inputs = keras.Input((None, None, piece.in_channels), name="images")
     if piece.part is None:
         return keras.Model(inputs, keras.layers.ReLU()(inputs))
-    # Keras draws weights with the help of TensorFlow's `DType.max`, which catches every exception.
-    with delayed_interrupts():
-        outputs = add_part(inputs, "part", piece.part, space, num_classes=num_classes)
-    return keras.Model(inputs, outputs)
+    return keras.Model(inputs, add_part(inputs, "part", piece.part, space, num_classes=num_classes))

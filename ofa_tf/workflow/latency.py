@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.interrupts import delayed_interrupts
 from ofa_tf.base.progress import announce, on_progress, progress_bar
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
@@ -157,8 +156,7 @@ def measure_subnets(
     models = []
     with progress_bar(len(archs), "converting networks", "network") as bar:
         for index, arch in enumerate(archs):
-            with delayed_interrupts():  # which could get lost, see `build_piece`
-                subnet = build_subnet(space, arch, num_classes)
+            subnet = build_subnet(space, arch, num_classes)
             models.append(BenchmarkModel(f"network {index}", convert_subnet_for_measuring(subnet, mode)))
             bar.update()
     with progress_bar(None, f"networks on {device.id}", "step") as bar:
