@@ -11,7 +11,7 @@ from typing import Any
 
 from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
-from ofa_tf.search.accuracy_count import AccuracyCount
+from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES
@@ -167,10 +167,10 @@ def _accuracy_lines(facts: Facts) -> list[str]:
         lines.append("Not measured: the model was exported without a data set")
     else:
         num_images = gate["num_images"]
-        lines.append(
-            f"Top-1 of this file, run by LiteRT: {_accuracy(gate['top1'], _standard_error(gate['top1'], num_images))} "
-            f"on {count_in_words(num_images, 'test image')}"
-        )
+        error = standard_error_of_share(round(gate["top1"] * num_images), num_images)
+        accuracy = _accuracy(gate["top1"], error)
+        images = count_in_words(num_images, "test image")
+        lines.append(f"Top-1 of this file, run by LiteRT: {accuracy} on {images}")
         if gate.get("reference_top1") is not None:
             lines.append(f"Top-1 of the network before conversion, on the same images: {gate['reference_top1']:.2%}")
         if facts.get("remedies"):
@@ -361,11 +361,6 @@ def _quantization(tensor: Facts) -> str:
         f"q = round(x / {tensor['scale']!r}) + {tensor['zero_point']}, clipped to what {tensor['dtype']} holds; "
         "the model's own metadata have these numbers, too"
     )
-
-
-def _standard_error(top1: float, num_images: int) -> float:
-    num_correct = round(top1 * num_images)
-    return AccuracyCount((num_correct, 0), (num_images, 0)).standard_error
 
 
 def _accuracy(top1: float, error: float) -> str:

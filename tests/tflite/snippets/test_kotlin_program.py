@@ -4,6 +4,7 @@ LiteRT and Android are replaced by the declarations in tests/support/kotlin; the
 """
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,8 @@ from ofa_tf.tflite.snippets.kotlin_program import kotlin_program
 from ofa_tf.tflite.snippets.model_use import ModelUse, TensorUse
 from ofa_tf.tflite.snippets.programs import write_program
 from tests.support.kotlin_compiler import STAND_INS, compile_kotlin, has_kotlin, run_kotlin
+from tests.support.model_uses import DOCUMENTED_MODEL
+from tests.support.repository import ROOT
 from tests.tflite.snippets.conftest import LABELS, ShipModel
 
 _KINDS = ("float32", "zero_to_one", "int8", "uint8")
@@ -107,6 +110,33 @@ def _check_guesses(lines: list[str], logits: np.ndarray) -> None:
     told = [line.split(" ", 1) for line in lines]
     assert [label for _, label in told] == [LABELS[index] for index in order]
     np.testing.assert_allclose([float(share) for share, _ in told], shares[order], rtol=1e-4)
+
+
+def _blocks_of_the_document() -> list[str]:
+    """The Kotlin files that docs/android.md shows."""
+    text = (ROOT / "docs" / "android.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```kotlin\n(.*?)```", text, re.DOTALL)
+    return [block for block in blocks if "\npackage " in f"\n{block}"]
+
+
+def test_the_document_shows_what_is_written_for_its_model() -> None:
+    classifier, activity = _blocks_of_the_document()
+    assert classifier == kotlin_program(DOCUMENTED_MODEL)
+    assert "CameraClassifier(classifier)" in activity
+
+
+@needs_kotlin
+@pytest.mark.long
+def test_the_files_in_the_document_compile_together(tmp_path: Path) -> None:
+    sources = []
+    for number, block in enumerate(_blocks_of_the_document()):
+        sources.append(tmp_path / f"Block{number}.kt")
+        sources[-1].write_text(block, encoding="utf-8")
+    compile_kotlin(sources, tmp_path / "program.jar")
+    spoilt = sources[1].read_text().replace("it.share", "it.probability")
+    sources[1].write_text(spoilt)
+    with pytest.raises(AssertionError, match=r"(?i)unresolved reference"):
+        compile_kotlin(sources, tmp_path / "program.jar")
 
 
 def test_what_kotlin_cannot_hold_is_refused() -> None:

@@ -54,7 +54,9 @@ def test_logits_are_those_of_the_project(
         expected = _own_logits(model, picture, KINDS[kind][1])
         actual = program.classify(picture, str(model))
         assert np.ptp(expected) > 0.01
-        np.testing.assert_allclose(actual, expected, atol=1e-4 * np.abs(expected).max())
+        # A pixel that lies between two 16-bit numbers may become either.
+        tolerance = 1e-3 if kind == "int16x8" else 1e-4
+        np.testing.assert_allclose(actual, expected, atol=tolerance * np.abs(expected).max())
 
 
 def test_the_crop_is_of_the_middle(ship_model: ShipModel, pictures: dict[str, Path], tmp_path: Path) -> None:
