@@ -12,7 +12,9 @@ from typing import Any
 from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.shares import standard_error_of_share
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space, list_search_spaces
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES
 
@@ -125,7 +127,7 @@ def _introduction(facts: Facts) -> str:
 def _model_lines(facts: Facts) -> list[str]:
     lines = [
         f"File: `{facts['model']}`, {facts['size_bytes']:,} bytes, SHA-256 `{facts['sha256']}`",
-        f"Network: {_arch_in_words(facts['arch'])}; its arch is in the sidecar",
+        f"Network: {_arch_in_words(facts['arch'])}",
     ]
     if "num_macs" in facts:
         lines.append(f"Multiply-accumulates (MACs) for an image: {facts['num_macs']:,}")
@@ -212,10 +214,9 @@ def _latency_section(facts: Facts) -> str:
     for measurement in facts.get("measured_latencies") or []:
         rows.append([*_device_cells(measurement["device"]), _measured_in_words(measurement)])
     if not rows:
-        return (
-            "## Latency\n\nNot known. `python tools/benchmark.py --model=MODEL --device=adb --output=benchmark.json` "
-            "measures it, and `python tools/to_tflite.py --card=MODEL --benchmark=benchmark.json` adds it here."
-        )
+        measure = shell_command("tools/benchmark.py", f"--model={facts['model']}", "--device=adb", "--output=b.json")
+        add = shell_command("tools/to_tflite.py", f"--card={facts['model']}", "--benchmark=b.json")
+        return f"## Latency\n\nNot known. `{measure}` measures it, and `{add}` adds it here."
     table = _table(["device", "run by", "threads", "one image"], rows)
     notes = "Predictions are of the input that training took; with another `--input_type`, small networks are slower."
     if not facts.get("predicted_latencies"):
@@ -255,7 +256,7 @@ def _output_lines(facts: Facts) -> list[str]:
     lines = []
     tensor = facts.get("output_tensor")
     if tensor is not None and "scale" in tensor:
-        lines.append(f"Dequantize: x = (q - {tensor['zero_point']}) * {tensor['scale']!r}")
+        lines.append(f"Dequantize: x = (q {_signed(-tensor['zero_point'])}) * {tensor['scale']!r}")
     lines.append("The output are logits, one a class: the largest is the answer; softmax makes shares of 1 of them")
     return lines
 
@@ -307,8 +308,37 @@ def _precision_in_words(facts: Facts) -> str:
 def _arch_in_words(arch: Facts) -> str:
     """The choices of an arch, as far as people read them."""
     subnet = Arch.from_dict(arch)
-    depths = ", ".join(str(depth) for depth in subnet.depths)
-    return f"{subnet.image_size} px, depths of its stages {depths}"
+    stages = "; ".join(_stages_in_words(subnet))
+    return f"images of {subnet.image_size} px; {stages}; its arch is in the sidecar"
+
+
+def _stages_in_words(arch: Arch) -> list[str]:
+    """Blocks of each stage, with the choices of each block where its space is known."""
+    lengths = _full_depths(arch.space)
+    choices = {"kernels": arch.kernel_sizes, "expand ratios": arch.expand_ratios}
+    stages = []
+    first = 0
+    for number, depth in enumerate(arch.depths, start=1):
+        words = f"stage {number} of {count_in_words(depth, 'block')}"
+        if len(lengths) == len(arch.depths):
+            for name, values in choices.items():
+                chosen = values[first : first + depth]
+                if chosen:
+                    words += f", {name} {_short_list(chosen)}"
+            first += lengths[number - 1]
+        stages.append(words)
+    return stages
+
+
+def _full_depths(space_name: str) -> list[int]:
+    """Blocks of each elastic stage at full depth; empty if the space is not known here."""
+    if space_name not in list_search_spaces():
+        return []
+    return [stage.depths[-1] for stage in get_search_space(space_name).stages]
+
+
+def _short_list(values: Sequence[float]) -> str:
+    return " ".join(f"{value:g}" for value in values)
 
 
 def _delegation_in_words(gate: Facts) -> str:
@@ -358,9 +388,15 @@ def _measured_in_words(measurement: Facts) -> str:
 def _quantization(tensor: Facts) -> str:
     """How an integer tensor is made of numbers."""
     return (
-        f"q = round(x / {tensor['scale']!r}) + {tensor['zero_point']}, clipped to what {tensor['dtype']} holds; "
+        f"q = round(x / {tensor['scale']!r}) {_signed(tensor['zero_point'])}, clipped to what {tensor['dtype']} holds; "
         "the model's own metadata have these numbers, too"
     )
+
+
+def _signed(number: int) -> str:
+    """A number that is added, such as "+ 3" and "- 3"."""
+    sign = "-" if number < 0 else "+"
+    return f"{sign} {abs(number)}"
 
 
 def _accuracy(top1: float, error: float) -> str:

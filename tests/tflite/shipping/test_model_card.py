@@ -1,5 +1,6 @@
 """The model card tells what the sidecar says, and keeps what somebody wrote into it."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
+from ofa_tf.space.presets import get_search_space
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.export_data import ExportData
@@ -101,16 +103,33 @@ def test_a_shipped_model_has_a_card_of_what_its_sidecar_says(
     tensors = TFLiteModel(path).describe_tensors()
     assert facts["input_tensor"] == tensors["input_tensor"]
     scale, zero_point = tensors["input_tensor"]["scale"], tensors["input_tensor"]["zero_point"]
-    assert f"Quantize: q = round(x / {scale!r}) + {zero_point}, clipped to what int8 holds" in card
+    assert f"Quantize: q = round(x / {scale!r}) + {zero_point}, clipped".replace("+ -", "- ") in card
     output = tensors["output_tensor"]
-    assert f"Dequantize: x = (q - {output['zero_point']}) * {output['scale']!r}" in card
+    assert f"Dequantize: x = (q - {output['zero_point']}) * {output['scale']!r}".replace("- -", "+ ") in card
+
+
+def test_the_blocks_that_an_arch_has_are_named() -> None:
+    space = get_search_space("mobilenet_v3_tiny")
+    kernels, ratios = [7] * 20, [6] * 20
+    kernels[:2], ratios[4:7] = [3, 5], [3, 4, 6]
+    arch = dataclasses.replace(
+        space.largest(32), depths=(2, 3, 4, 4, 4), kernel_sizes=tuple(kernels), expand_ratios=tuple(ratios)
+    )
+    card = describe_model_card(_facts(arch))
+    assert (
+        "images of 32 px; stage 1 of 2 blocks, kernels 3 5, expand ratios 6 6; stage 2 of 3 blocks, kernels 7" in card
+    )
+    assert "expand ratios 3 4 6; stage 3 of 4 blocks" in card
+    unknown = describe_model_card(_facts(dataclasses.replace(arch, space="a_plugin_s")))
+    assert "images of 32 px; stage 1 of 2 blocks; stage 2 of 3 blocks; stage 3" in unknown
 
 
 def test_what_is_not_known_is_left_out_or_said(arch: Arch) -> None:
     card = describe_model_card(_facts(arch))
     assert "- Classes, in the order of the output: cat, a\\_\\*dog\\*\n- Data set: not known\n" in card
     assert "Not measured: the model was exported without a data set" in card
-    assert "## Latency\n\nNot known." in card
+    assert "## Latency\n\nNot known. `python tools/benchmark.py --model=m.tflite --device=adb" in card
+    assert "`python tools/to_tflite.py --card=m.tflite --benchmark=b.json` adds it here" in card
     assert "What was cut out of test images is not known" in card
     assert "Subtract 1.5, 2, 3 and divide by 4, 5, 6" in card
     for absent in ("MACs", "Parameters", "Memory", "Command", "reported", "float32", "None", "Quantize", "+-"):
