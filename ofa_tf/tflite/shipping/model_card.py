@@ -5,18 +5,28 @@ out, or said to be unknown. Below the last line that is made here, the card belo
 is kept when the card is made again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.base.shell_commands import shell_command
-from ofa_tf.space.arch import Arch
-from ofa_tf.space.presets import get_search_space, list_search_spaces
 from ofa_tf.tflite.graph.input_format import InputFormat
-from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES
+from ofa_tf.tflite.shipping.card_words import (
+    Facts,
+    accuracy_in_words,
+    arch_in_words,
+    cut_in_words,
+    delegation_in_words,
+    dequantization_in_words,
+    device_cells,
+    markdown_table,
+    measured_in_words,
+    names_in_words,
+    precision_in_words,
+    quantization_in_words,
+)
 
 _FIRST_LINE = "<!-- ofa_tf/model_card/1 -->"
 _LAST_LINE = "<!-- What stands below is yours: it is kept when this card is made again. -->"
@@ -30,14 +40,6 @@ To be filled in: what the model is for, and what it must not be used for.
 
 To be filled in. The licences of the training images and of imported weights may bind, too.
 """
-
-_MAX_CLASSES_NAMED = 100
-_BITS_A_BYTE = 8
-
-# Letters that mean something in Markdown; the backslash, which escapes them, comes first.
-_MARKDOWN_LETTERS = "\\`*_<>[]|"
-
-Facts = Mapping[str, Any]  # as the sidecar has them
 
 
 def describe_model_card(facts: Facts, own_part: str | None = None) -> str:
@@ -120,14 +122,14 @@ def _introduction(facts: Facts) -> str:
     classes = f"{facts['num_classes']} classes"
     return (
         f"A TFLite (LiteRT) model that tells {classes} of images apart: a subnet of the search space "
-        f"`{facts['arch']['space']}`, for images of {size} x {size} pixels, {_precision_in_words(facts)}."
+        f"`{facts['arch']['space']}`, for images of {size} x {size} pixels, {precision_in_words(facts)}."
     )
 
 
 def _model_lines(facts: Facts) -> list[str]:
     lines = [
         f"File: `{facts['model']}`, {facts['size_bytes']:,} bytes, SHA-256 `{facts['sha256']}`",
-        f"Network: {_arch_in_words(facts['arch'])}",
+        f"Network: {arch_in_words(facts['arch'])}",
     ]
     if "num_macs" in facts:
         lines.append(f"Multiply-accumulates (MACs) for an image: {facts['num_macs']:,}")
@@ -137,11 +139,11 @@ def _model_lines(facts: Facts) -> list[str]:
     if "peak_ram_bytes" in gate:
         lines.append(f"Memory of its activations, without a delegate: {gate['peak_ram_bytes']:,} bytes")
     if "num_partitions" in gate and "num_operators" in gate:
-        lines.append(_delegation_in_words(gate))
+        lines.append(delegation_in_words(gate))
     if facts.get("remedies"):
         lines.append(f"Quantized so that less accuracy is lost: {', '.join(facts['remedies'])}")
     if facts.get("float_layers"):
-        lines.append(f"Layers that stay float: {_names(facts['float_layers'])}")
+        lines.append(f"Layers that stay float: {names_in_words(facts['float_layers'])}")
     return lines
 
 
@@ -150,7 +152,7 @@ def _data_lines(facts: Facts) -> list[str]:
     if names is None:
         lines = [f"Classes: {facts['num_classes']}; their names are not known"]
     else:
-        lines = [f"Classes, in the order of the output: {_names(names)}"]
+        lines = [f"Classes, in the order of the output: {names_in_words(names)}"]
     data_set = facts.get("data_set")
     if data_set is None:
         lines.append("Data set: not known")
@@ -170,7 +172,7 @@ def _accuracy_lines(facts: Facts) -> list[str]:
     else:
         num_images = gate["num_images"]
         error = standard_error_of_share(round(gate["top1"] * num_images), num_images)
-        accuracy = _accuracy(gate["top1"], error)
+        accuracy = accuracy_in_words(gate["top1"], error)
         images = count_in_words(num_images, "test image")
         lines.append(f"Top-1 of this file, run by LiteRT: {accuracy} on {images}")
         if gate.get("reference_top1") is not None:
@@ -190,7 +192,7 @@ def _searched_lines(search: Facts) -> list[str]:
     if search.get("accuracy_precision"):
         model = f"as {search['accuracy_precision']}, {model}"
     if search.get("reported_top1") is not None and search.get("reported_standard_error") is not None:
-        accuracy = _accuracy(search["reported_top1"], search["reported_standard_error"])
+        accuracy = accuracy_in_words(search["reported_top1"], search["reported_standard_error"])
         images = "validation images"
         if search.get("num_report_images"):
             images = count_in_words(search["num_report_images"], "validation image")
@@ -210,14 +212,14 @@ def _latency_section(facts: Facts) -> str:
         if error is not None:
             checked = f" ({error:.1%} off on other networks, on average)"
         latency = f"predicted {prediction['latency_ms']:.3f} ms{checked}"
-        rows.append([*_device_cells(prediction["device"]), latency])
+        rows.append([*device_cells(prediction["device"]), latency])
     for measurement in facts.get("measured_latencies") or []:
-        rows.append([*_device_cells(measurement["device"]), _measured_in_words(measurement)])
+        rows.append([*device_cells(measurement["device"]), measured_in_words(measurement)])
     if not rows:
         measure = shell_command("tools/benchmark.py", f"--model={facts['model']}", "--device=adb", "--output=b.json")
         add = shell_command("tools/to_tflite.py", f"--card={facts['model']}", "--benchmark=b.json")
         return f"## Latency\n\nNot known. `{measure}` measures it, and `{add}` adds it here."
-    table = _table(["device", "run by", "threads", "one image"], rows)
+    table = markdown_table(["device", "run by", "threads", "one image"], rows)
     notes = "Predictions are of the input that training took; with another `--input_type`, small networks are slower."
     if not facts.get("predicted_latencies"):
         return f"## Latency\n\n{table}"
@@ -227,7 +229,7 @@ def _latency_section(facts: Facts) -> str:
 def _input_lines(facts: Facts) -> list[str]:
     size = facts["image_size"]
     lines = ["Turn the image upright, and take red, green and blue, in this order, from 0 to 255"]
-    lines.append(_cut_in_words(facts.get("preprocessing")))
+    lines.append(cut_in_words(facts.get("preprocessing")))
     lines.append(f"Resize it to {size} x {size} pixels, bilinearly and with antialiasing, as Pillow does")
     lines += _values_in_words(facts)
     return lines
@@ -248,7 +250,7 @@ def _values_in_words(facts: Facts) -> list[str]:
         lines.append(f"Subtract {mean} and divide by {std} (red, green, blue)")
     tensor = facts.get("input_tensor")
     if tensor is not None and "scale" in tensor:
-        lines.append(f"Quantize: {_quantization(tensor)}")
+        lines.append(f"Quantize: {quantization_in_words(tensor)}")
     return lines
 
 
@@ -256,7 +258,7 @@ def _output_lines(facts: Facts) -> list[str]:
     lines = []
     tensor = facts.get("output_tensor")
     if tensor is not None and "scale" in tensor:
-        lines.append(f"Dequantize: x = (q {_signed(-tensor['zero_point'])}) * {tensor['scale']!r}")
+        lines.append(f"Dequantize: {dequantization_in_words(tensor)}")
     lines.append("The output are logits, one a class: the largest is the answer; softmax makes shares of 1 of them")
     return lines
 
@@ -284,144 +286,3 @@ def _limit_lines(facts: Facts) -> list[str]:
         "Shares from softmax are no probabilities that were checked",
         "How accurate it is on other images than those of its data set is not known",
     ]
-
-
-# --- words ---------------------------------------------------------------------
-
-
-def _precision_in_words(facts: Facts) -> str:
-    name = facts["quantization"]
-    if name not in QUANTIZATION_MODES:
-        return f"quantization `{name}`"
-    mode = QUANTIZATION_MODES[name]
-    if mode.is_exact:
-        return "float32"
-    activations = "float32"
-    if mode.activation_bits is not None:
-        activations = f"int{mode.activation_bits}"
-    kind = "float"
-    if mode.weight_bits == _BITS_A_BYTE:
-        kind = "int"
-    return f"quantization `{name}` (weights {kind}{mode.weight_bits}, activations {activations})"
-
-
-def _arch_in_words(arch: Facts) -> str:
-    """The choices of an arch, as far as people read them."""
-    subnet = Arch.from_dict(arch)
-    stages = "; ".join(_stages_in_words(subnet))
-    return f"images of {subnet.image_size} px; {stages}; its arch is in the sidecar"
-
-
-def _stages_in_words(arch: Arch) -> list[str]:
-    """Blocks of each stage, with the choices of each block where its space is known."""
-    lengths = _full_depths(arch.space)
-    choices = {"kernels": arch.kernel_sizes, "expand ratios": arch.expand_ratios}
-    stages = []
-    first = 0
-    for number, depth in enumerate(arch.depths, start=1):
-        words = f"stage {number} of {count_in_words(depth, 'block')}"
-        if len(lengths) == len(arch.depths):
-            for name, values in choices.items():
-                chosen = values[first : first + depth]
-                if chosen:
-                    words += f", {name} {_short_list(chosen)}"
-            first += lengths[number - 1]
-        stages.append(words)
-    return stages
-
-
-def _full_depths(space_name: str) -> list[int]:
-    """Blocks of each elastic stage at full depth; empty if the space is not known here."""
-    if space_name not in list_search_spaces():
-        return []
-    return [stage.depths[-1] for stage in get_search_space(space_name).stages]
-
-
-def _short_list(values: Sequence[float]) -> str:
-    return " ".join(f"{value:g}" for value in values)
-
-
-def _delegation_in_words(gate: Facts) -> str:
-    partitions = count_in_words(gate["num_partitions"], "partition")
-    words = f"LiteRT's XNNPACK delegate runs its {gate['num_operators']} operators in {partitions}"
-    left = gate.get("undelegated") or {}
-    if left:
-        described = ", ".join(f"{number} {name}" for name, number in left.items())
-        words += f", all but {described}"
-    return words
-
-
-def _cut_in_words(preprocessing: Facts | None) -> str:
-    if preprocessing is None:
-        return "What was cut out of test images is not known: take the whole image, or its middle"
-    fraction = preprocessing["crop_fraction"]
-    if fraction is None:
-        return "Take the whole image, whatever its shape: it is squeezed into a square"
-    return f"Cut out the square in the middle, of {fraction:.1%} of the shorter side"
-
-
-def _device_cells(device: Facts) -> list[str]:
-    """What of a device's facts decides a latency, in three cells."""
-    names = [str(device[key]) for key in ("manufacturer", "model") if device.get(key)]
-    where = " ".join(names) or "not known"
-    if device.get("device"):
-        where += f" (`{device['device']}`)"
-    if device.get("os_build"):
-        where += f", {device['os_build']}"
-    runtime = [str(device[key]) for key in ("runtime", "delegate") if device.get(key)]
-    threads = str(device.get("num_threads", "not known"))
-    if device.get("cpu_mask"):
-        threads += f" on cores {device['cpu_mask']}"
-    return [where, ", ".join(runtime) or "not known", threads]
-
-
-def _measured_in_words(measurement: Facts) -> str:
-    words = f"measured {measurement['latency_ms']:.3f} ms"
-    low, high = measurement.get("latency_low_ms"), measurement.get("latency_high_ms")
-    if low is not None and high is not None:
-        words += f" (95% confidence interval {low:.3f} to {high:.3f})"
-    if measurement.get("doubt"):
-        words += f" DOUBTFUL: {measurement['doubt']}"
-    return words
-
-
-def _quantization(tensor: Facts) -> str:
-    """How an integer tensor is made of numbers."""
-    return (
-        f"q = round(x / {tensor['scale']!r}) {_signed(tensor['zero_point'])}, clipped to what {tensor['dtype']} holds; "
-        "the model's own metadata have these numbers, too"
-    )
-
-
-def _signed(number: int) -> str:
-    """A number that is added, such as "+ 3" and "- 3"."""
-    sign = "-" if number < 0 else "+"
-    return f"{sign} {abs(number)}"
-
-
-def _accuracy(top1: float, error: float) -> str:
-    return f"{top1:.2%} +- {100 * error:.2f}"
-
-
-def _names(names: Sequence[str]) -> str:
-    """Names, or the first of many."""
-    shown = ", ".join(_as_text(name) for name in names[:_MAX_CLASSES_NAMED])
-    left = len(names) - _MAX_CLASSES_NAMED
-    if left > 0:
-        shown += f" and {left:,} more, which the sidecar and the model's own metadata name"
-    return shown
-
-
-def _as_text(name: str) -> str:
-    """A name in which Markdown sees nothing but text."""
-    for letter in _MARKDOWN_LETTERS:
-        name = name.replace(letter, f"\\{letter}")
-    return " ".join(name.split())
-
-
-def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = []
-    for cells in [heading, ["---"] * len(heading), *rows]:
-        escaped = [cell.replace("|", "\\|") for cell in cells]
-        lines.append(f"| {' | '.join(escaped)} |")
-    return "\n".join(lines)
