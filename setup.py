@@ -75,7 +75,11 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10",
     packages=find_packages(include=["ofa_tf", "ofa_tf.*"]),
-    package_data={"ofa_tf": ["*.pyi"], "ofa_tf.report.page": ["*.css", "*.js"]},
+    package_data={
+        "ofa_tf": ["*.pyi"],
+        "ofa_tf.report.page": ["*.css", "*.js"],
+        "ofa_tf.tflite.snippets": ["templates/*"],
+    },
     install_requires=REQUIREMENTS,
     extras_require={
         "test": TEST_REQUIREMENTS,

@@ -27,7 +27,7 @@ from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flag
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.devices import device_flags
 from ofa_tf.devices.android.benchmark_binary import fetch_benchmark_binary
-from ofa_tf.devices.benchmark_results import KIND, save_benchmark
+from ofa_tf.devices.benchmark_results import KIND, save_benchmark, with_hashes
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.devices.opening import list_devices
 
@@ -148,7 +148,8 @@ def _measure_on(
     settings: BenchmarkSettings,
 ) -> list[Measurement]:
     with progress_bar(None, f"benchmark on {device.id}", "step") as bar:
-        return device.measure(models, settings, on_progress(bar))
+        measurements = device.measure(models, settings, on_progress(bar))
+    return with_hashes(measurements, models)
 
 
 def _print_measurement(measurement: Measurement) -> None:

@@ -1,7 +1,10 @@
-"""Cuts out a subnet and writes it as a TFLite model with a JSON sidecar.
+"""Cuts out a subnet and writes it as a TFLite model with a JSON sidecar and a model card.
 
-Example:
+Examples:
     python tools/to_tflite.py --workdir=runs/quickstart --arch=arch.json --quantization=int8 --output=model.tflite
+    python tools/to_tflite.py --describe=model.tflite
+    python tools/to_tflite.py --snippet=python --model=model.tflite
+    python tools/to_tflite.py --card=model.tflite --benchmark=benchmark.json
 
 With --model instead of --workdir and --arch, it converts a Keras subnet, such as tools/import_specialized.py makes.
 """
@@ -32,8 +35,17 @@ from ofa_tf.tflite.quantization.modes import (
     get_quantization_mode,
     modes_with_setting,
 )
-from ofa_tf.tflite.shipping.sidecar import sidecar_path
-from ofa_tf.workflow.export_plan import check_model_output, plan_exports, plan_limits, warn_of_other_precision
+from ofa_tf.tflite.shipping.origin import Origin
+from ofa_tf.tflite.shipping.sidecar import card_path, sidecar_path
+from ofa_tf.tflite.snippets.programs import PROGRAM_KINDS, write_program
+from ofa_tf.workflow.export_plan import (
+    check_model_output,
+    plan_exports,
+    plan_limits,
+    search_facts,
+    warn_of_other_precision,
+)
+from ofa_tf.workflow.model_cards import update_model_card
 from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
@@ -44,7 +56,9 @@ _ARCH = flags.DEFINE_list(
     "Arch JSON files, folders of such, front.json:N, max, min or random:N; --output is a folder for "
     "several, and for those of a folder or a front.",
 )
-_MODEL = flags.DEFINE_string("model", None, "A .keras file of a subnet, instead of --workdir and --arch.")
+_MODEL = flags.DEFINE_string(
+    "model", None, "A .keras file of a subnet, instead of --workdir and --arch; the .tflite file with --snippet."
+)
 _DATASET = flags.DEFINE_string(
     "dataset", None, "With --model: data set for the int8 ranges and the accuracy, as for train_main.py."
 )
@@ -87,22 +101,67 @@ _QAT_LEARNING_RATE = flags.DEFINE_float(
     "qat_learning_rate", ExportOptions.qat_learning_rate, "Learning rate of Adam at the start, with qat."
 )
 _DESCRIBE = flags.DEFINE_string("describe", None, "Print what is known of this .tflite file, and do nothing else.")
+_SNIPPET = flags.DEFINE_enum(
+    "snippet",
+    None,
+    list(PROGRAM_KINDS),
+    "Print a complete program, in this language, that uses the .tflite file --model, and do nothing else.",
+)
+_CARD = flags.DEFINE_string("card", None, "Make the model card of this .tflite file again, and do nothing else.")
+_BENCHMARK = flags.DEFINE_list(
+    "benchmark", [], "With --card: files of tools/benchmark.py whose latencies are added to the card and the sidecar."
+)
 _OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite; a folder as --arch says.")
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
+    command_line.check_has_effect(_BENCHMARK, _CARD.value is not None, "with --card")
+    _check_one_task()
     if _DESCRIBE.value is not None:
         print(json.dumps(describe_model(_DESCRIBE.value), indent=1, ensure_ascii=False))
         return
+    if _SNIPPET.value is not None:
+        _print_program()
+        return
+    if _CARD.value is not None:
+        print(update_model_card(_CARD.value, _BENCHMARK.value))
+        return
     if _OUTPUT.value is None:
-        raise InputError("Expected --output, the file to write, or --describe. Received: neither.")
+        raise InputError(
+            "Expected --output, the file to write, or --describe, --snippet or --card. Received: none of them."
+        )
     options = _options()
     if _MODEL.value is not None:
         _export_model(options)
     else:
         _export_subnets(options)
+
+
+def _check_one_task() -> None:
+    """Check that only one thing is asked for, with nothing that would be ignored."""
+    given = [f"--{flag.name}" for flag in (_DESCRIBE, _SNIPPET, _CARD) if flag.value is not None]
+    if not given:
+        return
+    given += [f"--{flag.name}" for flag in (_OUTPUT, _WORKDIR, _ARCH, _DATASET) if flag.value is not None]
+    if _MODEL.value is not None and _SNIPPET.value is None:
+        given.append(f"--{_MODEL.name}")
+    if len(given) > 1:
+        raise InputError(
+            f"Expected --describe, --snippet (with --model) or --card by itself. Received: {' and '.join(given)}. "
+            "Call the program once for each."
+        )
+
+
+def _print_program() -> None:
+    if _MODEL.value is None:
+        raise InputError("Expected --snippet with --model, the .tflite file. Received: no --model.")
+    if Path(_MODEL.value).suffix == ".keras":
+        raise InputError(
+            f"Expected --model to be a .tflite file, with --snippet. Received: {_MODEL.value}. Convert it first."
+        )
+    print(write_program(_MODEL.value, _SNIPPET.value), end="")
 
 
 def _options() -> ExportOptions:
@@ -149,7 +208,8 @@ def _export_model(options: ExportOptions) -> None:
     announce("converting")
     subnet, arch = load_subnet(_MODEL.value)
     source = None if _DATASET.value is None else open_source(_DATASET.value, _DATA_DIR.value)
-    _report(export_model(subnet, arch, _OUTPUT.value, options, source))
+    origin = Origin(command=command_line.typed_command())
+    _report(export_model(subnet, arch, _OUTPUT.value, options, source, origin))
 
 
 def _export_subnets(options: ExportOptions) -> None:
@@ -164,6 +224,8 @@ def _export_subnets(options: ExportOptions) -> None:
     exports = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
     limits = plan_limits(exports, options.mode)
     archs = {path: export.arch for path, export in exports.items()}
+    command = command_line.typed_command()
+    origins = {path: Origin(command, search_facts(export)) for path, export in exports.items()}
     for text in dict.fromkeys(export.text for export in exports.values()):
         warning = warn_of_other_precision(text, options.mode)
         if warning is not None:
@@ -172,9 +234,9 @@ def _export_subnets(options: ExportOptions) -> None:
     configure_tensorflow()
     if len(archs) == 1:
         ((path, arch),) = archs.items()
-        _report(run.export(arch, path, options, limits.get(path)))
+        _report(run.export(arch, path, options, limits.get(path), origins[path]))
         return
-    faults = run.export_all(archs, options, _report, limits)
+    faults = run.export_all(archs, options, _report, limits, origins)
     if faults:
         print("\n".join(f"not written: {fault}" for fault in faults), file=sys.stderr)
         raise InputError(
@@ -188,9 +250,12 @@ def _report(facts: Mapping[str, Any]) -> None:
     if facts["top1"] is not None:
         top1 = f"{facts['top1']:.2%} (before conversion {facts['gate']['reference_top1']:.2%})"
     sidecar = sidecar_path(facts["path"])
+    card = card_path(facts["path"])
     remedies = "".join(f", {remedy}" for remedy in facts["remedies"])
     print(
-        f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}{remedies}; facts in {sidecar}", flush=True
+        f"{facts['path']}: {facts['size_bytes']:,} bytes, test top-1 {top1}{remedies}; facts in {sidecar}, "
+        f"for people in {card}",
+        flush=True,
     )
 
 

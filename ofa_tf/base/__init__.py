@@ -6,10 +6,10 @@ that are complete or absent), `folder_lock.py` (one writer at a time) and `regis
 name). The others are looked up when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C
 where it must not strike), `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's
 own), `shell_commands.py` (commands that messages name), `correlation.py` (of ranks), `counts.py` (how many, in words),
-`hardware.py` (what there is to compute on), `compute_precision.py` (half precision, and who has it), `cluster.py` and
-`distribution_flag.py` (how many devices, and which worker this process is), `replicas.py` (the copies of a network that
-compute together) and `tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here but `replicas.py` loads
-TensorFlow by being imported.
+`shares.py` (how sure a share is), `hardware.py` (what there is to compute on), `compute_precision.py` (half precision,
+and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and which worker this process is),
+`replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py` (how the programs set TensorFlow
+up). Nothing here but `replicas.py` loads TensorFlow by being imported.
 """
 
 import lazy_loader
@@ -51,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "progress": ["announce", "on_progress", "paused", "progress_bar", "tell"],
         "registry": ["Registry"],
         "replicas": ["Batches", "Replicas", "assign_here"],
+        "shares": ["standard_error_of_share"],
         "shell_commands": ["shell_command"],
         "tensorflow_setup": ["configure_tensorflow"],
     },

@@ -3,11 +3,13 @@
 import contextlib
 import functools
 import os
+import shlex
 import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from logging import LogRecord
+from pathlib import Path
 from typing import NoReturn
 
 from absl import app, flags, logging
@@ -22,6 +24,8 @@ from ofa_tf.base.tensorflow_setup import set_environment
 _HELP_FLAGS = frozenset({"--help", "--helpshort", "-help", "-helpshort", "-?"})
 
 _STATUS_ERROR = 1
+
+_PROGRAM_FOLDER = "tools"  # in which most of the project's programs lie
 
 # What TensorFlow raises for full disks, rights, damaged files and want of memory; its other errors are defects.
 _MACHINE_ERRORS = ("DataLossError", "NotFoundError", "PermissionDeniedError", "ResourceExhaustedError")
@@ -53,6 +57,18 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         signal.signal(signal.SIGTERM, _raise_keyboard_interrupt)
         repeat_lost_interrupts()
     app.run(functools.partial(_run_guarded, main), flags_parser=_parse_flags)
+
+
+def typed_command() -> str:
+    """What was typed to start this program, from the project's folder, quoted for a shell.
+
+    The interpreter is called `python`, and the program by its place in the project, wherever both lie.
+    """
+    program = Path(sys.argv[0]).resolve()
+    place = program.name
+    if program.parent.name == _PROGRAM_FOLDER:
+        place = f"{_PROGRAM_FOLDER}/{program.name}"
+    return shlex.join(["python", place, *sys.argv[1:]])
 
 
 def check_has_effect(flag: flags.FlagHolder, has_effect: bool, when: str, advice: str = "Leave it out.") -> None:

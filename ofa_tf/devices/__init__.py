@@ -14,9 +14,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["device_flags"],
     submod_attrs={
-        "benchmark_results": ["KIND", "load_benchmark", "save_benchmark"],
+        "benchmark_results": ["KIND", "load_benchmark", "save_benchmark", "with_hashes"],
         "device": ["BenchmarkModel", "BenchmarkSettings", "Device", "Measurement", "Progress", "check_facts"],
-        "device_facts": ["CHOSEN_FACTS", "CONDITION_FACTS", "DECISIVE_FACTS", "DeviceFacts"],
+        "device_facts": [
+            "ADDRESS_FACTS",
+            "CHOSEN_FACTS",
+            "CONDITION_FACTS",
+            "DECISIVE_FACTS",
+            "DeviceFacts",
+            "shareable_facts",
+        ],
         "device_kind": ["DeviceKind"],
         "opening": ["DEVICE_KINDS", "kind_of", "list_devices", "open_device"],
     },

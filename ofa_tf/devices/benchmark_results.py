@@ -1,13 +1,14 @@
 """Benchmark results as a file."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.device import BenchmarkSettings, Measurement
+from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement
 
 KIND = "benchmark"
 
@@ -38,6 +39,24 @@ def benchmark_document(
     if notes:
         document["notes"] = dict(notes)
     return document
+
+
+def with_hashes(measurements: Sequence[Measurement], models: Sequence[BenchmarkModel]) -> list[Measurement]:
+    """Measurements that say, by a hash, which models they are of: another model may get the same name later.
+
+    Args:
+        measurements: What was measured.
+        models: The models, among them all that the measurements are of.
+    """
+    hashes = {model.name: _hash(model) for model in models}
+    return [dataclasses.replace(row, model_sha256=hashes.get(row.model)) for row in measurements]
+
+
+def _hash(model: BenchmarkModel) -> str:
+    content = model.content
+    if not isinstance(content, bytes):
+        content = Path(content).read_bytes()
+    return hashlib.sha256(content).hexdigest()
 
 
 def save_benchmark(

@@ -126,6 +126,7 @@ class Measurement:
         doubt: Why the latency is not to be trusted, such as a hot phone; `None` if
             it is.
         error: Why the model could not be measured; `None` if it could.
+        model_sha256: Hash of the model's file; `None` if it was not kept.
     """
 
     model: str
@@ -142,6 +143,7 @@ class Measurement:
     operators: list[dict[str, Any]] | None = None
     doubt: str | None = None
     error: str | None = None
+    model_sha256: str | None = None
 
     def describe(self) -> str:
         """The latency in words, with what is known of its spread, or why there is none."""

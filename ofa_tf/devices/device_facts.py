@@ -103,6 +103,22 @@ class DeviceFacts:
         return dataclasses.replace(self, **unknown)
 
 
+def shareable_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of a file that may be handed on with a model: without what tells this phone from others of its kind.
+
+    Args:
+        facts: Facts as data, see `DeviceFacts.to_dict`.
+
+    Returns:
+        The facts without addresses, serial numbers and the condition that the device was in;
+        `device` is the kind of device only, such as `"adb"`.
+    """
+    left_out = (*ADDRESS_FACTS, *CONDITION_FACTS, "hardware_serial")
+    kept = {name: value for name, value in facts.items() if name not in left_out}
+    kind, _, _ = str(facts.get("device") or "").partition(":")
+    return {"device": kind, **kept}
+
+
 def _field_names() -> list[str]:
     """The names of the facts in the order in which files have them."""
     names = [field.name for field in dataclasses.fields(DeviceFacts)]

@@ -1,9 +1,9 @@
 """`AccuracyCount`: how many images a subnet gets right, and how sure its accuracy is."""
 
 import dataclasses
-import math
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.shares import standard_error_of_share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +45,6 @@ class AccuracyCount:
     def standard_error(self) -> float:
         """Of the top-1 accuracy, as an estimate of that on all images there could be.
 
-        One image more of either kind is counted than there are (Agresti and Coull's "plus four", by
-        half), so that a subnet that gets every image right is not taken for certain.
+        A subnet that gets every image right is not taken for certain.
         """
-        num_images = sum(self.num_images)
-        smoothed = (sum(self.num_correct) + 1) / (num_images + 2)
-        return math.sqrt(smoothed * (1 - smoothed) / num_images)
+        return standard_error_of_share(sum(self.num_correct), sum(self.num_images))

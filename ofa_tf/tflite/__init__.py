@@ -7,7 +7,8 @@ Read the folders in the order of the data:
     quantization/  the modes, the ranges of activations, and what makes numbers integers
     conversion/    `to_tflite`: all of it put together, from a subnet to the content of a file
     shipping/      `ship`: the gate that a model has to pass, remedies where it does not, the file with its sidecar
+    snippets/      programs that use a model, written from its metadata
     litert/        reading, running and inspecting TFLite files; used from quantization/ on
 
-Imports go the other way: shipping > conversion > quantization > lowering > litert > graph.
+Imports go the other way: snippets > shipping > conversion > quantization > lowering > litert > graph.
 """

@@ -6,10 +6,10 @@ training left) and `run_folder.py` (what lies where). `accuracy.py`, `evaluation
 `front.py`, `finetuning.py` and `export.py` are the steps; they take plain values and know no workdir.
 `search_measurements.py` and `measured_once.py` measure for searches and keep it, `many_searches.py` makes several in
 one call, `found_costs.py` saves what they found with its costs, `next_commands.py` says how to go on. `table_checks.py`
-checks the tables that a search needs, `export_plan.py` what an export will write. `quickstart.py` goes the whole way in
-one call; `lowering_benchmark.py` measures what rewrites gain. `report_data.py` gathers
-what the HTML report shows, from files (`report_files.py`), fronts and archs (`report_subnets.py`), tables
-(`report_tables.py`) and the training and its models (`report_training.py`).
+checks the tables that a search needs, `export_plan.py` what an export will write; `model_cards.py` makes the cards of
+models again. `quickstart.py` goes the whole way in one call; `lowering_benchmark.py` measures what rewrites gain.
+`report_data.py` gathers what the HTML report shows, from files (`report_files.py`), fronts and archs
+(`report_subnets.py`), tables (`report_tables.py`) and the training and its models (`report_training.py`).
 """
 
 import lazy_loader
@@ -20,7 +20,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "arch_names": ["parse_arch_list", "parse_archs"],
         "evaluation": ["describe_evaluation"],
         "export": ["export_model"],
-        "export_plan": ["check_model_output", "plan_exports", "plan_limits", "warn_of_other_precision"],
+        "export_plan": [
+            "check_model_output",
+            "plan_exports",
+            "plan_limits",
+            "search_facts",
+            "warn_of_other_precision",
+        ],
         "finetuning": ["FinetuneSettings", "finetune_config"],
         "found_costs": ["save_and_measure"],
         "front": ["FrontRequest", "plot_path", "save_front"],
@@ -37,6 +43,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plan_fronts",
             "plan_searches",
         ],
+        "model_cards": ["update_model_card"],
         "next_commands": ["NextCommands"],
         "quickstart": ["QuickstartSettings", "run_quickstart"],
         "report_data": ["ReportSettings", "save_report"],

@@ -18,6 +18,8 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning
 from ofa_tf.tflite.shipping.export_data import ExportData
+from ofa_tf.tflite.shipping.origin import Origin
+from ofa_tf.tflite.shipping.preprocessing import Preprocessing
 from ofa_tf.tflite.shipping.ship_subnet import ship
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
@@ -44,6 +46,8 @@ def data_of_run(evaluator: Evaluator, config: TrainConfig, arch: Arch, options: 
         fine_tuning=functools.partial(
             _fine_tuning, evaluator.source, arch.image_size, config.batch_size, config.augmentation
         ),
+        preprocessing=_preprocessing(config.augmentation),
+        data_set=_describe_data_set(evaluator.source),
     )
 
 
@@ -69,7 +73,19 @@ def data_of_source(source: ImageSource, arch: Arch, options: ExportOptions) -> E
         fine_tuning=functools.partial(
             _fine_tuning, source, arch.image_size, _BATCH_SIZE_WITHOUT_RUN, _AUGMENTATION_WITHOUT_RUN
         ),
+        preprocessing=_preprocessing(_AUGMENTATION_WITHOUT_RUN),
+        data_set={"name": source.name},  # what the network was trained on is not known
     )
+
+
+def _preprocessing(augmentation: str) -> Preprocessing:
+    """What test images go through with an augmentation of this name."""
+    return Preprocessing(get_augmentation(augmentation).eval_crop_fraction)
+
+
+def _describe_data_set(source: ImageSource) -> dict[str, Any]:
+    """What a sidecar says of the data set that a network was trained on."""
+    return {"name": source.name, "num_train_images": source.num_examples("train")}
 
 
 def export_subnet(
@@ -80,6 +96,7 @@ def export_subnet(
     options: ExportOptions,
     *,
     limits: Mapping[str, float] | None = None,
+    origin: Origin | None = None,
 ) -> dict[str, Any]:
     """Calibrate a subnet, cut it out, convert it, check it on the test images and write it.
 
@@ -90,6 +107,7 @@ def export_subnet(
         path: Target, ending in `.tflite`.
         options: How to convert.
         limits: What the file must keep within, see `ship`.
+        origin: Where the model comes from, see `ship`.
 
     Returns:
         Facts about the model, see `ship`.
@@ -102,7 +120,7 @@ def export_subnet(
     evaluator.calibrate(arch)
     subnet = extract_subnet(evaluator.supernet, arch)
     data = data_of_run(evaluator, config, arch, options)
-    return ship(subnet, arch, path, options, data, limits=limits)
+    return ship(subnet, arch, path, options, data, limits=limits, origin=origin)
 
 
 def export_all(
@@ -132,7 +150,12 @@ def export_all(
 
 
 def export_model(
-    subnet: keras.Model, arch: Arch, path: str | Path, options: ExportOptions, source: ImageSource | None = None
+    subnet: keras.Model,
+    arch: Arch,
+    path: str | Path,
+    options: ExportOptions,
+    source: ImageSource | None = None,
+    origin: Origin | None = None,
 ) -> dict[str, Any]:
     """Convert and write a plain Keras subnet that no training run belongs to, such as an imported one.
 
@@ -144,6 +167,7 @@ def export_model(
         source: Images of the model's classes: training images set the ranges of int8,
             test images measure the accuracy. Without them, int8 is not possible and
             the accuracy is not measured.
+        origin: Where the model comes from, see `ship`.
 
     Returns:
         Facts about the model, see `ship`.
@@ -158,14 +182,14 @@ def export_model(
                 f"Expected --dataset with --quantization={options.quantization}: training images set the ranges. "
                 "Received: none."
             )
-        return ship(subnet, arch, path, options, ExportData(_NORMALIZATION))
+        return ship(subnet, arch, path, options, ExportData(_NORMALIZATION), origin=origin)
     num_classes = int(subnet.output_shape[-1])
     if source.num_classes != num_classes:
         raise InputError(
             f"Expected the data set {source.name!r} to have the model's {num_classes} classes. "
             f"Received: {source.num_classes}."
         )
-    return ship(subnet, arch, path, options, data_of_source(source, arch, options))
+    return ship(subnet, arch, path, options, data_of_source(source, arch, options), origin=origin)
 
 
 def _fine_tuning(

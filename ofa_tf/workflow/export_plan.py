@@ -12,9 +12,19 @@ from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.modes import QuantizationMode
-from ofa_tf.tflite.quantization.precisions import PRECISIONS
+from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION, PRECISIONS
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
 from ofa_tf.workflow.arch_names import expand_folders, parse_archs, split_arch_text, stands_for_any_number
+
+# What the sidecar of a model keeps of what the search wrote that found its arch.
+_FACTS_OF_SEARCH = (
+    "reported_top1",
+    "reported_standard_error",
+    "num_report_images",
+    "limits",
+    "device",
+    "precision",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +82,39 @@ def plan_limits(exports: Mapping[str, PlannedExport], mode: QuantizationMode) ->
     return limits
 
 
+def search_facts(export: PlannedExport) -> dict[str, Any]:
+    """What the search that found an arch wrote of it, for the sidecar; empty if no search did.
+
+    Args:
+        export: What is exported.
+
+    Returns:
+        `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device` and
+        `precision`, as far as they are known, and `accuracy_precision`, in which precision the
+        accuracies were measured.
+    """
+    notes = _read_notes_of(export)
+    facts = {name: notes[name] for name in _FACTS_OF_SEARCH if notes.get(name) is not None}
+    quality = notes.get("predictor_quality") or {}
+    if facts.get("precision") == FLOAT32_PRECISION.name:
+        facts["accuracy_precision"] = FLOAT32_PRECISION.name
+    elif facts and quality.get("num_computed"):
+        # Some were measured as they are shipped, and those of the others computed from that.
+        facts["accuracy_precision"] = facts.get("precision")
+    return facts
+
+
+def _read_notes_of(export: PlannedExport) -> dict[str, Any]:
+    """What a search wrote beside an arch: of one of a front, what stands in its entry and what holds for all."""
+    notes = _read_notes(export.text)
+    for entry in notes.get("entries", []):
+        if Arch.from_dict(entry["arch"]) == export.arch:
+            return {**notes, **entry}
+    if "entries" in notes:
+        return {}
+    return notes
+
+
 def _name_models(
     exports: Sequence[tuple[str, PlannedExport]],
     arch_texts: Sequence[str],
@@ -107,15 +150,14 @@ def _limits_of_search(arch_text: str, mode: QuantizationMode) -> dict[str, float
 
 
 def check_model_output(path: str | Path) -> None:
-    """Check that a model and its sidecar can be written, now rather than after the work.
+    """Check that a model, its sidecar and its card can be written, now rather than after the work.
 
     Raises:
         InputError: If they cannot, or would replace something else.
     """
-    sidecar = sidecar_path(path)
+    sidecar_path(path)  # whose name is refused first
     files.check_output(path)
     check_model_replaceable(path)
-    files.check_replaceable(sidecar, "tflite_model")
 
 
 def find_other_precision(arch_text: str, mode: QuantizationMode) -> str | None:

@@ -3,20 +3,25 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.device import Device
+from ofa_tf.devices.device_facts import shareable_facts
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.file_names import check_archive, find_supernet
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.lowering.lowerings import choose_lowerings
+from ofa_tf.tflite.lowering.targets import get_target
+from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
 from ofa_tf.workflow.evaluation import predict_costs
 from ofa_tf.workflow.latency_settings import FOUND_SETTINGS, LatencyTableSettings
-from ofa_tf.workflow.run_folder import device_id
+from ofa_tf.workflow.run_folder import UNFINISHED_TABLE, device_id
 from ofa_tf.workflow.sampled_run import SampledRun
 from ofa_tf.workflow.table_checks import check_latency_table, check_same_use, check_table_path, opened
 
@@ -52,7 +57,7 @@ class MeasuredRun(SampledRun):
         settings = settings or LatencyTableSettings()
         device = opened(device)
         path = self.check_latency_table_path(device, settings, path)
-        unfinished_path = path.with_suffix(".part.json")
+        unfinished_path = path.with_suffix(UNFINISHED_TABLE)
         num_classes = self.supernet.num_classes
         table = latency.measure_latency_table(self.space, num_classes, device, settings, unfinished_path)
         table.save(path)
@@ -131,6 +136,38 @@ class MeasuredRun(SampledRun):
             announce(f"without predicted latencies: {error}")
             return None
 
+    def predict_latencies(self, arch: Arch, options: ExportOptions) -> list[dict[str, Any]]:
+        """What the run's latency tables say of a subnet's model, as its sidecar tells it.
+
+        Nothing is measured, so the devices need not be there. A table of other models (of another precision or
+        number of classes, or exported with other rewrites) is passed over, and so is a damaged one.
+
+        Args:
+            arch: The subnet.
+            options: How it is exported.
+
+        Returns:
+            For each table that tells of such models `latency_ms`, `device`, `precision`, `table`
+            and `mean_error`, see `Origin`.
+        """
+        rewrites = choose_lowerings(
+            options.lowering,
+            integer_activations=options.mode.has_integer_activations,
+            target=get_target(options.target),
+        )
+        predictions = []
+        for path in self.latency_table_paths():
+            try:
+                table = LatencyTable.load(path, self.space)
+            except InputError:
+                continue
+            is_of_precision = table.precision in PRECISIONS and PRECISIONS[table.precision].holds_for(options.mode)
+            is_of_such_models = table.lowering == rewrites and table.num_classes == self.num_classes
+            if is_of_precision and is_of_such_models and table.covers(arch.image_size):
+                latency_ms = float(LatencyModel(self.space, table).predict(arch))
+                predictions.append(_describe_prediction(table, path, latency_ms))
+        return predictions
+
     # --- costs -----------------------------------------------------------
 
     def predict_costs(
@@ -196,3 +233,16 @@ class MeasuredRun(SampledRun):
         for cost, measurement in zip(costs, measurements, strict=True):
             measured.append(dataclasses.replace(cost, measurement=measurement))
         return measured
+
+
+def _describe_prediction(table: LatencyTable, path: Path, latency_ms: float) -> dict[str, Any]:
+    """A predicted latency as a sidecar has it."""
+    held_out = (table.calibration or {}).get("held_out") or {}
+    report = held_out.get("report") or {}
+    return {
+        "latency_ms": latency_ms,
+        "device": shareable_facts(table.device),
+        "precision": table.precision,
+        "table": path.name,
+        "mean_error": report.get("mape"),
+    }

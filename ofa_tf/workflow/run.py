@@ -14,12 +14,14 @@ Only the run knows what lies where in the workdir (`run_folder.py`); the functio
 take plain values.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.training.start_checks import check_start
 from ofa_tf.workflow.export_plan import check_model_output
 from ofa_tf.workflow.finetuning import FinetuneSettings, finetune_config
@@ -86,8 +88,9 @@ class Run(SearchedRun):
         path: str | Path,
         options: ExportOptions | None = None,
         limits: Mapping[str, float] | None = None,
+        origin: Origin | None = None,
     ) -> dict[str, Any]:
-        """Write a subnet as a TFLite model, if it agrees with the network, with a JSON sidecar beside it.
+        """Write a subnet as a TFLite model, if it agrees with the network, with a JSON sidecar and a card beside it.
 
         Args:
             arch: The subnet.
@@ -95,6 +98,7 @@ class Run(SearchedRun):
             options: How to convert; float32 by default.
             limits: What the file must keep within, such as the `limits` of a `SearchResult`;
                 of these, `size_bytes` and `peak_ram_bytes` are checked.
+            origin: Where the arch comes from; what the run's latency tables say of it is added.
 
         Returns:
             Facts about the model: `path`, `size_bytes`, `top1` and others, see
@@ -109,13 +113,19 @@ class Run(SearchedRun):
 
         from ofa_tf.workflow.export import export_subnet
 
+        options = options or ExportOptions()
+        origin = dataclasses.replace(
+            origin or Origin(),
+            predicted_latencies=self.predict_latencies(arch, options),
+        )
         return export_subnet(
             self.evaluator,
             self.config,
             arch,
             path,
-            options or ExportOptions(),
+            options,
             limits=limits,
+            origin=origin,
         )
 
     def export_all(
@@ -124,6 +134,7 @@ class Run(SearchedRun):
         options: ExportOptions,
         on_exported: Callable[[dict[str, Any]], None],
         limits: Mapping[str, Mapping[str, float]] | None = None,
+        origins: Mapping[str, Origin] | None = None,
     ) -> list[str]:
         """Export several subnets; one that cannot be exported does not keep the others from it.
 
@@ -132,6 +143,7 @@ class Run(SearchedRun):
             options: How to convert.
             on_exported: Called with the facts about each model that was written.
             limits: What each must keep within, by its path, see `export`.
+            origins: Where each comes from, by its path, see `export`.
 
         Returns:
             What keeps the others from being written, in words.
@@ -142,9 +154,10 @@ class Run(SearchedRun):
         from ofa_tf.workflow.export import export_all
 
         limits_by_path = limits or {}
+        origins_by_path = origins or {}
 
         def export_one(arch: Arch, path: str) -> dict[str, Any]:
-            return self.export(arch, path, options, limits_by_path.get(path))
+            return self.export(arch, path, options, limits_by_path.get(path), origins_by_path.get(path))
 
         self.load()  # what the run lacks, each subnet would
         return export_all(archs, export_one, on_exported)

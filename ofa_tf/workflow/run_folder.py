@@ -7,6 +7,8 @@ from ofa_tf.devices.device import Device
 from ofa_tf.search.accuracy_table_file import ending_of_network
 from ofa_tf.search.shards import Shard
 
+UNFINISHED_TABLE = ".part.json"  # ending of the file of a latency table that is still being measured
+
 
 class RunFolder:
     """The files that the steps after training leave; which they are is said here and nowhere else.
@@ -71,6 +73,14 @@ class RunFolder:
         if latency_table is not None:
             return Path(latency_table)
         return self.path / "latency_tables" / f"{files.safe_name(device_id(device))}_{precision}.json"
+
+    def latency_table_paths(self) -> list[Path]:
+        """The latency tables that lie where this run keeps them; those that are still being measured are none."""
+        paths = []
+        for path in sorted((self.path / "latency_tables").glob("*.json")):
+            if not path.name.endswith(UNFINISHED_TABLE):
+                paths.append(path)
+        return paths
 
     def arch_path(self, name: str) -> Path:
         """Where an arch that was found lies."""

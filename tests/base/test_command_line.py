@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ofa_tf.base.command_line import typed_command
 from tests.support.repository import ROOT
 
 PROGRAM = '''\
@@ -168,3 +169,12 @@ def test_help_that_is_cut_short_ends_quietly(program: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert process.wait(timeout=60) == 0
+
+
+def test_what_was_typed_can_be_pasted_into_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(ROOT / "tools" / "search.py"), "--output=my arch.json"])
+    assert typed_command() == "python tools/search.py '--output=my arch.json'"
+    monkeypatch.setattr(sys, "argv", ["../train_main.py"])
+    assert typed_command() == "python train_main.py"
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "my_program.py"), "--a=1"])
+    assert typed_command() == "python my_program.py --a=1"

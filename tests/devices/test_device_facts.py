@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from ofa_tf.devices import device_facts
-from ofa_tf.devices.device_facts import DeviceFacts
+from ofa_tf.devices.device_facts import DeviceFacts, shareable_facts
 
 
 def test_a_host_s_facts_are_written_with_these_keys_in_this_order() -> None:
@@ -85,3 +85,23 @@ def test_the_same_phone_has_the_same_facts_however_it_is_reached() -> None:
 def test_groups_of_facts_name_facts(group: str) -> None:
     names = {field.name for field in dataclasses.fields(DeviceFacts)}
     assert set(getattr(device_facts, group)) <= names
+
+
+def test_what_identifies_a_user_s_own_phone_is_not_handed_on() -> None:
+    facts = DeviceFacts(
+        device="adb:1.2.3.4:5555",
+        serial="1.2.3.4:5555",
+        model="Phone",
+        hardware_serial="R58",
+        num_threads=4,
+        before={"celsius": 30},
+        after={"celsius": 31},
+        others={"soc": "Chip"},
+    ).to_dict()
+    assert shareable_facts(facts) == {
+        "device": "adb",
+        "model": "Phone",
+        "cpu_mask": None,
+        "num_threads": 4,
+        "soc": "Chip",
+    }

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -61,8 +62,16 @@ def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found
     options = (f"--workdir={quickstart}", f"--arch={found}", "--quantization=int8", f"--output={model}")
     result = run("tools/to_tflite.py", *options, "--input_type=uint8", "--max_accuracy_drop=100")
     assert result.returncode == 0, result.stderr[-2000:]
-    assert load_sidecar(model)["arch"] == Arch.load(found).to_dict()
+    sidecar = load_sidecar(model)
+    assert sidecar["arch"] == Arch.load(found).to_dict()
     assert f"{model.stat().st_size:,} bytes" in result.stdout
+    assert f"facts in {model.with_suffix('.json')}, for people in {model.with_suffix('.md')}" in result.stdout
+    told = ("tools/to_tflite.py", *options, "--input_type=uint8", "--max_accuracy_drop=100")
+    assert sidecar["command"] == shlex.join(["python", *told])
+    notes = json.loads(found.read_text())["notes"]
+    assert sidecar["search"]["reported_top1"] == notes["reported_top1"]
+    card = model.with_suffix(".md").read_text()
+    assert f"Top-1 that the search reported, as float32, before this export: {notes['reported_top1']:.2%}" in card
     described = run("tools/to_tflite.py", f"--describe={model}")
     facts = json.loads(described.stdout)
     assert (facts["class_names"], facts["input_type"]) == (["ant", "bee"], "uint8")
@@ -77,6 +86,10 @@ def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found
     (measurement,) = load_benchmark(measured)
     assert measurement.latency_ms is not None
     assert f"{measurement.latency_ms:.3f} ms" in result.stdout
+
+    result = run("tools/to_tflite.py", f"--card={model}", f"--benchmark={measured}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert f"measured {measurement.latency_ms:.3f} ms (95% confidence interval" in model.with_suffix(".md").read_text()
 
 
 @pytest.mark.long
@@ -453,7 +466,7 @@ def test_what_is_no_model_cannot_be_described(run: Run, quickstart: Path, tmp_pa
     line = error_line(run("tools/to_tflite.py", f"--describe={tmp_path / 'text.tflite'}"))
     assert "text.tflite to be a TFLite file. Received: 6 bytes" in line
     line = error_line(run("tools/to_tflite.py", f"--workdir={quickstart}", "--arch=min"))
-    assert "Expected --output, the file to write, or --describe. Received: neither." in line
+    assert "Expected --output, the file to write, or --describe, --snippet or --card. Received: none of them." in line
 
 
 def test_an_empty_list_of_archs_or_models_is_refused(run: Run, quickstart: Path, tmp_path: Path) -> None:

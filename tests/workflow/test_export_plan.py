@@ -8,7 +8,13 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.modes import FLOAT16, INT8, NOT_QUANTIZED, QAT, QuantizationMode
-from ofa_tf.workflow.export_plan import find_other_precision, plan_exports, plan_limits, warn_of_other_precision
+from ofa_tf.workflow.export_plan import (
+    find_other_precision,
+    plan_exports,
+    plan_limits,
+    search_facts,
+    warn_of_other_precision,
+)
 from tests.support.spaces import SMALL
 
 
@@ -175,3 +181,34 @@ def test_the_limits_of_a_search_are_those_of_its_models_in_the_same_precision(tm
 def _planned_archs(arch_texts: list[str], output: str) -> dict[str, Arch]:
     """The archs that would be exported, by the paths of their models."""
     return {path: export.arch for path, export in plan_exports(SMALL, arch_texts, output).items()}
+
+
+def test_what_a_search_reported_goes_with_its_arch(tmp_path: Path) -> None:
+    path = tmp_path / "arch.json"
+    reported = {"reported_top1": 0.9, "reported_standard_error": 0.01, "num_report_images": 700}
+    notes = {**reported, "precision": "float32", "device": "host", "limits": {"macs": 1e6}, "measured_search_top1": 1}
+    SMALL.smallest().save(path, notes=notes)
+    (export,) = plan_exports(SMALL, [str(path)], str(tmp_path / "m.tflite")).values()
+    expected = {**reported, "precision": "float32", "device": "host", "limits": {"macs": 1e6}}
+    assert search_facts(export) == {**expected, "accuracy_precision": "float32"}
+
+    SMALL.smallest().save(path, notes={**reported, "precision": "int8"})
+    assert "accuracy_precision" not in search_facts(export)  # nothing says whether int8 models were measured
+    SMALL.smallest().save(path, notes={**reported, "precision": "int8", "predictor_quality": {"num_computed": 3}})
+    assert search_facts(export)["accuracy_precision"] == "int8"
+
+    (named,) = plan_exports(SMALL, ["max"], str(tmp_path / "m.tflite")).values()
+    assert search_facts(named) == {}
+
+
+def test_each_arch_of_a_front_goes_with_what_was_reported_of_it(tmp_path: Path) -> None:
+    archs = [SMALL.smallest(), SMALL.largest()]
+    entries = [{"arch": arch.to_dict(), "reported_top1": number / 4} for number, arch in enumerate(archs, start=1)]
+    path = tmp_path / "front.json"
+    path.write_text(json.dumps({"schema": "ofa_tf/front/1", "precision": "float32", "entries": entries}))
+    for text in (str(path), f"{path}:1"):
+        exports = plan_exports(SMALL, [text], str(tmp_path / "models" if text == str(path) else tmp_path / "m.tflite"))
+        *_, last = exports.values()
+        assert last.arch == SMALL.largest()
+        assert search_facts(last)["reported_top1"] == 0.5
+        assert search_facts(last)["precision"] == "float32"

@@ -15,6 +15,9 @@ from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.space.costs import num_macs
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.litert.metadata import read_metadata
+from ofa_tf.tflite.shipping.origin import Origin
+from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.workflow.latency import held_out_report
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run import Run
@@ -65,6 +68,47 @@ def test_a_search_keeps_to_the_latencies_that_a_device_s_table_predicts(measured
     assert found.costs["latency_ms"] <= limit_ms
     assert found.measured_top1 == measured_run.measure(found.arch, "search").top1
     assert found.reported_top1 == measured_run.measure(found.arch, "report").top1
+
+
+def test_latency_tables_tell_of_models_like_theirs_only(measured_run: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(measured_run.path, tmp_path / "run"))
+    arch = MICRO.largest()
+    run.latency_table_path("host").unlink()
+    path = run.latency_table_path("formula")
+    table = LatencyTable.load(path, MICRO)
+    phone = {**table.device, "device": "adb:1.2.3.4:5", "serial": "1.2.3.4:5", "hardware_serial": "abc", "model": "P"}
+    dataclasses.replace(table, device=phone, calibration=None).save(run.latency_table_path("adb:1.2.3.4:5"))
+    dataclasses.replace(table, precision="int8").save(run.latency_table_path("formula", "int8"))
+    dataclasses.replace(table, num_classes=99).save(path.with_name("other.json"))
+    path.with_name("damaged.json").write_text("{}")
+    path.with_name("unfinished.part.json").write_text("{}")
+
+    of_phone, of_formula = run.predict_latencies(arch, ExportOptions())
+    assert of_formula["latency_ms"] == run.latency_model(FormulaDevice()).predict(arch)
+    assert of_formula["mean_error"] == held_out_report(table)["mape"]
+    assert (of_formula["table"], of_formula["precision"]) == ("formula_float32.json", "float32")
+    assert of_phone["device"]["device"] == "adb"
+    assert of_phone["device"]["model"] == "P"
+    assert not {"serial", "hardware_serial"} & of_phone["device"].keys()
+    assert of_phone["mean_error"] is None
+    assert run.predict_latencies(arch, ExportOptions(lowering="none")) == []
+    assert run.predict_latencies(arch, ExportOptions("float16")) == []
+
+
+def test_a_shipped_model_says_where_it_comes_from(measured_run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    origin = Origin(command="python tools/to_tflite.py", search={"reported_top1": 0.5})
+    measured_run.export(MICRO.smallest(), path, ExportOptions(), origin=origin)
+    facts = load_sidecar(path)
+    assert facts["command"] == "python tools/to_tflite.py"
+    assert facts["search"] == {"reported_top1": 0.5}
+    assert facts["predicted_latencies"] == measured_run.predict_latencies(MICRO.smallest(), ExportOptions())
+    assert "formula_float32.json" in [entry["table"] for entry in facts["predicted_latencies"]]
+    source = measured_run.source
+    assert facts["data_set"] == {"name": source.name, "num_train_images": source.num_examples("train")}
+    assert facts["preprocessing"] == {"crop_fraction": None}
+    assert read_metadata(path)["preprocessing"] == {"crop_fraction": None}
+    assert "command" not in read_metadata(path)  # which may name the user's folders
 
 
 def test_found_subnets_are_measured_as_the_latency_table_was(measured_run: Run, tmp_path: Path) -> None:

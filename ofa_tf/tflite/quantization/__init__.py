@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "get_quantization_mode",
             "modes_with_setting",
         ],
-        "precisions": ["INT8_PRECISION", "PRECISIONS", "Precision", "get_precision"],
+        "precisions": ["FLOAT32_PRECISION", "INT8_PRECISION", "PRECISIONS", "Precision", "get_precision"],
         "qat": ["fine_tune"],
         "quantizer": ["quantize_model", "quantize_weights"],
         "range_clipping": ["clip_ranges"],

@@ -2,8 +2,9 @@
 
 Read `ship_subnet.py` first: it converts a subnet, lets the model through the gate (`gate.py`), tries remedies where
 it does not pass (`remedies.py`, then `mixed_precision.py`, which asks `layer_errors.py` where the error comes from)
-and writes the file with its sidecar (`sidecar.py`). `export.py` holds the subnet on its way, and `export_data.py`
-the images that it is judged on.
+and writes the file with its sidecar (`sidecar.py`) and a card for people (`model_card.py`, in the words of
+`card_words.py`). `export.py` holds the subnet on its way, `export_data.py` the images that it is judged on,
+`preprocessing.py` what is done to these, and `origin.py` where the model comes from.
 """
 
 import lazy_loader
@@ -13,7 +14,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "export_data": ["ExportData"],
         "gate": ["Reference"],
+        "origin": ["Origin"],
+        "preprocessing": ["Preprocessing"],
         "ship_subnet": ["ship"],
-        "sidecar": ["check_model_replaceable", "sidecar_path"],
+        "sidecar": ["card_path", "check_model_replaceable", "load_sidecar", "save_facts", "sidecar_path"],
     },
 )

@@ -59,6 +59,7 @@ class Export:
             self.num_classes,
             self._input_format,
             data.class_names,
+            data.preprocessing,
         )
 
     def prepare_conversion(self) -> Conversion:

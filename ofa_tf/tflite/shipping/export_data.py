@@ -1,7 +1,8 @@
 """`ExportData`: the images and names that exporting a network needs."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning
 from ofa_tf.tflite.shipping.gate import Batches
+from ofa_tf.tflite.shipping.preprocessing import Preprocessing
 
 _NUM_RANDOM_IMAGES = 8  # that a model is checked on when there is no data set
 
@@ -26,6 +28,10 @@ class ExportData:
         test_batches: Makes batches of normalised held-out images and labels;
             `None`: there are none, and accuracies are not measured.
         fine_tuning: Makes what quantization-aware fine-tuning trains on.
+        preprocessing: What is done to images before they are normalised; `None`: it is not
+            known.
+        data_set: Facts about the data set for the sidecar, such as its `name`; `None`: there
+            is none.
     """
 
     normalization: tuple[tuple[float, ...], tuple[float, ...]]
@@ -33,6 +39,8 @@ class ExportData:
     representative_images: Callable[[], Iterable[np.ndarray]] | None = None
     test_batches: Callable[[], Batches] | None = None
     fine_tuning: Callable[[ExportOptions], FineTuning] | None = None
+    preprocessing: Preprocessing | None = None
+    data_set: Mapping[str, Any] | None = None
 
     def held_out(self, arch: Arch) -> Batches:
         """The test batches; random images without labels if there are none."""

@@ -1,4 +1,4 @@
-"""Shipping a subnet: convert it, let it through the gate, write it with its sidecar."""
+"""Shipping a subnet: convert it, let it through the gate, write it with its sidecar and its card."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +14,13 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.export import Export
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.gate import GateReport, Reference, find_broken_limit, find_fault
 from ofa_tf.tflite.shipping.layer_errors import LayerError
 from ofa_tf.tflite.shipping.mixed_precision import keep_float
+from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.tflite.shipping.sidecar import save_tflite
 
 
@@ -40,6 +42,7 @@ def ship(
     *,
     reference: Reference | None = None,
     limits: Mapping[str, float] | None = None,
+    origin: Origin | None = None,
 ) -> dict[str, Any]:
     """Convert a subnet, compare the result with it, and write it if it is good.
 
@@ -55,6 +58,7 @@ def ship(
             model takes whole numbers), if that was measured before.
         limits: What a search limited, by name; the file must keep within `size_bytes` and
             `peak_ram_bytes`, where they are among them.
+        origin: Where the model comes from, for the sidecar and the card.
 
     Returns:
         `path`, `size_bytes`, `remedies`, `float_layers` (with those that are fused with
@@ -77,7 +81,11 @@ def ship(
         "gate": passed.report.facts(),
     }
 
-    save_tflite(path, passed.content, {**export.description, **facts})
+    further = dict((origin or Origin()).facts())
+    if data.data_set is not None:
+        further["data_set"] = dict(data.data_set)
+    tensors = TFLiteModel(passed.content).describe_tensors()
+    save_tflite(path, passed.content, {**export.description, **facts, **tensors, **further})
     return {"path": str(path), "size_bytes": len(passed.content), **facts}
 
 

@@ -1,4 +1,4 @@
-"""A TFLite file and the JSON file beside it that says what it is."""
+"""A TFLite file, the JSON file beside it that says what it is, and the model card that tells people so."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,8 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.metadata import find_metadata, read_tflite
+from ofa_tf.tflite.shipping.model_card import check_card_replaceable, describe_model_card, read_own_part
+from ofa_tf.tflite.shipping.preprocessing import Preprocessing
 
 _KIND = "tflite_model"
 
@@ -21,10 +23,23 @@ def sidecar_path(model_path: str | Path) -> Path:
     Raises:
         InputError: If the name does not end in `.tflite`.
     """
+    return _checked_name(model_path).with_suffix(".json")
+
+
+def card_path(model_path: str | Path) -> Path:
+    """Where the model card of a model lies: `M.tflite` -> `M.md`.
+
+    Raises:
+        InputError: If the name does not end in `.tflite`.
+    """
+    return _checked_name(model_path).with_suffix(".md")
+
+
+def _checked_name(model_path: str | Path) -> Path:
     path = Path(model_path)
     if path.suffix != ".tflite":
         raise InputError(f"Expected the model's file name to end in .tflite. Received: {str(model_path)!r}.")
-    return path.with_suffix(".json")
+    return path
 
 
 def describe(
@@ -33,6 +48,7 @@ def describe(
     num_classes: int,
     input_format: InputFormat,
     class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> dict[str, Any]:
     """What a program needs to know to use a model, and who wrote it; JSON-serialisable.
 
@@ -43,6 +59,8 @@ def describe(
         input_format: What the model takes as an image, with the normalization of
             pixels from 0 to 255.
         class_names: Names of the classes in the order of the logits.
+        preprocessing: What is done to images before they are normalised; `None`: it is not
+            known.
 
     Raises:
         InputError: If the number of class names is wrong.
@@ -66,14 +84,15 @@ def describe(
         "class_names": list(class_names) if class_names is not None else None,
         "input_type": input_format.input_type,
         "normalization": {"mean": list(input_format.mean), "std": list(input_format.std)},
+        "preprocessing": preprocessing.to_dict() if preprocessing is not None else None,
         "versions": files.versions(),
     }
 
 
 def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> Path:
-    """Write a model and its sidecar, each completely or not at all.
+    """Write a model with its sidecar and its model card, each completely or not at all.
 
-    Should the second of two older files not be replaceable after the first was,
+    Should one of several older files not be replaceable after another was,
     `load_sidecar` notices that they do not belong together.
 
     Args:
@@ -86,40 +105,64 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
         Path of the sidecar.
 
     Raises:
-        InputError: If the name does not end in `.tflite`.
+        InputError: If the name does not end in `.tflite`, or there is a sidecar or a card that
+            this program did not write.
         OSError: If a file cannot be written.
     """
     path = Path(path)
-    sidecar = sidecar_path(path)
-    files.check_replaceable(sidecar, _KIND)
     payload: dict[str, Any] = {
         "model": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "size_bytes": len(content),
         **facts,
     }
-
-    was_there = sidecar.exists()
-    # Both files are complete on disk before either gets its name; the sidecar gets its name first.
+    new_files = [file for file in (sidecar_path(path), card_path(path)) if not file.exists()]
+    # All files are complete on disk before any gets its name; the model gets its name last.
     try:
-        with files.atomic_path(path) as new_model, files.atomic_path(sidecar) as new_sidecar:
+        with files.atomic_path(path) as new_model:
             new_model.write_bytes(content)
-            files.write_json(new_sidecar, _KIND, payload)
+            save_facts(path, payload)
     except OSError:
-        if not was_there and not path.exists():
-            sidecar.unlink(missing_ok=True)
+        if not path.exists():
+            for file in new_files:
+                file.unlink(missing_ok=True)
         raise
-    return sidecar
+    return sidecar_path(path)
+
+
+def save_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
+    """Write the sidecar of a model, and the card that is made from it; each completely or not at all.
+
+    What somebody wrote below the card's last line of ours is kept.
+
+    Args:
+        path: The model's file.
+        facts: What the sidecar says.
+
+    Raises:
+        InputError: See `save_tflite`.
+        OSError: If a file cannot be written.
+    """
+    sidecar = sidecar_path(path)
+    card = card_path(path)
+    files.check_replaceable(sidecar, _KIND)
+    text = describe_model_card(facts, read_own_part(card))
+    with files.atomic_path(sidecar) as new_sidecar, files.atomic_path(card) as new_card:
+        files.write_json(new_sidecar, _KIND, facts)
+        new_card.write_text(text, encoding="utf-8")
 
 
 def check_model_replaceable(path: str | Path) -> None:
-    """Check that writing a model does not replace a file that is none of this program's.
+    """Check that writing a model, with sidecar and card, does not replace a file that is none of this program's.
 
     Raises:
-        InputError: If there is a file, not empty, that neither has this program's
-            metadata nor a sidecar that belongs to it.
+        InputError: If there is a model, not empty, that neither has this program's
+            metadata nor a sidecar that belongs to it, or another file where its sidecar or
+            its card will lie.
     """
     path = Path(path)
+    files.check_replaceable(sidecar_path(path), _KIND)
+    check_card_replaceable(card_path(path))
     if not path.is_file() or path.stat().st_size == 0:
         return
     if not _has_sidecar(path) and not _has_metadata(path):

@@ -34,11 +34,11 @@ def test_sidecar_says_what_the_model_is(arch: Arch, tmp_path: Path) -> None:
     assert (document["class_names"], document["num_macs"]) == (["cat", "dog"], 123)
     assert document["num_representative_images"] == 200
     assert load_sidecar(tmp_path / "m.tflite") == document
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "m.tflite"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "m.md", "m.tflite"]
 
 
-@pytest.mark.parametrize("failing", [1, 2])
-def test_neither_file_appears_if_one_cannot_be_put_in_place(
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_no_file_appears_if_one_cannot_be_put_in_place(
     failing: int, arch: Arch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace, calls = os.replace, []

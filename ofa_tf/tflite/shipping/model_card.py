@@ -1,0 +1,288 @@
+"""The model card: what a sidecar says of a model, told to people, as Markdown.
+
+It is made from the sidecar alone, so that the two never contradict each other. What the sidecar does not say is left
+out, or said to be unknown. Below the last line that is made here, the card belongs to its reader: what is written there
+is kept when the card is made again.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ofa_tf.base.counts import count_in_words
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.shares import standard_error_of_share
+from ofa_tf.base.shell_commands import shell_command
+from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.shipping.card_words import (
+    Facts,
+    accuracy_in_words,
+    arch_in_words,
+    cut_in_words,
+    delegation_in_words,
+    dequantization_in_words,
+    device_cells,
+    markdown_table,
+    measured_in_words,
+    names_in_words,
+    precision_in_words,
+    quantization_in_words,
+)
+
+_FIRST_LINE = "<!-- ofa_tf/model_card/1 -->"
+_LAST_LINE = "<!-- What stands below is yours: it is kept when this card is made again. -->"
+
+_OWN_PART = """
+## Intended use
+
+To be filled in: what the model is for, and what it must not be used for.
+
+## Licence
+
+To be filled in. The licences of the training images and of imported weights may bind, too.
+"""
+
+
+def describe_model_card(facts: Facts, own_part: str | None = None) -> str:
+    """The card of a model.
+
+    Args:
+        facts: What its sidecar says, see `save_tflite`.
+        own_part: What stood below the last line of an earlier card; `None`: there is none.
+
+    Returns:
+        Markdown.
+    """
+    sections = [
+        _FIRST_LINE,
+        f"# {facts['model']}",
+        _introduction(facts),
+        _section("The model", _model_lines(facts)),
+        _section("Classes and images", _data_lines(facts)),
+        _section("Accuracy", _accuracy_lines(facts)),
+        _latency_section(facts),
+        _section("From an image to the input", _input_lines(facts)),
+        _section("From the output to a class", _output_lines(facts)),
+        _section("How it was made", _origin_lines(facts)),
+        _section("Limits", _limit_lines(facts)),
+        _LAST_LINE,
+    ]
+    if own_part is None:
+        own_part = _OWN_PART
+    text = "\n\n".join(section for section in sections if section)
+    return f"{text}\n{own_part}"
+
+
+def read_own_part(path: Path) -> str | None:
+    """What somebody wrote below the last line of a card; `None`: there is no card.
+
+    Raises:
+        InputError: If the file is no card.
+    """
+    check_card_replaceable(path)
+    if not path.exists():
+        return None
+    _, last_line, own_part = path.read_text(encoding="utf-8").partition(f"{_LAST_LINE}\n")
+    if not last_line:
+        return None
+    return own_part
+
+
+def check_card_replaceable(path: Path) -> None:
+    """Check that writing a card does not replace a file that is none.
+
+    Raises:
+        InputError: If there is one, not empty.
+    """
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as stream:
+        beginning = stream.read(len(_FIRST_LINE))
+    if beginning == _FIRST_LINE.encode():
+        return
+    raise InputError(
+        f"Expected {path} to be free, or an older model card. Received: another file; it is not replaced. "
+        "Choose another name for the model, or move that file away."
+    )
+
+
+# --- sections ----------------------------------------------------------------
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    """A heading and a list; nothing where there is nothing to list."""
+    if not lines:
+        return ""
+    items = "\n".join(f"- {line}" for line in lines)
+    return f"## {title}\n\n{items}"
+
+
+def _introduction(facts: Facts) -> str:
+    """What the model is, in a sentence."""
+    size = facts["image_size"]
+    classes = f"{facts['num_classes']} classes"
+    return (
+        f"A TFLite (LiteRT) model that tells {classes} of images apart: a subnet of the search space "
+        f"`{facts['arch']['space']}`, for images of {size} x {size} pixels, {precision_in_words(facts)}."
+    )
+
+
+def _model_lines(facts: Facts) -> list[str]:
+    lines = [
+        f"File: `{facts['model']}`, {facts['size_bytes']:,} bytes, SHA-256 `{facts['sha256']}`",
+        f"Network: {arch_in_words(facts['arch'])}",
+    ]
+    if "num_macs" in facts:
+        lines.append(f"Multiply-accumulates (MACs) for an image: {facts['num_macs']:,}")
+    if "num_params" in facts:
+        lines.append(f"Parameters: {facts['num_params']:,}")
+    gate = facts.get("gate") or {}
+    if "peak_ram_bytes" in gate:
+        lines.append(f"Memory of its activations, without a delegate: {gate['peak_ram_bytes']:,} bytes")
+    if "num_partitions" in gate and "num_operators" in gate:
+        lines.append(delegation_in_words(gate))
+    if facts.get("remedies"):
+        lines.append(f"Quantized so that less accuracy is lost: {', '.join(facts['remedies'])}")
+    if facts.get("float_layers"):
+        lines.append(f"Layers that stay float: {names_in_words(facts['float_layers'])}")
+    return lines
+
+
+def _data_lines(facts: Facts) -> list[str]:
+    names = facts.get("class_names")
+    if names is None:
+        lines = [f"Classes: {facts['num_classes']}; their names are not known"]
+    else:
+        lines = [f"Classes, in the order of the output: {names_in_words(names)}"]
+    data_set = facts.get("data_set")
+    if data_set is None:
+        lines.append("Data set: not known")
+        return lines
+    described = f"Data set: `{data_set['name']}`"
+    if "num_train_images" in data_set:
+        described += f", of which {count_in_words(data_set['num_train_images'], 'image')} trained the network"
+    lines.append(described)
+    return lines
+
+
+def _accuracy_lines(facts: Facts) -> list[str]:
+    gate = facts.get("gate") or {}
+    lines = []
+    if gate.get("top1") is None:
+        lines.append("Not measured: the model was exported without a data set")
+    else:
+        num_images = gate["num_images"]
+        error = standard_error_of_share(round(gate["top1"] * num_images), num_images)
+        accuracy = accuracy_in_words(gate["top1"], error)
+        images = count_in_words(num_images, "test image")
+        lines.append(f"Top-1 of this file, run by LiteRT: {accuracy} on {images}")
+        if gate.get("reference_top1") is not None:
+            lines.append(f"Top-1 of the network before conversion, on the same images: {gate['reference_top1']:.2%}")
+        if facts.get("remedies"):
+            lines.append("How the model was quantized was chosen with these images, so they flatter it a little")
+    lines += _searched_lines(facts.get("search") or {})
+    if lines and gate.get("top1") is not None:
+        lines.append("Behind +- is one standard error, in percentage points")
+    return lines
+
+
+def _searched_lines(search: Facts) -> list[str]:
+    """What the search that found the arch measured."""
+    lines = []
+    model = "before this export"
+    if search.get("accuracy_precision"):
+        model = f"as {search['accuracy_precision']}, {model}"
+    if search.get("reported_top1") is not None and search.get("reported_standard_error") is not None:
+        accuracy = accuracy_in_words(search["reported_top1"], search["reported_standard_error"])
+        images = "validation images"
+        if search.get("num_report_images"):
+            images = count_in_words(search["num_report_images"], "validation image")
+        lines.append(f"Top-1 that the search reported, {model}: {accuracy} on {images} that nothing was chosen by")
+    if search.get("limits"):
+        limits = ", ".join(f"{name} at most {limit:,.15g}" for name, limit in search["limits"].items())
+        device = search.get("device") or "no device"
+        lines.append(f"It was searched for {device}, as {search.get('precision')}, within {limits}")
+    return lines
+
+
+def _latency_section(facts: Facts) -> str:
+    rows = []
+    for prediction in facts.get("predicted_latencies") or []:
+        error = prediction.get("mean_error")
+        checked = ""
+        if error is not None:
+            checked = f" ({error:.1%} off on other networks, on average)"
+        latency = f"predicted {prediction['latency_ms']:.3f} ms{checked}"
+        rows.append([*device_cells(prediction["device"]), latency])
+    for measurement in facts.get("measured_latencies") or []:
+        rows.append([*device_cells(measurement["device"]), measured_in_words(measurement)])
+    if not rows:
+        measure = shell_command("tools/benchmark.py", f"--model={facts['model']}", "--device=adb", "--output=b.json")
+        add = shell_command("tools/to_tflite.py", f"--card={facts['model']}", "--benchmark=b.json")
+        return f"## Latency\n\nNot known. `{measure}` measures it, and `{add}` adds it here."
+    table = markdown_table(["device", "run by", "threads", "one image"], rows)
+    notes = "Predictions are of the input that training took; with another `--input_type`, small networks are slower."
+    if not facts.get("predicted_latencies"):
+        return f"## Latency\n\n{table}"
+    return f"## Latency\n\n{table}\n\n{notes}"
+
+
+def _input_lines(facts: Facts) -> list[str]:
+    size = facts["image_size"]
+    lines = ["Turn the image upright, and take red, green and blue, in this order, from 0 to 255"]
+    lines.append(cut_in_words(facts.get("preprocessing")))
+    lines.append(f"Resize it to {size} x {size} pixels, bilinearly and with antialiasing, as Pillow does")
+    lines += _values_in_words(facts)
+    return lines
+
+
+def _values_in_words(facts: Facts) -> list[str]:
+    """From pixels to what the input tensor holds."""
+    input_format = InputFormat.from_facts(facts)
+    lines = []
+    if input_format.is_uint8:
+        lines.append("Round to whole numbers: these bytes are the input")
+        return lines
+    if input_format.input_type == "float32":
+        lines.append("Divide by 255")
+    else:
+        mean = ", ".join(f"{number:g}" for number in input_format.mean)
+        std = ", ".join(f"{number:g}" for number in input_format.std)
+        lines.append(f"Subtract {mean} and divide by {std} (red, green, blue)")
+    tensor = facts.get("input_tensor")
+    if tensor is not None and "scale" in tensor:
+        lines.append(f"Quantize: {quantization_in_words(tensor)}")
+    return lines
+
+
+def _output_lines(facts: Facts) -> list[str]:
+    lines = []
+    tensor = facts.get("output_tensor")
+    if tensor is not None and "scale" in tensor:
+        lines.append(f"Dequantize: {dequantization_in_words(tensor)}")
+    lines.append("The output are logits, one a class: the largest is the answer; softmax makes shares of 1 of them")
+    return lines
+
+
+def _origin_lines(facts: Facts) -> list[str]:
+    lines = []
+    if facts.get("command"):
+        lines.append(f"Command: `{facts['command']}`")
+    rewrites = facts.get("lowering")
+    if rewrites:
+        lines.append(f"Rewritten for: {facts.get('target', 'cpu')} (`--lowering={','.join(rewrites)}`)")
+    if facts.get("num_representative_images"):
+        lines.append(f"Ranges of integers from {count_in_words(facts['num_representative_images'], 'training image')}")
+    if facts.get("qat_epochs"):
+        lines.append(f"Fine-tuned for rounding: {count_in_words(facts['qat_epochs'], 'epoch')}")
+    versions = facts.get("versions") or {}
+    if versions:
+        lines.append(f"Versions: {', '.join(f'{name} {version}' for name, version in versions.items())}")
+    return lines
+
+
+def _limit_lines(facts: Facts) -> list[str]:
+    return [
+        f"It answers with one of its {facts['num_classes']} classes, also to an image that shows none of them",
+        "Shares from softmax are no probabilities that were checked",
+        "How accurate it is on other images than those of its data set is not known",
+    ]

@@ -1,0 +1,34 @@
+"""`Origin`: where a model comes from, which its sidecar and its card tell."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What is known of how a model came about, beside what its conversion itself knows.
+
+    Args:
+        command: What was typed to make it, to be pasted into a shell.
+        search: What the search that found the arch wrote of it: `reported_top1` and others,
+            see `SearchResult.notes` of `ofa_tf.search.constrained_search`.
+        predicted_latencies: What latency tables say of it. Each has `latency_ms`, `device`
+            (facts about the device, as the table has them), `precision`, `table` (name of its
+            file) and, if the table was checked on other networks, `mean_error`.
+    """
+
+    command: str | None = None
+    search: Mapping[str, Any] | None = None
+    predicted_latencies: Sequence[Mapping[str, Any]] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """What is known, as JSON-serialisable data."""
+        facts: dict[str, Any] = {}
+        if self.command is not None:
+            facts["command"] = self.command
+        if self.search:
+            facts["search"] = dict(self.search)
+        if self.predicted_latencies:
+            facts["predicted_latencies"] = [dict(prediction) for prediction in self.predicted_latencies]
+        return facts

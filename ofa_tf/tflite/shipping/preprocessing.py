@@ -1,0 +1,23 @@
+"""`Preprocessing`: what is done to an image before it is normalised. Loads neither TensorFlow nor Keras."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """What is done to an image before it is normalised, when accuracies are measured.
+
+    Images are always resized bilinearly with antialiasing to the square that the model takes.
+
+    Args:
+        crop_fraction: Side of the central square that is cut out first over the image's
+            shorter side; `None`: nothing is cut out, the whole image is squeezed into
+            the square.
+    """
+
+    crop_fraction: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON-serialisable data."""
+        return dataclasses.asdict(self)

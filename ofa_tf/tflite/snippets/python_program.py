@@ -1,0 +1,61 @@
+"""A Python program that uses a model, with LiteRT, NumPy and Pillow only."""
+
+from ofa_tf.tflite.snippets.model_use import ModelUse, TensorUse
+from ofa_tf.tflite.snippets.template import fill_lines, fill_template
+
+_UNKNOWN_CROP = (
+    "# What was cut out of the test images is not known; if it was the middle, give the square's side over the\n"
+    "# image's shorter side, such as 0.875.\n"
+)
+
+
+def python_program(use: ModelUse) -> str:
+    """A program from an image file to the most likely classes.
+
+    Args:
+        use: How to use the model.
+    """
+    crop_comment = "" if use.knows_crop else _UNKNOWN_CROP
+    return fill_template(
+        "classify.py.txt",
+        {
+            "MODEL": repr(use.file_name),
+            "LABELS": f"{fill_lines(use.labels, repr)},",
+            "IMAGE_SIZE": str(use.image_size),
+            "CROP_COMMENT": crop_comment,
+            "CROP_FRACTION": repr(use.crop_fraction),
+            "TO_INPUT": _to_input(use),
+            "TO_LOGITS": _to_logits(use.output_tensor),
+        },
+    )
+
+
+def _to_input(use: ModelUse) -> str:
+    """The lines from pixels to what the input tensor holds."""
+    input_format = use.input_format
+    if input_format.is_uint8:
+        lines = ["values = pixels"]
+    elif input_format.input_type == "float32":
+        lines = ["values = pixels / np.float32(255)"]
+    else:
+        lines = [
+            f"mean = np.array({list(input_format.mean)}, np.float32)",
+            f"std = np.array({list(input_format.std)}, np.float32)",
+            "values = (pixels - mean) / std",
+        ]
+    tensor = use.input_tensor
+    if tensor.is_integer:
+        least, largest = tensor.limits
+        lines += [
+            f"steps = np.rint(values / np.float32({tensor.scale!r})) + {tensor.zero_point}",
+            f"return np.clip(steps, {least}, {largest}).astype(np.{tensor.dtype})",
+        ]
+    else:
+        lines.append("return values")
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def _to_logits(tensor: TensorUse) -> str:
+    if not tensor.is_integer:
+        return "    return output"
+    return f"    return (output.astype(np.float32) - {tensor.zero_point}) * np.float32({tensor.scale!r})"

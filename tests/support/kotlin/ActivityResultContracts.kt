@@ -1,0 +1,7 @@
+// Stands in for AndroidX.
+
+package androidx.activity.result.contract
+
+class ActivityResultContracts {
+    class RequestPermission
+}

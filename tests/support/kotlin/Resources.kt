@@ -1,0 +1,5 @@
+// Stands in for Android.
+
+package android.content.res
+
+class AssetManager
