@@ -32,6 +32,8 @@ class _LinesInLog(tqdm):
         **options: Those of `tqdm`.
     """
 
+    disable: bool = True  # until tqdm says otherwise
+
     def __init__(self, **options: Any) -> None:
         self._seconds_between_lines = _SECONDS_TO_FIRST_LINE
         self._next_line_s = time.monotonic() + self._seconds_between_lines
