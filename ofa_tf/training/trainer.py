@@ -68,10 +68,10 @@ class _PhaseRun:
         state: How far it has got; updated in place.
         stop_request: Whether the user wants to stop.
         log: TensorBoard's curves.
+        counted_until_s: Up to when the state has counted the time, on the clock `time.monotonic`.
         pending: The newest step; `None` when its loss and accuracy are counted.
         is_stop_agreed: Whether a counted step told that a worker wants to stop: all workers
             count the same steps, so all stop after the same one.
-        counted_until_s: Up to when the state has counted the time, on the clock `time.monotonic`.
     """
 
     phase: Phase
@@ -79,9 +79,9 @@ class _PhaseRun:
     state: TrainState
     stop_request: StopRequest
     log: TrainingLog
+    counted_until_s: float
     pending: _PendingStep | None = None
     is_stop_agreed: bool = False
-    counted_until_s: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
     def is_done(self) -> bool:
@@ -156,10 +156,11 @@ class Trainer:
                 missing or damaged.
             KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
         """
+        start_s = time.monotonic()
         state = self._beginning.begin(phase, resume)
         schedule = PhaseSchedule(self.config.phases[phase.name], self._steps_per_epoch)
         with StopRequest() as stop_request, self._open_log(phase, state) as log:
-            run = _PhaseRun(phase, schedule, state, stop_request, log)
+            run = _PhaseRun(phase, schedule, state, stop_request, log, counted_until_s=start_s)
             while not run.is_done:
                 self._run_epoch(run)
                 if not run.is_done:
