@@ -17,6 +17,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "origin": ["Origin"],
         "preprocessing": ["Preprocessing"],
         "ship_subnet": ["ship"],
-        "sidecar": ["card_path", "check_model_replaceable", "load_sidecar", "save_facts", "sidecar_path"],
+        "sidecar": [
+            "card_path",
+            "check_model_replaceable",
+            "load_sidecar",
+            "remove_model",
+            "save_facts",
+            "sidecar_path",
+        ],
     },
 )

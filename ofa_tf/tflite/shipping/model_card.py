@@ -31,7 +31,8 @@ from ofa_tf.tflite.shipping.card_words import (
 _FIRST_LINE = "<!-- ofa_tf/model_card/1 -->"
 _LAST_LINE = "<!-- What stands below is yours: it is kept when this card is made again. -->"
 
-_OWN_PART = """
+# What belongs to the reader, as long as nobody has written in it.
+OWN_PART = """
 ## Intended use
 
 To be filled in: what the model is for, and what it must not be used for.
@@ -67,7 +68,7 @@ def describe_model_card(facts: Facts, own_part: str | None = None) -> str:
         _LAST_LINE,
     ]
     if own_part is None:
-        own_part = _OWN_PART
+        own_part = OWN_PART
     text = "\n\n".join(section for section in sections if section)
     return f"{text}\n{own_part}"
 

@@ -11,7 +11,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.metadata import find_metadata, read_tflite
-from ofa_tf.tflite.shipping.model_card import check_card_replaceable, describe_model_card, read_own_part
+from ofa_tf.tflite.shipping.model_card import OWN_PART, check_card_replaceable, describe_model_card, read_own_part
 from ofa_tf.tflite.shipping.preprocessing import Preprocessing
 
 _KIND = "tflite_model"
@@ -150,6 +150,26 @@ def save_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
     with files.atomic_path(sidecar) as new_sidecar, files.atomic_path(card) as new_card:
         files.write_json(new_sidecar, _KIND, facts)
         new_card.write_text(text, encoding="utf-8")
+
+
+def remove_model(path: str | Path) -> None:
+    """Remove a model with its sidecar and its card; what this program did not write is left alone.
+
+    A card in which somebody has written is kept: it is all that there is of that text.
+
+    Args:
+        path: The model's file; it may be missing.
+    """
+    path = Path(path)
+    try:
+        load_sidecar(path)
+        is_card_untouched = read_own_part(card_path(path)) in (None, OWN_PART)
+    except InputError:
+        return
+    path.unlink()
+    sidecar_path(path).unlink()
+    if is_card_untouched:
+        card_path(path).unlink(missing_ok=True)
 
 
 def check_model_replaceable(path: str | Path) -> None:

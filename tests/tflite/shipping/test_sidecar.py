@@ -10,7 +10,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.metadata import add_metadata
-from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, describe, load_sidecar, save_tflite
+from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, describe, load_sidecar, remove_model, save_tflite
 
 FORMAT = InputFormat("uint8", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 CONTENT = b"\x1c\0\0\0TFL3 and so on"
@@ -105,3 +105,28 @@ def test_a_file_that_is_no_model_of_ours_is_not_replaced(float_model: bytes, tmp
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"an older model that tools/to_tflite.py wrote. Received: another file"):
             check_model_replaceable(path)
+
+
+def test_a_model_is_removed_with_its_sidecar_and_card(arch: Arch, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    _save(path, arch)
+    remove_model(path)
+    assert not list(tmp_path.iterdir())
+    remove_model(path)  # there is none
+
+
+def test_a_card_in_which_somebody_has_written_outlives_its_model(arch: Arch, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    _save(path, arch)
+    card = path.with_suffix(".md")
+    card.write_text(card.read_text() + "\nOnly for my own garden.\n")
+    remove_model(path)
+    assert [left.name for left in tmp_path.iterdir()] == ["m.md"]
+
+
+def test_a_model_of_somebody_else_is_not_removed(arch: Arch, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    _save(path, arch)
+    path.write_bytes(b"another converter's")
+    remove_model(path)
+    assert len(list(tmp_path.iterdir())) == 3
