@@ -61,7 +61,7 @@ def _how_to_get_supernet(workdir: Path) -> str:
     if copies:
         return f"Copy {copies[-1]} there: the newest finished phase's."
     return (
-        f"Train one: python train_main.py --phase=all --workdir={workdir} --dataset=..., see the README; "
+        f"Train one: python train_main.py --phase=all --workdir={workdir} --dataset=..., see docs/your-data.md; "
         "or import published weights with tools/import_checkpoint.py."
     )
 
