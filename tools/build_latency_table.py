@@ -21,7 +21,7 @@ from ofa_tf.base import command_line
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices import device_flags
-from ofa_tf.report.summary import format_correlation
+from ofa_tf.report.numbers_in_words import correlation_in_words
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run import open_run
@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> None:
     print(
         f"latency model on {report['num_archs']} other networks: mean error {report['mape']:.1%}, "
         f"within 5% {report['within_5_percent']:.0%}, within 10% {report['within_10_percent']:.0%}, "
-        f"rank correlation {format_correlation(report['rank_correlation'])}"
+        f"rank correlation {correlation_in_words(report['rank_correlation'])}"
     )
     print(f"written to {path}, with a plot in {path.with_suffix('.svg').name}")
 

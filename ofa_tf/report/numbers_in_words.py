@@ -71,3 +71,10 @@ def share_in_words(share: float) -> str:
 def accuracy_in_words(top1: float, error: float) -> str:
     """An accuracy in percent and its error in percentage points, such as "98.61% +- 1.18"."""
     return f"{top1:.2%} +- {points_in_words(error)}"
+
+
+def correlation_in_words(value: float | None) -> str:
+    """A correlation; `None` where it is not defined, as for equal values."""
+    if value is None:
+        return "not defined"
+    return f"{value:.3f}"

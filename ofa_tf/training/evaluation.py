@@ -1,5 +1,6 @@
 """Measured accuracy of subnets."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from ofa_tf.networks.calibration import Calibrator
 from ofa_tf.networks.supernet import Supernet
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
-from ofa_tf.training.losses import find_correct
+from ofa_tf.training.losses import cross_entropies, find_correct
 
 # A call of a supernet's graph takes some time however few its images are: 1,024 of 32 pixels need a sixth less of it in
 # batches of 256 than of 128.
@@ -27,10 +28,26 @@ _MAX_BATCH_PIXELS = 2**21
 
 _NUM_HALVES = 2  # of an `AccuracyCount`
 
+# A row of images that are right, one of all images and one of sums of losses, with a column for each half.
+_SHAPE_OF_SUMS = (3, _NUM_HALVES)
+
 _NO_CLASS = -1  # the label of what no prediction is right about
 
 # Images, labels and the positions of the images.
 _NumberedBatch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """What a subnet says of some images.
+
+    Args:
+        count: How many it gets right.
+        loss: Mean cross entropy against the labels, nats.
+    """
+
+    count: AccuracyCount
+    loss: float
 
 
 class Evaluator:
@@ -80,7 +97,7 @@ class Evaluator:
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((supernet.space.num_genes,), tf.int32),
         )
-        self._find_correct = self._replicas.trace(self._forward, *signature)
+        self._judge = self._replicas.trace(self._forward, *signature)
 
     def top1(self, arch: Arch, split: str = "validation", before_batch: Callable[[], None] | None = None) -> float:
         """Top-1 accuracy of a subnet in [0, 1], after BN calibration for it; see `measure`."""
@@ -89,7 +106,13 @@ class Evaluator:
     def measure(
         self, arch: Arch, split: str = "validation", before_batch: Callable[[], None] | None = None
     ) -> AccuracyCount:
-        """Count the images that a subnet gets right, after BN calibration for it.
+        """Count the images that a subnet gets right, after BN calibration for it; see `validate`."""
+        return self.validate(arch, split, before_batch).count
+
+    def validate(
+        self, arch: Arch, split: str = "validation", before_batch: Callable[[], None] | None = None
+    ) -> Validation:
+        """Count the images that a subnet gets right, and take its loss, after BN calibration for it.
 
         Args:
             arch: The subnet; its `image_size` is used.
@@ -98,7 +121,7 @@ class Evaluator:
                 often on all workers; what it raises ends the measurement.
 
         Returns:
-            What it gets right; the halves are every second image of the split, in its fixed order.
+            What it says; the halves of its count are every second image of the split, in its fixed order.
 
         Raises:
             InputError: If `arch` is not of the space, there is no such split, or it has too few images
@@ -110,8 +133,7 @@ class Evaluator:
         batches = self.eval_batches(arch.image_size, split, with_positions=True)
         before_batch = before_batch or _do_nothing
         self.calibrate(arch, before_batch)
-        # A row of images that are right and one of all images, with a column for each half.
-        counts = np.zeros((2, _NUM_HALVES), int)
+        sums = np.zeros(_SHAPE_OF_SUMS)
         # Of a replica that has nothing to do.
         nothing = (
             tf.zeros((1, arch.image_size, arch.image_size, 3)),
@@ -120,10 +142,11 @@ class Evaluator:
         )
         for round_of_batches in self._replicas.rounds(batches):
             before_batch()
-            counts += self._count_in_round([batch or nothing for batch in round_of_batches], genes)
-        total = self._replicas.sum_over_workers(counts)
-        (correct_1, correct_2), (images_1, images_2) = total.astype(int).tolist()
-        return AccuracyCount(num_correct=(correct_1, correct_2), num_images=(images_1, images_2))
+            sums += self._sum_round([batch or nothing for batch in round_of_batches], genes)
+        total = self._replicas.sum_over_workers(sums)
+        (correct_1, correct_2), (images_1, images_2) = total[:2].astype(int).tolist()
+        count = AccuracyCount(num_correct=(correct_1, correct_2), num_images=(images_1, images_2))
+        return Validation(count, loss=float(total[2].sum()) / (images_1 + images_2))
 
     def calibrate(self, arch: Arch, before_batch: Callable[[], None] | None = None) -> None:
         """Set the supernet's running statistics for `arch`, at its image size; see `measure` for `before_batch`."""
@@ -182,22 +205,22 @@ class Evaluator:
         )
         return self._keeper.keep(("training sample", image_size, num_images, augmentation), open_batches)
 
-    def _count_in_round(
-        self, batches: Sequence[tuple[tf.Tensor, tf.Tensor, tf.Tensor]], genes: np.ndarray
-    ) -> np.ndarray:
-        """What a subnet gets right of a batch for each replica of this worker, and of how many images.
+    def _sum_round(self, batches: Sequence[tuple[tf.Tensor, tf.Tensor, tf.Tensor]], genes: np.ndarray) -> np.ndarray:
+        """What a subnet says of a batch for each replica of this worker.
 
         Returns:
-            int `(2, _NUM_HALVES)`: images that are right, and all images, of each half.
+            float64 `(3, _NUM_HALVES)`: images that are right, all images and the sum of their losses, of each half.
         """
         images, labels, positions = zip(*batches, strict=True)
-        dealt = self._find_correct(self._replicas.dealt(images), self._replicas.dealt(labels), genes)
-        counts = np.zeros((2, _NUM_HALVES), int)
-        for is_correct, of_batch in zip(self._replicas.local_values(dealt), positions, strict=True):
-            # A replica that has nothing to do gets one image without a position, which is never right.
-            is_counted = np.asarray(is_correct)[: len(of_batch)]
-            counts += count_in_halves(is_counted, np.asarray(of_batch))
-        return counts
+        dealt = self._judge(self._replicas.dealt(images), self._replicas.dealt(labels), genes)
+        sums = np.zeros(_SHAPE_OF_SUMS)
+        for judged, of_batch in zip(self._replicas.local_values(dealt), positions, strict=True):
+            # A replica that has nothing to do gets one image without a position, which does not count.
+            is_right, losses = np.asarray(judged, np.float64)[: len(of_batch)].T
+            halves = np.asarray(of_batch)
+            sums[:2] += count_in_halves(is_right > 0, halves)
+            sums[2] += np.bincount(halves % _NUM_HALVES, weights=losses, minlength=_NUM_HALVES)
+        return sums
 
     def _forward(
         self,
@@ -205,8 +228,10 @@ class Evaluator:
         labels: tf.Tensor,
         genes: tf.Tensor,
     ) -> tf.Tensor:
+        """Whether each prediction is right (1) or not (0), and its loss: float32 `(batch, 2)`."""
         logits = self.supernet(images, genes, training=False)
-        return find_correct(labels, logits)
+        is_right = tf.cast(find_correct(labels, logits), tf.float32)
+        return tf.stack([is_right, cross_entropies(labels, logits)], axis=1)
 
 
 def count_in_halves(is_right: np.ndarray, positions: np.ndarray) -> np.ndarray:

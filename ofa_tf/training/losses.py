@@ -50,6 +50,21 @@ def cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_mean(tf.reduce_sum(targets * log_probabilities, axis=-1))
 
 
+def cross_entropies(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Cross entropy of each row of `logits` against its label.
+
+    Args:
+        labels: int `(batch,)`; -1 for a row of no class, whose cross entropy is 0.
+        logits: float `(batch, num_classes)`.
+
+    Returns:
+        float32 `(batch,)`.
+    """
+    log_probabilities = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+    targets = tf.one_hot(labels, tf.shape(logits)[-1])
+    return -tf.reduce_sum(targets * log_probabilities, axis=-1)
+
+
 def count_correct(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """How many rows of `logits` have their largest entry at the label.
 

@@ -29,6 +29,8 @@ class TrainState:
         is_finished: Whether the phase is complete.
         history: One entry an epoch that was validated: epoch, loss, accuracies, images/s.
         means: Of the epoch that is not yet among them.
+        seconds: That the phase has taken so far, validations and checkpoints included; `None`: not known, as
+            older checkpoints do not tell.
     """
 
     phase: str
@@ -36,6 +38,7 @@ class TrainState:
     is_finished: bool = False
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     means: EpochMeans = dataclasses.field(default_factory=EpochMeans)
+    seconds: float | None = 0.0
 
 
 def phase_folder(workdir: str | Path, phase: Phase) -> Path:
@@ -106,6 +109,7 @@ def state_from_document(document: dict[str, Any]) -> TrainState:
         is_finished=document["is_finished"],
         history=document["history"],
         means=EpochMeans(**document.get("means", {})),  # which older checkpoints lack
+        seconds=document.get("seconds"),
     )
     expected_types = {"phase": str, "num_steps": int, "is_finished": bool, "history": list}
     for name, expected_type in expected_types.items():

@@ -3,15 +3,16 @@
 What the loop is made of stands in modules of its own: what a phase begins with
 (`phase_beginning`), which subnets a step trains (`subnet_sampling`), how long a phase lasts
 and with which learning rate (`schedules`), one step (`train_step`), what the user sees
-(`epoch_progress`), and when a checkpoint is due (`checkpoint_timer`).
+(`epoch_progress`) and TensorBoard shows (`training_log`), and when a checkpoint is due
+(`checkpoint_timer`).
 """
 
 import dataclasses
 import math
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -30,13 +31,14 @@ from ofa_tf.training.checkpoints import save_checkpoint
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.epoch_means import EpochMeans
 from ofa_tf.training.epoch_progress import EpochDisplay
-from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.training.evaluation import Evaluator, Validation
 from ofa_tf.training.phase_beginning import PhaseBeginning
 from ofa_tf.training.phases import Phase, previous_phase
 from ofa_tf.training.schedules import EpochSteps, PhaseSchedule
 from ofa_tf.training.subnet_sampling import draw_subnets, image_size_of, validation_archs
 from ofa_tf.training.train_state import TrainState
 from ofa_tf.training.train_step import StepResult, TrainStep
+from ofa_tf.training.training_log import TrainingLog
 
 _HOW_TO_GO_ON = "the same command continues (train_main.py and finetune.py: with --resume)"
 
@@ -47,10 +49,12 @@ class _PendingStep:
 
     Args:
         number: Of the step in the phase, from 0.
+        genes: Of its subnets.
         result: What it will tell.
     """
 
     number: int
+    genes: np.ndarray
     result: StepResult
 
 
@@ -63,6 +67,8 @@ class _PhaseRun:
         schedule: Its steps.
         state: How far it has got; updated in place.
         stop_request: Whether the user wants to stop.
+        log: TensorBoard's curves.
+        counted_until_s: Up to when the state has counted the time, on the clock `time.monotonic`.
         pending: The newest step; `None` when its loss and accuracy are counted.
         is_stop_agreed: Whether a counted step told that a worker wants to stop: all workers
             count the same steps, so all stop after the same one.
@@ -72,6 +78,8 @@ class _PhaseRun:
     schedule: PhaseSchedule
     state: TrainState
     stop_request: StopRequest
+    log: TrainingLog
+    counted_until_s: float
     pending: _PendingStep | None = None
     is_stop_agreed: bool = False
 
@@ -82,6 +90,13 @@ class _PhaseRun:
     def rest_of_epoch(self) -> EpochSteps:
         """What is left of the current epoch, the first one that was not validated."""
         return self.schedule.rest_of_epoch(len(self.state.history), self.state.num_steps)
+
+    def count_time(self) -> None:
+        """Add the time that has passed to that of the state, unless an older checkpoint lacks the time before."""
+        now = time.monotonic()
+        if self.state.seconds is not None:
+            self.state.seconds += now - self.counted_until_s
+        self.counted_until_s = now
 
 
 class Trainer:
@@ -141,11 +156,11 @@ class Trainer:
                 missing or damaged.
             KeyboardInterrupt: After Ctrl-C or SIGTERM, when a checkpoint is written.
         """
+        start_s = time.monotonic()
         state = self._beginning.begin(phase, resume)
         schedule = PhaseSchedule(self.config.phases[phase.name], self._steps_per_epoch)
-        log = self._open_log(phase)
-        with StopRequest() as stop_request, log.as_default():
-            run = _PhaseRun(phase, schedule, state, stop_request)
+        with StopRequest() as stop_request, self._open_log(phase, state) as log:
+            run = _PhaseRun(phase, schedule, state, stop_request, log, counted_until_s=start_s)
             while not run.is_done:
                 self._run_epoch(run)
                 if not run.is_done:
@@ -153,12 +168,12 @@ class Trainer:
                     self._save_between(run, is_due, self._is_stopping(run))
             self._finish(run)
 
-    def _open_log(self, phase: Phase) -> tf.summary.SummaryWriter:
+    def _open_log(self, phase: Phase, state: TrainState) -> TrainingLog:
         """TensorBoard's log of a phase, which the first worker writes."""
-        if not self._replicas.is_first_worker:
-            return tf.summary.create_noop_writer()
-        folder = Path(self.config.workdir) / "logs" / phase.name
-        return tf.summary.create_file_writer(str(folder))
+        folder = None
+        if self._replicas.is_first_worker:
+            folder = Path(self.config.workdir) / "logs" / phase.name
+        return TrainingLog(folder, self.space, self._steps_before(phase), state.num_steps)
 
     # --- an epoch ------------------------------------------------------------
 
@@ -175,9 +190,10 @@ class Trainer:
             self.train_step.check_overflows()  # before validation, which would tell nothing
             images_per_second = display.images_per_second()
             with display.validating():
-                top1 = self._validate(run)
+                validations = self._validate(run)
+            top1 = {name: validation.count.top1 for name, validation in validations.items()}
             display.show_result(run.state.means, top1)
-        self._log(run, _history_entry(steps.epoch, images_per_second, run.state.means, top1))
+        self._log(run, steps.epoch, images_per_second, validations)
 
     def _draw_epoch(self, run: _PhaseRun, steps: EpochSteps) -> list[np.ndarray]:
         """The subnets of every step of an epoch, also of those that were taken before."""
@@ -237,7 +253,10 @@ class Trainer:
         loss = float(step.result.loss)
         if not np.isfinite(loss):
             raise _divergence_error(run, step.number, loss)
-        run.state.means.add(loss, float(step.result.accuracy))
+        accuracy = float(step.result.accuracy)
+        run.state.means.add(loss, accuracy)
+        learning_rate = run.schedule.learning_rate(step.number)
+        run.log.log_step(step.number + 1, loss, accuracy, learning_rate, step.genes)
         if float(step.result.num_stopping) > 0:
             run.is_stop_agreed = True
 
@@ -260,7 +279,7 @@ class Trainer:
             wants_to_stop=run.stop_request.is_requested,
         )
         run.state.num_steps += 1
-        return _PendingStep(step, result)
+        return _PendingStep(step, genes, result)
 
     def _is_stopping_within_epoch(self, run: _PhaseRun) -> bool:
         """Whether to stop now: several workers only when all have learnt it from the same step."""
@@ -268,26 +287,37 @@ class Trainer:
             return run.is_stop_agreed
         return run.stop_request.is_requested
 
-    def _validate(self, run: _PhaseRun) -> dict[str, float]:
-        """Top-1 accuracy of the smallest and the largest subnet of a phase, on the validation images."""
+    def _validate(self, run: _PhaseRun) -> dict[str, Validation]:
+        """What the smallest and the largest subnet of a phase say of the validation images."""
 
         def stop_if_requested() -> None:
             self._save_between(run, is_due=False, is_stopping=self._is_stopping(run))
 
-        top1 = {}
+        validations = {}
         for name, arch in validation_archs(self.space, run.phase).items():
-            top1[name] = self.evaluator.top1(arch, before_batch=stop_if_requested)
-        return top1
+            validations[name] = self.evaluator.validate(arch, before_batch=stop_if_requested)
+        return validations
 
-    def _log(self, run: _PhaseRun, entry: dict[str, Any]) -> None:
+    def _log(
+        self,
+        run: _PhaseRun,
+        epoch: int,
+        images_per_second: float,
+        validations: Mapping[str, Validation],
+    ) -> None:
         """Add an epoch's results to the history and to TensorBoard's log."""
-        run.state.history.append(entry)
+        of_epoch = {
+            "images_per_second": round(images_per_second, 1),
+            "loss": run.state.means.loss,
+            "accuracy": run.state.means.accuracy,
+        }
+        of_validation = {}
+        for name, validation in validations.items():
+            of_validation[f"{name}_top1"] = validation.count.top1
+            of_validation[f"{name}_loss"] = validation.loss
+        run.state.history.append({"epoch": epoch + 1, **of_epoch, **of_validation})
         run.state.means = EpochMeans()
-        learning_rate = run.schedule.learning_rate(run.state.num_steps - 1)
-        logged = {**entry, "learning_rate": learning_rate}
-        step = self._steps_before(run.phase) + run.state.num_steps
-        for name, value in logged.items():
-            tf.summary.scalar(name, value, step=step)
+        run.log.log_epoch(run.state.num_steps, of_epoch, of_validation)
 
     def _steps_before(self, phase: Phase) -> int:
         """Steps of the phases before: TensorBoard shows one run, phase after phase."""
@@ -328,30 +358,14 @@ class Trainer:
     def _save(self, run: _PhaseRun) -> None:
         """Check the weights, and let the first worker write them."""
         self.train_step.check_overflows()
+        run.log.flush()
+        run.count_time()
         with self._checkpoint_timer.saving(), run.stop_request.finishing():
             for weights in self.supernet.get_weights():
                 if not np.isfinite(weights).all():
                     raise _divergence_error(run, run.state.num_steps, math.nan)
             if self._replicas.is_first_worker:
                 save_checkpoint(self.config.workdir, run.phase, self.supernet, self.train_step.optimizer, run.state)
-
-
-def _history_entry(
-    epoch: int,
-    images_per_second: float,
-    means: EpochMeans,
-    top1: Mapping[str, float],
-) -> dict[str, Any]:
-    """What the history and TensorBoard's log tell of an epoch."""
-    entry = {
-        "epoch": epoch + 1,
-        "images_per_second": round(images_per_second, 1),
-        "loss": means.loss,
-        "accuracy": means.accuracy,
-    }
-    for name, accuracy in top1.items():
-        entry[f"{name}_top1"] = accuracy
-    return entry
 
 
 def _saved_interrupt(run: _PhaseRun) -> KeyboardInterrupt:

@@ -7,7 +7,8 @@ training left) and `run_folder.py` (what lies where). `accuracy.py`, `evaluation
 `search_measurements.py` and `measured_once.py` measure for searches and keep it, `many_searches.py` makes several in
 one call, `found_costs.py` saves what they found with its costs, `next_commands.py` says how to go on. `table_checks.py`
 checks the tables that a search needs, `export_plan.py` what an export will write. `quickstart.py` goes the whole way in
-one call; `lowering_benchmark.py` measures what rewrites gain. `report_data.py` gathers
+one call, with sizes from `quickstart_settings.py`, the network of `plain_network.py` for comparison, and models from
+`quickstart_export.py`; `lowering_benchmark.py` measures what rewrites gain. `report_data.py` gathers
 what the HTML report shows, from files (`report_files.py`), fronts and archs (`report_subnets.py`), tables
 (`report_tables.py`) and the training and its models (`report_training.py`).
 """
@@ -38,7 +39,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plan_searches",
         ],
         "next_commands": ["NextCommands"],
-        "quickstart": ["QuickstartSettings", "run_quickstart"],
+        "quickstart": ["run_quickstart"],
+        "quickstart_settings": ["QUICKSTART_MODELS", "QuickstartSettings"],
         "report_data": ["ReportSettings", "save_report"],
         "run": ["Run", "open_run"],
         "run_folder": ["RunFolder"],

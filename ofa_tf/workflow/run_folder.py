@@ -92,6 +92,21 @@ class RunFolder:
         return self.path / "benchmark.json"
 
     @property
+    def plain_network_path(self) -> Path:
+        """Where the plain network lies that a quickstart is compared with."""
+        return self.path / "plain_keras.keras"
+
+    @property
+    def quickstart_seconds_path(self) -> Path:
+        """Where a quickstart keeps how long its steps took."""
+        return self.path / "quickstart_seconds.json"
+
+    @property
+    def report_path(self) -> Path:
+        """Where the report of a quickstart lies."""
+        return self.path / "report.html"
+
+    @property
     def summary_path(self) -> Path:
         """Where the summary of a quickstart lies."""
         return self.path / "summary.json"

@@ -38,7 +38,7 @@ _MAKE = re.compile(r"(?:^|[\s;&])make((?:\s+[A-Z_]+=\S+|\s+[a-z][a-z-]*)+)")
 # A program of the project with its arguments, up to the end of the command.
 _PROGRAM = re.compile(r"(?<![\w/.])((?:tools/\w+|train_main)\.py)((?:\s+[^\s;|&]+)*)")
 _FLAG = re.compile(r"(?<!\S)--(\w+)")
-_OTHER_COMMAND = re.compile(r"^(?:pip|git|ruff|mypy|apt|apt-get|adb|pytest|(?:\S*/)?python[\d.]*\s+-m)\s")
+_OTHER_COMMAND = re.compile(r"^(?:pip|git|ruff|mypy|apt|apt-get|adb|pytest|tensorboard|(?:\S*/)?python[\d.]*\s+-m)\s")
 
 # A path from the root of the repository, and the name of a file without its folder.
 _PATH = re.compile(r"(?<![\w/.-])((?:docs|flags|ofa_tf|tests|tools)/[\w./-]*)")

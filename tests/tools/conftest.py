@@ -42,7 +42,7 @@ def quickstart(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "training.cfg").write_text("\n".join(training))
     flagfile = f"--flagfile={folder / 'training.cfg'}"
     # One of the few test images is many points, and networks trained so little are unsure of all of them.
-    options = ("--num_archs=10", "--num_networks=4", "--max_accuracy_drop=100")
+    options = ("--num_archs=10", "--num_networks=4", "--max_accuracy_drop=100", "--precision=float32")
     result = run("tools/quickstart.py", f"--workdir={folder / 'run'}", flagfile, *options)
     assert result.returncode == 0, result.stderr[-3000:]
     (folder / "run" / "stdout.txt").write_text(result.stdout)

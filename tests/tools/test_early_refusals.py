@@ -41,6 +41,18 @@ def test_a_training_run_refuses_a_data_set_at_once(program: str, run: Run, photo
     assert not (tmp_path / "run").exists()
 
 
+def test_a_quickstart_refuses_what_would_fail_after_its_training_at_once(run: Run, tmp_path: Path) -> None:
+    workdir = f"--workdir={tmp_path / 'run'}"  # without a flagfile, it takes its own
+    line = _only_line(run("tools/quickstart.py", workdir, "--max_accuracy_drop=-1"))
+    assert "--max_accuracy_drop=-1" in line
+    assert "in the range [0, 100]" in line
+    line = _only_line(run("tools/quickstart.py", workdir, "--num_archs=9"))
+    assert "Expected `num_archs` to be at least 10. Received: num_archs=9" in line
+    line = _only_line(run("tools/quickstart.py", workdir, "--precision=int4"))
+    assert "--precision=int4" in line
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_fine_tuning_refuses_a_data_set_at_once(run: Run, photos: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     TrainConfig(str(source), dataset=f"folder:{photos}", distillation_weight=0).save()

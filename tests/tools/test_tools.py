@@ -20,7 +20,7 @@ from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import TrainConfig
 from tests.support.repository import ROOT
-from tests.support.spaces import SMALL
+from tests.support.spaces import PLUGINS_FLAG, SMALL
 from tests.support.without_tensorflow import error_line
 
 pytestmark = pytest.mark.slow
@@ -614,11 +614,61 @@ def test_the_shipped_models_are_what_their_sidecars_and_the_summary_say(summary:
 
 
 def test_the_final_table_shows_every_row(quickstart: Path, summary: dict) -> None:
-    printed = (quickstart / "stdout.txt").read_text()
-    for row in summary["rows"]:
-        line = next(line for line in printed.splitlines() if line.startswith(row["name"]))
-        assert f"{row['num_macs']:,}" in line
-        assert f"{row['latency_ms']:.3f}" in line
+    heading, *lines = (quickstart / "stdout.txt").read_text().splitlines()
+    assert heading.split("  ")[0] == "budget (ms)"
+    for row, line in zip(summary["rows"], lines, strict=False):
+        if row["budget_ms"] is not None:
+            assert line.startswith(f"{row['budget_ms']:.3f} ")
+        assert f" {row['latency_ms']:.3f} " in line
+        assert f" {row['float_top1']:.2%} +- " in line
+    assert f"{summary['rows'][-1]['train_seconds']:.0f} to train it" in lines[4]
+    assert summary["seconds"]["train"] > 0
+
+
+def test_a_quickstart_ends_with_a_page(quickstart: Path) -> None:
+    assert f"a page to look at: {quickstart / 'report.html'}" in (quickstart / "stdout.txt").read_text()
+    assert "plotly" in (quickstart / "report.html").read_text().lower()
+
+
+@pytest.mark.long
+def test_a_copy_of_a_quickstart_goes_on_and_a_network_that_cannot_be_shipped_costs_its_row(
+    run: Run, quickstart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "my copy"
+    shutil.copytree(quickstart, copy)
+    somebody_elses = copy / "models" / "largest_int8.json"
+    somebody_elses.write_text("{}")
+    # A package that lacks the library, as good as none.
+    (tmp_path / "plotly").mkdir()
+    (tmp_path / "plotly" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    options = ("--num_archs=10", "--num_networks=4", "--max_accuracy_drop=100")
+    flagfile = f"--flagfile={quickstart.parent / 'training.cfg'}"
+    result = run("tools/quickstart.py", f"--workdir={copy}", flagfile, *options)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "img/s" not in result.stderr  # neither the supernet nor the plain net is trained again
+    before, after = (json.loads((folder / "summary.json").read_text()) for folder in (quickstart, copy))
+    for step in ("train", "plain_keras_net"):
+        assert after["seconds"][step] == before["seconds"][step]
+
+    assert after["precision"] == "int8"
+    for row in after["rows"]:
+        if row["name"] != "largest":
+            assert row["int8_latency_ms"] > 0
+            assert row["errors"] == {}
+    (largest,) = [row for row in after["rows"] if row["name"] == "largest"]
+    assert str(somebody_elses) in largest["errors"]["int8"]
+    assert "int8_latency_ms" not in largest
+    assert largest["latency_ms"] > 0
+    assert somebody_elses.read_text() == "{}"
+
+    lines = result.stdout.splitlines()
+    (line,) = [line for line in lines if line.startswith("none: largest subnet")]
+    assert "not shipped, see below" in line
+    assert f"budget none: largest subnet: {largest['errors']['int8']}" in lines
+    assert lines[-1].startswith("no report: Expected the package plotly")
+    assert lines[-1].endswith(f"python tools/report.py {PLUGINS_FLAG} '--workdir={copy}' '--output={copy}/report.html'")
 
 
 def test_checkpoints_tables_and_logs_are_left_behind(quickstart: Path) -> None:

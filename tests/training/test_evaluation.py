@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -27,12 +28,19 @@ def test_top1_is_the_share_of_images_that_the_calibrated_subnet_gets_right(sourc
     subnet = extract_subnet(supernet, arch)
     num_correct = 0
     num_images = 0
+    total_loss = 0.0
     for images, labels in evaluator.eval_batches(arch.image_size, "train"):
-        predictions = np.argmax(subnet.predict_on_batch(images), axis=-1)
+        logits = subnet.predict_on_batch(images)
+        predictions = np.argmax(logits, axis=-1)
         num_correct += np.sum(predictions == np.asarray(labels))
         num_images += len(labels)
+        losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        total_loss += float(np.sum(losses))
     assert num_images == source.num_examples("train")
     assert measured == num_correct / num_images
+    validation = evaluator.validate(arch, "train")
+    assert validation.count.top1 == measured
+    assert validation.loss == pytest.approx(total_loss / num_images, rel=1e-4)
 
 
 @pytest.mark.parametrize("split", ["train", "search", "report"])

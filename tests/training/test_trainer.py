@@ -65,16 +65,63 @@ def test_all_phases_leave_finished_checkpoints_and_the_network(finished: TrainCo
     assert TrainConfig.load(finished.workdir) == finished
 
 
+def _read_log(workdir: str, phase: Phase) -> dict[str, list[tuple[int, float]]]:
+    """The curves of a phase, by their names: steps and values."""
+    log = EventAccumulator(str(Path(workdir) / "logs" / phase.name))
+    log.Reload()
+    curves = {}
+    for name in log.Tags()["tensors"]:
+        curves[name] = [(event.step, float(tf.make_ndarray(event.tensor_proto))) for event in log.Tensors(name)]
+    return curves
+
+
 def test_tensorboard_s_steps_go_on_from_phase_to_phase(finished: TrainConfig) -> None:
     steps = []
     for phase in PHASES:
-        log = EventAccumulator(str(Path(finished.workdir) / "logs" / phase.name))
-        log.Reload()
-        steps += [event.step for event in log.Tensors("largest_top1")]
+        steps += [step for step, _ in _read_log(finished.workdir, phase)["validation/largest_top1"]]
     checkpoint = latest_checkpoint(finished.workdir, PHASES[0])
     assert checkpoint is not None
     steps_per_epoch = read_state(checkpoint).num_steps // 2
     assert steps == [steps_per_epoch * epoch for epoch in range(1, 2 * len(PHASES) + 1)]
+
+
+def test_tensorboard_shows_what_the_history_tells(finished: TrainConfig) -> None:
+    for phase in PHASES:
+        checkpoint = latest_checkpoint(finished.workdir, phase)
+        assert checkpoint is not None
+        history = read_state(checkpoint).history
+        curves = _read_log(finished.workdir, phase)
+        shown = {
+            "epoch": ["loss", "accuracy", "images_per_second"],
+            "validation": ["smallest_top1", "largest_top1", "smallest_loss", "largest_loss"],
+        }
+        for group, names in shown.items():
+            for name in names:
+                values = [value for _, value in curves[f"{group}/{name}"]]
+                assert values == pytest.approx([entry[name] for entry in history]), name
+        # These epochs have fewer steps than a group: each is one.
+        assert curves["train/loss"] == curves["epoch/loss"]
+        assert curves["train/accuracy"] == curves["epoch/accuracy"]
+        for step, learning_rate in curves["train/learning_rate"]:
+            num_steps = len(history) * 4
+            last = step - 1 - num_steps * PHASES.index(phase)
+            expected = warmup_cosine(last, 0.02, num_steps)
+            assert learning_rate == pytest.approx(expected, abs=1e-9)
+
+
+def test_tensorboard_shows_that_smaller_subnets_are_sampled_from_phase_to_phase(finished: TrainConfig) -> None:
+    largest = MICRO.largest()
+    full = _read_log(finished.workdir, PHASES[0])
+    for name, of_largest in (
+        ("depths", sum(largest.depths)),
+        ("kernel_sizes", largest.kernel_sizes[0]),
+        ("expand_ratios", largest.expand_ratios[0]),
+    ):
+        assert {value for _, value in full[f"sampled/{name}"]} == {of_largest}
+        last = _read_log(finished.workdir, PHASES[-1])
+        assert all(value < of_largest for _, value in last[f"sampled/{name}"])
+    for _, image_size in full["sampled/image_size"]:
+        assert min(MICRO.image_sizes) <= image_size <= max(MICRO.image_sizes)
 
 
 def test_the_sandwich_method_trains_in_one_phase_and_resumes_bit_for_bit(
@@ -333,6 +380,7 @@ def test_a_phase_that_is_stopped_within_or_after_an_epoch_goes_on_to_the_same_we
     checkpoint = latest_checkpoint(config.workdir, PHASES[1])
     assert checkpoint is not None
     assert read_state(checkpoint).num_steps == len(taken)  # none twice
+    assert _read_log(config.workdir, PHASES[1])["epoch/loss"] == _read_log(finished.workdir, PHASES[1])["epoch/loss"]
 
 
 def _without_speed(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -346,6 +394,57 @@ def _kernel_phase_to_come(finished: TrainConfig, workdir: Path) -> TrainConfig:
     for phase in PHASES[1:]:
         subprocess.run(["rm", "-r", workdir / "checkpoints" / phase.name], check=True)
     return dataclasses.replace(finished, workdir=str(workdir))
+
+
+@pytest.mark.slow
+def test_curves_do_not_go_back_when_a_run_goes_on_from_before_what_it_had_logged(
+    finished: TrainConfig, tmp_path: Path
+) -> None:
+    config = _kernel_phase_to_come(finished, tmp_path / "copy")
+    phase = PHASES[1]
+    # As a run leaves it that is killed between the end of an epoch and the next checkpoint.
+    kept = _read_log(config.workdir, phase)
+    (events,) = (Path(config.workdir) / "logs" / phase.name).iterdir()
+    events.write_bytes(events.read_bytes() + b"half a record")
+
+    train(config, select_phases("kernel"), resume=True)
+    curves = _read_log(config.workdir, phase)
+    assert set(curves) == set(kept)
+    for name, curve in curves.items():
+        steps, values = zip(*curve, strict=True)
+        kept_steps, kept_values = zip(*kept[name], strict=True)
+        assert steps == kept_steps
+        if name != "epoch/images_per_second":
+            assert values == pytest.approx(kept_values), name
+
+
+def test_the_seconds_of_a_phase_are_counted_over_interruptions(
+    config: TrainConfig, source: ImageSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [100.0]
+
+    def take_ten_seconds(step: TrainStep, *batch: Any, **options: Any) -> StepResult:
+        seconds[0] += 10
+        return StepResult(tf.constant(1.0), tf.constant(0.5), tf.constant(0.0))
+
+    monkeypatch.setattr(TrainStep, "__call__", take_ten_seconds)
+    interrupt_after(monkeypatch, num_steps=3)
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(trainer.Trainer, "_validate", lambda *_: {})
+    training = trainer.Trainer(config, source)
+    with pytest.raises(KeyboardInterrupt):
+        training.run_phase(PHASES[0], resume=False)
+    stopped = latest_checkpoint(config.workdir, PHASES[0])
+    assert stopped is not None
+    assert read_state(stopped).seconds == 30
+
+    seconds[0] += 1000  # until somebody resumes it
+    training.run_phase(PHASES[0], resume=True)
+    finished = latest_checkpoint(config.workdir, PHASES[0])
+    assert finished is not None
+    state = read_state(finished)
+    assert state.is_finished
+    assert state.seconds == 10 * state.num_steps
 
 
 @pytest.mark.long

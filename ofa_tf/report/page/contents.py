@@ -261,7 +261,7 @@ class ModelReport:
         accuracy: On the test images.
         reference_top1: Of the network that it was made from, on the same images.
         agreement: Share of the images on which both predict the same class.
-        max_relative_error: Largest difference of logits, by the largest logit of the image.
+        max_relative_error: Largest difference of logits, by the largest logit of the image or of a typical image.
         num_partitions: Groups of operators that the delegate runs.
         remedies: What was done for it to pass.
         arch: The subnet that it was made from; `None`: not one of the run's space.

@@ -37,8 +37,8 @@ class QuantizationMode:
         is_exact: Whether the model must compute what the network computes, so that
             no loss of accuracy excuses a difference.
         largest_difference: Largest difference of a logit, over the largest logit of
-            the image, that is let through if the mode is exact or no labels are
-            known.
+            the image (see the gate), that is let through if the mode is exact or no
+            labels are known.
         may_be_mended: Whether remedies are tried where it loses too much accuracy,
             see `shipping/remedies.py`.
         advice: What a user can do about a model that does not pass the gate.

@@ -14,6 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "export_data": ["ExportData"],
         "gate": ["Reference"],
         "ship_subnet": ["ship"],
-        "sidecar": ["check_model_replaceable", "sidecar_path"],
+        "sidecar": ["check_model_replaceable", "load_sidecar", "sidecar_path"],
     },
 )

@@ -75,7 +75,7 @@ class GateReport:
     Args:
         num_images: Number of images both ran on.
         max_relative_error: Largest difference of a logit, over the largest logit of
-            the image.
+            the image, or of a typical image where that is larger.
         agreement: Share of images with the same first class.
         mean_kl: Mean Kullback-Leibler divergence of the classes' probabilities
             from the network's, nats.
@@ -187,9 +187,15 @@ def _find_difference(report: GateReport, tolerance: float) -> str | None:
 
 
 def _max_relative_error(expected: np.ndarray, logits: np.ndarray) -> float:
-    """The largest difference of a logit, over the largest logit of its image."""
+    """The largest difference of a logit, over the largest logit of its image, or of a typical image if that is larger.
+
+    A logit is a sum whose terms are about as large for one image as for another, and so are the errors of their
+    rounding. Where the terms happen to cancel out in all logits of an image, its largest logit says nothing of them,
+    but that of a typical image, the median over all images, does.
+    """
     largest = np.abs(expected).max(-1, keepdims=True)
-    smallest_divisor = np.finfo(np.float32).tiny
+    typical = np.median(largest)
+    smallest_divisor = max(typical, np.finfo(np.float32).tiny)
     errors = np.abs(logits - expected) / np.maximum(largest, smallest_divisor)
     return float(errors.max())
 

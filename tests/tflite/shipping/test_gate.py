@@ -26,12 +26,50 @@ def test_a_float_model_is_compared_number_by_number(
     expected, actual = np.asarray(subnet(images), np.float64), TFLiteModel(float_model).predict(images)
     assert report.num_images == len(images)
     largest = np.abs(expected).max(-1, keepdims=True)
-    assert report.max_relative_error == pytest.approx((np.abs(actual - expected) / largest).max())
+    divisor = np.maximum(largest, np.median(largest))
+    assert report.max_relative_error == pytest.approx((np.abs(actual - expected) / divisor).max())
     assert report.max_relative_error < 1e-4
     assert (report.agreement, report.top1, report.reference_top1) == (1, 1, 1)
     assert 0 <= report.mean_kl < 1e-6
     assert report.delegation.num_partitions == 1
     assert report.size_bytes == len(float_model)
+
+
+@pytest.fixture(scope="module")
+def cancelling_subnet(subnet: keras.Model, images: np.ndarray) -> keras.Model:
+    """The subnet with a bias that leaves almost nothing of the logits of the first image."""
+    network = keras.models.clone_model(subnet)
+    *weights, bias = subnet.get_weights()
+    assert bias.shape == (10,)
+    network.set_weights([*weights, bias - np.asarray(subnet(images))[0]])
+    return network
+
+
+def test_an_image_whose_logits_are_near_zero_does_not_fail_an_exact_model(
+    cancelling_subnet: keras.Model, images: np.ndarray
+) -> None:
+    reference = Reference.measure(cancelling_subnet, [(images, None)])
+    content = to_tflite(cancelling_subnet)
+    difference = np.abs(TFLiteModel(content).predict(images) - reference.logits)
+    largest = np.abs(reference.logits).max(-1, keepdims=True)
+    assert largest[0, 0] < 1e-3 * np.median(largest)
+    assert difference[0].max() > 1e-4 * largest[0, 0]  # by this measure it would not be exact
+
+    report = compare(content, reference, [(images, None)])
+    assert find_fault(report, get_quantization_mode("none"), max_accuracy_drop=0) is None
+
+
+@pytest.mark.parametrize("wrong_image", [0, 1])
+def test_a_model_that_is_wrong_about_one_image_fails_also_where_that_image_s_logits_are_near_zero(
+    cancelling_subnet: keras.Model, images: np.ndarray, wrong_image: int
+) -> None:
+    reference = Reference.measure(cancelling_subnet, [(images, None)])
+    changed = images.copy()
+    changed[wrong_image] *= 1.01
+    report = compare(to_tflite(cancelling_subnet), reference, [(changed, None)])
+    fault = find_fault(report, get_quantization_mode("none"), max_accuracy_drop=0)
+    assert fault is not None
+    assert "its logits differ by" in fault
 
 
 def test_large_batches_are_run_in_parts(subnet: keras.Model, images: np.ndarray) -> None:

@@ -1,0 +1,206 @@
+"""What a quickstart ends with: a table of four columns, and what one may conclude from it."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ofa_tf.base.counts import count_in_words
+from ofa_tf.report.columns import Column, format_columns
+from ofa_tf.report.numbers_in_words import accuracy_in_words, points_in_words, share_in_words
+from ofa_tf.search.accuracy_count import AccuracyCount
+
+_COLUMNS = (
+    Column("budget", "budget (ms)", "{}", alignment="<"),
+    Column("latency", "measured (ms)", "{}"),
+    Column("accuracy", "accuracy +- standard error", "{}"),
+    Column("cost", "cost (s)", "{}", alignment="<"),
+)
+_PLAIN = "plain_keras"
+_NAMES_WITHOUT_BUDGET = {"largest": "none: largest subnet", _PLAIN: "none: plain Keras net"}
+
+# Of a difference of two accuracies: by chance alone, one of twenty is as large.
+_CLEAR_STANDARD_ERRORS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class ShownKeys:
+    """Which models of a row are shown, by the keys of their facts.
+
+    Args:
+        kind: What the models are called.
+        latency: Of the measured latency, milliseconds.
+        top1: Of the accuracy.
+    """
+
+    kind: str
+    latency: str
+    top1: str
+
+
+def describe_quickstart(summary: Mapping[str, Any], keys: ShownKeys) -> str:
+    """The table, and below it what it says, in lines.
+
+    Args:
+        summary: Of the quickstart, see `run_quickstart`.
+        keys: Which models are shown.
+    """
+    rows = [_Row(row, keys) for row in summary["rows"]]
+    lines = [format_columns(_COLUMNS, [row.cells() for row in rows])]
+    lines.append(_explain(summary, rows, keys))
+    lines += _list_errors(rows)
+    lines += _list_missed_budgets(rows)
+    lines += _conclude_accuracy(rows)
+    lines += _conclude_cost(summary["seconds"], rows)
+    return "\n".join(lines)
+
+
+class _Row:
+    """A network of the summary, as it is shown.
+
+    Args:
+        facts: Its row of the summary.
+        keys: Which of its models is shown.
+    """
+
+    def __init__(self, facts: Mapping[str, Any], keys: ShownKeys) -> None:
+        self.name: str = facts["name"]
+        self.budget_ms: float | None = facts["budget_ms"]
+        self.latency_ms: float | None = facts.get(keys.latency)
+        self.search_seconds: float | None = facts["search_seconds"]
+        self.train_seconds: float | None = facts["train_seconds"]
+        self.error: str | None = facts["errors"].get(keys.kind)
+        self.top1: float | None = facts.get(keys.top1)
+        self.num_images: int = facts["num_test_images"]
+
+    @property
+    def title(self) -> str:
+        """How the row is called in the table."""
+        if self.budget_ms is None:
+            return _NAMES_WITHOUT_BUDGET[self.name]
+        return f"{self.budget_ms:.3f}"
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy of a model that was shipped."""
+        num_correct = round((self.top1 or 0.0) * self.num_images)
+        return AccuracyCount((num_correct, 0), (self.num_images, 0)).standard_error
+
+    @property
+    def excess(self) -> float:
+        """By which share the measured latency is above the budget; 0 if it is not."""
+        if self.budget_ms is None or self.latency_ms is None:
+            return 0.0
+        # As precise as the table shows them: who sees two equal numbers would not understand the complaint.
+        if round(self.latency_ms, 3) <= round(self.budget_ms, 3):
+            return 0.0
+        return self.latency_ms / self.budget_ms - 1
+
+    def cells(self) -> dict[str, str | None]:
+        """The texts of the row, by column."""
+        latency = None
+        if self.latency_ms is not None:
+            latency = f"{self.latency_ms:.3f}"
+        accuracy = None
+        if self.top1 is not None:
+            accuracy = accuracy_in_words(self.top1, self.standard_error)
+        elif self.error is not None:
+            accuracy = "not shipped, see below"
+        return {"budget": self.title, "latency": latency, "accuracy": accuracy, "cost": self._cost()}
+
+    def _cost(self) -> str:
+        if self.train_seconds is not None:
+            return f"{self.train_seconds:.0f} to train it"
+        if self.search_seconds is not None:
+            return f"{self.search_seconds:.1f} to find it"
+        return "none further"
+
+
+def _explain(summary: Mapping[str, Any], rows: Sequence[_Row], keys: ShownKeys) -> str:
+    num_images = rows[0].num_images
+    return (
+        f"({keys.kind} models, batch 1, one thread, measured on {summary['device']['device']}; top-1 on "
+        f"{count_in_words(num_images, 'test image')})"
+    )
+
+
+def _list_errors(rows: Sequence[_Row]) -> list[str]:
+    return [f"budget {row.title}: {row.error}" for row in rows if row.error is not None]
+
+
+def _list_missed_budgets(rows: Sequence[_Row]) -> list[str]:
+    missed = []
+    for row in rows:
+        if row.excess:
+            missed.append(f"{row.title} (by {share_in_words(row.excess)})")
+    if not missed:
+        return []
+    return [f"Measured above the budget that they were found for: {', '.join(missed)}."]
+
+
+def _conclude_accuracy(rows: Sequence[_Row]) -> list[str]:
+    """Which found subnets differ from the plain net by more than noise."""
+    plain = _find_plain(rows)
+    found = [row for row in rows if row.budget_ms is not None and row.top1 is not None]
+    if plain is None or plain.top1 is None or not found:
+        return []
+    clear = []
+    largest_noise = 0.0
+    for row in found:
+        difference = (row.top1 or 0.0) - plain.top1
+        # Both saw the same images, so that in truth it is rather smaller.
+        noise = _CLEAR_STANDARD_ERRORS * math.hypot(row.standard_error, plain.standard_error)
+        largest_noise = max(largest_noise, noise)
+        if abs(difference) > noise:
+            side = "above" if difference > 0 else "below"
+            clear.append(f"that for {row.title} ms is {points_in_words(abs(difference))} points {side} it")
+    if not clear:
+        return [
+            "Accuracy: no found subnet differs clearly from the plain Keras net: differences of up to "
+            f"{points_in_words(largest_noise)} points (two standard errors) may be chance."
+        ]
+    return [
+        f"Accuracy: found subnets that differ from the plain Keras net by more than two standard errors: "
+        f"{'; '.join(clear)}."
+    ]
+
+
+def _conclude_cost(seconds: Mapping[str, float | None], rows: Sequence[_Row]) -> list[str]:
+    """What training once cost, and from how many budgets on it is the cheaper way."""
+    train_seconds = seconds["train"]
+    if train_seconds is None:
+        return ["Cost: how long the training took is not known: an older version trained."]
+    searches = [row.search_seconds for row in rows if row.search_seconds is not None]
+    table_seconds = (seconds["accuracy_table"] or 0.0) + (seconds["latency_table"] or 0.0)
+    once = train_seconds + table_seconds
+    lines = [
+        f"Cost: training once took {train_seconds:.0f} s, measuring accuracies and this device's latencies "
+        f"{table_seconds:.0f} s; then each budget took {_mean(searches):.1f} s."
+    ]
+    plain = _find_plain(rows)
+    if plain is None or plain.train_seconds is None:
+        return lines
+    saved = plain.train_seconds - _mean(searches)
+    if saved <= 0:
+        lines.append(
+            f"A plain net for each budget takes {plain.train_seconds:.0f} s: here training once does not pay, "
+            "however many there are."
+        )
+        return lines
+    num_budgets = math.floor(once / saved) + 1
+    lines.append(
+        f"A plain net for each budget takes {plain.train_seconds:.0f} s, without looking for one that keeps to it: "
+        f"training once is cheaper from {count_in_words(num_budgets, 'budget')} on."
+    )
+    return lines
+
+
+def _find_plain(rows: Sequence[_Row]) -> _Row | None:
+    for row in rows:
+        if row.name == _PLAIN:
+            return row
+    return None
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

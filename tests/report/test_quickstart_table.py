@@ -1,0 +1,105 @@
+"""The table that a quickstart ends with, and what is concluded from it."""
+
+from typing import Any
+
+import pytest
+
+from ofa_tf.report.quickstart_table import ShownKeys, describe_quickstart
+
+KEYS = ShownKeys("int8", "int8_latency_ms", "int8_top1")
+
+
+def _row(name: str, **facts: Any) -> dict[str, Any]:
+    row = {
+        "name": name,
+        "budget_ms": None,
+        "int8_latency_ms": 0.5,
+        "int8_top1": 0.98,
+        "num_test_images": 400,
+        "search_seconds": None,
+        "train_seconds": None,
+        "errors": {},
+    }
+    return {**row, **facts}
+
+
+@pytest.fixture
+def summary() -> dict[str, Any]:
+    return {
+        "rows": [
+            _row("found_1", budget_ms=0.25, int8_latency_ms=0.24, search_seconds=2.0),
+            _row("found_2", budget_ms=0.5, int8_latency_ms=0.5004, search_seconds=4.0),
+            _row("largest", int8_latency_ms=1.25, int8_top1=0.99),
+            _row("plain_keras", int8_latency_ms=0.3, train_seconds=103.0),
+        ],
+        "seconds": {"train": 300.0, "accuracy_table": 40.0, "latency_table": 60.0},
+        "device": {"device": "host"},
+    }
+
+
+def test_each_network_has_a_budget_a_latency_an_accuracy_and_a_cost(summary: dict[str, Any]) -> None:
+    lines = describe_quickstart(summary, KEYS).splitlines()
+    cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines[:5]]
+    assert cells == [
+        ["budget (ms)", "measured (ms)", "accuracy +- standard error", "cost (s)"],
+        ["0.250", "0.240", "98.00% +- 0.74", "2.0 to find it"],
+        ["0.500", "0.500", "98.00% +- 0.74", "4.0 to find it"],
+        ["none: largest subnet", "1.250", "99.00% +- 0.55", "none further"],
+        ["none: plain Keras net", "0.300", "98.00% +- 0.74", "103 to train it"],
+    ]
+    assert lines[5] == "(int8 models, batch 1, one thread, measured on host; top-1 on 400 test images)"
+
+
+def test_the_budgets_from_which_training_once_is_cheaper_follow_from_the_seconds(summary: dict[str, Any]) -> None:
+    told = describe_quickstart(summary, KEYS)
+    assert "training once took 300 s, measuring accuracies and this device's latencies 100 s; " in told
+    assert "then each budget took 3.0 s." in told
+    # With 4 budgets, both ways take 412 seconds.
+    assert "cheaper from 5 budgets on" in told
+    summary["seconds"]["train"] = 299.0
+    assert "cheaper from 4 budgets on" in describe_quickstart(summary, KEYS)
+
+
+def test_training_once_does_not_pay_where_a_plain_net_is_quicker_than_a_search(summary: dict[str, Any]) -> None:
+    summary["rows"][3]["train_seconds"] = 2.5
+    assert "here training once does not pay, however many there are." in describe_quickstart(summary, KEYS)
+
+
+def test_nothing_is_concluded_from_a_training_whose_seconds_are_not_known(summary: dict[str, Any]) -> None:
+    summary["seconds"]["train"] = None
+    told = describe_quickstart(summary, KEYS)
+    assert "how long the training took is not known" in told
+    assert "cheaper" not in told
+
+
+def test_differences_within_noise_are_called_so_and_others_named(summary: dict[str, Any]) -> None:
+    told = describe_quickstart(summary, KEYS)
+    # Two standard errors of a difference: 2 * sqrt(2) * 0.74.
+    assert "no found subnet differs clearly from the plain Keras net: differences of up to 2.09 points" in told
+    summary["rows"][0]["int8_top1"] = 0.9
+    summary["rows"][1]["int8_top1"] = 1.0
+    told = describe_quickstart(summary, KEYS)
+    assert "no found subnet differs" not in told
+    assert "that for 0.250 ms is 8.00 points below it; that for 0.500 ms is 2.00 points above it." in told
+    summary["rows"][1]["int8_top1"] = 0.985
+    assert "that for 0.250 ms is 8.00 points below it." in describe_quickstart(summary, KEYS)
+
+
+def test_a_latency_above_its_budget_is_told_as_precisely_as_it_is_shown(summary: dict[str, Any]) -> None:
+    assert "above the budget" not in describe_quickstart(summary, KEYS)
+    summary["rows"][0]["int8_latency_ms"] = 0.275
+    told = describe_quickstart(summary, KEYS)
+    assert "Measured above the budget that they were found for: 0.250 (by 10.0%)." in told
+
+
+def test_a_network_that_was_not_shipped_says_why(summary: dict[str, Any]) -> None:
+    for number in (0, 3):
+        row = summary["rows"][number]
+        del row["int8_latency_ms"], row["int8_top1"]
+        row["errors"] = {"int8": "top-1 fell.", "float": "not shown"}
+    lines = describe_quickstart(summary, KEYS).splitlines()
+    assert lines[1].split("  ")[-2:] == ["not shipped, see below", "2.0 to find it"]
+    assert "budget 0.250: top-1 fell." in lines
+    assert "budget none: plain Keras net: top-1 fell." in lines
+    assert "not shown" not in "".join(lines)
+    assert "Accuracy:" not in "".join(lines)
