@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.replicas import Replicas
@@ -96,7 +98,18 @@ def test_its_workdir_is_a_run_of_this_subnet(tuned: Path, tmp_path: Path) -> Non
     assert load_sidecar(facts["path"])["arch"] == ARCH.to_dict()
     (entry_1, entry_2) = _history(tuned)
     assert entry_2["loss"] < entry_1["loss"]
-    assert set(entry_2) == {"epoch", "images_per_second", "loss", "accuracy", "subnet_top1"}
+    assert set(entry_2) == {"epoch", "images_per_second", "loss", "accuracy", "subnet_top1", "subnet_loss"}
+
+
+def test_tensorboard_shows_a_fine_tuning_too(tuned: Path) -> None:
+    log = EventAccumulator(str(tuned / "logs" / "finetune"))
+    log.Reload()
+    for name in ("epoch/loss", "validation/subnet_top1", "validation/subnet_loss"):
+        _, of_history = name.split("/")
+        values = [float(tf.make_ndarray(event.tensor_proto)) for event in log.Tensors(name)]
+        assert values == pytest.approx([entry[of_history] for entry in _history(tuned)])
+    image_sizes = {float(tf.make_ndarray(event.tensor_proto)) for event in log.Tensors("sampled/image_size")}
+    assert image_sizes == {ARCH.image_size}
 
 
 def _history(workdir: Path) -> list[dict[str, Any]]:
