@@ -62,7 +62,7 @@ def _how_to_get_supernet(workdir: Path) -> str:
     if copies:
         return f"Copy {copies[-1]} there: the newest finished phase's."
     command = shell_command("train_main.py", "--phase=all", f"--workdir={workdir}", "--dataset=...")
-    return f"Train one: {command}, see the README; or import published weights with tools/import_checkpoint.py."
+    return f"Train one: {command}, see docs/your-data.md; or import published weights with tools/import_checkpoint.py."
 
 
 def _remedy(path: Path) -> str:

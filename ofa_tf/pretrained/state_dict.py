@@ -53,8 +53,8 @@ def _check_is_file(path: Path) -> None:
         return
     found = "a folder" if path.is_dir() else "no such file"
     raise InputError(
-        f"Expected a checkpoint at {path}. Received: {found}. Where the published ones are says the README under "
-        '"Published weights".'
+        f"Expected a checkpoint at {path}. Received: {found}. Where the published ones are says "
+        "docs/published-weights.md."
     )
 
 
