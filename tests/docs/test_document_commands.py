@@ -119,7 +119,7 @@ def test_make_quickstart_is_the_program_that_it_runs_in_little_time() -> None:
     assert planned is not None
     assert planned.is_new_run
     assert planned.text.startswith("python tools/quickstart.py --flagfile=flags/quickstart.cfg --workdir=runs/")
-    for flag in ("--epochs_scale=0.01", "--num_archs=10", "--space=small"):
+    for flag in ("--epochs_scale=0.01", "--num_archs=10", "--space=small", "--dataset=folder:PHOTOS"):
         assert flag in planned.text.split()
 
 

@@ -73,7 +73,7 @@ _QUICKSTART = "python tools/quickstart.py --flagfile=flags/quickstart.cfg --work
 _SMALL_SPACE = {"plugins": "tests/support/spaces.py", "space": "small"}
 
 # All rules that fit a command are applied, from the first to the last; one that says why it is not run ends that.
-# A small search space, few images and one epoch a phase: the commands are tried, not the networks.
+# A small search space, generated photos and one epoch a phase: the commands are tried, not the networks.
 RULES = (
     # --- not run ---------------------------------------------------------------
     Rule(r"^(sudo )?(pip|apt|apt-get) ", skip="installs something; CI runs `make install`"),
@@ -93,6 +93,7 @@ RULES = (
     # --- training ----------------------------------------------------------------
     Rule(r"^make quickstart", replace=(r"^make quickstart", _QUICKSTART)),
     Rule(r"^(?!.*--space=).*(train_main|quickstart)\.py", flags=_SMALL_SPACE),
+    Rule(r"^(?!.*--dataset=).*(train_main|quickstart)\.py", flags={"dataset": "folder:PHOTOS"}),
     Rule(r"(train_main|quickstart)\.py", flags={"epochs_scale": "0.01"}),
     Rule(r"^(?!.*--resume)(?!.*--phase=(kernel|depth|width)).*train_main\.py", is_new_run=True),
     Rule(
