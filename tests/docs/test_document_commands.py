@@ -108,6 +108,15 @@ import android.graphics.Bitmap
     assert planned.save_as == "my_space.py"
 
 
+def test_a_call_of_another_program_is_no_part_of_the_documents() -> None:
+    call = "ofa_tf.calibrate_batch_norm(supernet, batches, arch=arch)"
+    commands = _collect(f"```python\n{call}\n```\n\n```python\nimport ofa_tf\n```\n")
+    assert [command.text for command in commands] == [call, "import ofa_tf"]
+    planned = plan(commands[0])
+    assert planned is not None
+    assert planned.skip
+
+
 def test_a_rule_sets_flags_in_place_of_the_commands_own() -> None:
     planned = _planned("python tools/build_accuracy_table.py --num_archs=1000 --shard=1/2")
     assert planned == "python tools/build_accuracy_table.py --num_archs=12 --shard=1/2"

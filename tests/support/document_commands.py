@@ -90,6 +90,7 @@ RULES = (
     Rule(r"runs/published|import_specialized|special\.", skip="needs published weights; tests/tools/test_import.py"),
     Rule(r"tools/compare\.py", skip="takes hours; tests/tools/test_compare.py"),
     Rule(r"tools/results\.py", skip="takes hours; tests/studies"),
+    Rule(r"\Aofa_tf\.\w+\(supernet, [^\n]*\Z", skip="a single call, of a program that is shown elsewhere"),
     # --- training ----------------------------------------------------------------
     Rule(r"^make quickstart", replace=(r"^make quickstart", _QUICKSTART)),
     Rule(r"^(?!.*--space=).*(train_main|quickstart)\.py", flags=_SMALL_SPACE),
@@ -124,6 +125,7 @@ RULES = (
         replace=(r"LatencyTableSettings\(", "LatencyTableSettings(num_networks=4, num_held_out=4, "),
     ),
     Rule(r"SearchSettings\(precision", replace=(r"SearchSettings\(", "SearchSettings(num_shipped_archs=2, ")),
+    Rule(r"TFLiteModel\(", replace=(r"\(1, \d+, \d+, 3\)", "(1, model.image_size, model.image_size, 3)")),
     Rule(r"run\.export", replace=(r"ExportOptions\(", "ExportOptions(max_accuracy_drop=1.0, ")),
 )
 
@@ -194,7 +196,11 @@ def documents_in_order() -> list[Path]:
 
 
 def collect(document: Document) -> list[Command]:
-    """The commands of a document, in order; all its Python code, but for files of their own, is one of them."""
+    """The commands of a document, in order.
+
+    Its Python code is one of them, the first of it, as later code uses names of earlier one. What `_stands_alone` is
+    not part of that.
+    """
     name = document.path.relative_to(ROOT).as_posix()
     commands: list[Command] = []
     code: list[CodeBlock] = []
@@ -202,7 +208,7 @@ def collect(document: Document) -> list[Command]:
     for block in document.code_blocks:
         if not _is_python(block):
             commands += [Command(name, line.number, line.text) for line in _shell_lines(block)]
-        elif _is_file(block):
+        elif _stands_alone(block):
             commands.append(Command(name, block.lines[0].number, block.text, is_python=True))
         else:
             if not code:
@@ -225,8 +231,10 @@ def _is_python(block: CodeBlock) -> bool:
     return any(isinstance(node, ast.Call | ast.Import | ast.ImportFrom) for node in ast.walk(tree))
 
 
-def _is_file(block: CodeBlock) -> bool:
-    return any(rule.save_as and re.search(rule.pattern, block.text) for rule in RULES)
+def _stands_alone(block: CodeBlock) -> bool:
+    """Whether a block is no part of a document's program: a file of its own, or what a rule says is not run."""
+    rules = [rule for rule in RULES if rule.save_as or rule.skip]
+    return any(re.search(rule.pattern, block.text) for rule in rules)
 
 
 def _shell_lines(block: CodeBlock) -> Iterator[Line]:

@@ -78,7 +78,7 @@ class Outcome:
             shown = f"{shown[: _SHOWN_WIDTH - 3]}..."
         seconds = f"{self.seconds:6.1f}" if self.seconds else f"{'-':>6}"
         reason = f"  ({self.detail})" if self.status == "skipped" else ""
-        return f"{self.status:<8}{seconds}  {self.command.place:<28}{shown}{reason}"
+        return f"{self.status:<8}{seconds}  {self.command.place:<32}{shown}{reason}"
 
 
 class Scratch:
@@ -123,6 +123,13 @@ class Scratch:
             shutil.copy(model.with_suffix(".json"), folder / "model.json")
         return outcome
 
+    def add_files(self, commands: list[Command]) -> None:
+        """Write the files that documents show, which commands of other documents may name."""
+        for command in commands:
+            planned = plan(command)
+            if planned is not None and planned.save_as:
+                (self._prepared / planned.save_as).write_text(planned.text, encoding="utf-8")
+
     def reset(self) -> None:
         """Put the prepared runs back, as they were."""
         shutil.rmtree(self._clone / "runs", ignore_errors=True)
@@ -135,7 +142,8 @@ class Scratch:
             return Outcome(command, "NO RULE", detail="give it one in tests/support/document_commands.py")
         if planned.skip:
             return Outcome(command, "skipped", detail=planned.skip)
-        self._make_ready(command, planned)
+        if planned.is_new_run:
+            self._forget_training(planned)
         start = time.monotonic()
         arguments = ["bash", "-e", "-c", planned.text]
         if command.is_python:
@@ -162,11 +170,7 @@ class Scratch:
         detail = f"status {result.returncode} of: {planned.text}\n{last_lines}"
         return Outcome(command, "FAILED", seconds, detail)
 
-    def _make_ready(self, command: Command, planned: Plan) -> None:
-        if planned.save_as:
-            (self._clone / planned.save_as).write_text(planned.text, encoding="utf-8")
-        if not planned.is_new_run:
-            return
+    def _forget_training(self, planned: Plan) -> None:
         for word in planned.text.split():
             if word.startswith("--workdir="):
                 workdir = self._clone / word.removeprefix("--workdir=")
@@ -204,6 +208,8 @@ def run_all(documents: list[Path], folder: Path) -> Iterator[Outcome]:
     yield prepared
     if prepared.is_fault:
         return
+    for document in documents_in_order():
+        scratch.add_files(collect(Document.read(document)))
     for document in documents:
         scratch.reset()
         for command in collect(Document.read(document)):
