@@ -7,11 +7,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from tests.support import notebook as notebooks
 from tests.support import spaces
-from tests.support.finished_run import add_accuracy_table, add_phases, unfinished_run
+from tests.support.finished_run import add_phases, unfinished_run
 from tests.support.repository import ROOT
 
 _TOUR = ROOT / "docs" / "notebooks" / "tour.ipynb"
@@ -33,8 +34,8 @@ def test_the_notebook_runs_on_a_finished_run(tmp_path: Path) -> None:
     run = unfinished_run(tmp_path / "run")
     _record_plugin(run.path / "train_config.json", spaces.__file__)
     add_phases(run)
-    add_accuracy_table(run, num_archs=20)
-    run.build_latency_table("host", LatencyTableSettings(num_networks=4, num_held_out=4))
+    run.build_accuracy_table(num_archs=10)
+    run.build_latency_table("host", LatencyTableSettings(num_networks=MIN_ARCHS_FOR_EXPONENT, num_held_out=1))
 
     shown = notebooks.run_notebook(_TOUR, OFA_TF_RUN=str(run.path))
     text = notebooks.text_outputs(shown)
