@@ -17,6 +17,7 @@ from ofa_tf.base import command_line
 from ofa_tf.base.distribution_flag import check_cluster, define_distribution_flag, distribution_from_flags
 from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.progress import announce
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.training.config_flags import config_from_flags, define_flags
 from ofa_tf.training.phases import next_phase, select_phases
@@ -56,7 +57,8 @@ def main(argv: Sequence[str]) -> None:
     print(f"Phase {last.name} {outcome}: see {config.workdir}.")
     following = next_phase(last)
     if following is None:
-        print(f"Next: python tools/evaluate.py --workdir={config.workdir} --arch=max")
+        command = shell_command("tools/evaluate.py", f"--workdir={config.workdir}", "--arch=max")
+        print(f"Next: {command}")
     else:
         print(f"Next: the same command with {following.flags}")
 

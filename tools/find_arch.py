@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line, files
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.studies.nas.search_methods import SEARCH_METHODS
 from ofa_tf.studies.nas.search_task import SearchTask
@@ -76,10 +77,16 @@ def main(argv: Sequence[str]) -> None:
     found.arch.save(_OUTPUT.value, notes)
     state_path.unlink(missing_ok=True)
     print(f"Found a subnet of {predicted_ms:.3f} ms (predicted; at most {task.budget_ms:g}): see {_OUTPUT.value}.")
-    print(
-        f"Next: python tools/finetune.py --from={_FROM.value} --arch={_OUTPUT.value} --from_scratch "
-        f"--distillation_weight=0 --epochs={_EPOCHS.value} --workdir=runs/alone"
+    command = shell_command(
+        "tools/finetune.py",
+        f"--from={_FROM.value}",
+        f"--arch={_OUTPUT.value}",
+        "--from_scratch",
+        "--distillation_weight=0",
+        f"--epochs={_EPOCHS.value}",
+        "--workdir=runs/alone",
     )
+    print(f"Next: {command}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import check_no_writer
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import announce
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -82,8 +83,11 @@ def main(argv: Sequence[str]) -> None:
     if not replicas.is_first_worker:
         return
     print(f"The subnet is trained: see {config.workdir}.")
-    print(f"Next: python tools/evaluate.py --workdir={config.workdir} --arch=max")
-    print(f"Then: python tools/to_tflite.py --workdir={config.workdir} --arch=max --output=model.tflite")
+    options = (f"--workdir={config.workdir}", "--arch=max")
+    evaluate = shell_command("tools/evaluate.py", *options)
+    export = shell_command("tools/to_tflite.py", *options, "--output=model.tflite")
+    print(f"Next: {evaluate}")
+    print(f"Then: {export}")
 
 
 def _one_arch(space: SearchSpace, text: str) -> Arch:

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.data.dataset_checks import check_dataset
 from ofa_tf.data.held_out import HoldOut
@@ -91,7 +92,8 @@ def main(argv: Sequence[str]) -> None:
         f"validation images: {images} of the training images, which the network has been trained with, unless "
         f"{config.dataset} is a folder that has its own"
     )
-    print(f"Next: python tools/evaluate.py --workdir={workdir} --arch=max")
+    command = shell_command("tools/evaluate.py", f"--workdir={workdir}", "--arch=max")
+    print(f"Next: {command}")
 
 
 def _num_validation_images() -> int:

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ofa_tf.base import command_line, files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.pretrained.net_config import arch_from_net_config
 from ofa_tf.pretrained.state_dict import read_state_dict
@@ -54,7 +55,9 @@ def main(argv: Sequence[str]) -> None:
     subnet = import_subnet(get_search_space(arch.space), arch, image_size, tensors)
     save_subnet(subnet, dataclasses.replace(arch, image_size=image_size), output)
     print(f"{output}: a subnet of {arch.space} at {image_size} px with {subnet.output_shape[-1]} classes")
-    print(f"Next: python tools/to_tflite.py --model={output} --output={output.with_suffix('.tflite')}")
+    model = output.with_suffix(".tflite")
+    command = shell_command("tools/to_tflite.py", f"--model={output}", f"--output={model}")
+    print(f"Next: {command}")
 
 
 def _image_size() -> int:

@@ -16,7 +16,7 @@ from ofa_tf.base.distribution_flag import has_other_workers
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.flag_errors import describe_flag_error
 from ofa_tf.base.flag_groups import describe_flags
-from ofa_tf.base.interrupts import STATUS_INTERRUPTED
+from ofa_tf.base.interrupts import STATUS_INTERRUPTED, repeat_lost_interrupts
 from ofa_tf.base.tensorflow_setup import set_environment
 
 _HELP_FLAGS = frozenset({"--help", "--helpshort", "-help", "-helpshort", "-?"})
@@ -51,6 +51,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     set_environment()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _raise_keyboard_interrupt)
+        repeat_lost_interrupts()
     app.run(functools.partial(_run_guarded, main), flags_parser=_parse_flags)
 
 

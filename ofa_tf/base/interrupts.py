@@ -5,11 +5,13 @@
 - `StopRequest` is for a long loop of our own that can stop only between two steps:
   it asks again and again whether somebody wants it to, and puts things in order first.
 - `ended_by_interrupts` is for a wait in foreign code in which nothing can be lost: it ends at once.
+- `repeat_lost_interrupts` is for a whole program: an interrupt that was lost all the same comes again.
 """
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from types import FrameType
@@ -23,6 +25,7 @@ _CONSEQUENCE = "Earlier checkpoints are intact."
 _GRACE_S = 8.0
 _SECONDS_BETWEEN_ALARMS = 1.0  # after the first one
 _STDERR = 2
+_SECONDS_TO_REPETITION = 0.1  # by then Python is done with the code in which the interrupt was lost
 
 
 @contextlib.contextmanager
@@ -127,3 +130,24 @@ def ended_by_interrupts() -> Iterator[None]:
         yield
     finally:
         _restore_handlers(previous)
+
+
+def repeat_lost_interrupts() -> None:
+    """From now on, send SIGTERM to this process whenever Python has dropped a `KeyboardInterrupt`.
+
+    Python ignores exceptions in `__del__` and in callbacks of weak references, and only reports them. A signal is
+    handled when Python code runs again after a long call of C++ code, and that is often a `__del__`, of what the call
+    needed: so one in about a hundred was lost while the converter worked.
+    """
+    report = sys.unraisablehook
+
+    def repeat(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            report(unraisable)
+            return
+        # Not from here: the handler would run at once, and its exception would be ignored again.
+        timer = threading.Timer(_SECONDS_TO_REPETITION, os.kill, [os.getpid(), signal.SIGTERM])
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = repeat

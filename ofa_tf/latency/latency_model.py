@@ -52,14 +52,15 @@ class LatencyModel:
     ) -> None:
         if table.space != space:
             raise InputError(
-                f"Expected a latency table of the search space {space.name!r}. Received: one of "
+                f"Expected {table.title} to be of the search space {space.name!r}. Received: one of "
                 f"{table.space.name!r}. Build one with tools/build_latency_table.py."
             )
         fitted = {"scale": 1.0, "exponent": 1.0} if table.calibration is None else table.calibration
         if not fitted.keys() >= {"scale", "exponent"}:
+            found = ", ".join(sorted(fitted)) or "nothing in it"
             raise InputError(
-                f"Expected the calibration of the latency table to have a scale and an exponent. Received: "
-                f"{sorted(fitted)}, of an earlier version. Build the table again with tools/build_latency_table.py."
+                f"Expected the calibration of {table.title} to have a scale and an exponent. Received: {found}. "
+                "Build the table again with tools/build_latency_table.py."
             )
         self.space = space
         self.table = table
@@ -143,9 +144,10 @@ class LatencyModel:
             surest = num_networks / (num_networks + 1)
             num_needed = math.ceil(confidence / (1 - confidence) - _ROUNDING_OF_RANKS)
             raise InputError(
-                f"Expected a latency table with at least {num_needed} held-out networks for confidence={confidence:g}. "
-                f"Received: {num_networks}, which are enough for {surest:.2g}. Measure the table again with "
-                f"tools/build_latency_table.py --num_held_out={num_needed}, or be content with less."
+                f"Expected {self.table.title} to have at least {num_needed} held-out networks for "
+                f"confidence={confidence:g}. Received: {num_networks}, which are enough for {surest:.2g}. "
+                f"Measure the table again with tools/build_latency_table.py --num_held_out={num_needed}, or "
+                "be content with less."
             )
         return max(0.0, float(errors[rank - 1]))
 

@@ -16,6 +16,7 @@ from ofa_tf.space.search_space import SearchSpace
 _KIND = "latency_table"
 _TUPLES = ("image_sizes", "lowering", "conditions")
 _HINT = "Write one with tools/build_latency_table.py."
+_BUILD_AGAIN = "Build it again with tools/build_latency_table.py."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class LatencyTable:
         doubts: Pieces whose latency is not to be trusted, as `KEY@SIZE` -> why.
         conditions: Of each part of the measurement, what the device told of its
             heat, battery and clock `before` and `after`.
+        path: The file that it was read from, for messages.
     """
 
     space: SearchSpace
@@ -52,6 +54,14 @@ class LatencyTable:
     lowering: tuple[str, ...] = ()
     doubts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     conditions: tuple[Mapping[str, Any], ...] = ()
+    path: Path | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def title(self) -> str:
+        """What messages call the table: by its file, if it has one."""
+        if self.path is None:
+            return f"the latency table of {self.space.name}"
+        return f"the latency table {self.path}"
 
     def latency_ms(self, key: str, input_size: int) -> float:
         """Latency of a piece, interpolated between the measured input sizes.
@@ -72,12 +82,18 @@ class LatencyTable:
         """
         measured = self.entries.get(key)
         if measured is None:
-            raise InputError(f"Expected a piece of the latency table of {self.space.name}. Received: {key!r}. {_HINT}")
+            raise InputError(
+                f"Expected {self.title} to have the piece {key!r}. Received: no such piece. {_BUILD_AGAIN}"
+            )
         sizes = sorted(measured)
+        if not sizes:
+            raise InputError(
+                f"Expected {self.title} to have sizes of the piece {key!r}. Received: none. {_BUILD_AGAIN}"
+            )
         if not sizes[0] <= input_size <= sizes[-1]:
             raise InputError(
-                f"Expected an input size of {key} in the measured range {sizes[0]}..{sizes[-1]}. "
-                f"Received: {input_size}. Build the latency table with more image sizes."
+                f"Expected an input size of {key} in the measured range {sizes[0]}..{sizes[-1]} of {self.title}. "
+                f"Received: {input_size}. {_BUILD_AGAIN}"
             )
         pixels = [size**2 for size in sizes]
         return float(np.interp(input_size**2, pixels, [measured[size] for size in sizes]))
@@ -95,8 +111,8 @@ class LatencyTable:
         """
         if self.calibration is None or "held_out" not in self.calibration:
             raise InputError(
-                "Expected a latency table that was calibrated on networks, and checked on others. "
-                "Received: one that was not. Build it with tools/build_latency_table.py."
+                f"Expected {self.title} to be calibrated on networks, and checked on others. "
+                f"Received: one that was not. {_BUILD_AGAIN}"
             )
         held_out: dict[str, Any] = self.calibration["held_out"]
         return held_out
@@ -109,8 +125,8 @@ class LatencyTable:
         """
         if not self.covers(image_size):
             raise InputError(
-                f"Expected an image size in the measured range {self.image_sizes[0]}..{self.image_sizes[-1]}. "
-                f"Received: {image_size}. Build the latency table with more image sizes."
+                f"Expected an image size in the measured range {self.image_sizes[0]}..{self.image_sizes[-1]} of "
+                f"{self.title}. Received: {image_size}. Build the latency table with more image sizes."
             )
 
     def check_device(self, facts: Mapping[str, Any]) -> None:
@@ -129,8 +145,8 @@ class LatencyTable:
     def save(self, path: str | Path) -> None:
         """Write the table as JSON, atomically."""
         payload: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
-            payload[field.name] = getattr(self, field.name)
+        for name in self._kept_fields():
+            payload[name] = getattr(self, name)
         payload["space"] = self.space.to_dict()
         for name in _TUPLES:
             payload[name] = list(payload[name])
@@ -155,14 +171,15 @@ class LatencyTable:
         document = files.read_json(path, _KIND, hint=_HINT)
         try:
             optional: dict[str, Any] = {"doubts": {}, "conditions": []}  # which older tables lack
-            values = {field.name: {**optional, **document}[field.name] for field in dataclasses.fields(cls)}
+            document = {**optional, **document}
+            values = {name: document[name] for name in cls._kept_fields()}
             values["space"] = SearchSpace.from_dict(values["space"])
             values |= {name: tuple(values[name]) for name in _TUPLES}
             rows = values["entries"].items()
             values["entries"] = {key: {int(size): float(ms) for size, ms in row.items()} for key, row in rows}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(f"Expected {path} to be a complete latency table. Received: {error!r}. {_HINT}") from error
-        table = cls(**values)
+        table = cls(**values, path=Path(path))
         table._check_latencies(path)
         if space is not None and table.space != space:
             found = repr(table.space.name)
@@ -173,6 +190,11 @@ class LatencyTable:
                 f"{_HINT}"
             )
         return table
+
+    @classmethod
+    def _kept_fields(cls) -> list[str]:
+        """What the file holds: all but where it lies."""
+        return [field.name for field in dataclasses.fields(cls) if field.name != "path"]
 
     def _check_latencies(self, path: str | Path) -> None:
         """Check that every latency is one; a file may have been changed by hand."""

@@ -12,6 +12,7 @@ from typing import Any
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import find_writer
+from ofa_tf.base.shell_commands import shell_command
 
 SUPERNET_FILE = "supernet.keras"
 
@@ -60,10 +61,8 @@ def _how_to_get_supernet(workdir: Path) -> str:
     copies = sorted(workdir.glob(f"checkpoints/*/*_finished/{SUPERNET_FILE}"), key=os.path.getmtime)
     if copies:
         return f"Copy {copies[-1]} there: the newest finished phase's."
-    return (
-        f"Train one: python train_main.py --phase=all --workdir={workdir} --dataset=..., see the README; "
-        "or import published weights with tools/import_checkpoint.py."
-    )
+    command = shell_command("train_main.py", "--phase=all", f"--workdir={workdir}", "--dataset=...")
+    return f"Train one: {command}, see the README; or import published weights with tools/import_checkpoint.py."
 
 
 def _remedy(path: Path) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import keras
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.interrupts import delayed_interrupts
 from ofa_tf.networks.blocks import builtin  # noqa: F401 -- registers the layers of the part types
 from ofa_tf.networks.blocks.part_layer import NetworkSettings, get_part_layer
 from ofa_tf.networks.layers.plain import Tensor
@@ -87,4 +88,6 @@ def add_part(
         dropout_rate=dropout_rate,
     )
     layer_class = get_part_layer(part)
-    return layer_class.add_plain(x, layer_class.plain_prefix(name), part, settings)
+    # Keras draws weights with the help of TensorFlow's `DType.max`, which catches every exception.
+    with delayed_interrupts():
+        return layer_class.add_plain(x, layer_class.plain_prefix(name), part, settings)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.interrupts import delayed_interrupts
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.networks.blocks import builtin  # noqa: F401 -- registers the layers of the part types
 from ofa_tf.networks.blocks.head import ElasticHead
@@ -34,7 +35,8 @@ def build_supernet(
         InputError: If `num_classes` is below 1 or `dropout_rate` is not in [0, 1).
     """
     supernet = Supernet(space, num_classes, dropout_rate, seed, dtype=dtype)
-    supernet.build((None, None, None, 3))
+    with delayed_interrupts():  # which could get lost, see `add_part`
+        supernet.build((None, None, None, 3))
     return supernet
 
 

@@ -7,7 +7,8 @@ Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `summary.py` (t
 `scatter.py` (predicted against measured values) and `front_plot.py`, with what decides its look: `front_axes.py`
 (which values are shown), `number_places.py` and `front_layout.py` (where points and numbers are), `cost_unit.py`,
 `cost_limit.py` and `color_scale.py`. `page/` is the HTML report of a run. `bill.py` tells what training once saves,
-beside what was published (`published_searches.py`), as a `markdown_table.py`. All turn plain numbers into strings; who
+beside what was published (`published_searches.py`), as a `markdown_table.py`; `results_claims.py`, `results_tables.py`
+and `results_plot.py` what a comparison of ways to train came to. All turn plain numbers into strings; who
 calls them prints or writes these.
 """
 
@@ -28,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scatter": ["scatter_svg"],
         "subnet_costs": ["SubnetCosts"],
         "searches_table": ["FinishedSearch", "describe_searches"],
+        "results_plot": ["results_svg"],
         "results_tables": ["describe_results"],
         "search_summary": ["describe_search"],
         "summary": ["format_correlation", "format_table", "list_missed_budgets"],

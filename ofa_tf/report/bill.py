@@ -2,9 +2,10 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.report.markdown_table import markdown_table
 from ofa_tf.report.published_searches import PUBLISHED_SAVINGS, PUBLISHED_SEARCHES
 
@@ -99,7 +100,8 @@ def _describe_break_even(seeds: Seeds) -> list[str]:
         if num_budgets is None:
             sentences.append(f"- Training once never takes less than {method}: a search takes as long.")
         else:
-            sentences.append(f"- Training once takes less processor time than {method} from {num_budgets} budgets on.")
+            budgets = count_in_words(num_budgets, "budget")
+            sentences.append(f"- Training once takes less processor time than {method} from {budgets} on.")
     return sentences
 
 
@@ -144,7 +146,7 @@ def _table_of_published() -> str:
     heading = ["published, not measured here", "data", "cost", "top-1", "latency", "source"]
     rows = []
     for search in PUBLISHED_SEARCHES:
-        rows.append([search.method, search.data, search.cost, f"{search.top1:.1f}%", search.latency, search.source])
+        rows.append([search.method, search.data, search.cost, f"{search.top1}%", search.latency, search.source])
     return markdown_table(heading, rows)
 
 
@@ -152,7 +154,7 @@ def _mean(found: Sequence[Mapping[str, Any]], key: str, digits: int) -> str:
     return f"{statistics.fmean(row[key] for row in found):.{digits}f}"
 
 
-def _listed(values: Any) -> str:
+def _listed(values: Iterable[object]) -> str:
     return ", ".join(str(value) for value in values)
 
 

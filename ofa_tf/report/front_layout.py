@@ -61,7 +61,16 @@ class FrontLayout:
         self._unit = unit
         others = [point for point in front.points if not point.is_on_front]
         horizontal, vertical = choose_axes(front.best, others, self._cost, limit)
-        self.frame = Frame(horizontal, vertical, left=76, top=102, right=28, bottom=60, width=660, height=400)
+        self.frame = Frame(
+            horizontal,
+            vertical,
+            left=76,
+            top=102,
+            right=28,
+            bottom=60,
+            width=660,
+            height=400,
+        )
 
         shown = [point for point in others if self._is_shown(point)]
         self.best = [self._mark(point) for point in front.best]
@@ -73,8 +82,9 @@ class FrontLayout:
         return self._unit.convert(point.costs[self._unit.cost])
 
     def _is_shown(self, point: FrontPoint) -> bool:
-        frame = self.frame
-        return frame.horizontal.contains(self._cost(point)) and frame.vertical.contains(top1_percent(point))
+        is_in_width = self.frame.horizontal.contains(self._cost(point))
+        is_in_height = self.frame.vertical.contains(top1_percent(point))
+        return is_in_width and is_in_height
 
     def _mark(self, point: FrontPoint) -> Mark:
         frame = self.frame
@@ -89,10 +99,8 @@ class FrontLayout:
 
     def _place_numbers(self) -> Sequence[Box | None]:
         frame = self.frame
-        avoided = []
-        for mark in self.best:
-            avoided.append(mark.bar_box)
-        for mark in self.others:
-            avoided.append(mark.box)
         area = Box(frame.left, frame.top, frame.end_x, frame.end_y)
-        return place_numbers([mark.box for mark in self.best], area, avoided)
+        numbered = [mark.box for mark in self.best]
+        bars = [mark.bar_box for mark in self.best]
+        others = [mark.box for mark in self.others]
+        return place_numbers(numbered, area, [*bars, *others])

@@ -21,7 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "accuracy_sampling": ["build_accuracy_table", "sample_archs"],
         "accuracy_header": ["Origin", "read_origin"],
         "accuracy_table": ["AccuracyTable", "Correction", "check_num_images"],
-        "accuracy_table_file": ["AccuracyTableFile", "read_content"],
+        "accuracy_table_file": ["AccuracyTableFile", "ending_of_network", "read_content"],
         "constrained_search": ["SearchResult", "search_arch"],
         "constraint_kinds": ["CONSTRAINT_KINDS", "CostContext"],
         "constraints": [

@@ -21,7 +21,7 @@ from ofa_tf.search.shards import Shard
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
-_LETTERS_OF_NETWORK = 8  # of what identifies a network, in the name of the file that keeps its measurements
+_LETTERS_OF_NETWORK = 8  # of what identifies a network, in the names of files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,9 +89,18 @@ def keep_other(path: Path, origin: Origin) -> None:
     tell(f"{path} is begun anew: it was of {what} ({subnets}), and is kept as {kept.name}")
 
 
+def ending_of_network(network: str) -> str:
+    """What tells files with measurements of different networks apart, for their names: `of_` and some letters.
+
+    Args:
+        network: What identifies the network.
+    """
+    return f"of_{files.safe_name(network[:_LETTERS_OF_NETWORK])}"
+
+
 def _name_for_kept(path: Path, network: str, content: bytes) -> Path:
     """Where nothing lies, or nothing that `content` has not, too."""
-    name = f"{path.name}.of_{files.safe_name(network[:_LETTERS_OF_NETWORK])}"
+    name = f"{path.name}.{ending_of_network(network)}"
     number = 1
     kept = path.with_name(name)
     while kept.exists() and not content.startswith(kept.read_bytes()):

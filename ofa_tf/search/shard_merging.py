@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked_file
 from ofa_tf.base.progress import tell
@@ -73,7 +74,8 @@ def merge_shards(paths: Sequence[Path], path: Path, space: SearchSpace, network:
         table = build_accuracy_table(space, archs, measured.__getitem__, origin=origin, known=known)
         table.save(path)
     if known is not None:
-        tell(f"{path} had {len(known)} subnets, which are kept; the shards add {len(table) - len(known)}")
+        subnets = count_in_words(len(known), "subnet")
+        tell(f"{path} had {subnets}; the shards add {len(table) - len(known)}")
     return table
 
 
@@ -133,10 +135,10 @@ def _check_same_counts(known: AccuracyTable, path: Path, shards: Mapping[Path, A
             if counts.get(genes, count) != count:
                 num_different += 1
         if num_different:
-            subnets = "subnet" if num_different == 1 else "subnets"
+            subnets = count_in_words(num_different, "subnet")
             raise InputError(
                 f"Expected {path} and {shard_path} to have the same counts of each subnet. Received: different ones of "
-                f"{num_different} {subnets}. Delete the one that is wrong, and measure it again."
+                f"{subnets}. Delete the one that is wrong, and measure it again."
             )
 
 
@@ -182,15 +184,17 @@ def _measurements(table: AccuracyTable, expected: Sequence[Arch], path: Path) ->
     """What a shard measured, after checking that it is whole."""
     archs = table.space.decode(table.genes)
     command = _command(_shard_of(table, path), path.parent)
+    expected_subnets = count_in_words(len(expected), "subnet")
     strangers = set(archs) - set(expected)
     if strangers:
+        others = count_in_words(len(strangers), "other")
         raise InputError(
-            f"Expected {path} to hold the {len(expected)} subnets of its shard. Received: {len(strangers)} others. "
+            f"Expected {path} to hold the {expected_subnets} of its shard. Received: {others}. "
             f"Delete it, and measure that shard again: {command}."
         )
     if len(archs) < len(expected):
         raise InputError(
-            f"Expected {path} to hold the {len(expected)} subnets of its shard. Received: {len(archs)} of them. "
+            f"Expected {path} to hold the {expected_subnets} of its shard. Received: {len(archs)} of them. "
             f"Measure the others: {command}."
         )
     return {arch: table.measurement(row) for row, arch in enumerate(archs)}

@@ -9,7 +9,9 @@ They are trained, exported and measured by the same tools, once a file for `--pl
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ofa_tf.space.blocks.rounding import make_divisible
 from ofa_tf.space.blocks.stage import Stage
@@ -80,12 +82,12 @@ def mobilenet_v2(width: float, image_size: int, strides: Sequence[int] | None = 
 
     Reference: Sandler et al., CVPR 2018, table 2.
     """
-    return SearchSpace(
-        name=f"mobilenet_v2_w{width:g}",
-        image_sizes=(image_size,),
-        stem_width=make_divisible(32 * width),
-        first_width=make_divisible(16 * width),
+    return _one_network(
+        "mobilenet_v2",
+        width,
+        image_size,
         stages=_stages(_V2_BLOCKS, width, strides),
+        stem_width=make_divisible(32 * width),
         feature_width=make_divisible(1280 * max(width, 1.0)),
         activation="relu6",
         batch_norm_epsilon=1e-3,
@@ -102,14 +104,24 @@ def mobilenet_v3_small(width: float, image_size: int, strides: Sequence[int] | N
 
     Reference: Howard et al., ICCV 2019, table 2.
     """
-    return SearchSpace(
-        name=f"mobilenet_v3_small_w{width:g}",
-        image_sizes=(image_size,),
-        stem_width=make_divisible(16 * width),
-        first_width=make_divisible(16 * width),
+    return _one_network(
+        "mobilenet_v3_small",
+        width,
+        image_size,
         stages=_stages(_V3_SMALL_BLOCKS, width, strides),
+        stem_width=make_divisible(16 * width),
         feature_width=make_divisible(576 * width),
         head_width=make_divisible(1024 * width),
+    )
+
+
+def _one_network(name: str, width: float, image_size: int, **fields: Any) -> SearchSpace:
+    """A space of one network, called by its width; its first block has 16 channels, times that."""
+    return SearchSpace(
+        name=f"{name}_w{width:g}",
+        image_sizes=(image_size,),
+        first_width=make_divisible(16 * width),
+        **fields,
     )
 
 
@@ -131,16 +143,10 @@ def _stages(blocks: Sequence[_Block], width: float, strides: Sequence[int] | Non
     return tuple(stages)
 
 
-def _small_mobilenet_v2(width: float) -> SearchSpace:
-    return mobilenet_v2(width, _SMALL_IMAGE_SIZE, _V2_SMALL_STRIDES)
-
-
-def _small_mobilenet_v3_small(width: float) -> SearchSpace:
-    return mobilenet_v3_small(width, _SMALL_IMAGE_SIZE, _V3_SMALL_SMALL_STRIDES)
-
-
 # For images of 32 pixels, by name: what makes the network of a width.
 SMALL_NETWORKS: dict[str, Callable[[float], SearchSpace]] = {
-    "mobilenet_v2": _small_mobilenet_v2,
-    "mobilenet_v3_small": _small_mobilenet_v3_small,
+    "mobilenet_v2": functools.partial(mobilenet_v2, image_size=_SMALL_IMAGE_SIZE, strides=_V2_SMALL_STRIDES),
+    "mobilenet_v3_small": functools.partial(
+        mobilenet_v3_small, image_size=_SMALL_IMAGE_SIZE, strides=_V3_SMALL_SMALL_STRIDES
+    ),
 }

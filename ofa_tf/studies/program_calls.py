@@ -49,16 +49,36 @@ class ProgramCalls:
             recipe: How long, and with which learning rate.
             workdir: Folder of the new run.
         """
+        flags = (
+            "--from_scratch",
+            "--distillation_weight=0",
+            f"--learning_rate={recipe.learning_rate:g}",
+            f"--warmup_epochs={recipe.warmup_epochs:g}",
+        )
+        return self._train_alone(name, run, arch, recipe.epochs, flags, workdir)
+
+    def fine_tune(self, name: str, run: Path, arch: Path, num_epochs: int, workdir: Path) -> StepRecord:
+        """Train a subnet of a run alone, from the supernet's weights.
+
+        Args:
+            name: Of the step.
+            run: Whose weights, data set and settings are used.
+            arch: File of the subnet.
+            num_epochs: How long.
+            workdir: Folder of the new run.
+        """
+        return self._train_alone(name, run, arch, num_epochs, (), workdir)
+
+    def _train_alone(
+        self, name: str, run: Path, arch: Path, num_epochs: int, flags: Sequence[str], workdir: Path
+    ) -> StepRecord:
         return self.steps.run(
             name,
             "tools/finetune.py",
             f"--from={run}",
             f"--arch={arch}",
-            f"--epochs={recipe.epochs}",
-            "--from_scratch",
-            "--distillation_weight=0",
-            f"--learning_rate={recipe.learning_rate:g}",
-            f"--warmup_epochs={recipe.warmup_epochs:g}",
+            f"--epochs={num_epochs}",
+            *flags,
             "--intra_op_threads=1",
             "--resume",
             f"--workdir={workdir}",
@@ -66,17 +86,29 @@ class ProgramCalls:
 
     def evaluate(self, name: str, workdir: Path, arch: str | Path, split: str = "test") -> dict[str, Any]:
         """Measure one subnet: its row in the file of tools/evaluate.py."""
+        (row,) = self.evaluate_all(name, workdir, arch, split)
+        return row
+
+    def evaluate_all(self, name: str, workdir: Path, archs: str | Path, split: str = "test") -> list[dict[str, Any]]:
+        """Measure subnets: their rows in the file of tools/evaluate.py, in order.
+
+        Args:
+            name: Of the step.
+            workdir: The run that they are of.
+            archs: What its `--arch` is.
+            split: Which images.
+        """
         output = self._folder / "evaluations" / f"{name}.json"
         self.steps.run(
             name,
             "tools/evaluate.py",
             f"--workdir={workdir}",
-            f"--arch={arch}",
+            f"--arch={archs}",
             f"--split={split}",
             f"--output={output}",
         )
-        (row,) = files.read_json(output, "evaluation")["results"]
-        return dict(row)
+        rows: list[dict[str, Any]] = files.read_json(output, "evaluation")["results"]
+        return rows
 
     def measure_latencies(self, name: str, models: Mapping[str, tuple[Path, str | Path]]) -> dict[str, float]:
         """Export networks as float models, and measure all of them on this computer, in turns.

@@ -9,6 +9,7 @@ is stopped by Ctrl-C or SIGTERM.
 
 import contextlib
 import dataclasses
+import datetime
 import os
 import resource
 import subprocess
@@ -22,6 +23,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.hardware import read_cpu_model
 from ofa_tf.base.progress import announce
+from ofa_tf.base.shell_commands import shell_command
 
 _ROOT = Path(__file__).resolve().parents[2]
 _KIND = "study_step"
@@ -42,6 +44,7 @@ class StepRecord:
         is_finished: Whether it came to its end.
         cpu: Model of the processor.
         commit: Of the project, when the step was finished; empty where there is no repository.
+        ended_at: When it ended, or was seen at work last, ISO 8601 in UTC; empty in records of earlier versions.
     """
 
     name: str
@@ -51,6 +54,7 @@ class StepRecord:
     is_finished: bool
     cpu: str
     commit: str
+    ended_at: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-serialisable data."""
@@ -80,7 +84,7 @@ class ProgramSteps:
         Raises:
             InputError: If the step was done with other arguments, or the program fails.
         """
-        command = " ".join(["python", program, *arguments])
+        command = shell_command(program, *arguments, plugins=())
         earlier = self._load(name)
         if earlier is not None and earlier.command != command:
             raise InputError(
@@ -103,6 +107,7 @@ class ProgramSteps:
                 is_finished=is_finished,
                 cpu=read_cpu_model(),
                 commit=_read_commit(),
+                ended_at=_now(),
             )
             files.write_json(self._path(name), _KIND, record.to_dict())
             return record
@@ -116,14 +121,14 @@ class ProgramSteps:
         return note(spent, is_finished=True)
 
     def records(self) -> list[StepRecord]:
-        """All that is known, in the order of names."""
+        """All that is known, in the order in which steps ended; those of earlier versions first, by name."""
         paths = sorted((self._folder / "steps").glob("*.json"))
         found = []
         for path in paths:
             record = self._load(path.stem)
             if record is not None:
                 found.append(record)
-        return found
+        return sorted(found, key=lambda record: record.ended_at)
 
     def _path(self, name: str) -> Path:
         return self._folder / "steps" / f"{name}.json"
@@ -133,6 +138,7 @@ class ProgramSteps:
         if not path.exists():
             return None
         document = files.read_json(path, _KIND, "Remove it, and the step is done again.")
+        document.setdefault("ended_at", "")  # which records of earlier versions lack
         fields = {field.name: document[field.name] for field in dataclasses.fields(StepRecord)}
         return StepRecord(**fields)
 
@@ -188,6 +194,11 @@ def _processor_seconds_of_ended_programs() -> float:
     """Processor time of all programs that this process has started and waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def _now() -> str:
+    """The present time in UTC, in microseconds, so that no two steps have the same."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds")
 
 
 def _read_commit() -> str:

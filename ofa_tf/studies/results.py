@@ -15,7 +15,6 @@ from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.benchmark_results import load_benchmark
 from ofa_tf.devices.opening import open_device
 from ofa_tf.latency.budgets import spread_budgets_ms
 from ofa_tf.space.plain_networks import SMALL_NETWORKS
@@ -25,8 +24,9 @@ from ofa_tf.studies.plain_rivals import (
     widest_within,
     write_plugin,
 )
-from ofa_tf.studies.program_steps import ProgramSteps, StepRecord
-from ofa_tf.training.config import TrainConfig
+from ofa_tf.studies.program_calls import ProgramCalls
+from ofa_tf.studies.program_steps import StepRecord
+from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.workflow.run import open_run
 
 # How a supernet is trained -> its recipe.
@@ -40,7 +40,6 @@ _NAIVE = "naive"
 RESULTS_FILE = "results.json"
 
 _FOUND = "found_"
-_BENCHMARK_ROUNDS = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +110,7 @@ class _Comparison:
         self._folder = folder
         self._seed = seed
         self._settings = settings
-        self._steps = ProgramSteps(folder)
+        self._calls = ProgramCalls(folder)
 
     def run(self) -> dict[str, Any]:
         supernets = {}
@@ -129,7 +128,7 @@ class _Comparison:
             "searched_method": self._settings.searched_method,
             "supernets": supernets,
             "budgets": budgets,
-            "steps": [record.to_dict() for record in self._steps.records()],
+            "steps": [record.to_dict() for record in self._calls.steps.records()],
         }
 
     # --- the supernets ---------------------------------------------------
@@ -137,10 +136,9 @@ class _Comparison:
     def _train_supernet(self, method: str) -> dict[str, Any]:
         """Train a supernet and measure its largest, its smallest and some random subnets."""
         workdir = self._workdir(method)
-        flagfile = f"--flagfile={RECIPES[method]}"
-        trained = self._train(f"train_{method}", flagfile, workdir)
+        trained = self._train(f"train_{method}", method, (), workdir)
         archs = f"max,min,random:{self._settings.num_random}"
-        rows = self._evaluate(f"evaluate_{method}", workdir, archs)
+        rows = self._calls.evaluate_all(f"evaluate_{method}", workdir, archs)
         config = TrainConfig.load(workdir)
         random_top1 = [row["top1"] for row in rows[2:]]
         return {
@@ -152,44 +150,23 @@ class _Comparison:
             "num_images": rows[0]["num_images"],
         }
 
-    def _train(self, name: str, *arguments: str | Path) -> StepRecord:
-        """Train with a recipe: its flagfile and further flags, the folder last."""
-        *flags, workdir = arguments
-        return self._steps.run(
-            name,
-            "train_main.py",
-            *map(str, flags),
-            *self._settings.train_flags,
-            f"--seed={self._seed}",
-            "--phase=all",
-            "--resume",
-            f"--workdir={workdir}",
-        )
-
-    def _evaluate(self, name: str, workdir: Path, archs: str, split: str = "test") -> list[dict[str, Any]]:
-        """Measure subnets; rows as in the file of tools/evaluate.py, in the order of the archs."""
-        output = self._folder / "evaluations" / f"{name}.json"
-        self._steps.run(
-            name,
-            "tools/evaluate.py",
-            f"--workdir={workdir}",
-            f"--arch={archs}",
-            f"--split={split}",
-            f"--output={output}",
-        )
-        rows: list[dict[str, Any]] = files.read_json(output, "evaluation")["results"]
-        return rows
+    def _train(self, name: str, method: str, flags: tuple[str, ...], workdir: Path) -> StepRecord:
+        """Train with the recipe of a method, and with further flags."""
+        further_flags = (*flags, *self._settings.train_flags)
+        return self._calls.train_supernet(name, RECIPES[method], further_flags, self._seed, workdir)
 
     # --- subnets for the budgets -----------------------------------------
 
     def _build_tables(self) -> None:
-        self._steps.run(
+        self._calls.steps.run(
             "accuracy_table",
             "tools/build_accuracy_table.py",
             f"--workdir={self._searched}",
             f"--num_archs={self._settings.num_archs}",
         )
-        self._steps.run("latency_table", "tools/build_latency_table.py", f"--workdir={self._searched}", "--device=host")
+        self._calls.steps.run(
+            "latency_table", "tools/build_latency_table.py", f"--workdir={self._searched}", "--device=host"
+        )
 
     def _budgets_ms(self) -> list[float]:
         run = open_run(self._searched)
@@ -200,7 +177,7 @@ class _Comparison:
 
     def _search(self, budgets_ms: list[float]) -> None:
         for number, budget_ms in enumerate(budgets_ms, start=1):
-            self._steps.run(
+            self._calls.steps.run(
                 f"search_{number}",
                 "tools/search.py",
                 f"--workdir={self._searched}",
@@ -208,7 +185,7 @@ class _Comparison:
                 "--nomeasure_found",
                 f"--output={self._arch_path(number)}",
             )
-        self._steps.run(
+        self._calls.steps.run(
             "front",
             "tools/search.py",
             f"--workdir={self._searched}",
@@ -220,12 +197,12 @@ class _Comparison:
     def _fill_budget(self, number: int, budget_ms: float, plain: list[PlainNetwork]) -> dict[str, Any]:
         """Measure what was found for a budget, train it alone, and train the plain networks of the budget."""
         arch = self._arch_path(number)
-        (found,) = self._evaluate(f"evaluate_found_{number}", self._searched, str(arch))
+        found = self._calls.evaluate(f"evaluate_found_{number}", self._searched, arch)
         model = f"{_FOUND}{number}"
         rows = [
             {**found, "name": "found", "model": model},
-            {**self._train_alone(number, arch, is_from_scratch=False), "name": "fine-tuned", "model": model},
-            {**self._train_alone(number, arch, is_from_scratch=True), "name": "alone", "model": model},
+            {**self._fine_tune(number, arch), "name": "fine-tuned", "model": model},
+            {**self._train_alone(number, arch), "name": "alone", "model": model},
         ]
         for name in SMALL_NETWORKS:
             network = widest_within(plain, name, budget_ms)
@@ -238,34 +215,25 @@ class _Comparison:
             "networks": rows,
         }
 
-    def _train_alone(self, number: int, arch: Path, is_from_scratch: bool) -> dict[str, Any]:
-        """Train a found subnet alone: as a network of its own would be, or from the supernet's weights."""
+    def _fine_tune(self, number: int, arch: Path) -> dict[str, Any]:
+        """Train a found subnet from the supernet's weights."""
         name = f"finetune_{number}"
-        num_epochs = self._num_finetuning_epochs
-        flags = []
-        if is_from_scratch:
-            name = f"alone_{number}"
-            num_epochs = self._num_epochs_alone
-            recipe = TrainConfig.load(self._workdir(_NAIVE)).phases[_NAIVE]
-            flags = [
-                "--from_scratch",
-                "--distillation_weight=0",
-                f"--learning_rate={recipe.learning_rate:g}",
-                f"--warmup_epochs={recipe.warmup_epochs:g}",
-            ]
-        workdir = self._folder / "alone" / name
-        trained = self._steps.run(
-            name,
-            "tools/finetune.py",
-            f"--from={self._searched}",
-            f"--arch={arch}",
-            f"--epochs={num_epochs}",
-            *flags,
-            "--intra_op_threads=1",
-            "--resume",
-            f"--workdir={workdir}",
-        )
-        (row,) = self._evaluate(f"evaluate_{name}", workdir, "max")
+        workdir = self._alone(name)
+        trained = self._calls.fine_tune(name, self._searched, arch, self._num_finetuning_epochs, workdir)
+        return self._describe(name, workdir, self._num_finetuning_epochs, trained)
+
+    def _train_alone(self, number: int, arch: Path) -> dict[str, Any]:
+        """Train a found subnet as a network of its own would be."""
+        name = f"alone_{number}"
+        workdir = self._alone(name)
+        naive = TrainConfig.load(self._workdir(_NAIVE)).phases[_NAIVE]
+        recipe = PhaseConfig(self._num_epochs_alone, naive.learning_rate, naive.warmup_epochs)
+        trained = self._calls.train_from_scratch(name, self._searched, arch, recipe, workdir)
+        return self._describe(name, workdir, recipe.epochs, trained)
+
+    def _describe(self, name: str, workdir: Path, num_epochs: int, trained: StepRecord) -> dict[str, Any]:
+        """What a run's only network gets right, and what its training took."""
+        row = self._calls.evaluate(f"evaluate_{name}", workdir, "max")
         return {**row, "num_epochs": num_epochs, **_time_of(trained)}
 
     @property
@@ -295,49 +263,26 @@ class _Comparison:
         plugin = write_plugin(network, self._folder / "plain")
         name = network.space_name
         workdir = self._folder / "plain" / name
-        trained = self._train(
-            f"train_{name}",
-            f"--flagfile={RECIPES[_NAIVE]}",
-            f"--plugins={plugin.absolute()}",
-            f"--space={name}",
-            workdir,
-        )
-        (row,) = self._evaluate(f"evaluate_{name}", workdir, "max")
-        return {**row, "num_epochs": TrainConfig.load(workdir).num_epochs, **_time_of(trained)}
+        flags = (f"--plugins={plugin.absolute()}", f"--space={name}")
+        trained = self._train(f"train_{name}", _NAIVE, flags, workdir)
+        return self._describe(name, workdir, TrainConfig.load(workdir).num_epochs, trained)
 
     # --- latencies ---------------------------------------------------------
 
     def _measure_latencies(self, budgets: list[dict[str, Any]]) -> None:
         """Export the networks as float models, measure all of them in turns, and add latencies to the rows."""
-        rows = [row for budget in budgets for row in budget["networks"]]
-        paths = {row["model"]: self._folder / "models" / f"{row['model']}.tflite" for row in rows}
-        for model, path in paths.items():
-            workdir, arch = self._source_of(model)
-            self._steps.run(
-                f"export_{model}",
-                "tools/to_tflite.py",
-                f"--workdir={workdir}",
-                f"--arch={arch}",
-                f"--output={path}",
-            )
-        output = self._folder / "benchmark.json"
-        names = ",".join(str(path) for path in paths.values())
-        self._steps.run(
-            "benchmark",
-            "tools/benchmark.py",
-            f"--model={names}",
-            "--device=host",
-            f"--rounds={_BENCHMARK_ROUNDS}",
-            f"--output={output}",
-        )
-        latencies_ms = {measured.model: measured.latency_ms for measured in load_benchmark(output)}
+        rows = []
+        for budget in budgets:
+            rows.extend(budget["networks"])
+        models = {row["model"]: self._source_of(row["model"]) for row in rows}
+        latencies_ms = self._calls.measure_latencies("benchmark", models)
         for row in rows:
-            row["measured_ms"] = latencies_ms[str(paths[row["model"]])]
+            row["measured_ms"] = latencies_ms[row["model"]]
 
-    def _source_of(self, model: str) -> tuple[Path, str]:
+    def _source_of(self, model: str) -> tuple[Path, str | Path]:
         """The run and the arch that a model is exported from."""
         if model.startswith(_FOUND):
-            return self._searched, str(self._arch_path(model.removeprefix(_FOUND)))
+            return self._searched, self._arch_path(model.removeprefix(_FOUND))
         return self._folder / "plain" / model, "max"
 
     # --- where things lie ----------------------------------------------------
@@ -349,6 +294,9 @@ class _Comparison:
     def _searched(self) -> Path:
         """The run that subnets are found in."""
         return self._workdir(self._settings.searched_method)
+
+    def _alone(self, name: str) -> Path:
+        return self._folder / "alone" / name
 
     def _arch_path(self, number: int | str) -> Path:
         return self._folder / "found" / f"{_FOUND}{number}.json"

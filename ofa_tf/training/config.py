@@ -8,6 +8,7 @@ from ofa_tf.base.compute_precision import get_compute_precision
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import find_writer
 from ofa_tf.base.plugins import absolute_plugin, load_plugins
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.data.augmentations import get_augmentation
 from ofa_tf.data.dataset_names import absolute_dataset
 from ofa_tf.space.presets import get_search_space
@@ -304,7 +305,5 @@ def _how_to_make(workdir: str | Path) -> str:
     writer = find_writer(workdir)
     if writer is not None:
         return f"It is being trained by {writer}: wait until the first phase is finished."
-    return (
-        f"Train first: python train_main.py --phase=all --workdir={workdir}; or import published weights: "
-        "tools/import_checkpoint.py"
-    )
+    command = shell_command("train_main.py", "--phase=all", f"--workdir={workdir}")
+    return f"Train first: {command}; or import published weights: tools/import_checkpoint.py"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.networks.file_names import SUPERNET_FILE
 from ofa_tf.training.config import CONFIG_FILE, TrainConfig
 from ofa_tf.training.finetuning import Finetuning
@@ -103,7 +104,8 @@ def _kind(finetuning: Finetuning | None) -> str:
 def _check_trained(finetuning: Finetuning) -> None:
     path = network_file(finetuning)
     if not path.is_file():
+        command = shell_command("train_main.py", "--phase=all", "--resume", f"--workdir={finetuning.run}")
         raise InputError(
-            f"Expected a trained supernet at {path}. Received: no such file. Train it first: python train_main.py "
-            f"--phase=all --resume --workdir={finetuning.run} (with the same other flags); or pass --from_scratch."
+            f"Expected a trained supernet at {path}. Received: no such file. Train it first: {command} "
+            "(with the same other flags); or pass --from_scratch."
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.compute_precision import check_compute_precision
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.data.dataset_checks import check_dataset
 from ofa_tf.data.held_out import HoldOut
 from ofa_tf.training.config import CONFIG_FILE, PhaseConfig, TrainConfig
@@ -98,15 +99,15 @@ def missing_phase_error(config: TrainConfig, phase: Phase, previous: Phase) -> I
     """The error for a phase that needs an earlier one, with the command that makes up for it."""
     before = previous_phase(previous)
     if before is None or is_finished(config, before):
-        command = previous.flags
+        options = previous.flags
         explanation = ""
     else:
-        command = "--phase=all --resume"
+        options = "--phase=all --resume"
         explanation = "; it runs all phases that are not finished, in order"
+    command = shell_command("train_main.py", *options.split(), f"--workdir={config.workdir}")
     return InputError(
         f"Expected a finished phase {previous.name} in {config.workdir} before phase {phase.name}. Received: none. "
-        f"Run first: python train_main.py {command} --workdir={config.workdir} "
-        f"(with the same other flags{explanation})."
+        f"Run first: {command} (with the same other flags{explanation})."
     )
 
 

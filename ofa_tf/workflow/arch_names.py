@@ -42,13 +42,10 @@ def parse_archs(space: SearchSpace, text: str, seed: int = 0) -> dict[str, Arch]
         return {f"random_{index}": arch for index, arch in enumerate(drawn)}
     path, number = split_arch_text(text)
     if not path.is_file():
-        raise InputError(
-            "Expected --arch to be an arch JSON file, a folder of such, front.json:N, min, max or random:N. "
-            f"Received: --arch={text}, which is no file. Find an arch with tools/search.py."
-        )
+        raise _missing_file_error(text)
     archs = _load(path)
     if number is not None:
-        archs = _pick(archs, path, number)
+        archs = _pick(archs, path, number, text)
     try:
         for arch in archs.values():
             space.validate(arch)
@@ -169,20 +166,44 @@ def _archs_in_folder(folder: Path) -> list[str]:
 def split_arch_text(text: str) -> tuple[Path, int | None]:
     """The file that a name of archs would be read from, and which arch of a front is meant; `None`: all."""
     name, _, number = text.rpartition(":")
-    if name and number.isdigit() and not Path(text).is_file():
+    if name and number.isdecimal() and not Path(text).is_file():
         return Path(name), int(number)
     return Path(text), None
 
 
-def _pick(archs: dict[str, Arch], path: Path, number: int) -> dict[str, Arch]:
+def _missing_file_error(text: str) -> InputError:
+    """The error for what should name a file; where that is there, something is wrong behind its colon."""
+    file_name, colon, _ = text.rpartition(":")
+    path = Path(file_name)
+    if colon and path.is_file():
+        return _number_error(_load(path), path, text)
+    return InputError(
+        "Expected --arch to be an arch JSON file, a folder of such, front.json:N, min, max or random:N. "
+        f"Received: --arch={text}, which is no file. Find an arch with tools/search.py."
+    )
+
+
+def _pick(archs: dict[str, Arch], path: Path, number: int, text: str) -> dict[str, Arch]:
     """One of the archs of a front."""
     name = _name_in_front(path, number)
     if name not in archs:
-        raise InputError(
-            f"Expected --arch={path}:N to name an arch of a front, with N from 0 to {len(archs) - 1}. "
-            f"Received: --arch={path}:{number}."
-        )
+        raise _number_error(archs, path, text)
     return {name: archs[name]}
+
+
+def _number_error(archs: dict[str, Arch], path: Path, text: str) -> InputError:
+    """The error for a name that has something behind a file which is not the number of one of its archs."""
+    if path.stem in archs:
+        return InputError(
+            f"Expected --arch={path}, without a number: the file is one arch, only those of a front have numbers. "
+            f"Received: --arch={text}. Leave out what stands behind the file."
+        )
+    if not archs:
+        return InputError(f"Expected a front with archs. Received: --arch={text}, and {path} has none.")
+    numbers = "N = 0, as the front has one arch"
+    if len(archs) > 1:
+        numbers = f"N from 0 to {len(archs) - 1}, as the front has {len(archs)} archs"
+    return InputError(f"Expected --arch={path}:N with {numbers}. Received: --arch={text}.")
 
 
 def _name_in_front(path: Path, number: int) -> str:

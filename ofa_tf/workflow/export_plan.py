@@ -129,14 +129,19 @@ def find_other_precision(arch_text: str, mode: QuantizationMode) -> str | None:
         The name of the precision; `None`: it is the mode's, or nothing is known of it.
     """
     notes = _read_notes(arch_text)
+    limits = notes.get("limits")
+    costs = notes.get("costs") or {}
+    if limits is not None and not _depends_on_precision([*limits, *costs]):
+        return None
+    return _searched_precision(notes, mode)
+
+
+def _searched_precision(notes: Mapping[str, Any], mode: QuantizationMode) -> str | None:
+    """The precision of a search, by its notes, if models in a quantization mode are of another one."""
     if notes.get("precision") is None:
         return None
     name = str(notes["precision"])
-    is_same = name in PRECISIONS and PRECISIONS[name].holds_for(mode)
-    limits = notes.get("limits")
-    costs = notes.get("costs") or {}
-    is_free = limits is not None and not _depends_on_precision([*limits, *costs])
-    if is_same or is_free:
+    if name in PRECISIONS and PRECISIONS[name].holds_for(mode):
         return None
     return name
 
@@ -151,19 +156,19 @@ def warn_of_other_precision(arch_text: str, mode: QuantizationMode) -> str | Non
     Returns:
         A sentence or two; `None`: there is nothing to tell.
     """
-    precision = find_other_precision(arch_text, mode)
+    precision = _searched_precision(_read_notes(arch_text), mode)
     if precision is None:
         return None
+    told = f"{arch_text} was searched with --precision={precision}, but --quantization={mode.name} is asked for"
+    if find_other_precision(arch_text, mode) is None:
+        return f"{told}: it was chosen by what is known of {precision} models; its limits hold for this one, too."
     ways = []
     fitting = [name for name in PRECISIONS if PRECISIONS[name].holds_for(mode)]
     if fitting:
         ways.append(f"search again with --precision={fitting[0]}")
     if precision in PRECISIONS:
         ways.append(f"export with --quantization={PRECISIONS[precision].mode.name}")
-    warning = (
-        f"{arch_text} was searched with --precision={precision}, but --quantization={mode.name} is asked for: the "
-        "latency and size that the search told are not those of this model"
-    )
+    warning = f"{told}: the latency and size that the search told are not those of this model"
     if _read_notes(arch_text).get("limits") == {}:  # such as a front without limits
         return f"{warning}."
     warning += ", and the limits of the search are not checked."

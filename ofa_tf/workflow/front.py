@@ -169,11 +169,9 @@ def check_front_output(path: str | Path) -> None:
     """Check that a front can be written, and its plot beside it.
 
     Raises:
-        InputError: If the file ends in `.svg`, as the plot does, or one of both cannot be written, or would replace
-            what is no front, or no plot of one.
+        InputError: If the file does not end in `.json`, or one of both cannot be written, or would replace what is no
+            front, or no plot of one.
     """
-    if Path(path).suffix == ".svg":
-        raise InputError(f"Expected --output to be a JSON file. Received: {path}, which is where the plot goes.")
     files.check_output(path)
     files.check_replaceable(path, "front")
     _check_plot_replaceable(plot_path(path))
@@ -183,13 +181,17 @@ def plot_path(path: str | Path) -> Path:
     """Where the plot of a front goes.
 
     Args:
-        path: File of the front. Its ending is replaced only if it is `.json`: another one may be a part of the name,
-            as of `front_0.1`.
+        path: File of the front, which ends in `.json`. So no two fronts have one plot.
+
+    Raises:
+        InputError: If it has another ending.
     """
     path = Path(path)
-    if path.suffix == ".json":
-        return path.with_suffix(".svg")
-    return path.with_name(f"{path.name}.svg")
+    if path.suffix != ".json":
+        raise InputError(
+            f"Expected the file of a front to end in .json. Received: --output={path}. Name it {path.name}.json."
+        )
+    return path.with_suffix(".svg")
 
 
 def _check_plot_replaceable(plot: Path) -> None:
@@ -231,7 +233,8 @@ def save_front(
         latency_table: The device's table; `None` for the run's own.
 
     Raises:
-        InputError: If one of the files would replace what is no front, or no plot of one.
+        InputError: If the file does not end in `.json`, or one of both would replace what is no front, or no plot of
+            one.
     """
     path = Path(path)
     plot = plot_path(path)

@@ -192,24 +192,32 @@ class SubnetReader:
         elsewhere_ms = {}
         part_times: list[PartTime] = []
         predicted_ms = subnet.predicted_ms
+        own_table = self._table_for(use)
         for table in self.tables:
             if not table.model.table.covers(subnet.arch.image_size):
                 continue
             if not _is_for(table, use):
                 elsewhere_ms[table.name] = table.model.predict(subnet.arch)
-                continue
-            if predicted_ms is None:
-                predicted_ms = table.model.predict(subnet.arch)
-            part_times = _part_times(table, subnet.arch)
+            if table is own_table:
+                part_times = _part_times(table, subnet.arch)
+                if predicted_ms is None:
+                    predicted_ms = table.model.predict(subnet.arch)
         return dataclasses.replace(
             subnet, predicted_ms=predicted_ms, elsewhere_ms=elsewhere_ms, part_times=tuple(part_times)
         )
 
     def _error_for(self, use: _Use) -> float | None:
         """Mean relative error of predicted latencies; `None`: not known."""
+        table = self._table_for(use)
+        if table is None:
+            return None
+        return table.error
+
+    def _table_for(self, use: _Use) -> ReadTable | None:
+        """The latency table of a group, the first of several; `None`: there is none."""
         for table in self.tables:
             if _is_for(table, use):
-                return table.error
+                return table
         return None
 
 

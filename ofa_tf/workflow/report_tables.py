@@ -91,7 +91,7 @@ def describe_device(table: ReadTable, workdir: Path) -> DeviceReport:
         workdir: The run's folder, which its name is told without.
     """
     latency_table = table.model.table
-    smallest_ms, largest_ms = _ends(table.model)
+    smallest_ms, largest_ms = _range_ms(table.model)
     held_out = table.held_out
     measured_ms = [float(value) for value in held_out.get("measured_ms", [])]
     predicted_ms: list[float] = []
@@ -113,12 +113,13 @@ def describe_device(table: ReadTable, workdir: Path) -> DeviceReport:
     )
 
 
-def _ends(model: LatencyModel) -> tuple[float, float]:
-    """Latencies of the smallest and of the largest subnet of the image sizes that were measured."""
-    covered = [size for size in model.space.image_sizes if model.table.covers(size)]
-    archs = [model.space.smallest(covered[0]), model.space.largest(covered[-1])]
-    smallest_ms, largest_ms = model.predict(archs).tolist()
-    return smallest_ms, largest_ms
+def _range_ms(model: LatencyModel) -> tuple[float, float]:
+    """Latencies of the smallest and of the largest subnet of the image sizes that were measured, milliseconds."""
+    space = model.space
+    covered_sizes = [size for size in space.image_sizes if model.table.covers(size)]
+    smallest = space.smallest(min(covered_sizes))
+    largest = space.largest(max(covered_sizes))
+    return float(model.predict(smallest)), float(model.predict(largest))
 
 
 def describe_accuracies(table: AccuracyTable, predictor: str | None = None) -> AccuracyReport | Note:

@@ -1,5 +1,6 @@
 """What the report says of the training, and of the models that were shipped. Loads neither TensorFlow nor Keras."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,37 +42,69 @@ def describe_models(sidecars: Sequence[Path], benchmarks: Sequence[Path], workdi
         benchmarks: Files of measurements; a later one counts where several have the same model.
         workdir: The run's folder.
     """
-    measured: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    measured: list[_Measured] = []
     reports: list[ModelReport | Note] = []
     for path in benchmarks:
         try:
-            measured |= _read_benchmark(path)
+            measured += _read_benchmark(path)
         except (InputError, KeyError, TypeError) as error:
             reports.append(Note(f"{path} was left out: {error}"))
     for path in sidecars:
         try:
-            device, measurement = measured.get(path.stem, ("", {}))
-            reports.append(_describe_model(path, workdir, device, measurement))
+            reports.append(_describe_model(path, workdir, measured))
         except (InputError, KeyError, TypeError) as error:
             reports.append(Note(f"{path} was left out: {error}"))
     return reports
 
 
-def _read_benchmark(path: Path) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """By the names of models, where each was measured and what came out."""
+@dataclasses.dataclass(frozen=True)
+class _Measured:
+    """What was measured of a model.
+
+    Args:
+        model: What the benchmark calls it: by its path, or, that of a quickstart, by its name.
+        device: Id of the device.
+        latencies: `latency_ms`, `latency_low_ms` and `latency_high_ms`.
+    """
+
+    model: str
+    device: str
+    latencies: Mapping[str, Any]
+
+    def is_of(self, path: Path) -> bool:
+        """Whether it is of the model in a file.
+
+        The path was that from the folder where the benchmark was called, so only its end tells something: the name of
+        the file, and that of its folder, if it is there.
+        """
+        named = Path(self.model)
+        if named.suffix != path.suffix:
+            return self.model == path.stem
+        folder = named.parent.name
+        is_same_folder = folder in ("", "..", path.resolve().parent.name)
+        return is_same_folder and named.name == path.name
+
+
+def _read_benchmark(path: Path) -> list[_Measured]:
     document = files.read_json(path, "benchmark")
     device = str(document["device"].get("device", ""))
-    measured = {}
+    measured = []
     for measurement in document["measurements"]:
-        measured[str(measurement["model"])] = (device, measurement)
+        measured.append(_Measured(str(measurement["model"]), device, measurement))
     return measured
 
 
-def _describe_model(path: Path, workdir: Path, device: str, measurement: Mapping[str, Any]) -> ModelReport:
+def _describe_model(path: Path, workdir: Path, measured: Sequence[_Measured]) -> ModelReport:
     sidecar = files.read_json(path, "tflite_model")
     gate = sidecar.get("gate") or {}
+    model = path.with_name(sidecar["model"])
+    device = ""
+    latencies: Mapping[str, Any] = {}
+    for of_model in measured:
+        if of_model.is_of(model):
+            device, latencies = of_model.device, of_model.latencies
     return ModelReport(
-        file=short_path(path.with_name(sidecar["model"]), workdir),
+        file=short_path(model, workdir),
         quantization=sidecar["quantization"],
         target=sidecar.get("target", ""),
         image_size=sidecar["image_size"],
@@ -84,9 +117,9 @@ def _describe_model(path: Path, workdir: Path, device: str, measurement: Mapping
         num_partitions=gate.get("num_partitions"),
         remedies=sidecar.get("remedies") or [],
         arch=_read_arch(sidecar),
-        latency_ms=measurement.get("latency_ms"),
-        latency_low_ms=measurement.get("latency_low_ms"),
-        latency_high_ms=measurement.get("latency_high_ms"),
+        latency_ms=latencies.get("latency_ms"),
+        latency_low_ms=latencies.get("latency_low_ms"),
+        latency_high_ms=latencies.get("latency_high_ms"),
         device=device,
     )
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.devices.device import Device
+from ofa_tf.search.accuracy_table_file import ending_of_network
 from ofa_tf.search.shards import Shard
-
-_LETTERS_OF_NETWORK = 8  # of what identifies a supernet, in the names of files
 
 
 class RunFolder:
@@ -39,7 +38,7 @@ class RunFolder:
             precision: Name of the `Precision` of the models.
             network: What identifies the supernet.
         """
-        name = f"{share}_{precision}.of_{files.safe_name(network[:_LETTERS_OF_NETWORK])}.jsonl"
+        name = f"{share}_{precision}.{ending_of_network(network)}.jsonl"
         return self.path / "search_measurements" / name
 
     def earlier_search_measurements_path(self, share: str, precision: str) -> Path:

@@ -126,3 +126,77 @@ def test_after_the_wait_python_handles_ctrl_c_again() -> None:
         pass
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def _interrupted_program(name: str, work: str) -> subprocess.CompletedProcess:
+    """A program that gets a signal where `work` calls `interrupt`, and then does nothing for a long time."""
+    code = (
+        "import os, signal, sys, time\n"
+        "from ofa_tf.base import command_line\n"
+        "def interrupt(*arguments):\n"
+        "    global is_interrupted\n"
+        "    if not is_interrupted:\n"
+        "        is_interrupted = True\n"
+        f"        os.kill(os.getpid(), signal.{name})\n"
+        "is_interrupted = False\n"
+        "def main(argv):\n"
+        f"    {work}\n"
+        "    assert is_interrupted\n"
+        "    time.sleep(20)\n"
+        "command_line.run(main)\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+_FREE_AN_OBJECT = "type('Freed', (), {'__del__': interrupt})()"
+
+_CONVERT_A_PIECE = """
+    from tensorflow.python.framework import c_api_util, dtypes
+    finfo = dtypes.ml_dtypes.finfo
+    {interrupted}
+    from ofa_tf.latency.piece_models import make_piece_models
+    from ofa_tf.latency.pieces import distinct_pieces
+    from ofa_tf.space.presets import get_search_space
+    space = get_search_space("mobilenet_v3_tiny")
+    piece, (size, *_) = distinct_pieces(space, (32,))[0]
+    make_piece_models(space, 2).convert(piece, size)
+"""
+_AS_SOMETHING_IS_FREED = "c_api_util.ScopedTFImportGraphDefOptions.__del__ = interrupt"
+_AS_WEIGHTS_ARE_DRAWN = "dtypes.ml_dtypes.finfo = lambda dtype: interrupt() or finfo(dtype)"
+
+
+@pytest.mark.parametrize(
+    ("name", "work"),
+    [
+        ("SIGINT", _FREE_AN_OBJECT),
+        ("SIGTERM", _FREE_AN_OBJECT),
+        pytest.param("SIGTERM", _CONVERT_A_PIECE.format(interrupted=_AS_SOMETHING_IS_FREED), marks=pytest.mark.slow),
+        pytest.param("SIGTERM", _CONVERT_A_PIECE.format(interrupted=_AS_WEIGHTS_ARE_DRAWN), marks=pytest.mark.slow),
+    ],
+    ids=["free_an_object_SIGINT", "free_an_object_SIGTERM", "convert_a_piece", "draw_weights"],
+)
+def test_an_interrupt_that_others_catch_ends_the_program_all_the_same(name: str, work: str) -> None:
+    result = _interrupted_program(name, work)
+    assert result.returncode == 130, result.stderr[-2000:]
+    assert result.stderr.splitlines()[-1] == "error: Interrupted. Earlier results are intact."
+    assert "Exception ignored" not in result.stderr
+
+
+def test_other_exceptions_that_python_ignores_are_reported_as_before() -> None:
+    code = (
+        "import time\n"
+        "from ofa_tf.base.interrupts import repeat_lost_interrupts\n"
+        "repeat_lost_interrupts()\n"
+        "class Freed:\n"
+        "    def __del__(self):\n"
+        "        raise ValueError('its own')\n"
+        "Freed()\n"
+        "time.sleep(0.5)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 0
+    assert "ValueError: its own" in result.stderr

@@ -1,3 +1,5 @@
+import ast
+import re
 import shlex
 
 import pytest
@@ -6,6 +8,7 @@ from absl import flags
 from ofa_tf.base import shell_commands
 from ofa_tf.base.plugin_flags import define_plugins_flag, plugins_of_program
 from ofa_tf.base.shell_commands import shell_command
+from tests.support.repository import ROOT
 
 
 def test_a_command_is_quoted_and_has_the_plugins_that_this_program_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +27,24 @@ def test_the_plugins_of_a_program_are_those_of_its_flag() -> None:
     assert plugins_of_program(values) == ()
     values(["program", "--plugins=a.py,b.py"])
     assert plugins_of_program(values) == ("a.py", "b.py")
+
+
+def _texts_with_values(source: str) -> list[str]:
+    """The f-strings of a source file, with {} for each value."""
+    texts = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            parts = [str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values]
+            texts.append("".join(parts))
+    return texts
+
+
+def test_no_message_puts_paths_into_a_command_unquoted() -> None:
+    sources = [ROOT / "train_main.py", *(ROOT / "tools").glob("*.py"), *(ROOT / "ofa_tf").rglob("*.py")]
+    unquoted = []
+    for path in sources:
+        for text in _texts_with_values(path.read_text()):
+            if re.search(r"python (train_main|tools/\w+)\.py.*\{\}", text):
+                unquoted.append(f"{path}: {text}")
+    assert len(sources) > 200
+    assert not unquoted

@@ -1,12 +1,17 @@
 import dataclasses
 import json
+import os
+import signal
+from collections.abc import Callable
 
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.networks.subnet import build_subnet
 from ofa_tf.networks.supernet import Supernet, build_supernet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -268,3 +273,27 @@ def test_blocks_that_start_as_identity_hand_their_input_on(space: SearchSpace) -
 def test_a_supernet_does_not_start_as_identity_by_itself() -> None:
     supernet = build_supernet(MICRO, 5, seed=0)
     assert all(layer.project_bn.gamma.numpy().all() for layer in supernet.blocks)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda: build_supernet(MICRO, num_classes=3), lambda: build_subnet(MICRO, MICRO.smallest(), num_classes=3)],
+    ids=["supernet", "subnet"],
+)
+def test_an_interrupt_while_weights_are_drawn_is_not_lost(
+    build: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorFlow asks `finfo` for the largest number of a type, and catches whatever it raises."""
+    finfo = ml_dtypes.finfo
+    interrupted = []
+
+    def finfo_and_interrupt(dtype: object) -> object:
+        if not interrupted:
+            interrupted.append(True)
+            os.kill(os.getpid(), signal.SIGINT)
+        return finfo(dtype)
+
+    monkeypatch.setattr(ml_dtypes, "finfo", finfo_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build()
+    assert interrupted

@@ -2,7 +2,9 @@ from typing import Any
 
 import pytest
 
-from ofa_tf.report.results_tables import describe_claims, describe_results
+from ofa_tf.report.results_claims import PairedDifference, describe_claims
+from ofa_tf.report.results_plot import results_svg
+from ofa_tf.report.results_tables import describe_results
 
 
 def _network(name: str, top1: float, processor_seconds: float = 0.0, **facts: Any) -> dict[str, Any]:
@@ -42,6 +44,17 @@ def _supernet(random_top1: list[float]) -> dict[str, Any]:
     }
 
 
+def _step(name: str, processor_seconds: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "command": f"python {name}.py",
+        "seconds": processor_seconds / 2,
+        "processor_seconds": processor_seconds,
+        "cpu": "Some Processor",
+        "commit": "abc1234",
+    }
+
+
 @pytest.fixture
 def seeds() -> dict[str, Any]:
     return {
@@ -49,42 +62,100 @@ def seeds() -> dict[str, Any]:
             "searched_method": "sandwich",
             "supernets": {
                 "progressive_shrinking": _supernet([0.70, 0.74]),
-                "sandwich": _supernet([0.75, 0.75]),
-                "naive": _supernet([0.68, 0.70]),
+                "sandwich": _supernet([0.75, 0.76]),
+                "naive": _supernet([0.69, 0.70]),
             },
             "budgets": [_budget(0.1, found=0.70, alone=0.69), _budget(0.2, found=0.72, alone=0.75)],
             "steps": [
-                {"name": "train_sandwich", "processor_seconds": 2400.0},
-                {"name": "accuracy_table", "processor_seconds": 600.0},
-                {"name": "train_naive", "processor_seconds": 9999.0},
+                _step("train_sandwich", 2400),
+                _step("accuracy_table", 600),
+                _step("train_naive", 9999),
+                _step("search_1", 20),
+                _step("search_2", 40),
             ],
         }
     }
 
 
+@pytest.mark.parametrize(
+    ("better", "worse", "mean", "is_clear", "text"),
+    [
+        ([0.70, 0.80, 0.90], [0.69, 0.78, 0.87], 2.0, True, "+2.0 +- 0.6 points over 3 pairs"),
+        ([0.70, 0.80, 0.90], [0.69, 0.83, 0.87], 1 / 3, False, "+0.3 +- 1.8 points over 3 pairs"),
+        ([0.60, 0.70], [0.70, 0.81], -10.5, True, "-10.5 +- 0.5 points over 2 pairs"),
+        ([0.60], [0.50], 10.0, False, "+10.0 points, one pair"),
+    ],
+)
+def test_a_difference_is_clear_beyond_two_standard_errors(
+    better: list[float], worse: list[float], mean: float, is_clear: bool, text: str
+) -> None:
+    difference = PairedDifference.of(better, worse)
+    assert difference.mean == pytest.approx(mean)
+    assert difference.is_clear is is_clear
+    assert str(difference) == text
+
+
 def test_each_claim_is_told_with_how_far_it_held(seeds: dict[str, Any]) -> None:
-    claims = describe_claims(seeds)
-    assert claims[:3] == [
-        "- random subnets: progressive shrinking less naive: +3.0 points (one comparison)",
-        "- random subnets: sandwich less naive: +6.0 points (one comparison)",
-        "- found subnets: in the supernet less alone: -1.0 +- 2.0 points over 2 pairs, within noise",
-    ]
-    assert "- found subnets less MobileNetV2: +11.0 +- 1.0 points over 2 pairs" in claims
-    assert claims[-1] == (
-        "- seed 0: the supernet and its accuracy table took 50 processor minutes, once; a subnet alone 5 for each "
-        "budget, as much from 10.0 budgets on"
-    )
+    better, sandwich, as_good, finetuned, v2, v3, cost = describe_claims(seeds).splitlines()
+    assert better.endswith("(random subnets): undecided, within noise (+2.5 +- 1.5 points over 2 pairs).")
+    assert sandwich.endswith("(random subnets): held (+6.0 +- 0.0 points over 2 pairs).")
+    assert as_good.endswith("trained alone: held, within noise (-1.0 +- 2.0 points over 2 pairs).")
+    assert finetuned.endswith("trained alone: undecided, within noise (+0.0 +- 2.0 points over 2 pairs).")
+    assert v2.endswith("MobileNetV2 within the same latency budget: held (+11.0 +- 1.0 points over 2 pairs).")
+    assert "MobileNetV3-Small" in v3
+    assert "once 50.0 processor minutes" in cost
+    assert "then 0.5 for each budget; a given network alone takes 5.0" in cost
+    assert cost.endswith("training once takes less from 11.1 budgets on.")
+
+
+def test_a_claim_that_failed_is_said_to_have_failed(seeds: dict[str, Any]) -> None:
+    seeds["0"]["supernets"]["progressive_shrinking"] = _supernet([0.60, 0.61])
+    for budget in seeds["0"]["budgets"]:
+        budget["networks"][2]["top1"] = budget["networks"][0]["top1"] + 0.05
+        budget["networks"][2]["processor_seconds"] = 10.0
+    better, _, as_good, *_, cost = describe_claims(seeds).splitlines()
+    assert "NOT held (-9.0" in better
+    assert "NOT held (-5.0" in as_good
+    assert cost.endswith("training once never takes less: NOT held.")
+
+
+def test_of_several_seeds_the_means_of_random_subnets_are_compared(seeds: dict[str, Any]) -> None:
+    seeds["1"] = {**seeds["0"], "supernets": {**seeds["0"]["supernets"], "naive": _supernet([0.66, 0.67])}}
+    better = describe_claims(seeds).splitlines()[0]
+    assert "(+4.0 +- 1.5 points over 2 pairs)" in better
 
 
 def test_the_cost_is_that_of_the_supernet_that_was_searched(seeds: dict[str, Any]) -> None:
     seeds["0"]["searched_method"] = "naive"
-    once = round((9999 + 600) / 60)
-    assert f"took {once} processor minutes" in describe_claims(seeds)[-1]
+    once = (9999 + 600) / 60
+    assert f"once {once:.1f} processor minutes" in describe_claims(seeds)
 
 
 def test_tables_have_a_row_for_each_supernet_and_network(seeds: dict[str, Any]) -> None:
     lines = describe_results(seeds).splitlines()
-    assert "| progressive_shrinking | 0 | 16 | 50 | 80.0% | 60.0% | 70.0% | 72.0% | 74.0% |" in lines
-    assert "| 0.100 | 0 | found | 0.200 | 5.3 | 70.0% +- 0.4 | 0 | 0 |" in lines
-    assert "| 0.200 | 0 | alone | 0.200 | 5.3 | 75.0% +- 0.4 | 16 | 5 |" in lines
+    assert "| progressive_shrinking | 0 | 16 | 50.0 | 80.0% | 60.0% | 70.0% | 72.0% | 74.0% |" in lines
+    assert "| 0.100 | 0 | found | 0.200 | 5.3 | 70.0% +- 0.4 | 0 | 0.0 |" in lines
+    assert "| 0.200 | 0 | alone | 0.200 | 5.3 | 75.0% +- 0.4 | 16 | 5.0 |" in lines
     assert sum("mobilenet_v3_small_w0.5" in line for line in lines) == 2
+
+
+def test_every_step_is_listed_with_its_command_time_machine_and_commit(seeds: dict[str, Any]) -> None:
+    lines = describe_results(seeds).splitlines()
+    assert "Seed 0: 5 steps, 1.8 hours, 3.6 processor hours, on Some Processor." in lines
+    assert "| accuracy_table | 5.0 | 10.0 | abc1234 | `python accuracy_table.py` |" in lines
+
+
+def test_the_picture_has_a_point_for_each_network(seeds: dict[str, Any]) -> None:
+    picture = results_svg(seeds, "A title")
+    assert picture.count("<title>") == 10
+    assert "found in the supernet: 72.0% +- 0.4 at 0.200 ms" in picture
+    assert "A title" in picture
+    assert "One seed" in picture
+
+
+def test_in_the_picture_seeds_are_one_point_with_their_standard_error(seeds: dict[str, Any]) -> None:
+    other = {**seeds["0"], "budgets": [_budget(0.1, found=0.72, alone=0.69), _budget(0.2, found=0.76, alone=0.75)]}
+    picture = results_svg({**seeds, "1": other}, "A title")
+    assert picture.count("<title>") == 10
+    assert "found in the supernet: 71.0% +- 1.0 at 0.200 ms" in picture
+    assert "Means of 2 seeds" in picture

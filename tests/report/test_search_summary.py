@@ -1,7 +1,6 @@
 import dataclasses
 
 import numpy as np
-import pytest
 
 from ofa_tf.devices.device import Measurement
 from ofa_tf.report.numbers_in_words import accuracy_in_words
@@ -9,28 +8,11 @@ from ofa_tf.report.search_summary import describe_search
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import Correction
-from ofa_tf.search.constrained_search import SearchResult, search_arch
-from ofa_tf.search.constraint_kinds import CostContext
-from ofa_tf.search.constraints import Limits, make_constraints
-from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.finalists import Final, Finalist, FinalSettings
+from ofa_tf.search.constrained_search import SearchResult
+from ofa_tf.search.finalists import Final, Finalist
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from tests.support.simulated_accuracy import SimulatedSupernet
 from tests.support.spaces import MICRO
-
-
-@pytest.fixture(scope="module")
-def found() -> SearchResult:
-    supernet = SimulatedSupernet(MICRO)
-    result = search_arch(
-        MICRO,
-        fit_predictor(supernet.table(30), "linear"),
-        make_constraints(CostContext(MICRO, 10), Limits(macs=1e9)),
-        settings=EvolutionSettings(10, 5),
-        final=FinalSettings(supernet.measure, 2),
-    )
-    return dataclasses.replace(result, reported=AccuracyCount((700, 800), (1000, 1000)))
-
 
 _COSTS = SubnetCosts("host", num_macs=3_793_280, size_bytes=2_385_696)
 _LIMITED = {"costs": {"latency_ms": 0.11, "macs": 3793280.0}, "limits": {"latency_ms": 0.12, "macs": 4e6}}

@@ -1,32 +1,10 @@
 import dataclasses
 
-import pytest
-
 from ofa_tf.devices.device import Measurement
 from ofa_tf.report.searches_table import FinishedSearch, describe_searches
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.constrained_search import SearchResult, search_arch
-from ofa_tf.search.constraint_kinds import CostContext
-from ofa_tf.search.constraints import Limits, make_constraints
-from ofa_tf.search.evolution import EvolutionSettings
-from ofa_tf.search.finalists import FinalSettings
-from ofa_tf.search.predictors.fitted_predictor import fit_predictor
-from tests.support.simulated_accuracy import SimulatedSupernet
-from tests.support.spaces import MICRO
-
-
-@pytest.fixture(scope="module")
-def found() -> SearchResult:
-    supernet = SimulatedSupernet(MICRO)
-    result = search_arch(
-        MICRO,
-        fit_predictor(supernet.table(30), "linear"),
-        make_constraints(CostContext(MICRO, 10), Limits(macs=1e9)),
-        settings=EvolutionSettings(10, 5),
-        final=FinalSettings(supernet.measure, 2),
-    )
-    return dataclasses.replace(result, reported=AccuracyCount((700, 800), (1000, 1000)))
+from ofa_tf.search.constrained_search import SearchResult
 
 
 def _finished(found: SearchResult, limit_ms: float, measured_ms: float | None) -> FinishedSearch:

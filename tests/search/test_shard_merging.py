@@ -53,6 +53,15 @@ def test_merged_shards_are_what_one_process_measures(tmp_path: Path, num_known: 
     assert len(table) == _NUM_ARCHS
 
 
+def test_it_is_told_what_the_table_had_and_what_the_shards_add(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    merged = tmp_path / "merged.jsonl"
+    _build(merged, None, 1)
+    paths = _shards(tmp_path)
+    capsys.readouterr()
+    merge_shards(paths, merged, MICRO, "net")
+    assert capsys.readouterr().err == f"{merged} had 1 subnet; the shards add {_NUM_ARCHS - 1}\n"
+
+
 def test_a_shard_is_resumed(tmp_path: Path) -> None:
     paths = _shards(tmp_path)
     whole = paths[1].read_bytes()
@@ -146,7 +155,10 @@ def test_shards_that_contradict_the_table_are_refused(tmp_path: Path) -> None:
     before = merged.read_bytes()
     paths = _shards(tmp_path)
     # Archs go to the shards in turn.
-    message = rf"Expected {merged} and {paths[1]} to have the same counts of each subnet. Received: different ones of 1"
+    message = (
+        rf"Expected {merged} and {paths[1]} to have the same counts of each subnet. "
+        r"Received: different ones of 1 subnet\. "
+    )
     with pytest.raises(InputError, match=message):
         merge_shards(paths, merged, MICRO, "net")
     assert merged.read_bytes() == before

@@ -1,3 +1,6 @@
+import datetime
+import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -58,6 +61,37 @@ def test_a_finished_step_is_not_done_again(program: Path, tmp_path: Path) -> Non
     assert first.is_finished
     assert first.command == f"python {program} --to=3"
     assert ProgramSteps(tmp_path / "study").records() == [first]
+
+
+def test_the_command_of_a_step_can_be_pasted(program: Path, tmp_path: Path) -> None:
+    record = ProgramSteps(tmp_path / "study").run("count", str(program), "--to=my photos", "--seed=1")
+    assert shlex.split(record.command) == ["python", str(program), "--to=my photos", "--seed=1"]
+    assert _calls(program) == ["--to=my photos --seed=1"]
+
+
+def test_records_are_in_the_order_in_which_steps_ended_and_have_the_time(program: Path, tmp_path: Path) -> None:
+    steps = ProgramSteps(tmp_path / "study")
+    begin = datetime.datetime.now(datetime.timezone.utc)
+    for name in ("train", "evaluate", "benchmark"):
+        steps.run(name, str(program))
+    end = datetime.datetime.now(datetime.timezone.utc)
+    records = steps.records()
+    assert [record.name for record in records] == ["train", "evaluate", "benchmark"]
+    times = [datetime.datetime.fromisoformat(record.ended_at) for record in records]
+    assert begin < times[0] < times[1] < times[2] < end
+
+
+def test_a_record_of_an_earlier_version_is_read_and_its_step_not_done_again(program: Path, tmp_path: Path) -> None:
+    steps = ProgramSteps(tmp_path / "study")
+    for name in ("train", "evaluate"):
+        steps.run(name, str(program))
+    path = tmp_path / "study" / "steps" / "evaluate.json"
+    document = json.loads(path.read_text())
+    del document["ended_at"]
+    path.write_text(json.dumps(document))
+    assert steps.run("evaluate", str(program)).ended_at == ""
+    assert [record.name for record in steps.records()] == ["evaluate", "train"]
+    assert len(_calls(program)) == 2
 
 
 def test_a_step_with_other_arguments_is_refused(program: Path, tmp_path: Path) -> None:

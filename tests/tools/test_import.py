@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -39,7 +40,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def imported(run: Run, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workdir of an import."""
-    folder = tmp_path_factory.mktemp("imported")
+    folder = tmp_path_factory.mktemp("an import")
     photos = write_class_folders(folder / "photos", {"ant": 30, "bee": 30})
     options = (
         f"--checkpoint={weights}",
@@ -49,6 +50,8 @@ def imported(run: Run, weights: Path, tmp_path_factory: pytest.TempPathFactory) 
     )
     shown = _ok(run("tools/import_checkpoint.py", "--space=small", PLUGINS_FLAG, *options))
     assert "with 2 classes" in shown
+    command = shlex.join(["python", "tools/evaluate.py", PLUGINS_FLAG, f"--workdir={folder / 'run'}", "--arch=max"])
+    assert f"Next: {command}\n" in shown
     assert "validation images: 12 of the training images, which the network has been trained with" in shown
     return folder / "run"
 
@@ -127,16 +130,17 @@ def test_a_failed_import_is_one_clear_line_and_writes_nothing(
 @pytest.fixture(scope="module")
 def specialized(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A specialized network, imported from files as they are published."""
-    folder = tmp_path_factory.mktemp("specialized")
+    folder = tmp_path_factory.mktemp("a specialized one")
     description, _ = parity.load("specialized_mobilenet_v3_w1.0_1")
     np.savez(folder / "init.npz", **parity.state_dict(description))
     (folder / "net.config").write_text(json.dumps(description["net_config"]))
     (folder / "run.config").write_text(json.dumps({"image_size": 180}))  # no choice of the space
     output = folder / "model.keras"
     options = (f"--config={folder / 'net.config'}", f"--checkpoint={folder / 'init.npz'}", f"--output={output}")
-    assert "a subnet of mobilenet_v3_w1.0 at 180 px with 1000 classes" in _ok(
-        run("tools/import_specialized.py", *options)
-    )
+    shown = _ok(run("tools/import_specialized.py", *options))
+    assert "a subnet of mobilenet_v3_w1.0 at 180 px with 1000 classes" in shown
+    model = output.with_suffix(".tflite")
+    assert f"Next: python tools/to_tflite.py '--model={output}' '--output={model}'\n" in shown
     return output
 
 

@@ -94,12 +94,13 @@ def test_a_model_is_fine_tuned_for_int8(run: Run, quickstart: Path, tmp_path: Pa
 @pytest.mark.long
 def test_a_found_subnet_is_trained_alone_measured_and_exported(run: Run, quickstart: Path, tmp_path: Path) -> None:
     arch = quickstart / "archs" / "found_1.json"
-    workdir = tmp_path / "tuned"
+    workdir = tmp_path / "my tuned one"
     options = (f"--from={quickstart}", f"--arch={arch}", f"--workdir={workdir}", "--epochs=1", "--batch_size=8")
     result = run("tools/finetune.py", *options)
     assert result.returncode == 0, result.stderr[-2000:]
     assert f"a subnet of small on folder:{quickstart.parent / 'photos'}" in result.stderr
-    assert f"Next: python tools/evaluate.py --workdir={workdir} --arch=max" in result.stdout
+    assert f"Next: python tools/evaluate.py '--workdir={workdir}' --arch=max\n" in result.stdout
+    assert f"Then: python tools/to_tflite.py '--workdir={workdir}' --arch=max --output=model.tflite\n" in result.stdout
     config = TrainConfig.load(workdir)
     assert (config.batch_size, config.plugins) == (8, TrainConfig.load(quickstart).plugins)
 
@@ -367,7 +368,7 @@ def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path
         (["--max_macs=1e7", "--device=toaster"], "Received: 'toaster'."),
         (
             ["--max_latency_ms=1", "--confidence=0.99"],
-            "Expected a latency table with at least 99 held-out networks for",
+            "to have at least 99 held-out networks for",
         ),
         (["--max_macs=1e7", "--device=host,host"], "Expected --device to name different devices."),
         (["--max_macs=1e7", "--device=host,adb:1", "--latency_table=a"], "Expected as many latency tables as devices"),

@@ -1,6 +1,8 @@
 import dataclasses
 import json
 import os
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,14 @@ def test_a_saved_configuration_loads_equal_even_after_the_workdir_moved(tmp_path
 def test_loading_from_an_empty_workdir_says_how_to_train(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"no such file. Train first: python train_main.py .*--workdir={tmp_path}"):
         TrainConfig.load(tmp_path)
+
+
+def test_the_command_to_train_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    workdir = tmp_path / "it's; mine"
+    with pytest.raises(InputError) as error:
+        TrainConfig.load(workdir)
+    (command,) = re.findall(r"Train first: (.*); or import", str(error.value))
+    assert shlex.split(command) == ["python", "train_main.py", "--phase=all", f"--workdir={workdir}"]
 
 
 def test_loading_from_a_workdir_that_is_being_trained_says_to_wait(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import dataclasses
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,6 +55,14 @@ def test_a_phase_without_the_one_before_names_the_command_to_run_first(
 ) -> None:
     with pytest.raises(InputError, match=f"Received: none. Run first: python train_main.py {command} "):
         check_start(config, select_phases(kind, stage), resume=False)
+
+
+def test_the_command_to_run_first_can_be_pasted_whatever_the_folder_is_called(config: TrainConfig) -> None:
+    config = dataclasses.replace(config, workdir=f"{config.workdir} of mine")
+    with pytest.raises(InputError) as error:
+        check_start(config, select_phases("depth", 2), resume=False)
+    (command,) = re.findall(r"Run first: (.*) \(with", str(error.value))
+    assert shlex.split(command) == ["python", "train_main.py", "--phase=all", "--resume", f"--workdir={config.workdir}"]
 
 
 def test_the_phase_just_before_is_named_if_only_that_is_missing(config: TrainConfig) -> None:

@@ -33,8 +33,6 @@ def test_the_archs_of_a_front_are_named_by_its_file(tmp_path: Path) -> None:
     path.write_text(json.dumps({"schema": "ofa_tf/front/1", "entries": entries}))
     assert parse_archs(MICRO, str(path)) == {"front_0": archs[0], "front_1": archs[1]}
     assert parse_archs(MICRO, f"{path}:1") == {"front_1": archs[1]}
-    with pytest.raises(InputError, match=r"with N from 0 to 1. Received: --arch=.*front.json:2\."):
-        parse_archs(MICRO, f"{path}:2")
     for wrong in ([{"top1": 0.5}], 7, [3]):
         path.write_text(json.dumps({"entries": wrong}))
         with pytest.raises(InputError, match=r"Expected each of the `entries` of .*front.json to have an `arch`"):
@@ -42,6 +40,32 @@ def test_the_archs_of_a_front_are_named_by_its_file(tmp_path: Path) -> None:
     path.write_text(json.dumps({"entries": [{"arch": {**archs[0].to_dict(), "image_size": 17}}]}))
     with pytest.raises(InputError, match=r"front.json: Expected .*17"):
         parse_archs(MICRO, str(path))
+
+
+@pytest.mark.parametrize("number", ["2", "a", "-1", "", "²"])
+def test_a_number_that_no_arch_of_a_front_has_is_answered_with_those_that_there_are(
+    number: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "front.json"
+    text = f"{path}:{number}"
+    for num_archs, message in (
+        (2, f"Expected --arch={path}:N with N from 0 to 1, as the front has 2 archs. Received: --arch={text}."),
+        (1, f"Expected --arch={path}:N with N = 0, as the front has one arch. Received: --arch={text}."),
+        (0, f"Expected a front with archs. Received: --arch={text}, and {path} has none."),
+    ):
+        entries = [{"arch": MICRO.smallest().to_dict()}] * num_archs
+        path.write_text(json.dumps({"schema": "ofa_tf/front/1", "entries": entries}))
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            parse_archs(MICRO, text)
+
+
+@pytest.mark.parametrize("number", ["0", "1", "a"])
+def test_an_arch_of_its_own_file_has_no_number(number: str, tmp_path: Path) -> None:
+    path = tmp_path / "arch_0.json"
+    MICRO.smallest().save(path)
+    message = rf"^Expected --arch={re.escape(str(path))}, without a number: .* Received: --arch=.*:{number}\. Leave out"
+    with pytest.raises(InputError, match=message):
+        parse_archs(MICRO, f"{path}:{number}")
 
 
 def test_files_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:

@@ -76,6 +76,21 @@ def test_the_warning_of_another_precision_tells_no_limits_where_there_are_none(t
     assert warning.endswith(" that the search told are not those of this model.")
 
 
+@pytest.mark.parametrize(("precision", "mode"), [("int8", NOT_QUANTIZED), ("float32", INT8)])
+def test_another_precision_is_told_also_where_the_limits_do_not_depend_on_it(
+    precision: str, mode: QuantizationMode, tmp_path: Path
+) -> None:
+    path = tmp_path / "arch.json"
+    SMALL.smallest().save(path, notes={"precision": precision, "limits": {"macs": 1e6}})
+    told = f"{path} was searched with --precision={precision}, but --quantization={mode.name} is asked for: it was"
+    warning = warn_of_other_precision(str(path), mode)
+    assert warning is not None
+    assert warning.startswith(told)
+    assert warning.endswith("its limits hold for this one, too.")
+    same = {"int8": INT8, "float32": NOT_QUANTIZED}[precision]
+    assert warn_of_other_precision(str(path), same) is None
+
+
 def test_each_arch_of_a_folder_keeps_the_limits_of_its_own_search(tmp_path: Path) -> None:
     folder = tmp_path / "found"
     archs = {"a": SMALL.smallest(), "b": SMALL.largest()}

@@ -95,11 +95,8 @@ def test_accuracies_of_float_models_are_not_told_as_those_of_shipped_ones(front:
 # --- where the picture goes ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["front.json", "front_0.1"])
-def test_what_stands_where_the_picture_goes_is_looked_at_before_the_search(
-    front: Front, tmp_path: Path, name: str
-) -> None:
-    path = tmp_path / name
+def test_what_stands_where_the_picture_goes_is_looked_at_before_the_search(front: Front, tmp_path: Path) -> None:
+    path = tmp_path / "front.json"
     plot = plot_path(path)
     check_front_output(path)
     plot.mkdir()
@@ -124,6 +121,19 @@ def test_what_stands_where_the_picture_goes_is_looked_at_before_the_search(
 
 
 def test_each_front_has_a_picture_of_its_own(tmp_path: Path) -> None:
-    names = ["front.json", "front_0.1", "front_0.2", "0.1.json", "0.2.json"]
+    names = ["front.json", "front.json.json", "0.1.json", "0.2.json"]
     plots = [plot_path(tmp_path / name).name for name in names]
-    assert plots == ["front.svg", "front_0.1.svg", "front_0.2.svg", "0.1.svg", "0.2.svg"]
+    assert plots == ["front.svg", "front.json.svg", "0.1.svg", "0.2.svg"]
+
+
+@pytest.mark.parametrize("name", ["front", "front.svg", "front_0.1"])
+def test_a_front_without_the_ending_json_is_refused_as_its_picture_may_be_that_of_another(
+    front: Front, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    message = rf"Expected the file of a front to end in .json. Received: --output={path}. Name it {name}.json."
+    with pytest.raises(InputError, match=message):
+        check_front_output(path)
+    with pytest.raises(InputError, match=message):
+        _texts(front, path, FrontRequest(["macs"]))
+    assert not list(tmp_path.iterdir())

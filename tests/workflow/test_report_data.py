@@ -140,6 +140,28 @@ def test_a_model_has_its_gate_and_its_latency(data: ReportData) -> None:
     assert model.accuracy.error == pytest.approx(expected_error, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("name", "is_its"),
+    [
+        ("runs/mine/models/found_1_int8.tflite", True),  # as tools/benchmark.py calls it
+        ("models/found_1_int8.tflite", True),
+        ("found_1_int8.tflite", True),
+        ("../found_1_int8.tflite", True),
+        ("others/found_1_int8.tflite", False),
+        ("models/found_1.tflite", False),
+        ("found_1", False),
+    ],
+)
+def test_a_benchmark_may_call_a_model_by_its_path(name: str, is_its: bool, tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    document = json.loads(run.benchmark_path.read_text())
+    document["measurements"][0]["model"] = name
+    run.benchmark_path.write_text(json.dumps(document))
+    (model,) = gather(run).models
+    assert model.latency_ms == (LATENCY_OF_MODEL_MS if is_its else None)
+    assert model.device == ("formula" if is_its else "")
+
+
 # --- several devices, and what was found within limits --------------------------------
 
 
@@ -155,6 +177,25 @@ def test_latencies_by_other_tables_stand_beside_each_other(tmp_path: Path) -> No
 
     named = gather(run, ReportSettings(fronts=[run.path / "fronts" / "second.json"]))
     assert [group.title for group in named.groups] == ["fronts/second.json"]
+
+
+def test_error_and_times_of_subnets_are_those_of_one_of_several_tables_of_a_device(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    path = run.latency_table_path("formula")
+    document = json.loads(path.read_text())
+    document["overhead_ms"] += 1.0
+    document["calibration"]["held_out"]["report"]["mape"] = 0.77
+    path.with_name("z_with_other_threads.json").write_text(json.dumps(document))
+
+    data = gather(run)
+    tables = {table.quality["mape"]: LatencyTable.load(run.path / table.file) for table in data.devices}
+    assert len(tables) == 2
+    (group,) = data.groups
+    table = tables[group.latency_error]
+    for subnet in group.subnets:
+        overhead, *_ = subnet.part_times
+        expected = LatencyModel(run.space, table).latency_by_part(subnet.arch)
+        assert overhead.latency_ms == pytest.approx(next(iter(expected.values())))
 
 
 def test_archs_that_were_found_within_limits_are_a_group(run: Run, tmp_path: Path) -> None:

@@ -115,10 +115,10 @@ def _spoken(group: SubnetGroup, subnet: ReportedSubnet) -> str:
 
 def _describe_figure(group: SubnetGroup) -> str:
     unit = CostUnit.fitting(group.cost_name, [subnet.cost for subnet in group.subnets])
-    text = (
-        f"Top-1 accuracy against {unit.words}. Points: measured on images that nothing was chosen by; bars: one "
-        "standard error."
-    )
+    points = "measured on images that nothing was chosen by"
+    if any(subnet.reported is None for subnet in group.subnets):
+        points = f"as far as accuracies are known, not all of them {points}"
+    text = f"Top-1 accuracy against {unit.words}. Points: {points}; bars: one standard error."
     if group.other_costs:
         text += " Gray: other subnets, measured on the images that the search chose by."
     if group.is_front:

@@ -17,7 +17,8 @@ class ArchDistribution:
         space: The search space.
         logits: Logarithms of probabilities, each row but for a constant.
 
-    Reference: ProxylessNAS, Cai et al., ICLR 2019, section 3; TuNAS, Bender et al., CVPR 2020, section 3.
+    Reference: ProxylessNAS, Cai et al., ICLR 2019, section 3; TuNAS, Bender et al., CVPR 2020,
+    `controller.independent_sample` of its released code.
     """
 
     def __init__(self, space: SearchSpace, logits: np.ndarray | None = None) -> None:
@@ -46,10 +47,14 @@ class ArchDistribution:
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """Draw the genes of one arch, int32 `(num_genes,)`."""
+        # A gene takes its first choice up to which the probabilities add up to more than a number drawn from [0, 1).
         cumulative = self.probabilities().cumsum(axis=1)
-        drawn = rng.random((len(cumulative), 1))
-        # Rounding may leave the last sum below 1.
-        genes = np.minimum((cumulative <= drawn).sum(axis=1), self.space.gene_counts - 1)
+        drawn = rng.random((self.space.num_genes, 1))
+        num_passed_over = (cumulative <= drawn).sum(axis=1)
+
+        # Rounding may leave the sum of all below 1, and even below the number.
+        last_choice = self.space.gene_counts - 1
+        genes = np.minimum(num_passed_over, last_choice)
         return genes.astype(np.int32)
 
     def log_gradient(self, genes: np.ndarray) -> np.ndarray:

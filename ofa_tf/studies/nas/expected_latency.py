@@ -20,7 +20,7 @@ class ExpectedLatency:
     Raises:
         InputError: If the image size lies outside the measured range.
 
-    Reference: ProxylessNAS, Cai et al., ICLR 2019, section 3.3, equations 2 and 3.
+    Reference: ProxylessNAS, Cai et al., ICLR 2019, section 3.3.1 (making latency differentiable).
     """
 
     def __init__(self, model: LatencyModel, image_size: int) -> None:

@@ -23,7 +23,7 @@ def absolute_reward(top1: float, latency_ms: float, budget_ms: float, beta: floa
         budget_ms: What it should be, milliseconds.
         beta: Weight of the relative difference, below 0.
 
-    Reference: TuNAS, Bender et al., CVPR 2020, section 4 (absolute reward).
+    Reference: TuNAS, Bender et al., CVPR 2020, "absolute reward"; `reward_for_single_cost_model` of its released code.
     """
     return top1 + beta * abs(latency_ms / budget_ms - 1)
 

@@ -1,7 +1,7 @@
 """The search that others have to beat: the best of some random archs, each trained from scratch for a short time.
 
 Reference: Li and Talwalkar, "Random Search and Reproducibility for Neural Architecture Search", UAI 2019; TuNAS, Bender
-et al., CVPR 2020, section 5.
+et al., CVPR 2020.
 """
 
 import dataclasses

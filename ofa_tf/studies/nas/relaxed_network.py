@@ -5,8 +5,11 @@ the kernel sizes that reach it. A channel of an expansion counts as much as the 
 A block that may be skipped is added as much as the depths that have it are probable. So a step takes the time and the
 memory of the largest network, however many choices there are.
 
-Reference: Single-Path NAS, Stamoulis et al., ECML PKDD 2019 (arXiv 1904.02877), section 3; the gates of blocks: DARTS,
-Liu et al., ICLR 2019, section 2.2.
+That kernels and channels are parts of one another is from Single-Path NAS. It decides by thresholds on the norms of
+these parts, though; the probabilities, and the gates of blocks, are those of DARTS.
+
+Reference: Single-Path NAS, Stamoulis et al., ECML PKDD 2019 (arXiv 1904.02877), section 3; DARTS, Liu et al., ICLR
+2019, section 2.2.
 """
 
 from collections.abc import Callable
@@ -118,12 +121,19 @@ def _pointwise(x: tf.Tensor, kernel: Any, input_mask: tf.Tensor) -> tf.Tensor:
 def _kernel_mask(part: Part, probabilities: tf.Tensor) -> tf.Tensor:
     """How probable it is that a kernel reaches each of its places, `(size, size, 1, 1)`."""
     sizes = _values(part, "kernel_sizes", "kernel_size")
-    largest = int(sizes.max())
-    distances = np.abs(np.arange(largest) - largest // 2)
-    rings = np.maximum(distances[:, np.newaxis], distances)  # of each place, from 0 in the centre
-    is_reached = rings[..., np.newaxis] <= sizes // 2  # (size, size, choices)
-    mask = tf.tensordot(tf.constant(is_reached, tf.float32), _of_axis(part, "kernel_sizes", probabilities), axes=1)
+    rings = _rings(int(sizes.max()))
+    is_reached = rings[:, :, np.newaxis] <= sizes // 2  # (size, size, choices)
+    probability_of_size = _of_axis(part, "kernel_sizes", probabilities)
+    mask = tf.tensordot(tf.constant(is_reached, tf.float32), probability_of_size, axes=1)
     return mask[:, :, tf.newaxis, tf.newaxis]
+
+
+def _rings(size: int) -> np.ndarray:
+    """In which ring around the centre each place of a kernel lies: 0 in the centre; int `(size, size)`."""
+    distances = np.abs(np.arange(size) - size // 2)
+    rows = distances[:, np.newaxis]
+    columns = distances[np.newaxis, :]
+    return np.maximum(rows, columns)
 
 
 def _mask(part: Part, axis_name: str, field: str, probabilities: tf.Tensor) -> tf.Tensor:

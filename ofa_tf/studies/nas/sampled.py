@@ -4,7 +4,11 @@ In each step a subnet is drawn and its part of the shared weights is trained; th
 held-out images, and what it was worth changes the distribution. In the first quarter of the steps subnets are drawn
 evenly, and the distribution stays as it is, so that no arch gets ahead because its weights were trained first.
 
-Reference: ProxylessNAS, Cai et al., ICLR 2019, sections 3.2 and 3.3; TuNAS, Bender et al., CVPR 2020, sections 3 and 4.
+TuNAS differs from that: a step trains and judges the same subnet, and in the first quarter of the steps it often trains
+all operations of a block together instead of one of them.
+
+Reference: ProxylessNAS, Cai et al., ICLR 2019, sections 3.2 and 3.3 (REINFORCE); TuNAS, Bender et al., CVPR 2020, and
+`mobile_architecture_search.py` of its released code.
 """
 
 from collections.abc import Iterator, Sequence

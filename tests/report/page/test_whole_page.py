@@ -189,6 +189,17 @@ def test_numbers_stand_with_units_and_errors(plain: _Reader) -> None:
         assert expected in text
 
 
+def test_points_that_were_not_measured_on_free_images_are_not_told_to_be(plain: _Reader) -> None:
+    told = "Points: measured on images that nothing was chosen by; bars"
+    assert told in "\n".join(plain.texts)
+    data = _data("plain")
+    first, *others = data.groups[0].subnets
+    group = dataclasses.replace(data.groups[0], subnets=[dataclasses.replace(first, reported=None), *others])
+    text = "\n".join(_Reader(make_page(dataclasses.replace(data, groups=[group]), "0")).texts)
+    assert told not in text
+    assert "Points: as far as accuracies are known, not all of them measured on images that nothing was" in text
+
+
 def test_a_run_of_which_nothing_is_there_yet_says_what_to_do() -> None:
     run = RunFacts("runs/mine", "micro", 800, (16,), "digits", None, "sandwich", 0, 1, 0)
     notes = {section: [Note(f"no {section.value}", f"make {section.value}")] for section in Section}
