@@ -32,6 +32,16 @@ lint: $(STAMP) ## ruff (rules and formatting), mypy, and the order of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+docs: $(STAMP) ## the documents as a site, in docs/_build/html; every warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs -d docs/_build/doctrees . docs/_build/html
+	@echo "written to docs/_build/html/index.html"
+
+docs-notebook: $(STAMP) ## run the notebook on runs/quickstart and store what it shows
+	$(BIN)/python -m tests.support.notebook docs/notebooks/tour.ipynb
+
+docs-commands: $(STAMP) ## run every command of README.md and docs/, in a scratch copy; half an hour
+	$(BIN)/python -m tests.support.run_documents
+
 results: $(STAMP) ## the paper's claims on CIFAR-10 into runs/results; hours, goes on where it was stopped
 	$(BIN)/python tools/results.py --workdir=runs/results
 
@@ -49,7 +59,7 @@ bench-export: $(STAMP) ## what each rewrite of an exported network gains on this
 	$(BIN)/python tools/bench_export.py
 
 clean: ## remove build output and caches; keeps .venv and runs/
-	rm -rf build dist ofa_tf.egg-info .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist docs/_build ofa_tf.egg-info .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find ofa_tf tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An existing .venv keeps its Python. One whose pip does not run (an interrupted install, a removed Python) is made anew.
@@ -70,4 +80,5 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	@touch $(STAMP)
 	@echo "Installed into .venv"
 
-.PHONY: help install install-pytorch quickstart test test-long test-fast lint results bench bench-gpu bench-export clean
+.PHONY: help install install-pytorch quickstart test test-long test-fast lint docs docs-notebook docs-commands results bench \
+    bench-gpu bench-export clean

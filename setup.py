@@ -49,9 +49,16 @@ REQUIREMENTS = [
 REPORT_REQUIREMENTS = [
     "plotly>=7.1",  # brings plotly.js, which tools/report.py writes into its page.
 ]
+DOCS_REQUIREMENTS = [
+    "furo>=2025.12",
+    "myst-nb>=1.4",  # brings MyST, which reads Markdown, and reads notebooks.
+    "sphinx>=8.1",
+]
 TEST_REQUIREMENTS = [
     *REPORT_REQUIREMENTS,
     "hypothesis>=6.168",
+    "ipykernel>=7.3",  # with nbclient: runs the notebook of the documents.
+    "nbclient>=0.11",
     "pillow>=12.3",
     "pytest>=9.2",
     "pytest-cov>=7.1",
@@ -59,8 +66,9 @@ TEST_REQUIREMENTS = [
     "selenium>=4.51",  # drives the browser that the report is tested in.
 ]
 DEV_REQUIREMENTS = [
+    *DOCS_REQUIREMENTS,
     *TEST_REQUIREMENTS,
-    "import-linter>=2.17",
+    "import-linter>=2.15",
     "mypy>=2.4",
     "ruff>=0.17",
 ]
@@ -84,6 +92,7 @@ setup(
     extras_require={
         "test": TEST_REQUIREMENTS,
         "dev": DEV_REQUIREMENTS,
+        "docs": DOCS_REQUIREMENTS,
         "report": REPORT_REQUIREMENTS,
         "pytorch": ["torch>=2.6"],
         "cuda": ["tensorflow[and-cuda]>=2.21"],

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import importlib
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.support.repository import ROOT
 from tools.draw_imports import find_programs, reachable, read_imports, read_program_imports
 
 _FOLDERS = ("docs", "flags", "ofa_tf", "tests", "tools")  # that may hold documents, besides the root
-_FENCE = re.compile(r"\s*```")
+_FENCE = re.compile(r"\s*```\s*([\w+-]*)")
 _INLINE_CODE = re.compile(r"`([^`]+)`")
 # Of the flags that absl gives to every program, those that documents may name.
 _ABSL_FLAGS = frozenset({"flagfile", "help", "helpfull", "helpshort", "verbosity"})
@@ -26,6 +27,29 @@ class Line:
 
     number: int
     text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeBlock:
+    """Lines of code that stand together.
+
+    Args:
+        language: What the fence says; empty for an indented block, and for a fence that says nothing.
+        lines: The lines, without blank ones.
+    """
+
+    language: str
+    lines: tuple[Line, ...]
+
+    @property
+    def text(self) -> str:
+        """The code, without the indentation of the block, with the blank lines between its lines."""
+        texts = []
+        for line in self.lines:
+            first = self.lines[0].number
+            texts += [""] * (line.number - first - len(texts))
+            texts.append(line.text)
+        return textwrap.dedent("\n".join(texts))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +110,27 @@ class Document:
         return [*lines, *self.inline_code]
 
     @functools.cached_property
+    def code_blocks(self) -> list[CodeBlock]:
+        """The code blocks, in order."""
+        blocks = []
+        language = ""
+        lines: list[Line] = []
+        for line, kind in [*self._kinds, (Line(0, ""), "prose")]:
+            if kind == "code":
+                lines.append(line)
+                continue
+            # Blank lines inside of a block count as prose.
+            if kind == "prose" and not line.text.strip() and line.number > 0:
+                continue
+            if lines:
+                blocks.append(CodeBlock(language, tuple(lines)))
+                lines = []
+            language = ""
+            if kind == "fence":
+                language = _language(line)
+        return blocks
+
+    @functools.cached_property
     def _kinds(self) -> list[tuple[Line, str]]:
         kinds = []
         is_fenced = is_code = False
@@ -107,6 +152,11 @@ class Document:
             kinds.append((Line(number, text), kind))
             previous = text
         return kinds
+
+
+def _language(fence: Line) -> str:
+    match = _FENCE.match(fence.text)
+    return "" if match is None else match[1]
 
 
 def all_documents() -> list[Path]:
