@@ -118,6 +118,7 @@ RULES = (
     Rule(r"--quantization=qat", flags={"qat_epochs": "1"}),
     Rule(r"front\.json:\d", replace=(r"front\.json:\d+", "front.json:0")),
     Rule(r"tools/benchmark\.py", flags={"rounds": "3"}),
+    Rule(r"python classify\.py", replace=(r"photo\.jpg", "PHOTOS/ant/000.png")),
     # --- Python ----------------------------------------------------------------------
     Rule(r"import ofa_tf|, ofa_tf"),
     Rule(r'name="my_space"', save_as="my_space.py"),
