@@ -140,7 +140,8 @@ class MeasuredRun(SampledRun):
         """What the run's latency tables say of a subnet's model, as its sidecar tells it.
 
         Nothing is measured, so the devices need not be there. A table of other models (of another precision or
-        number of classes, or exported with other rewrites) is passed over, and so is a damaged one.
+        number of classes, or exported with other rewrites) is passed over, and so is one that is damaged or incomplete:
+        an export needs none.
 
         Args:
             arch: The subnet.
@@ -159,13 +160,13 @@ class MeasuredRun(SampledRun):
         for path in self.latency_table_paths():
             try:
                 table = LatencyTable.load(path, self.space)
+                is_of_precision = table.precision in PRECISIONS and PRECISIONS[table.precision].holds_for(options.mode)
+                is_of_such_models = table.lowering == rewrites and table.num_classes == self.num_classes
+                if is_of_precision and is_of_such_models and table.covers(arch.image_size):
+                    latency_ms = float(LatencyModel(self.space, table).predict(arch))
+                    predictions.append(_describe_prediction(table, latency_ms))
             except InputError:
                 continue
-            is_of_precision = table.precision in PRECISIONS and PRECISIONS[table.precision].holds_for(options.mode)
-            is_of_such_models = table.lowering == rewrites and table.num_classes == self.num_classes
-            if is_of_precision and is_of_such_models and table.covers(arch.image_size):
-                latency_ms = float(LatencyModel(self.space, table).predict(arch))
-                predictions.append(_describe_prediction(table, latency_ms))
         return predictions
 
     # --- costs -----------------------------------------------------------

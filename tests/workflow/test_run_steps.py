@@ -82,6 +82,8 @@ def test_latency_tables_tell_of_models_like_theirs_only(measured_run: Run, tmp_p
     dataclasses.replace(table, precision="int8").save(run.latency_table_path("formula", "int8"))
     dataclasses.replace(table, num_classes=99).save(path.with_name("other.json"))
     path.with_name("damaged.json").write_text("{}")
+    dataclasses.replace(table, calibration={"scale": 1.0}).save(path.with_name("earlier.json"))
+    dataclasses.replace(table, entries={}).save(path.with_name("incomplete.json"))
     path.with_name("unfinished.part.json").write_text("{}")
 
     of_phone, of_formula = run.predict_latencies(arch, ExportOptions())
