@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "DECISIVE_FACTS",
             "DeviceFacts",
             "shareable_facts",
+            "shareable_name",
         ],
         "device_kind": ["DeviceKind"],
         "opening": ["DEVICE_KINDS", "kind_of", "list_devices", "open_device"],

@@ -115,8 +115,13 @@ def shareable_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """
     left_out = (*ADDRESS_FACTS, *CONDITION_FACTS, "hardware_serial")
     kept = {name: value for name, value in facts.items() if name not in left_out}
-    kind, _, _ = str(facts.get("device") or "").partition(":")
-    return {"device": kind, **kept}
+    return {"device": shareable_name(str(facts.get("device") or "")), **kept}
+
+
+def shareable_name(device: str) -> str:
+    """How a user names a device, without its address or serial number: `"adb"` of `"adb:SERIAL"`."""
+    kind, _, _ = device.partition(":")
+    return kind
 
 
 def _field_names() -> list[str]:

@@ -1,7 +1,7 @@
 """What a comparison of supernets and of networks trained alone says about the claims of the paper.
 
 A claim is about accuracies in pairs: of the same subnet in two supernets, or of two networks for the same budget. It
-holds if the mean difference is clear of its own standard error, is undecided if it is not, and fails otherwise.
+holds if the mean difference is clearly more than chance, is undecided if it is not, and fails if it is clearly less.
 
 Reference: Once-for-All, sections 3.3 and 4.
 """
@@ -11,8 +11,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# Two accuracies differ by chance alone by more standard errors than these in one of twenty cases.
-_NUM_ERRORS_OF_A_CLAIM = 2
+# A difference is called clear if chance alone makes one as large in at most one of twenty cases.
+_CONFIDENCE = 0.95
 
 Seeds = Mapping[str, Mapping[str, Any]]
 
@@ -42,8 +42,18 @@ class PairedDifference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it is more than chance; never known of a single pair."""
-        return self.error is not None and abs(self.mean) > _NUM_ERRORS_OF_A_CLAIM * self.error
+        """Whether it is more than chance; never known of a single pair.
+
+        By Student's t: how much differences scatter is itself known badly from few pairs. Of many, two standard errors
+        are clear, of four more than three.
+        """
+        if self.error is None:
+            return False
+        # Importing scipy.stats takes longer than all else here.
+        from scipy.stats import t
+
+        num_errors = float(t.ppf((1 + _CONFIDENCE) / 2, self.num_pairs - 1))
+        return abs(self.mean) > num_errors * self.error
 
     def __str__(self) -> str:
         if self.error is None:
@@ -94,7 +104,7 @@ def _describe_better(claim: str, difference: PairedDifference) -> str:
 
 
 def _describe_as_good(claim: str, difference: PairedDifference) -> str:
-    verdict = "held, within noise"
+    verdict = "not refuted, within noise"  # with few pairs, far from shown
     if difference.error is None:
         verdict = "undecided, for want of pairs"
     elif difference.is_clear:

@@ -8,6 +8,7 @@ from typing import Any
 from ofa_tf.base import files
 from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
+from ofa_tf.devices.device_facts import shareable_name
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -91,10 +92,12 @@ def search_facts(export: PlannedExport) -> dict[str, Any]:
     Returns:
         `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device` and
         `precision`, as far as they are known, and `accuracy_precision`, in which precision the
-        accuracies were measured.
+        accuracies were measured. The device is named without its address.
     """
     notes = _read_notes_of(export)
     facts = {name: notes[name] for name in _FACTS_OF_SEARCH if notes.get(name) is not None}
+    if "device" in facts:
+        facts["device"] = shareable_name(facts["device"])
     quality = notes.get("predictor_quality") or {}
     if facts.get("precision") == FLOAT32_PRECISION.name:
         facts["accuracy_precision"] = FLOAT32_PRECISION.name

@@ -140,15 +140,16 @@ class MeasuredRun(SampledRun):
         """What the run's latency tables say of a subnet's model, as its sidecar tells it.
 
         Nothing is measured, so the devices need not be there. A table of other models (of another precision or
-        number of classes, or exported with other rewrites) is passed over, and so is a damaged one.
+        number of classes, or exported with other rewrites) is passed over, and so is one that is damaged or incomplete:
+        an export needs none.
 
         Args:
             arch: The subnet.
             options: How it is exported.
 
         Returns:
-            For each table that tells of such models `latency_ms`, `device`, `precision`, `table`
-            and `mean_error`, see `Origin`.
+            For each table that tells of such models `latency_ms`, `device`, `precision` and
+            `mean_error`, see `Origin`.
         """
         rewrites = choose_lowerings(
             options.lowering,
@@ -159,13 +160,13 @@ class MeasuredRun(SampledRun):
         for path in self.latency_table_paths():
             try:
                 table = LatencyTable.load(path, self.space)
+                is_of_precision = table.precision in PRECISIONS and PRECISIONS[table.precision].holds_for(options.mode)
+                is_of_such_models = table.lowering == rewrites and table.num_classes == self.num_classes
+                if is_of_precision and is_of_such_models and table.covers(arch.image_size):
+                    latency_ms = float(LatencyModel(self.space, table).predict(arch))
+                    predictions.append(_describe_prediction(table, latency_ms))
             except InputError:
                 continue
-            is_of_precision = table.precision in PRECISIONS and PRECISIONS[table.precision].holds_for(options.mode)
-            is_of_such_models = table.lowering == rewrites and table.num_classes == self.num_classes
-            if is_of_precision and is_of_such_models and table.covers(arch.image_size):
-                latency_ms = float(LatencyModel(self.space, table).predict(arch))
-                predictions.append(_describe_prediction(table, path, latency_ms))
         return predictions
 
     # --- costs -----------------------------------------------------------
@@ -235,14 +236,13 @@ class MeasuredRun(SampledRun):
         return measured
 
 
-def _describe_prediction(table: LatencyTable, path: Path, latency_ms: float) -> dict[str, Any]:
-    """A predicted latency as a sidecar has it."""
+def _describe_prediction(table: LatencyTable, latency_ms: float) -> dict[str, Any]:
+    """A predicted latency as a sidecar has it: without the table's file, whose name has the address of a phone."""
     held_out = (table.calibration or {}).get("held_out") or {}
     report = held_out.get("report") or {}
     return {
         "latency_ms": latency_ms,
         "device": shareable_facts(table.device),
         "precision": table.precision,
-        "table": path.name,
         "mean_error": report.get("mape"),
     }

@@ -9,7 +9,7 @@ import keras
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar, tell
-from ofa_tf.devices.benchmark_results import save_benchmark
+from ofa_tf.devices.benchmark_results import save_benchmark, with_hashes
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.space.arch import Arch
@@ -20,6 +20,7 @@ from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.tflite.shipping.ship_subnet import ship
 from ofa_tf.tflite.shipping.sidecar import remove_model
 from ofa_tf.workflow.export import data_of_run
+from ofa_tf.workflow.model_cards import update_model_card
 from ofa_tf.workflow.quickstart_settings import QUICKSTART_MODELS, QuickstartModels, QuickstartSettings
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.run_folder import model_name
@@ -81,6 +82,8 @@ def export_candidates(
 def measure_rows(run: Run, device: Device, rows: Sequence[dict[str, Any]]) -> None:
     """Measure the models of all rows in turns, and add their latencies, or what went wrong, to the rows.
 
+    The latencies go into the models' cards, too.
+
     Raises:
         InputError: If none of them runs on the device.
     """
@@ -102,7 +105,10 @@ def measure_rows(run: Run, device: Device, rows: Sequence[dict[str, Any]]) -> No
         raise InputError(
             f"Expected at least one model to run on {device.id}. Received: none. {_describe_failures(rows)}"
         )
-    save_benchmark(run.benchmark_path, measurements, _BENCHMARK_SETTINGS)
+    save_benchmark(run.benchmark_path, with_hashes(measurements, models), _BENCHMARK_SETTINGS)
+    for row, kind in places:
+        if kind.latency_key in row:
+            update_model_card(row[kind.path_key], [run.benchmark_path])
 
 
 def _export(run: Run, device: Device, candidate: Candidate, settings: QuickstartSettings) -> dict[str, Any]:

@@ -65,18 +65,22 @@ class _Measured:
         model: What the benchmark calls it: by its path, or, that of a quickstart, by its name.
         device: Id of the device.
         latencies: `latency_ms`, `latency_low_ms` and `latency_high_ms`.
+        sha256: Hash of the model's file; `None` in benchmarks of earlier versions.
     """
 
     model: str
     device: str
     latencies: Mapping[str, Any]
+    sha256: str | None
 
-    def is_of(self, path: Path) -> bool:
-        """Whether it is of the model in a file.
+    def is_of(self, path: Path, sha256: str | None) -> bool:
+        """Whether it is of the model in a file, whose hash it is compared with if it has one.
 
-        The path was that from the folder where the benchmark was called, so only its end tells something: the name of
-        the file, and that of its folder, if it is there.
+        If not, its name decides. A path was that from the folder where the benchmark was called, so only its end tells
+        something: the name of the file, and that of its folder, if it is there.
         """
+        if self.sha256 is not None:
+            return self.sha256 == sha256
         named = Path(self.model)
         if named.suffix != path.suffix:
             return self.model == path.stem
@@ -90,7 +94,7 @@ def _read_benchmark(path: Path) -> list[_Measured]:
     device = str(document["device"].get("device", ""))
     measured = []
     for measurement in document["measurements"]:
-        measured.append(_Measured(str(measurement["model"]), device, measurement))
+        measured.append(_Measured(str(measurement["model"]), device, measurement, measurement.get("model_sha256")))
     return measured
 
 
@@ -101,7 +105,7 @@ def _describe_model(path: Path, workdir: Path, measured: Sequence[_Measured]) ->
     device = ""
     latencies: Mapping[str, Any] = {}
     for of_model in measured:
-        if of_model.is_of(model):
+        if of_model.is_of(model, sidecar.get("sha256")):
             device, latencies = of_model.device, of_model.latencies
     return ModelReport(
         file=short_path(model, workdir),

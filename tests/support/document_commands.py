@@ -86,6 +86,7 @@ RULES = (
     Rule(r"^srun |^sbatch |TF_CONFIG=|--distribution=", skip="needs several computers"),
     Rule(r"^adb |adb\b.*|--list_devices|--fetch_benchmark_binary", skip="needs a phone"),
     Rule(r"phone\.(arch\.json|tflite)|gpu\.arch\.json", skip="needs what a phone has measured"),
+    Rule(r"--card=.*--benchmark=", skip="needs what a phone has measured; tests/tools/test_cards_and_snippets.py"),
     Rule(r"imagenet|IMAGENET", skip="needs ImageNet"),
     Rule(r"runs/published|import_specialized|special\.", skip="needs published weights; tests/tools/test_import.py"),
     Rule(r"tools/compare\.py", skip="takes hours; tests/tools/test_compare.py"),
@@ -118,6 +119,7 @@ RULES = (
     Rule(r"--quantization=qat", flags={"qat_epochs": "1"}),
     Rule(r"front\.json:\d", replace=(r"front\.json:\d+", "front.json:0")),
     Rule(r"tools/benchmark\.py", flags={"rounds": "3"}),
+    Rule(r"python classify\.py", replace=(r"photo\.jpg", "PHOTOS/ant/000.png")),
     # --- Python ----------------------------------------------------------------------
     Rule(r"import ofa_tf|, ofa_tf"),
     Rule(r'name="my_space"', save_as="my_space.py"),

@@ -17,7 +17,7 @@ def compile_kotlin(sources: Sequence[Path], jar: Path) -> None:
     """Compile sources with the stand-ins into a program.
 
     Raises:
-        AssertionError: If the compiler has something to say, errors or warnings about our own code.
+        AssertionError: If there are errors, with what the compiler says.
     """
     stand_ins = sorted(STAND_INS.glob("*.kt"))
     command = ["kotlinc", *map(str, [*stand_ins, *sources]), "-include-runtime", "-d", str(jar)]

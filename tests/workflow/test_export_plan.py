@@ -197,6 +197,9 @@ def test_what_a_search_reported_goes_with_its_arch(tmp_path: Path) -> None:
     SMALL.smallest().save(path, notes={**reported, "precision": "int8", "predictor_quality": {"num_computed": 3}})
     assert search_facts(export)["accuracy_precision"] == "int8"
 
+    SMALL.smallest().save(path, notes={**notes, "device": "adb:1.2.3.4:5"})
+    assert search_facts(export)["device"] == "adb"  # what identifies a phone is not handed on
+
     (named,) = plan_exports(SMALL, ["max"], str(tmp_path / "m.tflite")).values()
     assert search_facts(named) == {}
 

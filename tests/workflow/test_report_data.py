@@ -179,6 +179,25 @@ def test_latencies_by_other_tables_stand_beside_each_other(tmp_path: Path) -> No
     assert [group.title for group in named.groups] == ["fronts/second.json"]
 
 
+def test_a_benchmark_that_has_the_hash_of_a_model_is_of_that_model_alone(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    document = json.loads(run.benchmark_path.read_text())
+    measurement = document["measurements"][0]
+    sidecar_path = run.model_path("found_1", "int8").with_suffix(".json")
+    sidecar = json.loads(sidecar_path.read_text())
+    sidecar_path.write_text(json.dumps({**sidecar, "sha256": "its own"}))
+
+    measurement["model_sha256"] = "that of an earlier model of this name"
+    run.benchmark_path.write_text(json.dumps(document))
+    (model,) = gather(run).models
+    assert model.latency_ms is None
+
+    measurement |= {"model": "elsewhere/renamed.tflite", "model_sha256": "its own"}
+    run.benchmark_path.write_text(json.dumps(document))
+    (model,) = gather(run).models
+    assert model.latency_ms == LATENCY_OF_MODEL_MS
+
+
 def test_error_and_times_of_subnets_are_those_of_one_of_several_tables_of_a_device(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run")
     path = run.latency_table_path("formula")

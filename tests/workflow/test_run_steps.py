@@ -1,6 +1,7 @@
 """What is done with a finished run, one step after the other, on one that an earlier version trained."""
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -81,15 +82,18 @@ def test_latency_tables_tell_of_models_like_theirs_only(measured_run: Run, tmp_p
     dataclasses.replace(table, precision="int8").save(run.latency_table_path("formula", "int8"))
     dataclasses.replace(table, num_classes=99).save(path.with_name("other.json"))
     path.with_name("damaged.json").write_text("{}")
+    dataclasses.replace(table, calibration={"scale": 1.0}).save(path.with_name("earlier.json"))
+    dataclasses.replace(table, entries={}).save(path.with_name("incomplete.json"))
     path.with_name("unfinished.part.json").write_text("{}")
 
     of_phone, of_formula = run.predict_latencies(arch, ExportOptions())
     assert of_formula["latency_ms"] == run.latency_model(FormulaDevice()).predict(arch)
     assert of_formula["mean_error"] == held_out_report(table)["mape"]
-    assert (of_formula["table"], of_formula["precision"]) == ("formula_float32.json", "float32")
+    assert (of_formula["device"]["device"], of_formula["precision"]) == ("formula", "float32")
     assert of_phone["device"]["device"] == "adb"
     assert of_phone["device"]["model"] == "P"
     assert not {"serial", "hardware_serial"} & of_phone["device"].keys()
+    assert "1.2.3.4" not in json.dumps(of_phone)
     assert of_phone["mean_error"] is None
     assert run.predict_latencies(arch, ExportOptions(lowering="none")) == []
     assert run.predict_latencies(arch, ExportOptions("float16")) == []
@@ -103,7 +107,7 @@ def test_a_shipped_model_says_where_it_comes_from(measured_run: Run, tmp_path: P
     assert facts["command"] == "python tools/to_tflite.py"
     assert facts["search"] == {"reported_top1": 0.5}
     assert facts["predicted_latencies"] == measured_run.predict_latencies(MICRO.smallest(), ExportOptions())
-    assert "formula_float32.json" in [entry["table"] for entry in facts["predicted_latencies"]]
+    assert "formula" in [entry["device"]["device"] for entry in facts["predicted_latencies"]]
     source = measured_run.source
     assert facts["data_set"] == {"name": source.name, "num_train_images": source.num_examples("train")}
     assert facts["preprocessing"] == {"crop_fraction": None}

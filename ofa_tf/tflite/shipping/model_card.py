@@ -200,8 +200,12 @@ def _searched_lines(search: Facts) -> list[str]:
         lines.append(f"Top-1 that the search reported, {model}: {accuracy} on {images} that nothing was chosen by")
     if search.get("limits"):
         limits = ", ".join(f"{name} at most {limit:,.15g}" for name, limit in search["limits"].items())
-        device = search.get("device") or "no device"
-        lines.append(f"It was searched for {device}, as {search.get('precision')}, within {limits}")
+        searched = "It was searched"
+        if search.get("device"):
+            searched += f" for {search['device']}"
+        if search.get("precision"):
+            searched += f", as {search['precision']}"
+        lines.append(f"{searched}, within {limits}")
     return lines
 
 

@@ -1,9 +1,11 @@
 """Filling what is known of a model into the text of a program."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _FOLDER = Path(__file__).with_name("templates")
+_PLACE = re.compile("__([A-Z_]+?)__")
 _MAX_LINE_LENGTH = 100
 
 
@@ -15,9 +17,8 @@ def fill_template(name: str, values: Mapping[str, str]) -> str:
         values: By their names, which stand in the template as `__NAME__`.
     """
     text = (_FOLDER / name).read_text(encoding="utf-8")
-    for key, value in values.items():
-        text = text.replace(f"__{key}__", value)
-    return text
+    # All at once: a value, such as the name of a class, may look like the name of another one.
+    return _PLACE.sub(lambda place: values[place.group(1)], text)
 
 
 def fill_lines(items: Sequence[str], quote: Callable[[str], str]) -> str:

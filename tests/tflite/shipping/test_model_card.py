@@ -134,6 +134,8 @@ def test_what_is_not_known_is_left_out_or_said(arch: Arch) -> None:
     assert "Subtract 1.5, 2, 3 and divide by 4, 5, 6" in card
     for absent in ("MACs", "Parameters", "Memory", "Command", "reported", "float32", "None", "Quantize", "+-"):
         assert absent not in card, absent
+    searched = describe_model_card(_facts(arch, search={"limits": {"macs": 1e6}}))  # MACs are of no device
+    assert "- It was searched, within macs at most 1,000,000\n" in searched
     nameless = describe_model_card(_facts(arch, class_names=None))
     assert "Classes: 2; their names are not known" in nameless
 
