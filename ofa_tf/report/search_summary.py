@@ -12,6 +12,9 @@ from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.finalists import Final
 
+# Of predicted latencies: tables of a quiet computer are some percent off.
+_FAR_OFF = 0.2
+
 
 def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
     """The arch, its costs and its accuracies, in lines.
@@ -75,7 +78,22 @@ def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
     lines.append(words)
     if measurement.doubt:
         lines.append(f"    doubtful: {measurement.doubt}")
+    lines += _doubt_table(costs.latency_ms, measurement.latency_ms)
     return lines
+
+
+def _doubt_table(predicted_ms: float | None, measured_ms: float) -> list[str]:
+    """A line where a prediction is far off, above or below: then limits are not what they seem."""
+    if predicted_ms is None:
+        return []
+    deviation = measured_ms / predicted_ms - 1
+    if abs(deviation) <= _FAR_OFF:
+        return []
+    side = "above" if deviation > 0 else "below"
+    return [
+        f"    {share_in_words(abs(deviation))} {side} the prediction: other programs may have run beside the "
+        "measurement of the latency table, or beside this one. Then build the table again, and search again."
+    ]
 
 
 def _describe_accuracies(found: SearchResult) -> list[str]:

@@ -25,6 +25,7 @@ _FACTS_OF_SEARCH = (
     "limits",
     "device",
     "precision",
+    "measured_latency_ms",
 )
 
 
@@ -90,9 +91,9 @@ def search_facts(export: PlannedExport) -> dict[str, Any]:
         export: What is exported.
 
     Returns:
-        `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device` and
-        `precision`, as far as they are known, and `accuracy_precision`, in which precision the
-        accuracies were measured. The device is named without its address.
+        `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device`,
+        `precision` and `measured_latency_ms`, as far as they are known, and
+        `accuracy_precision`, in which precision the accuracies were measured. The device is named without its address.
     """
     notes = _read_notes_of(export)
     facts = {name: notes[name] for name in _FACTS_OF_SEARCH if notes.get(name) is not None}

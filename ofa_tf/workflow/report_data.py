@@ -26,6 +26,7 @@ from ofa_tf.report.page.contents import (
 from ofa_tf.report.page.plotly_library import read_plotly
 from ofa_tf.report.page.whole_page import make_page
 from ofa_tf.search.accuracy_table import AccuracyTable
+from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.report_files import find_documents, of_kind
 from ofa_tf.workflow.report_subnets import SubnetReader
@@ -227,6 +228,7 @@ class _Gathering:
                 Section.SUBNETS,
                 "There is no front yet: it shows the most accurate subnet for every budget.",
                 "tools/search.py --front",
+                *_precision_flags(tables),
                 f"--output={self._run.path / 'front.json'}",
             )
         archs = of_kind(self._documents, "arch")
@@ -276,6 +278,14 @@ class _Gathering:
             words.append(f"--plugins={','.join(self._settings.plugins)}")
         words += [f"--workdir={self._run.path}", *options]
         self._notes[section].append(Note(text, shlex.join(words)))
+
+
+def _precision_flags(tables: Sequence[ReadTable]) -> list[str]:
+    """What a search needs to be told to go by one of the latency tables that are there."""
+    precisions = [table.model.table.precision for table in tables]
+    if not precisions or FLOAT32_PRECISION.name in precisions:
+        return []
+    return [f"--precision={precisions[0]}"]
 
 
 def _age(path: Path) -> tuple[float, str]:

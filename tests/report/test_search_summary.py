@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from ofa_tf.devices.device import Measurement
 from ofa_tf.report.numbers_in_words import accuracy_in_words
@@ -101,6 +102,17 @@ def test_a_predicted_latency_is_beside_its_limit_and_what_was_measured(found: Se
     assert "measured 0.120 ms, <0.1% ABOVE THE LIMIT\n" in describe_search(limited, barely)
     failed = dataclasses.replace(costs, measurement=Measurement("network 0", None, error="it broke"))
     assert "latency on host: not measured, it broke" in describe_search(limited, failed)
+
+
+@pytest.mark.parametrize(("measured_ms", "words"), [(0.06, "45.5% below"), (0.16, "45.5% above"), (0.13, None)])
+def test_a_prediction_that_is_far_off_casts_doubt_on_the_latency_table(
+    found: SearchResult, measured_ms: float, words: str | None
+) -> None:
+    limited = dataclasses.replace(found, **_LIMITED)
+    costs = dataclasses.replace(_COSTS, latency_ms=0.11, measurement=Measurement("network 0", measured_ms))
+    text = describe_search(limited, costs)
+    assert ("the prediction: other programs may have run" in text) == (words is not None)
+    assert words is None or f"    {words} the prediction" in text
 
 
 def test_that_a_cheaper_arch_was_taken_is_said(found: SearchResult) -> None:

@@ -237,6 +237,19 @@ def test_archs_that_were_found_within_limits_are_a_group(run: Run, tmp_path: Pat
     assert "There is no front yet" in _texts(data, Section.SUBNETS)
 
 
+@pytest.mark.parametrize(("precision", "option"), [("int8", " --precision=int8 "), ("float32", "--front --workdir=")])
+def test_the_command_for_a_front_goes_by_the_latency_table_that_is_there(
+    tmp_path: Path, precision: str, option: str
+) -> None:
+    run = finished_run(tmp_path / "run")
+    for file in [*run.path.glob("latency_tables/*"), *run.path.glob("fronts/*"), *run.path.glob("front*.json")]:
+        file.unlink()
+    add_latency_table(run, precision=precision)
+    text = _texts(gather(run), Section.SUBNETS)
+    assert "There is no front yet" in text
+    assert option in text
+
+
 def test_the_latency_of_a_shipped_model_is_that_of_its_subnet(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run")  # with an int8 model of the largest subnet
     for name, arch, precision in (

@@ -225,10 +225,21 @@ def _latency_section(facts: Facts) -> str:
         add = shell_command("tools/to_tflite.py", f"--card={facts['model']}", "--benchmark=b.json")
         return f"## Latency\n\nNot known. `{measure}` measures it, and `{add}` adds it here."
     table = markdown_table(["device", "run by", "threads", "one image"], rows)
-    notes = "Predictions are of the input that training took; with another `--input_type`, small networks are slower."
-    if not facts.get("predicted_latencies"):
-        return f"## Latency\n\n{table}"
-    return f"## Latency\n\n{table}\n\n{notes}"
+    notes = []
+    if facts.get("predicted_latencies"):
+        notes.append(
+            "Predictions are of the input that training took; with another `--input_type`, small networks are slower."
+        )
+    search = facts.get("search") or {}
+    if search.get("measured_latency_ms") is not None:
+        model = "a model of the same network"
+        if search.get("precision"):
+            model += f", as {search['precision']},"
+        notes.append(
+            f"The search that found it measured {search['measured_latency_ms']:.3f} ms of {model} on "
+            f"{search.get('device', 'its device')}."
+        )
+    return "\n\n".join(["## Latency", table, *notes])
 
 
 def _input_lines(facts: Facts) -> list[str]:

@@ -66,6 +66,7 @@ def test_a_shipped_model_has_a_card_of_what_its_sidecar_says(
             "precision": "int8",
             "device": "adb",
             "limits": {"latency_ms": 2.5},
+            "measured_latency_ms": 1.3,
         },
         predicted_latencies=[{"latency_ms": 1.25, "device": PHONE, "mean_error": 0.015}],
     )
@@ -95,6 +96,7 @@ def test_a_shipped_model_has_a_card_of_what_its_sidecar_says(
     assert "It was searched for adb, as int8, within latency_ms at most 2.5" in card
     row = "| Maker Phone\\|1 (`adb`), 14 | benchmark_model, XNNPACK | 4 on cores f0 | predicted 1.250 ms (1.5% off"
     assert row in card
+    assert "The search that found it measured 1.300 ms of a model of the same network, as int8, on adb." in card
     assert "Cut out the square in the middle, of 87.5% of the shorter side" in card
     assert "- Command: `python tools/to_tflite.py --arch='my arch.json'`" in card
     assert f"tensorflow {facts['versions']['tensorflow']}" in card

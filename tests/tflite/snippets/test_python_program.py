@@ -85,6 +85,19 @@ def test_the_program_prints_the_likeliest_classes_first(
     assert (usage.returncode, usage.stderr) == (1, "usage: python classify.py IMAGE [MODEL]\n")
 
 
+def test_the_program_tells_of_a_wrong_file_in_one_line(ship_model: ShipModel, tmp_path: Path) -> None:
+    model = ship_model("float32")
+    program = _write(model, tmp_path)
+    (tmp_path / "notes.txt").write_text("no image")
+    for name in ("missing.jpg", "notes.txt"):
+        command = [sys.executable, str(program), name, str(model)]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+        assert result.returncode == 1
+        lines = [line for line in result.stderr.splitlines() if name in line]
+        assert [line.startswith("error: ") for line in lines] == [True]
+        assert "Traceback" not in result.stderr
+
+
 def test_a_photo_that_was_stored_sideways_is_turned_upright(ship_model: ShipModel, tmp_path: Path) -> None:
     program = _load(_write(ship_model("float32"), tmp_path))
     upright = np.random.default_rng(1).integers(0, 256, (24, 24, 3), np.uint8)
