@@ -22,6 +22,9 @@ _NAMES_WITHOUT_BUDGET = {"largest": "none: largest subnet", _PLAIN: "none: plain
 # Of a difference of two accuracies: by chance alone, one of twenty is as large.
 _CLEAR_STANDARD_ERRORS = 2
 
+# Of predicted latencies: those of a quiet computer are some percent off.
+_FAR_OFF = 0.2
+
 
 @dataclasses.dataclass(frozen=True)
 class ShownKeys:
@@ -50,6 +53,7 @@ def describe_quickstart(summary: Mapping[str, Any], keys: ShownKeys) -> str:
     lines.append(_explain(summary, rows, keys))
     lines += _list_errors(rows)
     lines += _list_missed_budgets(rows)
+    lines += _doubt_predictions(rows)
     lines += _conclude_accuracy(rows)
     lines += _conclude_cost(summary["seconds"], rows)
     return "\n".join(lines)
@@ -67,6 +71,7 @@ class _Row:
         self.name: str = facts["name"]
         self.budget_ms: float | None = facts["budget_ms"]
         self.latency_ms: float | None = facts.get(keys.latency)
+        self.predicted_ms: float | None = facts.get("predicted_latency_ms")
         self.search_seconds: float | None = facts["search_seconds"]
         self.train_seconds: float | None = facts["train_seconds"]
         self.error: str | None = facts["errors"].get(keys.kind)
@@ -136,6 +141,24 @@ def _list_missed_budgets(rows: Sequence[_Row]) -> list[str]:
     if not missed:
         return []
     return [f"Measured above the budget that they were found for: {', '.join(missed)}."]
+
+
+def _doubt_predictions(rows: Sequence[_Row]) -> list[str]:
+    """A line where found subnets were measured far from their predictions: then budgets are not what they seem."""
+    far_off = []
+    for row in rows:
+        if row.budget_ms is None or row.latency_ms is None or row.predicted_ms is None:
+            continue
+        deviation = row.latency_ms / row.predicted_ms - 1
+        if abs(deviation) > _FAR_OFF:
+            side = "above" if deviation > 0 else "below"
+            far_off.append(f"{row.title} ({share_in_words(abs(deviation))} {side})")
+    if not far_off:
+        return []
+    return [
+        f"Measured far from what was predicted: {', '.join(far_off)}. The computer was slower or faster while its "
+        "latency table was measured, as by other programs: the same command measures the table again."
+    ]
 
 
 def _conclude_accuracy(rows: Sequence[_Row]) -> list[str]:

@@ -103,3 +103,13 @@ def test_a_network_that_was_not_shipped_says_why(summary: dict[str, Any]) -> Non
     assert "budget none: plain Keras net: top-1 fell." in lines
     assert "not shown" not in "".join(lines)
     assert "Accuracy:" not in "".join(lines)
+
+
+def test_measurements_far_from_their_predictions_cast_doubt_on_the_latency_table(summary: dict[str, Any]) -> None:
+    for row, predicted_ms in zip(summary["rows"], (0.25, 0.5, 1.0, 1.0), strict=True):
+        row["predicted_latency_ms"] = predicted_ms
+    assert "Measured far" not in describe_quickstart(summary, KEYS)
+    summary["rows"][0]["predicted_latency_ms"] = 0.5
+    summary["rows"][1]["predicted_latency_ms"] = 0.4
+    told = describe_quickstart(summary, KEYS)
+    assert "Measured far from what was predicted: 0.250 (52.0% below), 0.500 (25.1% above). " in told
