@@ -1,6 +1,7 @@
 """What people look at: results as text and as pictures.
 
-Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `quickstart_table.py` (what a quickstart ends with),
+Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `far_off.py`,
+`quickstart_table.py` (what a quickstart ends with),
 `evaluation.py` (one that grows with each subnet), `subnet_costs.py` (what a subnet costs), `search_summary.py`,
 `front_table.py`, `front_words.py`, `searches_table.py` and `predictor_summary.py` (what searches tell),
 `device_comparison.py` (archs of one device on another), then `axes.py` and `svg.py` (what plots are drawn with),

@@ -7,6 +7,7 @@ from typing import Any
 
 from ofa_tf.base.counts import count_in_words
 from ofa_tf.report.columns import Column, format_columns
+from ofa_tf.report.far_off import far_off_in_words
 from ofa_tf.report.numbers_in_words import accuracy_in_words, points_in_words, share_in_words
 from ofa_tf.search.accuracy_count import AccuracyCount
 
@@ -21,9 +22,6 @@ _NAMES_WITHOUT_BUDGET = {"largest": "none: largest subnet", _PLAIN: "none: plain
 
 # Of a difference of two accuracies: by chance alone, one of twenty is as large.
 _CLEAR_STANDARD_ERRORS = 2
-
-# Of predicted latencies: those of a quiet computer are some percent off.
-_FAR_OFF = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,12 +145,9 @@ def _doubt_predictions(rows: Sequence[_Row]) -> list[str]:
     """A line where found subnets were measured far from their predictions: then budgets are not what they seem."""
     far_off = []
     for row in rows:
-        if row.budget_ms is None or row.latency_ms is None or row.predicted_ms is None:
-            continue
-        deviation = row.latency_ms / row.predicted_ms - 1
-        if abs(deviation) > _FAR_OFF:
-            side = "above" if deviation > 0 else "below"
-            far_off.append(f"{row.title} ({share_in_words(abs(deviation))} {side})")
+        words = far_off_in_words(row.predicted_ms, row.latency_ms)
+        if row.budget_ms is not None and words is not None:
+            far_off.append(f"{row.title} ({words})")
     if not far_off:
         return []
     return [

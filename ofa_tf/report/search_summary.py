@@ -1,5 +1,6 @@
 """What a search tells of what it found, in paragraphs: the arch, its costs, its accuracy."""
 
+from ofa_tf.report.far_off import far_off_in_words
 from ofa_tf.report.numbers_in_words import (
     accuracy_in_words,
     limit_in_words,
@@ -11,9 +12,6 @@ from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.finalists import Final
-
-# Of predicted latencies: tables of a quiet computer are some percent off.
-_FAR_OFF = 0.2
 
 
 def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
@@ -83,16 +81,12 @@ def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
 
 
 def _doubt_table(predicted_ms: float | None, measured_ms: float) -> list[str]:
-    """A line where a prediction is far off, above or below: then limits are not what they seem."""
-    if predicted_ms is None:
+    far_off = far_off_in_words(predicted_ms, measured_ms)
+    if far_off is None:
         return []
-    deviation = measured_ms / predicted_ms - 1
-    if abs(deviation) <= _FAR_OFF:
-        return []
-    side = "above" if deviation > 0 else "below"
     return [
-        f"    {share_in_words(abs(deviation))} {side} the prediction: other programs may have run beside the "
-        "measurement of the latency table, or beside this one. Then build the table again, and search again."
+        f"    {far_off} the prediction: other programs may have run beside the measurement of the latency table, or "
+        "beside this one. Then build the table again, and search again."
     ]
 
 
