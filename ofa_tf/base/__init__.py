@@ -6,6 +6,7 @@ that are complete or absent), `folder_lock.py` (one writer at a time) and `regis
 name). The others are looked up when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C
 where it must not strike), `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's
 own), `shell_commands.py` (commands that messages name), `correlation.py` (of ranks), `counts.py` (how many, in words),
+`markdown.py` (tables),
 `shares.py` (how sure a share is), `hardware.py` (what there is to compute on), `compute_precision.py` (half precision,
 and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and which worker this process is),
 `replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py` (how the programs set TensorFlow
@@ -45,6 +46,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "hardware": ["describe_hardware", "find_unused_gpu", "read_cpu_model"],
         "interrupts": ["StopRequest", "delayed_interrupts"],
+        "markdown": ["markdown_table"],
         "native_output": ["withheld_stderr"],
         "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
         "plugins": ["PLUGIN_HINT", "absolute_plugin", "load_plugins"],

@@ -8,7 +8,7 @@ Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `far_off.py`,
 `scatter.py` (predicted against measured values) and `front_plot.py`, with what decides its look: `front_axes.py`
 (which values are shown), `number_places.py` and `front_layout.py` (where points and numbers are), `cost_unit.py`,
 `cost_limit.py` and `color_scale.py`. `page/` is the HTML report of a run. `bill.py` tells what training once saves,
-beside what was published (`published_searches.py`), as a `markdown_table.py`; `results_claims.py`, `results_tables.py`
+beside what was published (`published_searches.py`); `results_claims.py`, `results_tables.py`
 and `results_plot.py` what a comparison of ways to train came to. All turn plain numbers into strings; who
 calls them prints or writes these.
 """

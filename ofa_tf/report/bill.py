@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ofa_tf.base.counts import count_in_words
-from ofa_tf.report.markdown_table import markdown_table
+from ofa_tf.base.markdown import markdown_table
 from ofa_tf.report.published_searches import PUBLISHED_SAVINGS, PUBLISHED_SEARCHES
 
 NUMS_OF_BUDGETS = (1, 2, 4, 8)

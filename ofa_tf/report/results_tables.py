@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from ofa_tf.report.markdown_table import markdown_table
+from ofa_tf.base.markdown import markdown_table
 from ofa_tf.report.results_claims import Seeds, describe_claims
 
 _SECONDS_PER_HOUR = 3600

@@ -155,12 +155,3 @@ def _as_text(name: str) -> str:
     for letter in _MARKDOWN_LETTERS:
         name = name.replace(letter, f"\\{letter}")
     return " ".join(name.split())
-
-
-def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table with a line for each row."""
-    lines = []
-    for cells in [heading, ["---"] * len(heading), *rows]:
-        escaped = [cell.replace("|", "\\|") for cell in cells]
-        lines.append(f"| {' | '.join(escaped)} |")
-    return "\n".join(lines)

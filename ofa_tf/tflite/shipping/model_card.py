@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.markdown import markdown_table
 from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.tflite.graph.input_format import InputFormat
@@ -21,7 +22,6 @@ from ofa_tf.tflite.shipping.card_words import (
     delegation_in_words,
     dequantization_in_words,
     device_cells,
-    markdown_table,
     measured_in_words,
     names_in_words,
     precision_in_words,

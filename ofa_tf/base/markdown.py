@@ -5,7 +5,7 @@ from typing import Any
 
 
 def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table with a line for the heading and one for each row."""
+    """A table with a line for the heading and one for each row; bars within cells are escaped."""
     lines = [_line(heading), _line(["---"] * len(heading))]
     for row in rows:
         lines.append(_line(row))
@@ -13,4 +13,5 @@ def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str
 
 
 def _line(cells: Sequence[Any]) -> str:
-    return f"| {' | '.join(str(cell) for cell in cells)} |"
+    escaped = [str(cell).replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |"
