@@ -18,10 +18,10 @@ from absl import flags
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
+from ofa_tf.base.numbers_in_words import correlation_in_words
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices import device_flags
-from ofa_tf.report.numbers_in_words import correlation_in_words
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run import open_run

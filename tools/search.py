@@ -30,11 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ofa_tf.base import command_line
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.numbers_in_words import limits_in_words
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices.opening import kind_of
 from ofa_tf.report.front_table import describe_front
-from ofa_tf.report.numbers_in_words import limits_in_words
 from ofa_tf.report.predictor_summary import describe_predictor
 from ofa_tf.report.search_summary import describe_search
 from ofa_tf.report.searches_table import FinishedSearch, describe_searches

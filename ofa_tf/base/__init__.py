@@ -5,12 +5,12 @@ program runs and ends), `flag_groups.py` (its flags and help), `flag_errors.py` 
 that are complete or absent), `folder_lock.py` (one writer at a time) and `registry.py` (things that are known by a
 name). The others are looked up when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C
 where it must not strike), `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's
-own), `shell_commands.py` (commands that messages name), `correlation.py` (of ranks), `counts.py` (how many, in words),
-`markdown.py` (tables),
-`shares.py` (how sure a share is), `hardware.py` (what there is to compute on), `compute_precision.py` (half precision,
-and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and which worker this process is),
-`replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py` (how the programs set TensorFlow
-up). Nothing here but `replicas.py` loads TensorFlow by being imported.
+own), `shell_commands.py` (commands that messages name), `correlation.py` (of ranks), `counts.py` and
+`numbers_in_words.py` (numbers as text), `markdown.py` (tables), `shares.py` (how sure a share is), `hardware.py` (what
+there is to compute on), `compute_precision.py` (half precision, and who has it), `cluster.py` and
+`distribution_flag.py` (how many devices, and which worker this process is), `replicas.py` (the copies of a network that
+compute together) and `tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here but `replicas.py` loads
+TensorFlow by being imported.
 """
 
 import lazy_loader
@@ -48,6 +48,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "markdown": ["markdown_table"],
         "native_output": ["withheld_stderr"],
+        "numbers_in_words": [
+            "accuracy_in_words",
+            "correlation_in_words",
+            "limit_in_words",
+            "limits_in_words",
+            "points_in_words",
+            "share_in_words",
+            "short_number",
+        ],
         "plugin_flags": ["PLUGINS_HELP", "define_plugins_flag", "load_plugins_from_flags"],
         "plugins": ["PLUGIN_HINT", "absolute_plugin", "load_plugins"],
         "progress": ["announce", "on_progress", "paused", "progress_bar", "tell"],

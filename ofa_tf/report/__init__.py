@@ -1,6 +1,6 @@
 """What people look at: results as text and as pictures.
 
-Read `columns.py` (rows as aligned text), `numbers_in_words.py`, `far_off.py`,
+Read `columns.py` (rows as aligned text), `far_off.py`,
 `quickstart_table.py` (what a quickstart ends with),
 `evaluation.py` (one that grows with each subnet), `subnet_costs.py` (what a subnet costs), `search_summary.py`,
 `front_table.py`, `front_words.py`, `searches_table.py` and `predictor_summary.py` (what searches tell),
@@ -25,7 +25,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "front_table": ["describe_front"],
         "front_plot": ["front_svg", "is_front_svg"],
         "front_words": ["front_in_words", "stop_reason_in_words"],
-        "numbers_in_words": ["correlation_in_words", "limits_in_words", "points_in_words"],
         "predictor_summary": ["describe_predictor", "models_in_words"],
         "scatter": ["scatter_svg"],
         "subnet_costs": ["SubnetCosts"],

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from ofa_tf.base.numbers_in_words import share_in_words
 from ofa_tf.report.cost_unit import CostUnit
-from ofa_tf.report.numbers_in_words import share_in_words
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
-from ofa_tf.report.numbers_in_words import limit_in_words, short_number
+from ofa_tf.base.numbers_in_words import limit_in_words, short_number
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 
 

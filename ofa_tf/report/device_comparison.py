@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from ofa_tf.base.numbers_in_words import limit_in_words
 from ofa_tf.report.columns import Column, format_columns
-from ofa_tf.report.numbers_in_words import limit_in_words
 
 
 @dataclasses.dataclass(frozen=True)

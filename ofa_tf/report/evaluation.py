@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ofa_tf.report.numbers_in_words import points_in_words
+from ofa_tf.base.numbers_in_words import points_in_words
 
 _BETWEEN_COLUMNS = "  "
 

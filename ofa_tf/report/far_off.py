@@ -1,6 +1,6 @@
 """What a measured latency says of its prediction: far off, above or below, limits are not what they seem."""
 
-from ofa_tf.report.numbers_in_words import share_in_words
+from ofa_tf.base.numbers_in_words import share_in_words
 
 # Of a predicted latency: those of a quiet computer are some percent off.
 _FAR_OFF = 0.2

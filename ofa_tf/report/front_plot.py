@@ -4,6 +4,7 @@ import dataclasses
 import html
 from collections.abc import Mapping, Sequence
 
+from ofa_tf.base.numbers_in_words import accuracy_in_words
 from ofa_tf.report import svg
 from ofa_tf.report.axes import Axis
 from ofa_tf.report.color_scale import ColorScale
@@ -11,7 +12,6 @@ from ofa_tf.report.cost_limit import CostLimit
 from ofa_tf.report.cost_unit import CostUnit
 from ofa_tf.report.front_layout import RADIUS_PX, FrontLayout, Mark
 from ofa_tf.report.number_places import NUMBER_FONT_PX
-from ofa_tf.report.numbers_in_words import accuracy_in_words
 from ofa_tf.report.svg import Frame
 from ofa_tf.search.front.measured_front import Front, FrontPoint
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ofa_tf.base.counts import count_in_words
+from ofa_tf.base.numbers_in_words import limits_in_words, points_in_words, short_number
 from ofa_tf.report.columns import Column, format_columns
 from ofa_tf.report.front_words import front_in_words, stop_reason_in_words
-from ofa_tf.report.numbers_in_words import limits_in_words, points_in_words, short_number
 from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.front.measured_front import Front, FrontPoint, StopReason

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ofa_tf.report.numbers_in_words import points_in_words
+from ofa_tf.base.numbers_in_words import points_in_words
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 

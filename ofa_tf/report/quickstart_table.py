@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ofa_tf.base.counts import count_in_words
+from ofa_tf.base.numbers_in_words import accuracy_in_words, points_in_words, share_in_words
 from ofa_tf.report.columns import Column, format_columns
 from ofa_tf.report.far_off import far_off_in_words
-from ofa_tf.report.numbers_in_words import accuracy_in_words, points_in_words, share_in_words
 from ofa_tf.search.accuracy_count import AccuracyCount
 
 _COLUMNS = (

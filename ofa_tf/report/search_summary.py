@@ -1,13 +1,13 @@
 """What a search tells of what it found, in paragraphs: the arch, its costs, its accuracy."""
 
-from ofa_tf.report.far_off import far_off_in_words
-from ofa_tf.report.numbers_in_words import (
+from ofa_tf.base.numbers_in_words import (
     accuracy_in_words,
     limit_in_words,
     points_in_words,
     share_in_words,
     short_number,
 )
+from ofa_tf.report.far_off import far_off_in_words
 from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from ofa_tf.base.numbers_in_words import accuracy_in_words, limit_in_words, points_in_words
 from ofa_tf.report.columns import Column, format_columns
-from ofa_tf.report.numbers_in_words import accuracy_in_words, limit_in_words, points_in_words
 from ofa_tf.report.predictor_summary import models_in_words
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.constrained_search import SearchResult

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from ofa_tf.base.numbers_in_words import share_in_words
 from ofa_tf.devices.device import Measurement
-from ofa_tf.report.numbers_in_words import share_in_words
 
 # Marks latencies in tables.
 _ABOVE_LIMIT = "!"

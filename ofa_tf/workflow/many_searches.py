@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.numbers_in_words import points_in_words
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.device_comparison import FoundArch, describe_exchanges
-from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_any_limit, is_exactly_feasible
 from ofa_tf.workflow.front import check_front_output

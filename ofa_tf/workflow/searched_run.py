@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from ofa_tf.base.numbers_in_words import points_in_words
 from ofa_tf.base.progress import progress_bar, tell
 from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.latency_model import LatencyModel
-from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult

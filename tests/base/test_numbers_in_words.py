@@ -1,6 +1,6 @@
 import pytest
 
-from ofa_tf.report.numbers_in_words import (
+from ofa_tf.base.numbers_in_words import (
     accuracy_in_words,
     limit_in_words,
     limits_in_words,

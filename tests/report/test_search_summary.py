@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ofa_tf.base.numbers_in_words import accuracy_in_words
 from ofa_tf.devices.device import Measurement
-from ofa_tf.report.numbers_in_words import accuracy_in_words
 from ofa_tf.report.search_summary import describe_search
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount

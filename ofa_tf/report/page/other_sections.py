@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ofa_tf.report.numbers_in_words import points_in_words
+from ofa_tf.base.numbers_in_words import points_in_words
 from ofa_tf.report.page import words
 from ofa_tf.report.page.contents import AccuracyReport, ModelReport, Note, PhaseReport, Section
 from ofa_tf.report.page.figures import (

@@ -1,7 +1,7 @@
 """Numbers as the report shows them: with their units, and, where there is one, with their error."""
 
+from ofa_tf.base.numbers_in_words import points_in_words
 from ofa_tf.report.cost_unit import CostUnit
-from ofa_tf.report.numbers_in_words import points_in_words
 from ofa_tf.report.page.contents import Accuracy
 
 UNKNOWN = "\N{EN DASH}"

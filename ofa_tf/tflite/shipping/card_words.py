@@ -136,11 +136,6 @@ def _signed(number: int) -> str:
     return f"{sign} {abs(number)}"
 
 
-def accuracy_in_words(top1: float, error: float) -> str:
-    """An accuracy and its standard error, such as "98.61% +- 1.18"."""
-    return f"{top1:.2%} +- {100 * error:.2f}"
-
-
 def names_in_words(names: Sequence[str]) -> str:
     """Names as Markdown, or the first of many."""
     shown = ", ".join(_as_text(name) for name in names[:_MAX_CLASSES_NAMED])

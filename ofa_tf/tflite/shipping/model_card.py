@@ -11,12 +11,12 @@ from pathlib import Path
 from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.markdown import markdown_table
+from ofa_tf.base.numbers_in_words import accuracy_in_words
 from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.shipping.card_words import (
     Facts,
-    accuracy_in_words,
     arch_in_words,
     cut_in_words,
     delegation_in_words,
@@ -77,33 +77,38 @@ def read_own_part(path: Path) -> str | None:
     """What somebody wrote below the last line of a card; `None`: there is no card.
 
     Raises:
-        InputError: If the file is no card.
+        InputError: If the file is no card, or one without that line.
     """
     check_card_replaceable(path)
-    if not path.exists():
+    if not _has_content(path):
         return None
-    _, last_line, own_part = path.read_text(encoding="utf-8").partition(f"{_LAST_LINE}\n")
-    if not last_line:
-        return None
-    return own_part
+    _, _, own_part = path.read_text(encoding="utf-8").partition(_LAST_LINE)
+    return own_part.removeprefix("\n")
 
 
 def check_card_replaceable(path: Path) -> None:
-    """Check that writing a card does not replace a file that is none.
+    """Check that writing a card does not replace a file that is none, or what somebody wrote in one.
 
     Raises:
-        InputError: If there is one, not empty.
+        InputError: If there is another file, not empty, or a card without the line that tells what is its reader's.
     """
-    if not path.is_file() or path.stat().st_size == 0:
+    if not _has_content(path):
         return
-    with path.open("rb") as stream:
-        beginning = stream.read(len(_FIRST_LINE))
-    if beginning == _FIRST_LINE.encode():
-        return
-    raise InputError(
-        f"Expected {path} to be free, or an older model card. Received: another file; it is not replaced. "
-        "Choose another name for the model, or move that file away."
-    )
+    content = path.read_bytes()
+    if not content.startswith(_FIRST_LINE.encode()):
+        raise InputError(
+            f"Expected {path} to be free, or an older model card. Received: another file; it is not replaced. "
+            "Choose another name for the model, or move that file away."
+        )
+    if _LAST_LINE.encode() not in content:
+        raise InputError(
+            f"Expected the model card {path} to have the line {_LAST_LINE!r}. Received: a card without it, of which "
+            "nobody knows what you wrote. Put the line above what is yours, or move the card away."
+        )
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 # --- sections ----------------------------------------------------------------

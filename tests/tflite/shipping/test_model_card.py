@@ -200,6 +200,20 @@ def test_what_somebody_wrote_is_kept(arch: Arch, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "m.json").read_text())["size_bytes"] == 777
 
 
+def test_a_card_without_the_line_above_what_is_its_readers_is_not_replaced(arch: Arch, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    save_facts(path, _facts(arch))
+    card = tmp_path / "m.md"
+    lines = [line for line in card.read_text().splitlines() if "What stands below is yours" not in line]
+    edited = "\n".join(lines).replace("To be filled in. The licences", "MIT, ours. The licences")
+    card.write_text(edited)
+    for write in (check_model_replaceable, lambda path: save_facts(path, _facts(arch, size_bytes=777))):
+        with pytest.raises(InputError, match=r"m\.md to have the line '<!-- What stands .*Put the line above what is"):
+            write(path)
+    assert card.read_text() == edited
+    assert json.loads((tmp_path / "m.json").read_text())["size_bytes"] != 777
+
+
 def test_a_file_that_is_no_card_is_not_replaced(arch: Arch, tmp_path: Path) -> None:
     (tmp_path / "m.md").write_text("# My notes\n")
     with pytest.raises(InputError, match=r"m\.md to be free, or an older model card\. Received: another file"):
