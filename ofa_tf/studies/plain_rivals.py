@@ -44,6 +44,8 @@ class PlainNetwork:
 def measure_plain_networks(device: Device, num_classes: int, widths: Sequence[float] = WIDTHS) -> list[PlainNetwork]:
     """Measure each of `SMALL_NETWORKS` in some widths, with random weights.
 
+    They are measured in turns: a spell in which the device is slow then falls on all of them, not on one.
+
     Args:
         device: Where to measure.
         num_classes: Number of classes.
@@ -52,19 +54,19 @@ def measure_plain_networks(device: Device, num_classes: int, widths: Sequence[fl
     Raises:
         InputError: If the device cannot measure, or one of the networks does not run on it.
     """
-    from ofa_tf.workflow.latency import measure_subnets  # loads TensorFlow
-    from ofa_tf.workflow.latency_settings import FOUND_SETTINGS
+    from ofa_tf.workflow.latency import measure_networks  # loads TensorFlow
+    from ofa_tf.workflow.latency_settings import NETWORK_SETTINGS
 
-    networks = []
-    for name, make_space in SMALL_NETWORKS.items():
-        for width in widths:
-            space = make_space(width)
-            archs = [space.largest()]
-            (measured,) = measure_subnets(space, num_classes, device, archs, "float32", FOUND_SETTINGS)
-            if measured.latency_ms is None:
-                raise InputError(f"Expected {space.name} to run on {device.id}. Received: {measured.error}.")
-            networks.append(PlainNetwork(name, width, measured.latency_ms))
-    return networks
+    names_and_widths = [(name, width) for name in SMALL_NETWORKS for width in widths]
+    spaces = [SMALL_NETWORKS[name](width) for name, width in names_and_widths]
+    networks = [(space, space.largest()) for space in spaces]
+    measurements = measure_networks(networks, num_classes, device, "float32", NETWORK_SETTINGS)
+    measured_networks = []
+    for (name, width), space, measured in zip(names_and_widths, spaces, measurements, strict=True):
+        if measured.latency_ms is None:
+            raise InputError(f"Expected {space.name} to run on {device.id}. Received: {measured.error}.")
+        measured_networks.append(PlainNetwork(name, width, measured.latency_ms))
+    return measured_networks
 
 
 def widest_within(networks: Sequence[PlainNetwork], name: str, budget_ms: float) -> PlainNetwork:

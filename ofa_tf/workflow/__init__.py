@@ -31,8 +31,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "finetuning": ["FinetuneSettings", "finetune_config"],
         "found_costs": ["save_and_measure"],
         "front": ["FrontRequest", "plot_path", "save_front"],
-        "latency": ["held_out_report", "measure_subnets"],
-        "latency_settings": ["FOUND_SETTINGS", "LatencyTableSettings"],
+        "latency": ["held_out_report", "measure_networks"],
+        "latency_settings": ["NETWORK_SETTINGS", "LatencyTableSettings"],
         "lowering_benchmark": ["format_measurements", "measure_lowerings"],
         "many_searches": [
             "PlannedFront",

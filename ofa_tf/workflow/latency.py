@@ -152,10 +152,36 @@ def measure_subnets(
     Raises:
         InputError: If the device cannot measure.
     """
+    networks = [(space, arch) for arch in archs]
+    return measure_networks(networks, num_classes, device, precision, settings)
+
+
+def measure_networks(
+    networks: Sequence[tuple[SearchSpace, Arch]],
+    num_classes: int,
+    device: Device,
+    precision: str,
+    settings: BenchmarkSettings,
+) -> list[Measurement]:
+    """Measure the latencies of subnets of any spaces, in turns, with random weights.
+
+    Args:
+        networks: The search space and the arch of each.
+        num_classes: See `measure_subnets`.
+        device: See `measure_subnets`.
+        precision: See `measure_subnets`.
+        settings: See `measure_subnets`.
+
+    Returns:
+        See `measure_subnets`.
+
+    Raises:
+        InputError: See `measure_subnets`.
+    """
     mode = get_precision(precision).mode
     models = []
-    with progress_bar(len(archs), "converting networks", "network") as bar:
-        for index, arch in enumerate(archs):
+    with progress_bar(len(networks), "converting networks", "network") as bar:
+        for index, (space, arch) in enumerate(networks):
             subnet = build_subnet(space, arch, num_classes)
             models.append(BenchmarkModel(f"network {index}", convert_subnet_for_measuring(subnet, mode)))
             bar.update()

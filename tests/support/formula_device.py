@@ -25,6 +25,7 @@ class FormulaDevice:
     def __init__(self, failing: str = "") -> None:
         self.failing = failing
         self.models: list[BenchmarkModel] = []
+        self.num_calls = 0
         self.settings: BenchmarkSettings | None = None
 
     def known_facts(self) -> DeviceFacts:
@@ -37,6 +38,7 @@ class FormulaDevice:
         self, models: Sequence[BenchmarkModel], settings: BenchmarkSettings, on_progress: Progress | None = None
     ) -> list[Measurement]:
         self.models += models
+        self.num_calls += 1
         self.settings = settings
         if on_progress is not None:
             on_progress(1, 1)
