@@ -53,6 +53,7 @@ _NUM_NETWORKS = flags.DEFINE_integer(
 )
 
 _RECIPE = Path(__file__).resolve().parents[1] / "flags" / "quickstart.cfg"
+_COMMAND = command_line.typed_command()  # as typed, before the recipe is added to it
 
 
 def main(argv: Sequence[str]) -> None:
@@ -71,7 +72,7 @@ def main(argv: Sequence[str]) -> None:
     from ofa_tf.workflow.quickstart import run_quickstart
 
     device = device_flags.device_from_flags(_DEVICE.value)
-    summary = run_quickstart(config, device, settings)
+    summary = run_quickstart(config, device, settings, _COMMAND)
     run = open_run(config.workdir)
     _print_summary(summary, settings)
     print(f"all facts: {run.summary_path}")

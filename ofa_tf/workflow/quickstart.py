@@ -24,12 +24,15 @@ from ofa_tf.workflow.plain_network import PlainNetwork, train_plain_network
 from ofa_tf.workflow.quickstart_export import Candidate, export_candidates, measure_rows
 from ofa_tf.workflow.quickstart_settings import QuickstartSettings
 from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.run_folder import UNFINISHED_TABLE
 from ofa_tf.workflow.search import SearchSettings
 
 _SECONDS_KIND = "quickstart_seconds"
 
 
-def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSettings | None = None) -> dict[str, Any]:
+def run_quickstart(
+    config: TrainConfig, device: Device, settings: QuickstartSettings | None = None, command: str | None = None
+) -> dict[str, Any]:
     """Train, measure, search, ship and benchmark; everything lands in the workdir.
 
     What an earlier call, or one in a folder that this one is a copy of, has finished or begun is not done again where
@@ -39,6 +42,7 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
         config: Training settings.
         device: Where latencies are measured.
         settings: Sizes of the other steps.
+        command: What was typed to make this call, for the models' cards.
 
     Returns:
         The summary, as written to the run's `summary_path`: `rows`, `seconds` of
@@ -55,14 +59,15 @@ def run_quickstart(config: TrainConfig, device: Device, settings: QuickstartSett
     clock = _Clock(run.quickstart_seconds_path)
     with clock.measure("accuracy_table", goes_on=run.accuracy_table_path.exists()):
         accuracies = run.build_accuracy_table(settings.num_archs, config.seed)
-    with clock.measure("latency_table"):
+    unfinished_table = run.latency_table_path(device, settings.precision).with_suffix(UNFINISHED_TABLE)
+    with clock.measure("latency_table", goes_on=unfinished_table.exists()):
         table = run.build_latency_table(device, _latency_settings(settings, config.seed))
     with clock.measure("search"):
         candidates = _find_candidates(run, device, settings)
     plain = train_plain_network(run)
     candidates.append(_as_candidate(plain))
     with clock.measure("export"):
-        rows = export_candidates(run, device, candidates, settings)
+        rows = export_candidates(run, device, candidates, settings, command)
     with clock.measure("benchmark"):
         measure_rows(run, device, rows)
     summary = {

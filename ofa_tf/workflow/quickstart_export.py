@@ -52,7 +52,11 @@ class Candidate:
 
 
 def export_candidates(
-    run: Run, device: Device, candidates: Sequence[Candidate], settings: QuickstartSettings
+    run: Run,
+    device: Device,
+    candidates: Sequence[Candidate],
+    settings: QuickstartSettings,
+    command: str | None = None,
 ) -> list[dict[str, Any]]:
     """Export all networks, each as a model of every kind; one row of the summary each.
 
@@ -61,6 +65,7 @@ def export_candidates(
         device: Whose latency is predicted.
         candidates: The networks.
         settings: What is let through.
+        command: See `Origin`.
 
     Returns:
         The facts about each. What keeps a model from being shipped is among the `errors` of its row, by the name of
@@ -72,7 +77,7 @@ def export_candidates(
     rows = []
     with progress_bar(len(candidates), "export", "network") as bar:
         for candidate in candidates:
-            rows.append(_export(run, device, candidate, settings))
+            rows.append(_export(run, device, candidate, settings, command))
             bar.update()
     if not any(_has_model(row) for row in rows):
         raise InputError(f"Expected at least one model to be shipped. Received: none. {_describe_failures(rows)}")
@@ -111,7 +116,9 @@ def measure_rows(run: Run, device: Device, rows: Sequence[dict[str, Any]]) -> No
             update_model_card(row[kind.path_key], [run.benchmark_path])
 
 
-def _export(run: Run, device: Device, candidate: Candidate, settings: QuickstartSettings) -> dict[str, Any]:
+def _export(
+    run: Run, device: Device, candidate: Candidate, settings: QuickstartSettings, command: str | None
+) -> dict[str, Any]:
     """Export a network as a model of every kind; the facts about all are a row of the summary."""
     arch = candidate.arch
     options = ExportOptions(max_accuracy_drop=settings.max_accuracy_drop)
@@ -137,7 +144,7 @@ def _export(run: Run, device: Device, candidate: Candidate, settings: Quickstart
     for kind in QUICKSTART_MODELS.values():
         path = run.model_path(candidate.name, kind.name)
         options_of_kind = dataclasses.replace(options, quantization=kind.quantization)
-        origin = Origin(search=candidate.search, predicted_latencies=run.predict_latencies(arch, options_of_kind))
+        origin = Origin(command, candidate.search, run.predict_latencies(arch, options_of_kind))
         try:
             shipped = ship(network, arch, path, options_of_kind, data=data, reference=reference, origin=origin)
         except OSError:  # such as a full disk, which the next model would meet, too

@@ -639,11 +639,12 @@ def test_the_final_table_shows_every_row(quickstart: Path, summary: dict) -> Non
     assert summary["seconds"]["train"] > 0
 
 
-def test_the_cards_of_a_quickstart_tell_what_it_measured(quickstart: Path, summary: dict) -> None:
+def test_the_cards_of_a_quickstart_tell_what_it_measured_and_what_was_typed(quickstart: Path, summary: dict) -> None:
     for row in summary["rows"]:
         for path, latency in (("tflite_float", "latency_ms"), ("tflite_int8", "int8_latency_ms")):
             card = Path(row[path]).with_suffix(".md").read_text()
             assert f"measured {row[latency]:.3f} ms" in card
+            assert "- Command: `python tools/quickstart.py " in card
 
 
 def test_a_quickstart_ends_with_a_page(quickstart: Path) -> None:
