@@ -19,6 +19,8 @@ from ofa_tf.space.search_space import SearchSpace
 
 _SPREAD = 0.05  # usual relative deviation; larger ones weigh less and less in the fit
 MIN_ARCHS_FOR_EXPONENT = 4  # with fewer, only the scale is fitted
+_NUM_REWEIGHTINGS = 30
+_LEAST_SPAN = 0.05  # of logarithmic sums, for a slope to be more than noise
 _EXPONENTS = (0.5, 2.0)  # one outside is noise
 _ROUNDING_OF_RANKS = 1e-9  # 0.9 of 10 is 9, whatever floats make of it
 
@@ -234,17 +236,35 @@ def _piece_latency(table: LatencyTable) -> Callable[[PlainPart, int], float]:
 
 
 def _fit_power(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:
-    logs, targets = np.log(sums), np.log(measured)
-    if len(sums) >= MIN_ARCHS_FOR_EXPONENT and np.ptp(logs) > 0.05:
-        features = np.stack([logs, np.ones_like(logs)], axis=1)
-        weights = np.ones_like(logs)
-        for _ in range(30):
-            root = np.sqrt(weights)
-            exponent, log_scale = np.linalg.lstsq(features * root[:, np.newaxis], targets * root, rcond=None)[0]
-            weights = 1 / (1 + ((features @ [exponent, log_scale] - targets) / _SPREAD) ** 2)
+    """The scale and the exponent with which powers of sums come nearest to measured latencies.
+
+    In logarithms it is a straight line. Where there are too few networks for one, or its slope is noise, the exponent
+    is 1.
+    """
+    log_sums, log_measured = np.log(sums), np.log(measured)
+    has_slope = len(sums) >= MIN_ARCHS_FOR_EXPONENT and np.ptp(log_sums) > _LEAST_SPAN
+    if has_slope:
+        exponent, log_scale = _fit_line(log_sums, log_measured)
         if _EXPONENTS[0] <= exponent <= _EXPONENTS[1]:
-            return float(np.exp(log_scale)), float(exponent)
-    return float(np.exp(np.median(targets - logs))), 1.0
+            return math.exp(log_scale), exponent
+    log_scale = float(np.median(log_measured - log_sums))
+    return math.exp(log_scale), 1.0
+
+
+def _fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope and height of a line through most points: a few that a busy device has moved away hardly count.
+
+    Iteratively reweighted least squares with Cauchy's weights.
+    """
+    features = np.stack([x, np.ones_like(x)], axis=1)
+    weights = np.ones_like(x)
+    for _ in range(_NUM_REWEIGHTINGS):
+        root = np.sqrt(weights)
+        line = np.linalg.lstsq(features * root[:, np.newaxis], y * root, rcond=None)[0]
+        distances = features @ line - y
+        weights = 1 / (1 + (distances / _SPREAD) ** 2)
+    slope, height = line
+    return float(slope), float(height)
 
 
 def _check_measured(archs: Sequence[Arch], measured_ms: Sequence[float]) -> np.ndarray:
