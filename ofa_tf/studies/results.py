@@ -56,7 +56,7 @@ class ResultsSettings:
         finetuned_share: Epochs of fine-tuning, as a share of those from scratch.
 
     Raises:
-        InputError: If there is no such method.
+        InputError: If there is no such method, or no budget.
     """
 
     train_flags: tuple[str, ...] = ()
@@ -72,6 +72,8 @@ class ResultsSettings:
             raise InputError(
                 f"Expected `searched_method` to be one of {list(RECIPES)}. Received: {self.searched_method!r}."
             )
+        if not self.budget_fractions:
+            raise InputError("Expected `budget_fractions` to hold at least one number. Received: none.")
 
 
 def run_results(workdir: str | Path, settings: ResultsSettings) -> dict[str, Any]:

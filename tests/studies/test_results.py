@@ -1,10 +1,12 @@
 import re
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
 from ofa_tf.devices.benchmark_results import save_benchmark
 from ofa_tf.devices.device import BenchmarkSettings, Measurement
 from ofa_tf.studies import results
@@ -145,3 +147,12 @@ def test_each_network_has_its_accuracy_its_latency_and_what_its_training_took(st
     assert epochs == {"found": None, "fine-tuned": 6, "alone": 26, "mobilenet_v2": 26, "mobilenet_v3_small": 26}
     for row in budget["networks"]:
         assert (row["top1"], row["measured_ms"]) == (0.9, 0.31)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"budget_fractions": ()}, "to hold at least one number"), ({"searched_method": "best"}, "Received: 'best'")],
+)
+def test_settings_that_lead_to_nothing_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ResultsSettings(**settings)

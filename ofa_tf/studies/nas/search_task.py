@@ -51,6 +51,9 @@ class SearchTask:
 
     def open_state(self, method: str) -> SearchState:
         """The state of a search by a method, begun or not."""
+        space = self.config.search_space
+        # A table that was measured again predicts other latencies of these two, and is another search's.
+        predicted_ms = [float(self.latency_model.predict(arch)) for arch in (space.smallest(), space.largest())]
         facts = {
             "method": method,
             "space": self.config.space,
@@ -58,6 +61,7 @@ class SearchTask:
             "seed": self.config.seed,
             "recipe": dataclasses.asdict(self.recipe),
             "budget_ms": self.budget_ms,
+            "predicted_ms": predicted_ms,
         }
         return SearchState(self.state_path, facts)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.studies.nas.search_methods import SEARCH_METHODS
 from ofa_tf.studies.nas.search_state import SearchState
 from ofa_tf.studies.nas.search_task import SearchTask
@@ -31,6 +32,18 @@ def test_the_state_of_another_search_is_refused(tmp_path: Path) -> None:
     SearchState(path, {"seed": 1}).save([], {})
     with pytest.raises(InputError, match=r'of this search, \{"seed": 2\}'):
         SearchState(path, {"seed": 2}).load()
+
+
+def test_the_state_of_a_search_with_a_table_that_was_measured_again_is_refused(
+    task: SearchTask, tmp_path: Path
+) -> None:
+    begun = dataclasses.replace(task, state_path=tmp_path / "state.npz")
+    begun.open_state("sampled").save([], {})
+    model = task.latency_model
+    slower = dataclasses.replace(begun, latency_model=LatencyModel(model.space, model.table, scale=1.01))
+    assert begun.open_state("sampled").load() is not None
+    with pytest.raises(InputError, match="of this search"):
+        slower.open_state("sampled").load()
 
 
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
