@@ -79,19 +79,21 @@ def results_svg(seeds: Seeds, title: str) -> str:
         *svg.axis_labels(frame, "measured latency, ms", "test top-1, %"),
     ]
     for kind, points in lines.items():
-        elements += _draw_line(frame, kind, points)
+        if points:
+            elements += _draw_line(frame, kind, points)
     return svg.document(frame, elements)
 
 
 def _points_of(seeds: Seeds, name: str) -> list[_Point]:
-    """The networks of a name, one for each budget, by latency."""
+    """The networks of a name, one for each budget that has one, by latency."""
     first_seed = next(iter(seeds.values()))
     points = []
     for number in range(len(first_seed["budgets"])):
         networks = []
         for seed in seeds.values():
             networks += [row for row in seed["budgets"][number]["networks"] if row["name"] == name]
-        points.append(_mean_point(networks))
+        if networks:
+            points.append(_mean_point(networks))
     return sorted(points, key=lambda point: point.latency_ms)
 
 

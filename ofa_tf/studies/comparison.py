@@ -24,8 +24,8 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.budgets import spread_budgets_ms
 from ofa_tf.studies.nas.search_methods import SEARCH_METHODS
-from ofa_tf.studies.program_calls import ProgramCalls
-from ofa_tf.studies.program_steps import StepRecord
+from ofa_tf.studies.program_calls import ProgramCalls, check_seeds_and_archs
+from ofa_tf.studies.program_steps import StepRecord, workdir_for_programs
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.training.phases import NAIVE
 from ofa_tf.workflow.run import open_run
@@ -60,8 +60,8 @@ class ComparisonSettings:
             logarithmic scale.
 
     Raises:
-        InputError: If a method is unknown or `once_for_all` is missing, there is no seed, a budget is not above 0, or
-            it is not said how long a random search takes.
+        InputError: If a method is unknown or `once_for_all` is missing, there is no seed, a budget is not above 0, the
+            accuracy table is too small for a predictor, or it is not said how long a random search takes.
     """
 
     methods: tuple[str, ...] = COMPARED_METHODS
@@ -88,8 +88,7 @@ class ComparisonSettings:
                 "Expected `random_processor_seconds`, or another search for one budget, which the random one takes as "
                 f"long as. Received: {list(self.methods)}."
             )
-        if not self.seeds:
-            raise InputError("Expected `seeds` to be at least one. Received: none.")
+        check_seeds_and_archs(self.seeds, self.num_archs)
         if any(not budget_ms > 0 for budget_ms in self.budgets_ms):
             raise InputError(f"Expected `budgets_ms` to be above 0. Received: {list(self.budgets_ms)}.")
 
@@ -118,8 +117,7 @@ def run_comparison(workdir: str | Path, settings: ComparisonSettings) -> dict[st
     Raises:
         InputError: If a step fails; see `ProgramSteps.run`.
     """
-    # The programs are run from the root of the project, wherever this one is.
-    folder = Path(workdir).absolute()
+    folder = workdir_for_programs(workdir)
     path = folder / COMPARISON_FILE
     files.check_output(path)
     by_seed = {}
@@ -181,12 +179,7 @@ class _Comparison:
         trained = self._calls.train_supernet(
             "train_once_for_all", settings.flagfile, settings.train_flags, self._seed, self._run
         )
-        measured = steps.run(
-            "accuracy_table",
-            "tools/build_accuracy_table.py",
-            f"--workdir={self._run}",
-            f"--num_archs={settings.num_archs}",
-        )
+        measured = self._calls.build_accuracy_table(self._run, settings.num_archs, self._seed)
         if not self._latency_table.exists():
             steps.run("latency_table", "tools/build_latency_table.py", f"--workdir={self._run}", "--device=host")
         return trained.processor_seconds + measured.processor_seconds

@@ -69,19 +69,16 @@ def measure_plain_networks(device: Device, num_classes: int, widths: Sequence[fl
     return measured_networks
 
 
-def widest_within(networks: Sequence[PlainNetwork], name: str, budget_ms: float) -> PlainNetwork:
-    """The widest network of a name that takes no longer than a budget; where none does, the narrowest.
+def widest_within(networks: Sequence[PlainNetwork], name: str, budget_ms: float) -> PlainNetwork | None:
+    """The widest network of a name that takes no longer than a budget; `None` where all do.
 
     Args:
         networks: What was measured.
         name: One of `SMALL_NETWORKS`.
         budget_ms: Latency, milliseconds.
     """
-    of_name = [network for network in networks if network.name == name]
-    within = [network for network in of_name if network.latency_ms <= budget_ms]
-    if not within:
-        return min(of_name, key=lambda network: network.width)
-    return max(within, key=lambda network: network.width)
+    within = [network for network in networks if network.name == name and network.latency_ms <= budget_ms]
+    return max(within, key=lambda network: network.width, default=None)
 
 
 def write_plugin(network: PlainNetwork, folder: Path) -> Path:

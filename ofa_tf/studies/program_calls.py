@@ -7,10 +7,27 @@ from typing import Any
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.benchmark_results import load_benchmark
+from ofa_tf.search.predictors.accuracy_predictor import MIN_ARCHS_FOR_PREDICTOR
 from ofa_tf.studies.program_steps import ProgramSteps, StepRecord
 from ofa_tf.training.config import PhaseConfig
 
 _BENCHMARK_ROUNDS = 30
+
+
+def check_seeds_and_archs(seeds: Sequence[int], num_archs: int) -> None:
+    """Check, before hours of training, what would fail after them.
+
+    Args:
+        seeds: Each is a comparison of its own.
+        num_archs: Subnets of an accuracy table.
+
+    Raises:
+        InputError: If there is no seed, or the table is too small for a predictor.
+    """
+    if not seeds:
+        raise InputError("Expected `seeds` to be at least one. Received: none.")
+    if num_archs < MIN_ARCHS_FOR_PREDICTOR:
+        raise InputError(f"Expected `num_archs` to be at least {MIN_ARCHS_FOR_PREDICTOR}. Received: {num_archs}.")
 
 
 class ProgramCalls:
@@ -37,6 +54,16 @@ class ProgramCalls:
             "--phase=all",
             "--resume",
             f"--workdir={workdir}",
+        )
+
+    def build_accuracy_table(self, run: Path, num_archs: int, seed: int) -> StepRecord:
+        """Measure the accuracies of random subnets of a run."""
+        return self.steps.run(
+            "accuracy_table",
+            "tools/build_accuracy_table.py",
+            f"--workdir={run}",
+            f"--num_archs={num_archs}",
+            f"--seed={seed}",
         )
 
     def train_from_scratch(self, name: str, run: Path, arch: Path, recipe: PhaseConfig, workdir: Path) -> StepRecord:

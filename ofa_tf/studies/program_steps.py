@@ -61,6 +61,16 @@ class StepRecord:
         return dataclasses.asdict(self)
 
 
+def workdir_for_programs(workdir: str | Path) -> Path:
+    """A workdir as programs find it, which are run in the root of the project, wherever this one is.
+
+    There it stays relative, so that commands can be repeated in another copy of the project.
+    """
+    if Path.cwd() == _ROOT:
+        return Path(workdir)
+    return Path(workdir).absolute()
+
+
 class ProgramSteps:
     """Runs steps, and remembers those that are finished.
 
@@ -81,17 +91,20 @@ class ProgramSteps:
             program: Path of the program, from the root of the project.
             *arguments: Its arguments.
 
+        A step that was begun but not finished may be called with other arguments: the earlier ones may be why it
+        failed. Whether the program can go on with them, it decides itself.
+
         Raises:
-            InputError: If the step was done with other arguments, or the program fails.
+            InputError: If the step was finished with other arguments, or the program fails.
         """
         command = shell_command(program, *arguments, plugins=())
         earlier = self._load(name)
-        if earlier is not None and earlier.command != command:
-            raise InputError(
-                f"Expected the step {name} in {self._folder} to be the one that was begun: {earlier.command}. "
-                f"Received: {command}. Use the earlier settings, or another --workdir."
-            )
         if earlier is not None and earlier.is_finished:
+            if earlier.command != command:
+                raise InputError(
+                    f"Expected the step {name} in {self._folder} to be the one that was done: {earlier.command}. "
+                    f"Received: {command}. Use the earlier settings, or another --workdir."
+                )
             return earlier
 
         announce(f"{name}: {command}")
@@ -102,6 +115,7 @@ class ProgramSteps:
         def note(spent: _Spent, is_finished: bool = False) -> StepRecord:
             record = dataclasses.replace(
                 before,
+                command=command,
                 seconds=round(before.seconds + spent.seconds, 1),
                 processor_seconds=round(before.processor_seconds + spent.processor_seconds, 1),
                 is_finished=is_finished,

@@ -24,8 +24,8 @@ from ofa_tf.studies.plain_rivals import (
     widest_within,
     write_plugin,
 )
-from ofa_tf.studies.program_calls import ProgramCalls
-from ofa_tf.studies.program_steps import StepRecord
+from ofa_tf.studies.program_calls import ProgramCalls, check_seeds_and_archs
+from ofa_tf.studies.program_steps import StepRecord, workdir_for_programs
 from ofa_tf.training.config import PhaseConfig, TrainConfig
 from ofa_tf.workflow.run import open_run
 
@@ -56,7 +56,8 @@ class ResultsSettings:
         finetuned_share: Epochs of fine-tuning, as a share of those from scratch.
 
     Raises:
-        InputError: If there is no such method, or no budget.
+        InputError: If there is no such method, no seed or no budget, or the accuracy table is too small for a
+            predictor.
     """
 
     train_flags: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ class ResultsSettings:
             raise InputError(
                 f"Expected `searched_method` to be one of {list(RECIPES)}. Received: {self.searched_method!r}."
             )
+        check_seeds_and_archs(self.seeds, self.num_archs)
         if not self.budget_fractions:
             raise InputError("Expected `budget_fractions` to hold at least one number. Received: none.")
 
@@ -89,11 +91,12 @@ def run_results(workdir: str | Path, settings: ResultsSettings) -> dict[str, Any
     Raises:
         InputError: If a step fails; see `ProgramSteps.run`.
     """
-    path = Path(workdir) / RESULTS_FILE
+    folder = workdir_for_programs(workdir)
+    path = folder / RESULTS_FILE
     files.check_output(path)
     by_seed = {}
     for seed in settings.seeds:
-        comparison = _Comparison(Path(workdir) / f"seed_{seed}", seed, settings)
+        comparison = _Comparison(folder / f"seed_{seed}", seed, settings)
         by_seed[str(seed)] = comparison.run()
         files.write_json(path, "results", {"settings": dataclasses.asdict(settings), "seeds": by_seed})
     return by_seed
@@ -160,12 +163,7 @@ class _Comparison:
     # --- subnets for the budgets -----------------------------------------
 
     def _build_tables(self) -> None:
-        self._calls.steps.run(
-            "accuracy_table",
-            "tools/build_accuracy_table.py",
-            f"--workdir={self._searched}",
-            f"--num_archs={self._settings.num_archs}",
-        )
+        self._calls.build_accuracy_table(self._searched, self._settings.num_archs, self._seed)
         self._calls.steps.run(
             "latency_table", "tools/build_latency_table.py", f"--workdir={self._searched}", "--device=host"
         )
@@ -184,6 +182,7 @@ class _Comparison:
                 "tools/search.py",
                 f"--workdir={self._searched}",
                 f"--max_latency_ms={budget_ms:g}",
+                f"--seed={self._seed}",
                 "--nomeasure_found",
                 f"--output={self._arch_path(number)}",
             )
@@ -192,6 +191,7 @@ class _Comparison:
             "tools/search.py",
             f"--workdir={self._searched}",
             "--front",
+            f"--seed={self._seed}",
             "--nomeasure_found",
             f"--output={self._folder / 'front.json'}",
         )
@@ -208,7 +208,8 @@ class _Comparison:
         ]
         for name in SMALL_NETWORKS:
             network = widest_within(plain, name, budget_ms)
-            rows.append({**self._train_plain(network), "name": name, "model": network.space_name})
+            if network is not None:
+                rows.append({**self._train_plain(network), "name": name, "model": network.space_name})
         notes = files.read_json(arch, "arch")["notes"]
         return {
             "budget_ms": budget_ms,

@@ -69,6 +69,7 @@ def seeds() -> dict[str, Any]:
             "steps": [
                 _step("train_sandwich", 2400),
                 _step("accuracy_table", 600),
+                _step("latency_table", 120),
                 _step("train_naive", 9999),
                 _step("search_1", 20),
                 _step("search_2", 40),
@@ -90,23 +91,26 @@ def seeds() -> dict[str, Any]:
 def test_a_difference_is_clear_by_student_s_t(
     better: list[float], worse: list[float], mean: float, is_clear: bool, text: str
 ) -> None:
-    difference = PairedDifference.of(better, worse)
+    difference = PairedDifference.of(list(zip(better, worse, strict=True)))
     assert difference.mean == pytest.approx(mean)
     assert difference.is_clear is is_clear
     assert str(difference) == text
 
 
 def test_each_claim_is_told_with_how_far_it_held(seeds: dict[str, Any]) -> None:
-    better, sandwich, as_good, finetuned, v2, v3, cost = describe_claims(seeds).splitlines()
+    better, sandwich, as_good, finetuned, v2, v3, one_seed, cost = describe_claims(seeds).splitlines()
     assert better.endswith("(random subnets): undecided, within noise (+2.5 +- 1.5 points over 2 pairs).")
     assert sandwich.endswith("(random subnets): held (+6.0 +- 0.0 points over 2 pairs).")
     assert as_good.endswith("trained alone: not refuted, within noise (-1.0 +- 2.0 points over 2 pairs).")
-    assert finetuned.endswith("trained alone: undecided, within noise (+0.0 +- 2.0 points over 2 pairs).")
+    assert finetuned.endswith("without one: undecided, within noise (+0.0 +- 2.0 points over 2 pairs).")
     assert v2.endswith("same latency budget: undecided, within noise (+11.0 +- 1.0 points over 2 pairs).")
     assert "MobileNetV3-Small" in v3
-    assert "once 50.0 processor minutes" in cost
-    assert "then 0.5 for each budget; a given network alone takes 5.0" in cost
-    assert cost.endswith("training once takes less from 11.1 budgets on.")
+    assert "another seed may differ" in one_seed
+    assert "50.0 processor minutes once" in cost
+    assert "2.0 for the latency table of each device, and 0.5 for each budget, with fine-tuning 1.5" in cost
+    assert "a given network alone takes 5.0 for each" in cost
+    # 52 minutes once: 52 / (5 - 0.5) is 11.6, and 52 / (5 - 1.5) 14.9.
+    assert cost.endswith("as found cost less from 12 budgets on; fine-tuned ones from 15 budgets on.")
 
 
 def test_a_claim_that_failed_is_said_to_have_failed(seeds: dict[str, Any]) -> None:
@@ -117,19 +121,37 @@ def test_a_claim_that_failed_is_said_to_have_failed(seeds: dict[str, Any]) -> No
     better, _, as_good, *_, cost = describe_claims(seeds).splitlines()
     assert "NOT held (-9.0" in better
     assert "NOT held (-5.0" in as_good
-    assert cost.endswith("training once never takes less: NOT held.")
+    assert "as found cost less for no number of budgets: NOT held" in cost
 
 
-def test_of_several_seeds_the_means_of_random_subnets_are_compared(seeds: dict[str, Any]) -> None:
-    seeds["1"] = {**seeds["0"], "supernets": {**seeds["0"]["supernets"], "naive": _supernet([0.66, 0.67])}}
-    better = describe_claims(seeds).splitlines()[0]
+def test_of_several_seeds_each_is_one_pair_of_means(seeds: dict[str, Any]) -> None:
+    other = {
+        **seeds["0"],
+        "supernets": {**seeds["0"]["supernets"], "naive": _supernet([0.66, 0.67])},
+        "budgets": [_budget(0.1, found=0.70, alone=0.70), _budget(0.2, found=0.72, alone=0.74)],
+    }
+    better, _, as_good, *rest = describe_claims({**seeds, "1": other}).splitlines()
     assert "(+4.0 +- 1.5 points over 2 pairs)" in better
+    assert as_good.endswith("(-1.0 +- 0.0 points over 2 pairs).")
+    assert not any("another seed may differ" in line for line in rest)
+
+
+def test_a_budget_that_a_published_network_cannot_keep_to_is_no_pair(seeds: dict[str, Any]) -> None:
+    narrow, wide = seeds["0"]["budgets"]
+    narrow["networks"] = [network for network in narrow["networks"] if network["name"] != "mobilenet_v2"]
+    line = describe_claims(seeds).splitlines()[4]
+    assert line.endswith(
+        "MobileNetV2 within the same latency budget: undecided, for want of pairs (+12.0 points, one pair)."
+    )
+    wide["networks"] = [network for network in wide["networks"] if network["name"] != "mobilenet_v2"]
+    assert describe_claims(seeds).splitlines()[4].endswith("undecided: no pair to compare.")
+    assert results_svg(seeds, "A title").count("<title>") == 8
 
 
 def test_the_cost_is_that_of_the_supernet_that_was_searched(seeds: dict[str, Any]) -> None:
     seeds["0"]["searched_method"] = "naive"
     once = (9999 + 600) / 60
-    assert f"once {once:.1f} processor minutes" in describe_claims(seeds)
+    assert f"{once:.1f} processor minutes once" in describe_claims(seeds)
 
 
 def test_tables_have_a_row_for_each_supernet_and_network(seeds: dict[str, Any]) -> None:
@@ -142,7 +164,7 @@ def test_tables_have_a_row_for_each_supernet_and_network(seeds: dict[str, Any]) 
 
 def test_every_step_is_listed_with_its_command_time_machine_and_commit(seeds: dict[str, Any]) -> None:
     lines = describe_results(seeds).splitlines()
-    assert "Seed 0: 5 steps, 1.8 hours, 3.6 processor hours, on Some Processor." in lines
+    assert "Seed 0: 6 steps, 1.8 hours, 3.7 processor hours, on Some Processor." in lines
     assert "| accuracy_table | 5.0 | 10.0 | abc1234 | `python accuracy_table.py` |" in lines
 
 

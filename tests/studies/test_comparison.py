@@ -94,6 +94,8 @@ def test_all_methods_use_the_same_table_recipe_and_images(steps: list[tuple[str,
     assert len(searches) == 8
     assert all(f"--latency_table={table}" in call for call in searches)
     assert sum(call[0] == "latency_table" for call in steps) == 1
+    sampled_by = [call[-1] for call in steps if call[0] == "accuracy_table"]
+    assert sampled_by == ["--seed=3", "--seed=4"]
     trainings = [call for call in steps if call[1] == "tools/finetune.py"]
     recipes = {tuple(sorted(set(call[2:]) - {argument for argument in call if "/" in argument})) for call in trainings}
     assert len(recipes) == 1
@@ -113,7 +115,7 @@ def test_a_random_search_alone_must_be_told_how_long_it_takes() -> None:
     ComparisonSettings(methods=("once_for_all", "random"), random_processor_seconds=60)
 
 
-@pytest.mark.parametrize("changes", [{"seeds": ()}, {"budgets_ms": (0.1, 0.0)}])
+@pytest.mark.parametrize("changes", [{"seeds": ()}, {"budgets_ms": (0.1, 0.0)}, {"num_archs": 9}])
 def test_settings_that_leave_nothing_to_compare_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(changes))):
         ComparisonSettings(**changes)

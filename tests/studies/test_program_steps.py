@@ -94,12 +94,23 @@ def test_a_record_of_an_earlier_version_is_read_and_its_step_not_done_again(prog
     assert len(_calls(program)) == 2
 
 
-def test_a_step_with_other_arguments_is_refused(program: Path, tmp_path: Path) -> None:
+def test_a_step_that_is_done_is_not_done_with_other_arguments(program: Path, tmp_path: Path) -> None:
     steps = ProgramSteps(tmp_path / "study")
     steps.run("count", str(program), "--to=3")
-    with pytest.raises(InputError, match=r"begun: python .* --to=3\. Received: python .* --to=4\. Use the earlier"):
+    with pytest.raises(InputError, match=r"done: python .* --to=3\. Received: python .* --to=4\. Use the earlier"):
         steps.run("count", str(program), "--to=4")
     assert _calls(program) == ["--to=3"]
+
+
+def test_a_step_that_failed_can_be_called_with_arguments_that_do_better(program: Path, tmp_path: Path) -> None:
+    program.with_name("fail").touch()
+    steps = ProgramSteps(tmp_path / "study")
+    with pytest.raises(InputError, match="to succeed"):
+        steps.run("count", str(program), "--to=3")
+    finished = steps.run("count", str(program), "--to=4")
+    assert finished.is_finished
+    assert finished.command.endswith(" --to=4")
+    assert _calls(program) == ["--to=3", "--to=4"]
 
 
 def test_a_step_that_fails_says_why_and_goes_on_when_called_again(program: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.benchmark_results import save_benchmark
 from ofa_tf.devices.device import BenchmarkSettings, Measurement
-from ofa_tf.studies import results
+from ofa_tf.studies import program_steps, results
 from ofa_tf.studies.program_steps import ProgramSteps, StepRecord
 from ofa_tf.studies.results import RESULTS_FILE, ResultsSettings, run_results
 from ofa_tf.training.config import TrainConfig
@@ -57,7 +57,7 @@ def _prepare_latencies(workdir: Path) -> None:
     files.write_json(workdir / "seed_4" / "plain_latencies.json", "plain_latencies", {"networks": rows})
 
 
-# The steps that a study of one seed and one budget takes, in order. F is its folder; P that folder, absolute.
+# The steps that a study of one seed and one budget takes, in order. F is its folder, absolute.
 _COMMANDS = """
 train_progressive_shrinking: train_main.py --flagfile=flags/cifar10_tiny_ps.cfg --epochs_scale=2 --seed=4 --phase=all
     --resume --workdir=F/progressive_shrinking
@@ -71,10 +71,11 @@ train_naive: train_main.py --flagfile=flags/cifar10_tiny_naive.cfg --epochs_scal
     --workdir=F/naive
 evaluate_naive: tools/evaluate.py --workdir=F/naive --arch=max,min,random:3 --split=test
     --output=F/evaluations/evaluate_naive.json
-accuracy_table: tools/build_accuracy_table.py --workdir=F/sandwich --num_archs=100
+accuracy_table: tools/build_accuracy_table.py --workdir=F/sandwich --num_archs=100 --seed=4
 latency_table: tools/build_latency_table.py --workdir=F/sandwich --device=host
-search_1: tools/search.py --workdir=F/sandwich --max_latency_ms=0.317 --nomeasure_found --output=F/found/found_1.json
-front: tools/search.py --workdir=F/sandwich --front --nomeasure_found --output=F/front.json
+search_1: tools/search.py --workdir=F/sandwich --max_latency_ms=0.317 --seed=4 --nomeasure_found
+    --output=F/found/found_1.json
+front: tools/search.py --workdir=F/sandwich --front --seed=4 --nomeasure_found --output=F/front.json
 evaluate_found_1: tools/evaluate.py --workdir=F/sandwich --arch=F/found/found_1.json --split=test
     --output=F/evaluations/evaluate_found_1.json
 finetune_1: tools/finetune.py --from=F/sandwich --arch=F/found/found_1.json --epochs=6 --intra_op_threads=1 --resume
@@ -86,12 +87,12 @@ alone_1: tools/finetune.py --from=F/sandwich --arch=F/found/found_1.json --epoch
     --workdir=F/alone/alone_1
 evaluate_alone_1: tools/evaluate.py --workdir=F/alone/alone_1 --arch=max --split=test
     --output=F/evaluations/evaluate_alone_1.json
-train_mobilenet_v2_w0.5: train_main.py --flagfile=flags/cifar10_tiny_naive.cfg --plugins=P/plain/mobilenet_v2_w0.5.py
+train_mobilenet_v2_w0.5: train_main.py --flagfile=flags/cifar10_tiny_naive.cfg --plugins=F/plain/mobilenet_v2_w0.5.py
     --space=mobilenet_v2_w0.5 --epochs_scale=2 --seed=4 --phase=all --resume --workdir=F/plain/mobilenet_v2_w0.5
 evaluate_mobilenet_v2_w0.5: tools/evaluate.py --workdir=F/plain/mobilenet_v2_w0.5 --arch=max --split=test
     --output=F/evaluations/evaluate_mobilenet_v2_w0.5.json
 train_mobilenet_v3_small_w0.5: train_main.py --flagfile=flags/cifar10_tiny_naive.cfg
-    --plugins=P/plain/mobilenet_v3_small_w0.5.py --space=mobilenet_v3_small_w0.5 --epochs_scale=2 --seed=4 --phase=all
+    --plugins=F/plain/mobilenet_v3_small_w0.5.py --space=mobilenet_v3_small_w0.5 --epochs_scale=2 --seed=4 --phase=all
     --resume --workdir=F/plain/mobilenet_v3_small_w0.5
 evaluate_mobilenet_v3_small_w0.5: tools/evaluate.py --workdir=F/plain/mobilenet_v3_small_w0.5 --arch=max --split=test
     --output=F/evaluations/evaluate_mobilenet_v3_small_w0.5.json
@@ -109,8 +110,7 @@ benchmark: tools/benchmark.py
 def _commands(folder: Path) -> list[str]:
     """The commands of `_COMMANDS`; lines that are indented go on."""
     text = re.sub(r"\n +", " ", _COMMANDS.strip())
-    text = re.sub(r"\bF\b", str(folder), text)
-    return re.sub(r"\bP/", f"{folder.absolute()}/", text).splitlines()
+    return re.sub(r"\bF\b", str(folder), text).splitlines()
 
 
 @pytest.fixture
@@ -127,7 +127,19 @@ def study(tmp_path: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch) -> 
 def test_steps_have_the_commands_that_they_have_had_so_that_a_study_that_was_begun_goes_on(
     study: Path, steps: list[str]
 ) -> None:
-    assert steps == _commands(study / "seed_4")
+    # Programs are run in the root of the project, from where a folder beside the caller's would not be found.
+    assert steps == _commands(study.absolute() / "seed_4")
+
+
+def test_from_the_root_of_the_project_paths_stay_relative(
+    steps: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(program_steps, "_ROOT", tmp_path)
+    workdir = Path("study")
+    _prepare_latencies(workdir)
+    run_results(workdir, ResultsSettings(seeds=(4,), budget_fractions=(0.5,)))
+    assert steps[0].endswith(" --workdir=study/seed_4/progressive_shrinking")
 
 
 def test_each_network_has_its_accuracy_its_latency_and_what_its_training_took(study: Path) -> None:
@@ -151,7 +163,12 @@ def test_each_network_has_its_accuracy_its_latency_and_what_its_training_took(st
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"budget_fractions": ()}, "to hold at least one number"), ({"searched_method": "best"}, "Received: 'best'")],
+    [
+        ({"budget_fractions": ()}, "to hold at least one number"),
+        ({"searched_method": "best"}, "Received: 'best'"),
+        ({"seeds": ()}, "Expected `seeds` to be at least one"),
+        ({"num_archs": 9}, "Expected `num_archs` to be at least 10. Received: 9"),
+    ],
 )
 def test_settings_that_lead_to_nothing_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
