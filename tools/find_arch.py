@@ -83,7 +83,9 @@ def main(argv: Sequence[str]) -> None:
         f"--arch={_OUTPUT.value}",
         "--from_scratch",
         "--distillation_weight=0",
-        f"--epochs={_EPOCHS.value}",
+        f"--epochs={run.config.num_epochs}",
+        f"--learning_rate={_LEARNING_RATE.value:g}",
+        f"--warmup_epochs={_WARMUP_EPOCHS.value:g}",
         "--workdir=runs/alone",
     )
     print(f"Next: {command}")

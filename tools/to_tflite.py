@@ -141,12 +141,15 @@ def main(argv: Sequence[str]) -> None:
 
 def _check_one_task() -> None:
     """Check that only one thing is asked for, with nothing that would be ignored."""
-    given = [f"--{flag.name}" for flag in (_DESCRIBE, _SNIPPET, _CARD) if flag.value is not None]
+    tasks = (_DESCRIBE, _SNIPPET, _CARD)
+    given = [f"--{flag.name}" for flag in tasks if flag.present]
     if not given:
         return
-    given += [f"--{flag.name}" for flag in (_OUTPUT, _WORKDIR, _ARCH, _DATASET) if flag.value is not None]
-    if _MODEL.value is not None and _SNIPPET.value is None:
-        given.append(f"--{_MODEL.name}")
+    # The flags that go with a task; without it, other checks speak of them.
+    companions = (_MODEL, _BENCHMARK) if _SNIPPET.present else (_BENCHMARK,)
+    have_effect = {flag.name for flag in (*tasks, *companions)}
+    flags_here = [value for value in globals().values() if isinstance(value, flags.FlagHolder)]
+    given += [f"--{flag.name}" for flag in flags_here if flag.present and flag.name not in have_effect]
     if len(given) > 1:
         raise InputError(
             f"Expected --describe, --snippet (with --model) or --card by itself. Received: {' and '.join(given)}. "

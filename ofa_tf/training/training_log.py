@@ -105,7 +105,7 @@ class TrainingLog(contextlib.AbstractContextManager["TrainingLog"]):
         self.flush()
 
     def flush(self) -> None:
-        """Bring to the disk what was logged: before a checkpoint, so that none has steps that the curves lack."""
+        """Bring to the disk what was written: before a checkpoint, so that curves lack its last, begun group at most."""
         if self._writer is not None:
             self._writer.flush()
 

@@ -62,6 +62,9 @@ def test_what_is_asked_for_in_a_wrong_way_is_refused_before_tensorflow_loads(mod
     assert f"Expected a TFLite file at {missing}" in refusal("--snippet=python", f"--model={missing}")
     line = refusal(f"--card={model}", f"--output={tmp_path / 'x.tflite'}")
     assert "or --card by itself. Received: --card and --output." in line
+    line = refusal("--snippet=kotlin", f"--model={model}", "--input_type=uint8")
+    assert "Received: --snippet and --input_type." in line
+    assert "Received: --describe and --quantization." in refusal(f"--describe={model}", "--quantization=int8")
     line = refusal(f"--card={model}", f"--model={model}")
     assert "Received: --card and --model." in line
     assert "Expected --benchmark only with --card. Received: --benchmark=b.json." in refusal("--benchmark=b.json")

@@ -226,9 +226,13 @@ def _latency_section(facts: Facts) -> str:
     for measurement in facts.get("measured_latencies") or []:
         rows.append([*device_cells(measurement["device"]), measured_in_words(measurement)])
     if not rows:
-        measure = shell_command("tools/benchmark.py", f"--model={facts['model']}", "--device=adb", "--output=b.json")
-        add = shell_command("tools/to_tflite.py", f"--card={facts['model']}", "--benchmark=b.json")
-        return f"## Latency\n\nNot known. `{measure}` measures it, and `{add}` adds it here."
+        path = f"FOLDER/{facts['model']}"
+        measure = shell_command("tools/benchmark.py", f"--model={path}", "--device=adb", "--output=b.json")
+        add = shell_command("tools/to_tflite.py", f"--card={path}", "--benchmark=b.json")
+        return (
+            f"## Latency\n\nNot known. `{measure}` measures it on a phone (`--device=host`: on this computer), and "
+            f"`{add}` adds it here; in the project's folder, with the folder of this file."
+        )
     table = markdown_table(["device", "run by", "threads", "one image"], rows)
     notes = []
     if facts.get("predicted_latencies"):
