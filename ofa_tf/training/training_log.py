@@ -105,7 +105,7 @@ class TrainingLog(contextlib.AbstractContextManager["TrainingLog"]):
         self.flush()
 
     def flush(self) -> None:
-        """Bring to the disk what was written: before a checkpoint, so that curves lack its last, begun group at most."""
+        """Bring to the disk what was written: before a checkpoint, so that curves lack no more than a begun group."""
         if self._writer is not None:
             self._writer.flush()
 
