@@ -8,7 +8,8 @@ images serve for validation, and `shares.py` which of those choose and which rep
 functions that make batches. They choose examples (`examples.py`; in the many files of a TFDS data set,
 `interleaving.py` finds where to go on), augment them as an entry of `augmentations.py` says, cut and normalise them
 (`preprocessing.py`, with `resizing.py`, and `jpeg.py`, which decodes only what is cut out), and name the file that
-cannot be read (`checked_batches.py`). Every batch is a pure function of the seed, the epoch and the step.
+cannot be read (`checked_batches.py`). Photos of a folder that are stored sideways (`exif.py`) are turned upright
+(`orientation.py`). Every batch is a pure function of the seed, the epoch and the step.
 `kept_batches.py` keeps those that are gone over many times in memory. `input_throughput.py` measures how fast.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from ofa_tf.data.image_source import ImageSource
+from ofa_tf.data.image_source import EncodedImage, ImageSource
 
 # `ImageSource.records` takes seeds below this.
 MAX_SHUFFLE_SEED = 2**31
@@ -18,7 +18,7 @@ class Examples:
 
     Args:
         pairs: Elements `(image, label)`; the image is uint8 `(height, width, 3)` or, if
-            it is encoded, a string, the label int64.
+            it is encoded, an `EncodedImage`, the label int64.
         records: What they were read from, to find a damaged one; `None` if they were in
             memory, decoded.
     """
@@ -71,7 +71,7 @@ def shuffled_examples(
 
 
 def _encoded_examples(source: ImageSource, records: tf.data.Dataset) -> Examples:
-    def read(record: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def read(record: tf.Tensor, label: tf.Tensor) -> tuple[EncodedImage, tf.Tensor]:
         return source.read(record), label
 
     # Apart from decoding, so that files are read while others are decoded.

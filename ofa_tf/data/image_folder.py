@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.dataset_names import check_folder
+from ofa_tf.data.exif import UPRIGHT, read_orientation
 from ofa_tf.data.folder_layout import FilesByClass, hash_name, read_layout
 from ofa_tf.data.held_out import HoldOut
-from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, ImageSource, check_split
+from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, EncodedImage, ImageSource, check_split
 
 # First bytes of the formats that TensorFlow decodes. The suffix does not decide the format: a PNG called .jpg is fine.
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+_JPEG_MAGIC = b"\xff\xd8\xff"
+_MAGIC = (_JPEG_MAGIC, b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 _NUM_MAGIC_BYTES = 8
 
 
@@ -26,6 +29,22 @@ class _Split:
     labels: tuple[int, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class _ImageFile:
+    """What the first bytes of an image file and its folder tell of it."""
+
+    size_bytes: int
+    orientation: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _CheckedFiles:
+    """The size of all files of a split, and the orientation of each that is not upright."""
+
+    size_bytes: int
+    orientations: dict[str, int]
+
+
 class FolderSource(ImageSource):
     """Image files in `PATH/<class>/` or in `PATH/<split>/<class>/`.
 
@@ -35,7 +54,8 @@ class FolderSource(ImageSource):
     test images come from `PATH/test`; `PATH/validation` (or `val`, `valid`) is
     taken for validation, or for testing if there is no `PATH/test`. What is
     missing for validation is held out of the training images. Classes are
-    sorted by name; hidden files and other kinds of files are left out.
+    sorted by name; hidden files and other kinds of files are left out. JPEGs
+    are turned upright as their EXIF data say.
 
     Args:
         path: The folder.
@@ -59,7 +79,9 @@ class FolderSource(ImageSource):
         files = read_layout(self._root, how_many, name)
         super().__init__(name, tuple(files["train"]), cache_bytes)
         self._files = {split: _mixed(by_class) for split, by_class in files.items()}
-        self._bytes = {split: self._check_files(split) for split in self.splits}
+        checked = {split: self._check_files(split) for split in self.splits}
+        self._bytes = {split: files.size_bytes for split, files in checked.items()}
+        self._orientations = _orientation_table(checked.values())
 
     def num_examples(self, split: str) -> int:
         check_split(split)
@@ -76,9 +98,12 @@ class FolderSource(ImageSource):
             labels = labels[order]
         return tf.data.Dataset.from_tensor_slices((files[first:], labels[first:]))
 
-    def read(self, record: tf.Tensor) -> tf.Tensor:
+    def read(self, record: tf.Tensor) -> EncodedImage:
         path = tf.strings.join([self._prefix, record])
-        return tf.io.read_file(path)
+        content = tf.io.read_file(path)
+        if self._orientations is None:
+            return EncodedImage(content)
+        return EncodedImage(content, self._orientations.lookup(record))
 
     def describe(self, record: bytes, position: int) -> str:
         del position
@@ -88,20 +113,25 @@ class FolderSource(ImageSource):
         check_split(split)
         return self._bytes[split]
 
-    def _check_files(self, split: str) -> int:
-        """Check that every file of a split begins like an image, and add their sizes up, bytes."""
-        total = 0
+    def _check_files(self, split: str) -> _CheckedFiles:
+        """Check that every file of a split begins like an image."""
+        size_bytes = 0
+        orientations = {}
         for file in self._files[split].files:
-            total += _check_image(self._root / file)
-        return total
+            found = _check_image(self._root / file)
+            size_bytes += found.size_bytes
+            if found.orientation != UPRIGHT:
+                orientations[file] = found.orientation
+        return _CheckedFiles(size_bytes, orientations)
 
 
-def _check_image(path: Path) -> int:
-    """The size of an image file, bytes, after checking that it begins like one."""
+def _check_image(path: Path) -> _ImageFile:
+    """Look at an image file, and check that it begins like one."""
     try:
         with path.open("rb") as stream:
             head = stream.read(_NUM_MAGIC_BYTES)
             size = os.fstat(stream.fileno()).st_size
+            orientation = read_orientation(stream) if head.startswith(_JPEG_MAGIC) else UPRIGHT
     except OSError as error:
         raise InputError(f"Expected to read {path}. Received: {error.strerror}. Mend or remove it.") from error
     if not head.startswith(_MAGIC):
@@ -109,7 +139,22 @@ def _check_image(path: Path) -> int:
         raise InputError(
             f"Expected {path} to be a JPEG, PNG, GIF or BMP image. Received: {kind}. Mend or remove the file."
         )
-    return size
+    return _ImageFile(size, orientation)
+
+
+def _orientation_table(checked: Iterable[_CheckedFiles]) -> tf.lookup.StaticHashTable | None:
+    """The orientation of a file, int32, by its path; `None` if all files are upright."""
+    orientations: dict[str, int] = {}
+    for files in checked:
+        orientations.update(files.orientations)
+    if not orientations:
+        return None
+    # Bytes, as file names need not be valid UTF-8. On the host, where input pipelines run.
+    with tf.device("CPU:0"):
+        paths = tf.constant([os.fsencode(file) for file in orientations])
+        values = tf.constant(list(orientations.values()), tf.int32)
+        pairs = tf.lookup.KeyValueTensorInitializer(paths, values)
+        return tf.lookup.StaticHashTable(pairs, default_value=UPRIGHT)
 
 
 def _mixed(files: FilesByClass) -> _Split:

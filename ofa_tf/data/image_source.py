@@ -2,11 +2,13 @@
 
 import abc
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.data.orientation import turn_image
 
 SPLITS = ("train", "validation", "test")
 DEFAULT_CACHE_BYTES = 512 * 2**20
@@ -22,6 +24,19 @@ _MAX_REASON_LETTERS = 200
 
 # Images that are handed from TensorFlow to Python at a time: one by one would take longer than decoding.
 _NUM_DECODED_TOGETHER = 256
+
+
+class EncodedImage(NamedTuple):
+    """An image as it is stored. A tuple, as elements of a `tf.data.Dataset` are.
+
+    Args:
+        content: JPEG, PNG, BMP or GIF, a string.
+        orientation: How it is to be turned, int32, 1 to 8; `None` where all images
+            of a source are stored upright. See `orientation.py`.
+    """
+
+    content: tf.Tensor
+    orientation: tf.Tensor | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +113,7 @@ class ImageSource(abc.ABC):
         """
 
     @abc.abstractmethod
-    def read(self, record: tf.Tensor) -> tf.Tensor:
+    def read(self, record: tf.Tensor) -> EncodedImage:
         """The encoded image of a record."""
 
     @abc.abstractmethod
@@ -110,8 +125,9 @@ class ImageSource(abc.ABC):
         """Size of a split on disk."""
 
     def decode(self, record: tf.Tensor) -> tf.Tensor:
-        """The uint8 image `(height, width, 3)` of a record."""
-        return decode_rgb(self.read(record))
+        """The uint8 image `(height, width, 3)` of a record, upright."""
+        content, orientation = self.read(record)
+        return turn_image(decode_rgb(content), orientation)
 
     def decoded_bytes(self, split: str) -> int:
         """Size of a split in memory, a guess where the image sizes are unknown."""

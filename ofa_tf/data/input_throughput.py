@@ -147,7 +147,7 @@ def _core_seconds(batches: Iterable) -> list[float]:
 def _decode(source: ImageSource, task: InputTask, round_number: int) -> tf.data.Dataset:
     def decode(record: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
         del label
-        image = tf.io.decode_jpeg(source.read(record), channels=3)
+        image = tf.io.decode_jpeg(source.read(record).content, channels=3)
         # Images would be copied into a batch.
         return tf.shape(image)
 

@@ -17,8 +17,9 @@ from ofa_tf.data.augmentations import (
     SATURATION,
     Augmentation,
 )
-from ofa_tf.data.image_source import decode_rgb
+from ofa_tf.data.image_source import EncodedImage, decode_rgb
 from ofa_tf.data.jpeg import decode_box, is_complete_jpeg, jpeg_sides
+from ofa_tf.data.orientation import stored_box, turn_columns, turn_sides
 from ofa_tf.data.resizing import resize_box, to_image
 
 # An image, and a part of it: top and left, height and width, pixels, float32 `(2,)` each.
@@ -55,7 +56,7 @@ def training_image(
 
 
 def encoded_training_image(
-    content: tf.Tensor,
+    encoded: EncodedImage,
     choices: tf.Tensor,
     size: tf.Tensor,
     augmentation: Augmentation,
@@ -63,7 +64,7 @@ def encoded_training_image(
     """`training_image` of an encoded image: of a JPEG, only what is cut out is decoded.
 
     Args:
-        content: JPEG, PNG, BMP or GIF.
+        encoded: The image.
         choices: A row of `draw_choices`.
         size: Height and width of the result, pixels.
         augmentation: What to do.
@@ -71,19 +72,24 @@ def encoded_training_image(
     Returns:
         float32, normalised, shape `(size, size, 3)`.
     """
+    content, orientation = encoded
+
+    def choose_stored_box(sides: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        start, box_sides = choose_box(turn_sides(sides, orientation), choices, augmentation)
+        return stored_box(start, box_sides, sides, orientation)
 
     def decode_part() -> _ImageAndBox:
         sides = jpeg_sides(content)
-        start, box_sides = choose_box(sides, choices, augmentation)
+        start, box_sides = choose_stored_box(sides)
         return decode_box(content, sides, start, box_sides, size)
 
     def decode_whole() -> _ImageAndBox:
         image = decode_rgb(content)
-        start, box_sides = choose_box(_sides(image), choices, augmentation)
+        start, box_sides = choose_stored_box(_sides(image))
         return image, start, box_sides
 
     image, start, box_sides = tf.cond(is_complete_jpeg(content), decode_part, decode_whole)
-    columns = resize_box(image, start, box_sides, size)
+    columns = turn_columns(resize_box(image, start, box_sides, size), orientation)
     return augment(columns, choices, augmentation)
 
 
@@ -191,13 +197,12 @@ def evaluation_image(
     Returns:
         float32, normalised, shape `(size, size, 3)`.
     """
-    start, box_sides = _center_box(_sides(image), crop_fraction)
-    columns = resize_box(image, start, box_sides, size)
+    columns = _center_columns(image, size, crop_fraction)
     return to_image(_normalize(columns))
 
 
 def encoded_evaluation_image(
-    content: tf.Tensor,
+    encoded: EncodedImage,
     size: tf.Tensor,
     crop_fraction: float | None,
 ) -> tf.Tensor:
@@ -205,7 +210,19 @@ def encoded_evaluation_image(
 
     Every bit of it, so that accuracies that were measured can be compared for ever.
     """
-    return evaluation_image(decode_rgb(content), size, crop_fraction)
+    content, orientation = encoded
+    columns = _center_columns(decode_rgb(content), size, crop_fraction)
+    return to_image(_normalize(turn_columns(columns, orientation)))
+
+
+def _center_columns(
+    image: tf.Tensor,
+    size: tf.Tensor,
+    crop_fraction: float | None,
+) -> tf.Tensor:
+    """The columns of what an evaluation image shows; the same part of the image, however that is turned."""
+    start, box_sides = _center_box(_sides(image), crop_fraction)
+    return resize_box(image, start, box_sides, size)
 
 
 def _center_box(sides: tf.Tensor, crop_fraction: float | None) -> tuple[tf.Tensor, tf.Tensor]:

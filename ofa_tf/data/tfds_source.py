@@ -9,7 +9,7 @@ from tensorflow_datasets.core.utils.shard_utils import FileInstruction
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.data.held_out import HoldOut
-from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, READ_ERRORS, ImageSource, check_split
+from ofa_tf.data.image_source import DEFAULT_CACHE_BYTES, READ_ERRORS, EncodedImage, ImageSource, check_split
 from ofa_tf.data.interleaving import find_place, unread_files
 from ofa_tf.data.tfds_builders import prepared_builder
 
@@ -93,8 +93,8 @@ class TfdsSource(ImageSource):
         shuffled = _shuffle_blocks(dataset, shuffle_seed, first_block)
         return shuffled.skip(first - start)
 
-    def read(self, record: tf.Tensor) -> tf.Tensor:
-        return record
+    def read(self, record: tf.Tensor) -> EncodedImage:
+        return EncodedImage(record)
 
     def describe(self, record: bytes, position: int) -> str:
         del record

@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import ExifTags, Image
 
 from ofa_tf.data.augmentations import AUGMENTATIONS, CROP_PLACE, CROPS, draw_choices
-from ofa_tf.data.image_source import decode_rgb
+from ofa_tf.data.image_source import EncodedImage, decode_rgb
 from ofa_tf.data.input_throughput import photo_like_image
 from ofa_tf.data.jpeg import decode_box, is_complete_jpeg, jpeg_sides
 from ofa_tf.data.preprocessing import encoded_training_image, training_image
@@ -104,7 +104,7 @@ def test_encoded_images_are_augmented_like_decoded_ones(name, suffix):
     content = tf.constant(encode(_PHOTO, suffix))
     for row in draw_choices(np.random.default_rng(3), 5, AUGMENTATIONS[name]):
         arguments = (row, tf.constant(80), AUGMENTATIONS[name])
-        result = encoded_training_image(content, *arguments)
+        result = encoded_training_image(EncodedImage(content), *arguments)
         expected = training_image(decode_rgb(content), *arguments)
         tolerance = 1e-3 if suffix == ".jpg" else 0
         np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance)
@@ -122,6 +122,7 @@ def test_damage_below_the_crop_is_found():
     row = draw_choices(np.random.default_rng(0), 1, AUGMENTATIONS["none"])[0]
     row[CROP_PLACE] = 0  # in the upper left corner
     row[CROPS] = 0.2
-    encoded_training_image(content, row, tf.constant(8), _IMAGENET)
+    encoded_training_image(EncodedImage(content), row, tf.constant(8), _IMAGENET)
+    damaged = EncodedImage(content[: len(content) * 3 // 4])
     with pytest.raises(tf.errors.InvalidArgumentError):
-        encoded_training_image(content[: len(content) * 3 // 4], row, tf.constant(8), _IMAGENET)
+        encoded_training_image(damaged, row, tf.constant(8), _IMAGENET)

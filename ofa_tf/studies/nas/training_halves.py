@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from ofa_tf.data.image_source import DecodedImages, ImageSource
+from ofa_tf.data.image_source import DecodedImages, EncodedImage, ImageSource
 
 # Of a data set that is not in memory, so many records are shuffled at a time.
 _SHUFFLED_RECORDS = 10_000
@@ -48,7 +48,7 @@ class TrainingHalf(ImageSource):
         here = slice(self._half, None, 2)
         return DecodedImages(decoded.values, decoded.starts[here], decoded.shapes[here], decoded.labels[here])
 
-    def read(self, record: tf.Tensor) -> tf.Tensor:
+    def read(self, record: tf.Tensor) -> EncodedImage:
         return self._source.read(record)
 
     def decode(self, record: tf.Tensor) -> tf.Tensor:
