@@ -6,6 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ofa_tf.base.errors import InputError
+from ofa_tf.report.page.contents import Note
+
+# What a file that lacks an entry, or has another type in its place, makes of reading it.
+FAULTS = (InputError, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+
 # Every file that the project writes says at its beginning what it is.
 _SCHEMA = re.compile(rb'"schema":\s*"ofa_tf/(\w+)/')
 _BYTES_TO_SCHEMA = 200
@@ -53,6 +59,19 @@ def read_kind(path: Path) -> str | None:
     if match is None:
         return None
     return match.group(1).decode()
+
+
+def note_left_out(path: Path, fault: Exception) -> Note:
+    """What the report says of a file that it cannot show.
+
+    Args:
+        path: The file.
+        fault: One of `FAULTS`, which reading it raised.
+    """
+    reason = f"it is not as it was written ({fault!r})."
+    if isinstance(fault, InputError):
+        reason = str(fault)
+    return Note(f"{path} was left out: {reason}")
 
 
 def _json_files(workdir: Path) -> Iterator[Path]:

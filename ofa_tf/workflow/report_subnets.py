@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base import files
-from ofa_tf.base.errors import InputError
 from ofa_tf.latency.pieces import OVERHEAD
 from ofa_tf.report.page.contents import Accuracy, ModelReport, Note, PartTime, ReportedSubnet, SubnetGroup
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
@@ -16,6 +15,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.next_commands import NextCommands
+from ofa_tf.workflow.report_files import FAULTS, note_left_out
 from ofa_tf.workflow.report_tables import ReadTable, short_path
 from ofa_tf.workflow.search import cost_context
 
@@ -23,9 +23,6 @@ _LATENCY = "latency_ms"
 
 # What is computed of every subnet: field of `ReportedSubnet` -> name of the cost.
 _COST_OF_FIELD = {"num_macs": "macs", "size_bytes": "size_bytes", "peak_ram_bytes": "peak_ram_bytes"}
-
-# What a file that lacks an entry, or has another type in its place, makes of reading it.
-_FAULTS = (InputError, KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +71,8 @@ class SubnetReader:
         for path in paths:
             try:
                 groups.append(self._read_front(path))
-            except _FAULTS as error:
-                groups.append(Note(f"{path} was left out: {_fault(error)}"))
+            except FAULTS as fault:
+                groups.append(note_left_out(path, fault))
         return groups
 
     def read_found(self, paths: Sequence[Path]) -> list[SubnetGroup | Note]:
@@ -90,8 +87,8 @@ class SubnetReader:
                     continue  # Nobody searched it: it may have been written by hand.
                 use = _Use.of(notes, notes["costs"])
                 subnet = self._read_subnet({**notes, "arch": document}, use, path)
-            except _FAULTS as error:
-                groups.append(Note(f"{path} was left out: {_fault(error)}"))
+            except FAULTS as fault:
+                groups.append(note_left_out(path, fault))
                 continue
             found.setdefault(use, []).append(subnet)
         for use, subnets in found.items():
@@ -248,10 +245,3 @@ def _main_cost(costs: Mapping[str, float]) -> str:
     if _LATENCY in costs:
         return _LATENCY
     return next(iter(costs))
-
-
-def _fault(error: Exception) -> str:
-    """What is wrong with a file, in words."""
-    if isinstance(error, InputError):
-        return str(error)
-    return f"it is not as it was written ({error!r})."

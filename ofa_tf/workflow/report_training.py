@@ -12,6 +12,7 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.train_state import latest_checkpoint, read_state
+from ofa_tf.workflow.report_files import FAULTS, note_left_out
 from ofa_tf.workflow.report_tables import short_path
 
 
@@ -47,13 +48,13 @@ def describe_models(sidecars: Sequence[Path], benchmarks: Sequence[Path], workdi
     for path in benchmarks:
         try:
             measured += _read_benchmark(path)
-        except (InputError, KeyError, TypeError) as error:
-            reports.append(Note(f"{path} was left out: {error}"))
+        except FAULTS as fault:
+            reports.append(note_left_out(path, fault))
     for path in sidecars:
         try:
             reports.append(_describe_model(path, workdir, measured))
-        except (InputError, KeyError, TypeError) as error:
-            reports.append(Note(f"{path} was left out: {error}"))
+        except FAULTS as fault:
+            reports.append(note_left_out(path, fault))
     return reports
 
 
@@ -111,21 +112,35 @@ def _describe_model(path: Path, workdir: Path, measured: Sequence[_Measured]) ->
         file=short_path(model, workdir),
         quantization=sidecar["quantization"],
         target=sidecar.get("target", ""),
-        image_size=sidecar["image_size"],
-        size_bytes=sidecar["size_bytes"],
-        peak_ram_bytes=gate.get("peak_ram_bytes"),
+        image_size=int(sidecar["image_size"]),
+        size_bytes=int(sidecar["size_bytes"]),
+        peak_ram_bytes=_read_integer(gate, "peak_ram_bytes"),
         accuracy=_read_accuracy(gate),
-        reference_top1=gate.get("reference_top1"),
-        agreement=gate.get("agreement"),
-        max_relative_error=gate.get("max_relative_error"),
-        num_partitions=gate.get("num_partitions"),
-        remedies=sidecar.get("remedies") or [],
+        reference_top1=_read_number(gate, "reference_top1"),
+        agreement=_read_number(gate, "agreement"),
+        max_relative_error=_read_number(gate, "max_relative_error"),
+        num_partitions=_read_integer(gate, "num_partitions"),
+        remedies=[str(remedy) for remedy in sidecar.get("remedies") or []],
         arch=_read_arch(sidecar),
-        latency_ms=latencies.get("latency_ms"),
-        latency_low_ms=latencies.get("latency_low_ms"),
-        latency_high_ms=latencies.get("latency_high_ms"),
+        latency_ms=_read_number(latencies, "latency_ms"),
+        latency_low_ms=_read_number(latencies, "latency_low_ms"),
+        latency_high_ms=_read_number(latencies, "latency_high_ms"),
         device=device,
     )
+
+
+def _read_number(facts: Mapping[str, Any], name: str) -> float | None:
+    """A number of a file; `None` where it has none."""
+    if facts.get(name) is None:
+        return None
+    return float(facts[name])
+
+
+def _read_integer(facts: Mapping[str, Any], name: str) -> int | None:
+    """A whole number of a file; `None` where it has none."""
+    if facts.get(name) is None:
+        return None
+    return int(facts[name])
 
 
 def _read_arch(sidecar: Mapping[str, Any]) -> Arch | None:

@@ -350,6 +350,45 @@ def test_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
     assert "checkpoint.json" in _texts(data, Section.TRAINING)
 
 
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("model", ""),
+        ("model", "elsewhere/found_1_int8.tflite"),
+        ("gate", "passed"),
+        ("gate", {"agreement": "98%"}),
+        ("gate", {"num_partitions": [1]}),
+        ("arch", "largest"),
+        ("size_bytes", "820 kB"),
+        ("image_size", None),
+        ("image_size", math.inf),
+        ("remedies", 1),
+    ],
+)
+def test_a_sidecar_with_something_else_in_an_entry_is_left_out(tmp_path: Path, entry: str, value: object) -> None:
+    run = finished_run(tmp_path / "run")
+    path = run.model_path("found_1", "int8").with_suffix(".json")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, entry: value}))
+    data = gather(run)
+    assert data.models == []
+    assert f"{path} was left out: it is not as it was written" in _texts(data, Section.MODELS)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [("device", "formula"), ("measurements", [1]), ("measurements", 1), ("measurements", [{}])],
+)
+def test_a_benchmark_with_something_else_in_an_entry_is_left_out(tmp_path: Path, entry: str, value: object) -> None:
+    run = finished_run(tmp_path / "run")
+    document = json.loads(run.benchmark_path.read_text())
+    run.benchmark_path.write_text(json.dumps({**document, entry: value}))
+    data = gather(run)
+    (model,) = data.models
+    assert model.latency_ms is None
+    assert f"{run.benchmark_path} was left out: it is not as it was written" in _texts(data, Section.MODELS)
+
+
 def test_a_latency_table_of_another_number_of_classes_is_left_out(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run")
     path = run.latency_table_path("formula")
