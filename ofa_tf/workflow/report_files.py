@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ofa_tf.base.errors import InputError
@@ -46,6 +46,15 @@ def find_documents(workdir: Path) -> list[Document]:
 def of_kind(documents: Sequence[Document], kind: str) -> list[Path]:
     """The files of a kind."""
     return [document.path for document in documents if document.kind == kind]
+
+
+def newest_first(paths: Iterable[Path]) -> list[Path]:
+    """Files by the time when they were written; those of the same time by their paths."""
+    return sorted(paths, key=_age)
+
+
+def _age(path: Path) -> tuple[float, str]:
+    return (-path.stat().st_mtime, str(path))
 
 
 def read_kind(path: Path) -> str | None:

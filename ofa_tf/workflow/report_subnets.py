@@ -162,8 +162,11 @@ class SubnetReader:
             return None
         quantization = PRECISIONS[use.precision].mode.name
         for model in self.models:
-            if (model.arch, model.quantization, model.device) == (arch, quantization, use.device):
-                return model.latency_ms
+            if (model.arch, model.quantization) != (arch, quantization):
+                continue
+            for measured in model.latencies:
+                if measured.device == use.device:
+                    return measured.latency_ms
         return None
 
     def _with_sizes(self, subnets: Sequence[ReportedSubnet], precision: str) -> list[ReportedSubnet]:

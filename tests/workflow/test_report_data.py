@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.report.page.contents import ReportData, Section
+from ofa_tf.report.page.contents import ModelReport, ReportData, Section
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.training.config import PhaseConfig
@@ -46,6 +47,26 @@ def data(run: Run) -> ReportData:
 
 def _texts(data: ReportData, section: Section) -> str:
     return "\n".join(f"{note.text} {note.command}" for note in data.notes[section])
+
+
+def _latencies_ms(model: ModelReport) -> list[float]:
+    return [measured.latency_ms for measured in model.latencies]
+
+
+def _add_benchmark(run: Run, name: str, latency_ms: float | None, written_at: float, **facts: object) -> None:
+    """Let the model of a finished run be measured once more.
+
+    Args:
+        run: The run.
+        name: Of the file.
+        latency_ms: What was measured; `None`: it did not run.
+        written_at: When the file was written, seconds.
+        **facts: On what and how.
+    """
+    path = run.path / name
+    measurement = {"model": "models/found_1_int8.tflite", "latency_ms": latency_ms}
+    files.write_json(path, "benchmark", {"device": facts, "measurements": [measurement]})
+    os.utime(path, (written_at, written_at))
 
 
 # --- a whole run ---------------------------------------------------------------------
@@ -133,7 +154,9 @@ def test_a_model_has_its_gate_and_its_latency(data: ReportData) -> None:
     (model,) = data.models
     assert model.file == "models/found_1_int8.tflite"
     assert model.agreement == 0.98
-    assert (model.latency_ms, model.device) == (LATENCY_OF_MODEL_MS, "formula")
+    (latency,) = model.latencies
+    assert (latency.latency_ms, latency.device) == (LATENCY_OF_MODEL_MS, "formula")
+    assert (latency.low_ms, latency.high_ms) == (LATENCY_OF_MODEL_MS - 0.01, LATENCY_OF_MODEL_MS + 0.01)
     assert model.accuracy is not None
     assert model.accuracy.top1 == TOP1_OF_MODEL
     expected_error = math.sqrt(TOP1_OF_MODEL * (1 - TOP1_OF_MODEL) / NUM_GATE_IMAGES)
@@ -158,8 +181,7 @@ def test_a_benchmark_may_call_a_model_by_its_path(name: str, is_its: bool, tmp_p
     document["measurements"][0]["model"] = name
     run.benchmark_path.write_text(json.dumps(document))
     (model,) = gather(run).models
-    assert model.latency_ms == (LATENCY_OF_MODEL_MS if is_its else None)
-    assert model.device == ("formula" if is_its else "")
+    assert _latencies_ms(model) == ([LATENCY_OF_MODEL_MS] if is_its else [])
 
 
 # --- several devices, and what was found within limits --------------------------------
@@ -190,12 +212,27 @@ def test_a_benchmark_that_has_the_hash_of_a_model_is_of_that_model_alone(tmp_pat
     measurement["model_sha256"] = "that of an earlier model of this name"
     run.benchmark_path.write_text(json.dumps(document))
     (model,) = gather(run).models
-    assert model.latency_ms is None
+    assert _latencies_ms(model) == []
 
     measurement |= {"model": "elsewhere/renamed.tflite", "model_sha256": "its own"}
     run.benchmark_path.write_text(json.dumps(document))
     (model,) = gather(run).models
-    assert model.latency_ms == LATENCY_OF_MODEL_MS
+    assert _latencies_ms(model) == [LATENCY_OF_MODEL_MS]
+
+
+def test_a_model_has_the_newest_latency_of_each_device_and_way_to_use_it(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    run.benchmark_path.unlink()
+    _add_benchmark(run, "b.json", 2.0, 200, device="host", num_threads=1)
+    _add_benchmark(run, "c.json", 2.5, 100, device="host", num_threads=1)
+    _add_benchmark(run, "a.json", 1.0, 300, device="host", num_threads=4)
+    _add_benchmark(run, "d.json", 8.0, 50, device="adb:phone", num_threads=1)
+    _add_benchmark(run, "e.json", 4.0, 60, device="adb:phone", num_threads=1, delegate="gpu")
+    _add_benchmark(run, "f.json", None, 400, device="host", num_threads=1)
+    (model,) = gather(run).models
+    assert _latencies_ms(model) == [1.0, 2.0, 4.0, 8.0]
+    places = [(measured.device, measured.num_threads) for measured in model.latencies]
+    assert places == [("host", 4), ("host", 1), ("adb:phone", 1), ("adb:phone", 1)]
 
 
 def test_error_and_times_of_subnets_are_those_of_one_of_several_tables_of_a_device(tmp_path: Path) -> None:
@@ -377,7 +414,14 @@ def test_a_sidecar_with_something_else_in_an_entry_is_left_out(tmp_path: Path, e
 
 @pytest.mark.parametrize(
     ("entry", "value"),
-    [("device", "formula"), ("measurements", [1]), ("measurements", 1), ("measurements", [{}])],
+    [
+        ("device", "formula"),
+        ("device", {"device": "formula", "num_threads": "four"}),
+        ("measurements", [1]),
+        ("measurements", 1),
+        ("measurements", [{}]),
+        ("measurements", [{"model": "found_1_int8", "latency_ms": "short"}]),
+    ],
 )
 def test_a_benchmark_with_something_else_in_an_entry_is_left_out(tmp_path: Path, entry: str, value: object) -> None:
     run = finished_run(tmp_path / "run")
@@ -385,7 +429,7 @@ def test_a_benchmark_with_something_else_in_an_entry_is_left_out(tmp_path: Path,
     run.benchmark_path.write_text(json.dumps({**document, entry: value}))
     data = gather(run)
     (model,) = data.models
-    assert model.latency_ms is None
+    assert _latencies_ms(model) == []
     assert f"{run.benchmark_path} was left out: it is not as it was written" in _texts(data, Section.MODELS)
 
 
