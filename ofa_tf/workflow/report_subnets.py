@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base import files
+from ofa_tf.devices.device_facts import CHOSEN_FACTS, DECISIVE_FACTS
 from ofa_tf.latency.pieces import OVERHEAD
 from ofa_tf.report.page.contents import Accuracy, ModelReport, Note, PartTime, ReportedSubnet, SubnetGroup
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.next_commands import NextCommands
 from ofa_tf.workflow.report_files import FAULTS, note_left_out
 from ofa_tf.workflow.report_tables import ReadTable, short_path
@@ -157,17 +159,28 @@ class SubnetReader:
         return self._with_latencies(subnet, use)
 
     def _find_measured(self, arch: Arch, use: _Use) -> float | None:
-        """The latency that was measured of a shipped model of an arch, milliseconds; `None`: there is none."""
+        """The latency that was measured of a shipped model of an arch, milliseconds; `None`: there is none.
+
+        It stands beside predictions, so it must have been measured as the pieces of the latency table were.
+        """
         if use.precision not in PRECISIONS:
             return None
         quantization = PRECISIONS[use.precision].mode.name
+        expected = self._expected_facts(use)
         for model in self.models:
             if (model.arch, model.quantization) != (arch, quantization):
                 continue
             for measured in model.latencies:
-                if measured.device == use.device:
+                if _agree(measured.facts, expected):
                     return measured.latency_ms
         return None
+
+    def _expected_facts(self, use: _Use) -> Mapping[str, Any]:
+        """On what and how the latencies of a group were measured, as far as it is known."""
+        table = self._table_for(use)
+        if table is None:
+            return {"device": use.device, "num_threads": LatencyTableSettings().num_threads}
+        return table.model.table.device
 
     def _with_sizes(self, subnets: Sequence[ReportedSubnet], precision: str) -> list[ReportedSubnet]:
         """Subnets with MACs, sizes and memory, where the number of classes is known."""
@@ -223,6 +236,21 @@ class SubnetReader:
 
 def _is_for(table: ReadTable, use: _Use) -> bool:
     return (table.device, table.precision) == (use.device, use.precision)
+
+
+def _agree(facts: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    """Whether a measurement was made on what and as it is expected, as far as both say it.
+
+    Args:
+        facts: On what and how it was made; it must say the device.
+        expected: The same, as it should be.
+    """
+    if facts.get("device") != expected["device"]:
+        return False
+    for name in (*DECISIVE_FACTS, *CHOSEN_FACTS):
+        if name in facts and name in expected and facts[name] != expected[name]:
+            return False
+    return True
 
 
 def _part_times(table: ReadTable, arch: Arch) -> list[PartTime]:

@@ -304,6 +304,50 @@ def test_the_latency_of_a_shipped_model_is_that_of_its_subnet(tmp_path: Path) ->
     assert found["archs/another.json"] is None
 
 
+@pytest.mark.parametrize(
+    ("facts", "is_its"),
+    [
+        ({"num_threads": 1}, True),
+        ({"num_threads": 4}, False),
+        ({}, True),  # of an earlier version
+        ({"num_threads": 1, "delegate": "XNNPACK", "cpu_mask": None, "runtime_sha256": "1"}, True),
+        ({"num_threads": 1, "delegate": "gpu"}, False),
+        ({"num_threads": 1, "cpu_mask": "f0"}, False),
+        ({"num_threads": 1, "runtime_sha256": "2"}, False),
+        ({"num_threads": 1, "os_build": "renewed"}, True),
+    ],
+)
+def test_a_latency_stands_beside_predictions_of_the_same_device_and_way_to_use_it(
+    tmp_path: Path, facts: dict[str, object], is_its: bool
+) -> None:
+    run = finished_run(tmp_path / "run")
+    run.benchmark_path.unlink()
+    table = add_latency_table(run, precision="int8")
+    of_table = {"delegate": "XNNPACK", "cpu_mask": None, "runtime_sha256": "1"}
+    assert table.device["num_threads"] == 1
+    dataclasses.replace(table, device={**table.device, **of_table}).save(run.latency_table_path("formula", "int8"))
+    notes = {"costs": {"latency_ms": 1.0}, "device": "formula", "precision": "int8"}
+    run.space.largest().save(run.arch_path("shipped"), notes)
+    _add_benchmark(run, "a.json", 3.0, 100, device="formula", **facts)
+    data = gather(run)
+    (subnet,) = data.groups[-1].subnets
+    assert subnet.measured_ms == (3.0 if is_its else None)
+    assert _latencies_ms(data.models[0]) == [3.0]
+
+
+def test_without_a_latency_table_the_latency_of_a_subnet_is_that_with_one_thread(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")  # with a table of another precision
+    run.benchmark_path.unlink()
+    run.space.largest().save(
+        run.arch_path("shipped"), {"costs": {"macs": 1.0}, "device": "formula", "precision": "int8"}
+    )
+    _add_benchmark(run, "a.json", 1.0, 300, device="formula", num_threads=4)
+    _add_benchmark(run, "b.json", 1.5, 250, device="other", num_threads=1)
+    _add_benchmark(run, "c.json", 3.0, 200, device="formula", num_threads=1)
+    (subnet,) = gather(run).groups[-1].subnets
+    assert subnet.measured_ms == 3.0
+
+
 # --- runs of other kinds ------------------------------------------------------------------
 
 
