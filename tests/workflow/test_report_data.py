@@ -343,6 +343,7 @@ def test_without_a_latency_table_the_latency_of_a_subnet_is_that_with_one_thread
     )
     _add_benchmark(run, "a.json", 1.0, 300, device="formula", num_threads=4)
     _add_benchmark(run, "b.json", 1.5, 250, device="other", num_threads=1)
+    _add_benchmark(run, "d.json", 2.0, 225, num_threads=1)  # nobody knows where
     _add_benchmark(run, "c.json", 3.0, 200, device="formula", num_threads=1)
     (subnet,) = gather(run).groups[-1].subnets
     assert subnet.measured_ms == 3.0
