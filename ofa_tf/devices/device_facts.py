@@ -103,6 +103,15 @@ class DeviceFacts:
         return dataclasses.replace(self, **unknown)
 
 
+def kind_of_measurement(facts: Mapping[str, Any]) -> list[Any]:
+    """On what and how was measured: of two measurements of a model that agree in this, the later replaces the earlier.
+
+    Args:
+        facts: Facts of a file, see `DeviceFacts.to_dict`.
+    """
+    return [facts.get(name) for name in (*DECISIVE_FACTS, *CHOSEN_FACTS)]
+
+
 def shareable_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Facts of a file that may be handed on with a model: without what tells this phone from others of its kind.
 

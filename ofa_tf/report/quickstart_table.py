@@ -190,11 +190,15 @@ def _conclude_cost(seconds: Mapping[str, float | None], rows: Sequence[_Row]) ->
         return ["Cost: how long the training took is not known: an older version trained."]
     searches = [row.search_seconds for row in rows if row.search_seconds is not None]
     table_seconds = (seconds["accuracy_table"] or 0.0) + (seconds["latency_table"] or 0.0)
-    once = train_seconds + table_seconds
-    lines = [
+    fit_seconds = _seconds_before_searches(seconds, searches)
+    once = train_seconds + table_seconds + (fit_seconds or 0.0)
+    told = (
         f"Cost: training once took {train_seconds:.0f} s, measuring accuracies and this device's latencies "
-        f"{table_seconds:.0f} s; then each budget took {_mean(searches):.1f} s."
-    ]
+        f"{table_seconds:.0f} s"
+    )
+    if fit_seconds is not None:
+        told += f", fitting the accuracy predictor {fit_seconds:.0f} s"
+    lines = [f"{told}; then each budget took {_mean(searches):.1f} s."]
     plain = _find_plain(rows)
     if plain is None or plain.train_seconds is None:
         return lines
@@ -211,6 +215,22 @@ def _conclude_cost(seconds: Mapping[str, float | None], rows: Sequence[_Row]) ->
         f"training once is cheaper from {count_in_words(num_budgets, 'budget')} on."
     )
     return lines
+
+
+def _seconds_before_searches(seconds: Mapping[str, float | None], searches: Sequence[float]) -> float | None:
+    """What the step of the searches took besides them: fitting the predictor that all budgets share.
+
+    Args:
+        seconds: Of each step.
+        searches: Seconds of each search.
+
+    Returns:
+        Seconds; `None` in a summary that does not have those of the step.
+    """
+    step_seconds = seconds.get("search")
+    if step_seconds is None:
+        return None
+    return max(0.0, step_seconds - sum(searches))
 
 
 def _find_plain(rows: Sequence[_Row]) -> _Row | None:

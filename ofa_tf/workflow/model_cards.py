@@ -8,7 +8,7 @@ from typing import Any
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.benchmark_results import load_benchmark
 from ofa_tf.devices.device import Measurement
-from ofa_tf.devices.device_facts import CHOSEN_FACTS, DECISIVE_FACTS, shareable_facts
+from ofa_tf.devices.device_facts import kind_of_measurement, shareable_facts
 from ofa_tf.tflite.litert.interpreter import describe_model
 from ofa_tf.tflite.shipping.sidecar import card_path, load_sidecar, save_facts
 
@@ -100,4 +100,4 @@ def _with_measurement(measured: Sequence[dict[str, Any]], new: dict[str, Any]) -
 
 def _kind(measurement: Mapping[str, Any]) -> list[Any]:
     """On what and how a latency was measured, apart from how a phone was reached."""
-    return [measurement["device"].get(name) for name in (*DECISIVE_FACTS, *CHOSEN_FACTS)]
+    return kind_of_measurement(measurement["device"])

@@ -28,7 +28,7 @@ from ofa_tf.report.page.whole_page import make_page
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION
 from ofa_tf.workflow.measured_run import MeasuredRun
-from ofa_tf.workflow.report_files import find_documents, of_kind
+from ofa_tf.workflow.report_files import find_documents, newest_first, of_kind
 from ofa_tf.workflow.report_subnets import SubnetReader
 from ofa_tf.workflow.report_tables import ReadTable, describe_accuracies, describe_device, read_latency_tables
 from ofa_tf.workflow.report_training import describe_models, describe_phases
@@ -244,8 +244,7 @@ class _Gathering:
                 )
         if self._settings.fronts:
             return list(self._settings.fronts)
-        paths = of_kind(self._documents, "front")
-        return sorted(paths, key=_age)
+        return newest_first(of_kind(self._documents, "front"))
 
     def _read_models(self) -> list[ModelReport]:
         sidecars = of_kind(self._documents, "tflite_model")
@@ -286,8 +285,3 @@ def _precision_flags(tables: Sequence[ReadTable]) -> list[str]:
     if not precisions or FLOAT32_PRECISION.name in precisions:
         return []
     return [f"--precision={precisions[0]}"]
-
-
-def _age(path: Path) -> tuple[float, str]:
-    """Orders files by the time when they were written, the newest first."""
-    return (-path.stat().st_mtime, str(path))

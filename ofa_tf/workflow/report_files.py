@@ -3,8 +3,14 @@
 import dataclasses
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.report.page.contents import Note
+
+# What a file that lacks an entry, or has another type in its place, makes of reading it.
+FAULTS = (InputError, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 # Every file that the project writes says at its beginning what it is.
 _SCHEMA = re.compile(rb'"schema":\s*"ofa_tf/(\w+)/')
@@ -42,6 +48,15 @@ def of_kind(documents: Sequence[Document], kind: str) -> list[Path]:
     return [document.path for document in documents if document.kind == kind]
 
 
+def newest_first(paths: Iterable[Path]) -> list[Path]:
+    """Files by the time when they were written; those of the same time by their paths."""
+    return sorted(paths, key=_age)
+
+
+def _age(path: Path) -> tuple[float, str]:
+    return (-path.stat().st_mtime, str(path))
+
+
 def read_kind(path: Path) -> str | None:
     """What a JSON file says it is; `None` if it says nothing or cannot be read."""
     try:
@@ -53,6 +68,19 @@ def read_kind(path: Path) -> str | None:
     if match is None:
         return None
     return match.group(1).decode()
+
+
+def note_left_out(path: Path, fault: Exception) -> Note:
+    """What the report says of a file that it cannot show.
+
+    Args:
+        path: The file.
+        fault: One of `FAULTS`, which reading it raised.
+    """
+    reason = f"it is not as it was written ({fault!r})."
+    if isinstance(fault, InputError):
+        reason = str(fault)
+    return Note(f"{path} was left out: {reason}")
 
 
 def _json_files(workdir: Path) -> Iterator[Path]:

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base import files
-from ofa_tf.base.errors import InputError
+from ofa_tf.devices.device_facts import CHOSEN_FACTS, DECISIVE_FACTS
 from ofa_tf.latency.pieces import OVERHEAD
 from ofa_tf.report.page.contents import Accuracy, ModelReport, Note, PartTime, ReportedSubnet, SubnetGroup
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.next_commands import NextCommands
+from ofa_tf.workflow.report_files import FAULTS, note_left_out
 from ofa_tf.workflow.report_tables import ReadTable, short_path
 from ofa_tf.workflow.search import cost_context
 
@@ -23,9 +25,6 @@ _LATENCY = "latency_ms"
 
 # What is computed of every subnet: field of `ReportedSubnet` -> name of the cost.
 _COST_OF_FIELD = {"num_macs": "macs", "size_bytes": "size_bytes", "peak_ram_bytes": "peak_ram_bytes"}
-
-# What a file that lacks an entry, or has another type in its place, makes of reading it.
-_FAULTS = (InputError, KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +73,8 @@ class SubnetReader:
         for path in paths:
             try:
                 groups.append(self._read_front(path))
-            except _FAULTS as error:
-                groups.append(Note(f"{path} was left out: {_fault(error)}"))
+            except FAULTS as fault:
+                groups.append(note_left_out(path, fault))
         return groups
 
     def read_found(self, paths: Sequence[Path]) -> list[SubnetGroup | Note]:
@@ -90,8 +89,8 @@ class SubnetReader:
                     continue  # Nobody searched it: it may have been written by hand.
                 use = _Use.of(notes, notes["costs"])
                 subnet = self._read_subnet({**notes, "arch": document}, use, path)
-            except _FAULTS as error:
-                groups.append(Note(f"{path} was left out: {_fault(error)}"))
+            except FAULTS as fault:
+                groups.append(note_left_out(path, fault))
                 continue
             found.setdefault(use, []).append(subnet)
         for use, subnets in found.items():
@@ -160,14 +159,28 @@ class SubnetReader:
         return self._with_latencies(subnet, use)
 
     def _find_measured(self, arch: Arch, use: _Use) -> float | None:
-        """The latency that was measured of a shipped model of an arch, milliseconds; `None`: there is none."""
+        """The latency that was measured of a shipped model of an arch, milliseconds; `None`: there is none.
+
+        It stands beside predictions, so it must have been measured as the pieces of the latency table were.
+        """
         if use.precision not in PRECISIONS:
             return None
         quantization = PRECISIONS[use.precision].mode.name
+        expected = self._expected_facts(use)
         for model in self.models:
-            if (model.arch, model.quantization, model.device) == (arch, quantization, use.device):
-                return model.latency_ms
+            if (model.arch, model.quantization) != (arch, quantization):
+                continue
+            for measured in model.latencies:
+                if _agree(measured.facts, expected):
+                    return measured.latency_ms
         return None
+
+    def _expected_facts(self, use: _Use) -> Mapping[str, Any]:
+        """On what and how the latencies of a group were measured, as far as it is known."""
+        table = self._table_for(use)
+        if table is None:
+            return {"device": use.device, "num_threads": LatencyTableSettings().num_threads}
+        return table.model.table.device
 
     def _with_sizes(self, subnets: Sequence[ReportedSubnet], precision: str) -> list[ReportedSubnet]:
         """Subnets with MACs, sizes and memory, where the number of classes is known."""
@@ -225,6 +238,21 @@ def _is_for(table: ReadTable, use: _Use) -> bool:
     return (table.device, table.precision) == (use.device, use.precision)
 
 
+def _agree(facts: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    """Whether a measurement was made on what and as it is expected, as far as both say it.
+
+    Args:
+        facts: On what and how it was made; it must say the device.
+        expected: The same, as it should be.
+    """
+    if facts.get("device") != expected["device"]:
+        return False
+    for name in (*DECISIVE_FACTS, *CHOSEN_FACTS):
+        if name in facts and name in expected and facts[name] != expected[name]:
+            return False
+    return True
+
+
 def _part_times(table: ReadTable, arch: Arch) -> list[PartTime]:
     pieces = {name: part.latency_key for name, part in table.model.space.plain_parts(arch).items()}
     times = []
@@ -248,10 +276,3 @@ def _main_cost(costs: Mapping[str, float]) -> str:
     if _LATENCY in costs:
         return _LATENCY
     return next(iter(costs))
-
-
-def _fault(error: Exception) -> str:
-    """What is wrong with a file, in words."""
-    if isinstance(error, InputError):
-        return str(error)
-    return f"it is not as it was written ({error!r})."

@@ -7,11 +7,13 @@ from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.report.page.contents import Accuracy, ModelReport, Note, PhaseReport
+from ofa_tf.devices.device_facts import kind_of_measurement
+from ofa_tf.report.page.contents import Accuracy, MeasuredLatency, ModelReport, Note, PhaseReport
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.train_state import latest_checkpoint, read_state
+from ofa_tf.workflow.report_files import FAULTS, newest_first, note_left_out
 from ofa_tf.workflow.report_tables import short_path
 
 
@@ -39,21 +41,22 @@ def describe_models(sidecars: Sequence[Path], benchmarks: Sequence[Path], workdi
 
     Args:
         sidecars: Files of the sidecars.
-        benchmarks: Files of measurements; a later one counts where several have the same model.
+        benchmarks: Files of measurements; where several have the same model on the same device, used in the same way,
+            the newest counts.
         workdir: The run's folder.
     """
     measured: list[_Measured] = []
     reports: list[ModelReport | Note] = []
-    for path in benchmarks:
+    for path in newest_first(benchmarks):
         try:
             measured += _read_benchmark(path)
-        except (InputError, KeyError, TypeError) as error:
-            reports.append(Note(f"{path} was left out: {error}"))
+        except FAULTS as fault:
+            reports.append(note_left_out(path, fault))
     for path in sidecars:
         try:
             reports.append(_describe_model(path, workdir, measured))
-        except (InputError, KeyError, TypeError) as error:
-            reports.append(Note(f"{path} was left out: {error}"))
+        except FAULTS as fault:
+            reports.append(note_left_out(path, fault))
     return reports
 
 
@@ -63,14 +66,12 @@ class _Measured:
 
     Args:
         model: What the benchmark calls it: by its path, or, that of a quickstart, by its name.
-        device: Id of the device.
-        latencies: `latency_ms`, `latency_low_ms` and `latency_high_ms`.
+        latency: What was measured, and where.
         sha256: Hash of the model's file; `None` in benchmarks of earlier versions.
     """
 
     model: str
-    device: str
-    latencies: Mapping[str, Any]
+    latency: MeasuredLatency
     sha256: str | None
 
     def is_of(self, path: Path, sha256: str | None) -> bool:
@@ -90,42 +91,83 @@ class _Measured:
 
 
 def _read_benchmark(path: Path) -> list[_Measured]:
+    """What a file has of models that ran."""
     document = files.read_json(path, "benchmark")
-    device = str(document["device"].get("device", ""))
+    facts = _read_facts(document)
     measured = []
     for measurement in document["measurements"]:
-        measured.append(_Measured(str(measurement["model"]), device, measurement, measurement.get("model_sha256")))
+        model = str(measurement["model"])
+        latency_ms = _read_number(measurement, "latency_ms")
+        if latency_ms is None:
+            continue
+        low_ms = _read_number(measurement, "latency_low_ms")
+        high_ms = _read_number(measurement, "latency_high_ms")
+        latency = MeasuredLatency(latency_ms, low_ms, high_ms, facts)
+        measured.append(_Measured(model, latency, measurement.get("model_sha256")))
     return measured
+
+
+def _read_facts(document: Mapping[str, Any]) -> dict[str, Any]:
+    """On what and how the measurements of a file were made, as far as it is known."""
+    facts = dict(document["device"])
+    num_threads = _read_integer(facts, "num_threads")
+    if num_threads is not None:
+        facts["num_threads"] = num_threads
+    return facts
+
+
+def _choose_latencies(path: Path, sha256: str | None, measured: Sequence[_Measured]) -> list[MeasuredLatency]:
+    """The latencies of a model, one for each device and way to use it.
+
+    Args:
+        path: The model's file.
+        sha256: Its hash; `None`: not known.
+        measured: Measurements of all models, the newest first.
+    """
+    chosen: list[MeasuredLatency] = []
+    kinds: list[list[Any]] = []
+    for of_model in measured:
+        kind = kind_of_measurement(of_model.latency.facts)
+        if of_model.is_of(path, sha256) and kind not in kinds:
+            chosen.append(of_model.latency)
+            kinds.append(kind)
+    return chosen
 
 
 def _describe_model(path: Path, workdir: Path, measured: Sequence[_Measured]) -> ModelReport:
     sidecar = files.read_json(path, "tflite_model")
     gate = sidecar.get("gate") or {}
     model = path.with_name(sidecar["model"])
-    device = ""
-    latencies: Mapping[str, Any] = {}
-    for of_model in measured:
-        if of_model.is_of(model, sidecar.get("sha256")):
-            device, latencies = of_model.device, of_model.latencies
     return ModelReport(
         file=short_path(model, workdir),
         quantization=sidecar["quantization"],
         target=sidecar.get("target", ""),
-        image_size=sidecar["image_size"],
-        size_bytes=sidecar["size_bytes"],
-        peak_ram_bytes=gate.get("peak_ram_bytes"),
+        image_size=int(sidecar["image_size"]),
+        size_bytes=int(sidecar["size_bytes"]),
+        peak_ram_bytes=_read_integer(gate, "peak_ram_bytes"),
         accuracy=_read_accuracy(gate),
-        reference_top1=gate.get("reference_top1"),
-        agreement=gate.get("agreement"),
-        max_relative_error=gate.get("max_relative_error"),
-        num_partitions=gate.get("num_partitions"),
-        remedies=sidecar.get("remedies") or [],
+        reference_top1=_read_number(gate, "reference_top1"),
+        agreement=_read_number(gate, "agreement"),
+        max_relative_error=_read_number(gate, "max_relative_error"),
+        num_partitions=_read_integer(gate, "num_partitions"),
+        remedies=[str(remedy) for remedy in sidecar.get("remedies") or []],
         arch=_read_arch(sidecar),
-        latency_ms=latencies.get("latency_ms"),
-        latency_low_ms=latencies.get("latency_low_ms"),
-        latency_high_ms=latencies.get("latency_high_ms"),
-        device=device,
+        latencies=_choose_latencies(model, sidecar.get("sha256"), measured),
     )
+
+
+def _read_number(facts: Mapping[str, Any], name: str) -> float | None:
+    """A number of a file; `None` where it has none."""
+    if facts.get(name) is None:
+        return None
+    return float(facts[name])
+
+
+def _read_integer(facts: Mapping[str, Any], name: str) -> int | None:
+    """A whole number of a file; `None` where it has none."""
+    if facts.get(name) is None:
+        return None
+    return int(facts[name])
 
 
 def _read_arch(sidecar: Mapping[str, Any]) -> Arch | None:

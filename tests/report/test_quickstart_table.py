@@ -32,7 +32,7 @@ def summary() -> dict[str, Any]:
             _row("largest", int8_latency_ms=1.25, int8_top1=0.99),
             _row("plain_keras", int8_latency_ms=0.3, train_seconds=103.0),
         ],
-        "seconds": {"train": 300.0, "accuracy_table": 40.0, "latency_table": 60.0},
+        "seconds": {"train": 300.0, "accuracy_table": 40.0, "latency_table": 60.0, "search": 16.0},
         "device": {"device": "host"},
     }
 
@@ -52,12 +52,32 @@ def test_each_network_has_a_budget_a_latency_an_accuracy_and_a_cost(summary: dic
 
 def test_the_budgets_from_which_training_once_is_cheaper_follow_from_the_seconds(summary: dict[str, Any]) -> None:
     told = describe_quickstart(summary, KEYS)
-    assert "training once took 300 s, measuring accuracies and this device's latencies 100 s; " in told
+    assert "training once took 300 s, measuring accuracies and this device's latencies 100 s, " in told
+    assert "fitting the accuracy predictor 10 s; " in told
     assert "then each budget took 3.0 s." in told
+    # With 4 budgets, a plain net for each takes 412 seconds, and training once 422.
+    assert "cheaper from 5 budgets on" in told
+    summary["seconds"]["train"] = 290.0
+    assert "cheaper from 5 budgets on" in describe_quickstart(summary, KEYS)
+    summary["seconds"]["train"] = 289.0
+    assert "cheaper from 4 budgets on" in describe_quickstart(summary, KEYS)
+
+
+def test_a_fit_whose_seconds_are_not_known_costs_nothing(summary: dict[str, Any]) -> None:
+    del summary["seconds"]["search"]
+    told = describe_quickstart(summary, KEYS)
+    assert "latencies 100 s; then each" in told
     # With 4 budgets, both ways take 412 seconds.
     assert "cheaper from 5 budgets on" in told
-    summary["seconds"]["train"] = 299.0
+    summary["seconds"] |= {"search": None, "train": 299.0}
     assert "cheaper from 4 budgets on" in describe_quickstart(summary, KEYS)
+
+
+def test_a_fit_does_not_take_less_than_nothing(summary: dict[str, Any]) -> None:
+    summary["seconds"]["search"] = 5.9  # rounded otherwise than the two searches of 6 seconds together
+    told = describe_quickstart(summary, KEYS)
+    assert "fitting the accuracy predictor 0 s; " in told
+    assert "cheaper from 5 budgets on" in told
 
 
 def test_training_once_does_not_pay_where_a_plain_net_is_quicker_than_a_search(summary: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.report.page.contents import ReportData, Section
+from ofa_tf.report.page.contents import ModelReport, ReportData, Section
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.training.config import PhaseConfig
@@ -46,6 +47,26 @@ def data(run: Run) -> ReportData:
 
 def _texts(data: ReportData, section: Section) -> str:
     return "\n".join(f"{note.text} {note.command}" for note in data.notes[section])
+
+
+def _latencies_ms(model: ModelReport) -> list[float]:
+    return [measured.latency_ms for measured in model.latencies]
+
+
+def _add_benchmark(run: Run, name: str, latency_ms: float | None, written_at: float, **facts: object) -> None:
+    """Let the model of a finished run be measured once more.
+
+    Args:
+        run: The run.
+        name: Of the file.
+        latency_ms: What was measured; `None`: it did not run.
+        written_at: When the file was written, seconds.
+        **facts: On what and how.
+    """
+    path = run.path / name
+    measurement = {"model": "models/found_1_int8.tflite", "latency_ms": latency_ms}
+    files.write_json(path, "benchmark", {"device": facts, "measurements": [measurement]})
+    os.utime(path, (written_at, written_at))
 
 
 # --- a whole run ---------------------------------------------------------------------
@@ -133,7 +154,9 @@ def test_a_model_has_its_gate_and_its_latency(data: ReportData) -> None:
     (model,) = data.models
     assert model.file == "models/found_1_int8.tflite"
     assert model.agreement == 0.98
-    assert (model.latency_ms, model.device) == (LATENCY_OF_MODEL_MS, "formula")
+    (latency,) = model.latencies
+    assert (latency.latency_ms, latency.device) == (LATENCY_OF_MODEL_MS, "formula")
+    assert (latency.low_ms, latency.high_ms) == (LATENCY_OF_MODEL_MS - 0.01, LATENCY_OF_MODEL_MS + 0.01)
     assert model.accuracy is not None
     assert model.accuracy.top1 == TOP1_OF_MODEL
     expected_error = math.sqrt(TOP1_OF_MODEL * (1 - TOP1_OF_MODEL) / NUM_GATE_IMAGES)
@@ -158,8 +181,7 @@ def test_a_benchmark_may_call_a_model_by_its_path(name: str, is_its: bool, tmp_p
     document["measurements"][0]["model"] = name
     run.benchmark_path.write_text(json.dumps(document))
     (model,) = gather(run).models
-    assert model.latency_ms == (LATENCY_OF_MODEL_MS if is_its else None)
-    assert model.device == ("formula" if is_its else "")
+    assert _latencies_ms(model) == ([LATENCY_OF_MODEL_MS] if is_its else [])
 
 
 # --- several devices, and what was found within limits --------------------------------
@@ -190,12 +212,27 @@ def test_a_benchmark_that_has_the_hash_of_a_model_is_of_that_model_alone(tmp_pat
     measurement["model_sha256"] = "that of an earlier model of this name"
     run.benchmark_path.write_text(json.dumps(document))
     (model,) = gather(run).models
-    assert model.latency_ms is None
+    assert _latencies_ms(model) == []
 
     measurement |= {"model": "elsewhere/renamed.tflite", "model_sha256": "its own"}
     run.benchmark_path.write_text(json.dumps(document))
     (model,) = gather(run).models
-    assert model.latency_ms == LATENCY_OF_MODEL_MS
+    assert _latencies_ms(model) == [LATENCY_OF_MODEL_MS]
+
+
+def test_a_model_has_the_newest_latency_of_each_device_and_way_to_use_it(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    run.benchmark_path.unlink()
+    _add_benchmark(run, "b.json", 2.0, 200, device="host", num_threads=1)
+    _add_benchmark(run, "c.json", 2.5, 100, device="host", num_threads=1)
+    _add_benchmark(run, "a.json", 1.0, 300, device="host", num_threads=4)
+    _add_benchmark(run, "d.json", 8.0, 50, device="adb:phone", num_threads=1)
+    _add_benchmark(run, "e.json", 4.0, 60, device="adb:phone", num_threads=1, delegate="gpu")
+    _add_benchmark(run, "f.json", None, 400, device="host", num_threads=1)
+    (model,) = gather(run).models
+    assert _latencies_ms(model) == [1.0, 2.0, 4.0, 8.0]
+    places = [(measured.device, measured.num_threads) for measured in model.latencies]
+    assert places == [("host", 4), ("host", 1), ("adb:phone", 1), ("adb:phone", 1)]
 
 
 def test_error_and_times_of_subnets_are_those_of_one_of_several_tables_of_a_device(tmp_path: Path) -> None:
@@ -265,6 +302,51 @@ def test_the_latency_of_a_shipped_model_is_that_of_its_subnet(tmp_path: Path) ->
     assert found["archs/shipped.json"] == LATENCY_OF_MODEL_MS
     assert found["archs/in_another_precision.json"] is None
     assert found["archs/another.json"] is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_its"),
+    [
+        ({"num_threads": 1}, True),
+        ({"num_threads": 4}, False),
+        ({}, True),  # of an earlier version
+        ({"num_threads": 1, "delegate": "XNNPACK", "cpu_mask": None, "runtime_sha256": "1"}, True),
+        ({"num_threads": 1, "delegate": "gpu"}, False),
+        ({"num_threads": 1, "cpu_mask": "f0"}, False),
+        ({"num_threads": 1, "runtime_sha256": "2"}, False),
+        ({"num_threads": 1, "os_build": "renewed"}, True),
+    ],
+)
+def test_a_latency_stands_beside_predictions_of_the_same_device_and_way_to_use_it(
+    tmp_path: Path, facts: dict[str, object], is_its: bool
+) -> None:
+    run = finished_run(tmp_path / "run")
+    run.benchmark_path.unlink()
+    table = add_latency_table(run, precision="int8")
+    of_table = {"delegate": "XNNPACK", "cpu_mask": None, "runtime_sha256": "1"}
+    assert table.device["num_threads"] == 1
+    dataclasses.replace(table, device={**table.device, **of_table}).save(run.latency_table_path("formula", "int8"))
+    notes = {"costs": {"latency_ms": 1.0}, "device": "formula", "precision": "int8"}
+    run.space.largest().save(run.arch_path("shipped"), notes)
+    _add_benchmark(run, "a.json", 3.0, 100, device="formula", **facts)
+    data = gather(run)
+    (subnet,) = data.groups[-1].subnets
+    assert subnet.measured_ms == (3.0 if is_its else None)
+    assert _latencies_ms(data.models[0]) == [3.0]
+
+
+def test_without_a_latency_table_the_latency_of_a_subnet_is_that_with_one_thread(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")  # with a table of another precision
+    run.benchmark_path.unlink()
+    run.space.largest().save(
+        run.arch_path("shipped"), {"costs": {"macs": 1.0}, "device": "formula", "precision": "int8"}
+    )
+    _add_benchmark(run, "a.json", 1.0, 300, device="formula", num_threads=4)
+    _add_benchmark(run, "b.json", 1.5, 250, device="other", num_threads=1)
+    _add_benchmark(run, "d.json", 2.0, 225, num_threads=1)  # nobody knows where
+    _add_benchmark(run, "c.json", 3.0, 200, device="formula", num_threads=1)
+    (subnet,) = gather(run).groups[-1].subnets
+    assert subnet.measured_ms == 3.0
 
 
 # --- runs of other kinds ------------------------------------------------------------------
@@ -348,6 +430,52 @@ def test_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
     assert "models/spoilt.json was left out" in _texts(data, Section.MODELS)
     assert "latency_tables/spoilt.json" in _texts(data, Section.DEVICES)
     assert "checkpoint.json" in _texts(data, Section.TRAINING)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("model", ""),
+        ("model", "elsewhere/found_1_int8.tflite"),
+        ("gate", "passed"),
+        ("gate", {"agreement": "98%"}),
+        ("gate", {"num_partitions": [1]}),
+        ("arch", "largest"),
+        ("size_bytes", "820 kB"),
+        ("image_size", None),
+        ("image_size", math.inf),
+        ("remedies", 1),
+    ],
+)
+def test_a_sidecar_with_something_else_in_an_entry_is_left_out(tmp_path: Path, entry: str, value: object) -> None:
+    run = finished_run(tmp_path / "run")
+    path = run.model_path("found_1", "int8").with_suffix(".json")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, entry: value}))
+    data = gather(run)
+    assert data.models == []
+    assert f"{path} was left out: it is not as it was written" in _texts(data, Section.MODELS)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("device", "formula"),
+        ("device", {"device": "formula", "num_threads": "four"}),
+        ("measurements", [1]),
+        ("measurements", 1),
+        ("measurements", [{}]),
+        ("measurements", [{"model": "found_1_int8", "latency_ms": "short"}]),
+    ],
+)
+def test_a_benchmark_with_something_else_in_an_entry_is_left_out(tmp_path: Path, entry: str, value: object) -> None:
+    run = finished_run(tmp_path / "run")
+    document = json.loads(run.benchmark_path.read_text())
+    run.benchmark_path.write_text(json.dumps({**document, entry: value}))
+    data = gather(run)
+    (model,) = data.models
+    assert _latencies_ms(model) == []
+    assert f"{run.benchmark_path} was left out: it is not as it was written" in _texts(data, Section.MODELS)
 
 
 def test_a_latency_table_of_another_number_of_classes_is_left_out(tmp_path: Path) -> None:

@@ -248,6 +248,33 @@ class PhaseReport:
 
 
 @dataclasses.dataclass(frozen=True)
+class MeasuredLatency:
+    """A latency that was measured of a shipped model.
+
+    Args:
+        latency_ms: Median, milliseconds.
+        low_ms: Lower end of the interval that the median lies in; `None`: not known.
+        high_ms: Upper end of it.
+        facts: On what and how it was measured, by name, see `DeviceFacts`.
+    """
+
+    latency_ms: float
+    low_ms: float | None = None
+    high_ms: float | None = None
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def device(self) -> str:
+        """Id of the device; empty if it is not known."""
+        return str(self.facts.get("device") or "")
+
+    @property
+    def num_threads(self) -> int | None:
+        """Threads of the interpreter; `None`: not known."""
+        return self.facts.get("num_threads")
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelReport:
     """A shipped model, and what the gate said of it.
 
@@ -265,10 +292,7 @@ class ModelReport:
         num_partitions: Groups of operators that the delegate runs.
         remedies: What was done for it to pass.
         arch: The subnet that it was made from; `None`: not one of the run's space.
-        latency_ms: Measured.
-        latency_low_ms: Lower end of the interval that the median lies in.
-        latency_high_ms: Upper end of it.
-        device: Where the latency was measured.
+        latencies: What was measured of it: the newest of each device and way to use it, the newest first.
     """
 
     file: str
@@ -284,10 +308,7 @@ class ModelReport:
     num_partitions: int | None
     remedies: Sequence[str]
     arch: Arch | None = None
-    latency_ms: float | None = None
-    latency_low_ms: float | None = None
-    latency_high_ms: float | None = None
-    device: str = ""
+    latencies: Sequence[MeasuredLatency] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.numbers_in_words import points_in_words
 from ofa_tf.report.page import words
-from ofa_tf.report.page.contents import AccuracyReport, ModelReport, Note, PhaseReport, Section
+from ofa_tf.report.page.contents import AccuracyReport, MeasuredLatency, ModelReport, Note, PhaseReport, Section
 from ofa_tf.report.page.figures import (
     MAX_DRAWN_POINTS,
     draw_accuracies,
     draw_accuracy_curves,
     draw_loss_curve,
 )
-from ofa_tf.report.page.markup import Markup, element, make_command, make_facts, make_table
+from ofa_tf.report.page.markup import Markup, element, join, make_command, make_facts, make_table
 from ofa_tf.report.page.pieces_of_page import make_details, make_figure, make_section
 
 _ABOUT_PREDICTIONS = (
@@ -39,6 +40,14 @@ _HEADINGS_OF_PHASES = (
     "accuracy, largest subnet",
     "images/s",
 )
+# Tell apart latencies of one device and number of threads; shown where they differ, as they make the table wide.
+_SHOWN_WHERE_THEY_DIFFER = {
+    "model": "{}",
+    "abi": "{}",
+    "runtime": "{}",
+    "delegate": "{}",
+    "cpu_mask": "cores {}",
+}
 _HEADINGS_OF_MODELS = (
     "model",
     "quantization, target",
@@ -179,8 +188,8 @@ def _describe_model(model: ModelReport) -> tuple[Any, ...]:
         words.percent(model.reference_top1),
         words.percent(model.agreement),
         _number(model.max_relative_error, "{:.2g}"),
-        _describe_latency(model),
-        model.device or words.UNKNOWN,
+        _stack([_describe_latency(measured) for measured in model.latencies]),
+        _stack([_describe_place(measured, model.latencies) for measured in model.latencies]),
         words.cost("size_bytes", model.size_bytes),
         words.cost("peak_ram_bytes", model.peak_ram_bytes),
         _number(model.num_partitions, "{}"),
@@ -188,13 +197,40 @@ def _describe_model(model: ModelReport) -> tuple[Any, ...]:
     )
 
 
-def _describe_latency(model: ModelReport) -> str:
-    if model.latency_ms is None:
+def _stack(lines: Sequence[str]) -> Markup | str:
+    """Lines in one cell of a table. Cells do not wrap, so that those of neighbours stand beside each other."""
+    if not lines:
         return words.UNKNOWN
-    text = words.milliseconds(model.latency_ms)
-    if model.latency_low_ms is not None and model.latency_high_ms is not None:
-        text += f" ({model.latency_low_ms:.3g} to {model.latency_high_ms:.3g})"
+    return join([element("div", line) for line in lines])
+
+
+def _describe_latency(measured: MeasuredLatency) -> str:
+    text = words.milliseconds(measured.latency_ms)
+    if measured.low_ms is not None and measured.high_ms is not None:
+        text += f" ({measured.low_ms:.3g} to {measured.high_ms:.3g})"
     return text
+
+
+def _describe_place(measured: MeasuredLatency, all_measured: Sequence[MeasuredLatency]) -> str:
+    """Where a latency was measured, and whatever else tells it from the model's others.
+
+    Args:
+        measured: The latency.
+        all_measured: All of the model.
+    """
+    texts = [measured.device or words.UNKNOWN]
+    if measured.num_threads is not None:
+        texts.append(count_in_words(measured.num_threads, "thread"))
+    alike = []
+    for other in all_measured:
+        if (other.device, other.num_threads) == (measured.device, measured.num_threads):
+            alike.append(other.facts)
+    for name, form in _SHOWN_WHERE_THEY_DIFFER.items():
+        value = measured.facts.get(name)
+        differs = any(facts.get(name) != value for facts in alike)
+        if differs and value is not None:
+            texts.append(form.format(value))
+    return ", ".join(texts)
 
 
 def _number(value: float | None, form: str) -> str:

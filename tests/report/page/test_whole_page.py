@@ -12,6 +12,7 @@ from ofa_tf.report.page.contents import (
     Accuracy,
     AccuracyReport,
     DeviceReport,
+    MeasuredLatency,
     ModelReport,
     Note,
     PartTime,
@@ -107,10 +108,11 @@ def _data(name: str) -> ReportData:
         max_relative_error=0.05,
         num_partitions=1,
         remedies=[name],
-        latency_ms=1.0,
-        latency_low_ms=0.9,
-        latency_high_ms=1.1,
-        device=name,
+        latencies=[
+            MeasuredLatency(1.0, 0.9, 1.1, {"device": name, "num_threads": 1, "delegate": "XNNPACK"}),
+            MeasuredLatency(2.0, facts={"device": name, "delegate": f"{name} on a GPU"}),
+            MeasuredLatency(3.0, facts={"device": name, "cpu_mask": "f0"}),
+        ],
     )
     history = [{"epoch": 1, "loss": 1.0, "accuracy": 0.5, "smallest_top1": 0.4, "largest_top1": 0.6}]
     return ReportData(
@@ -187,6 +189,20 @@ def test_numbers_stand_with_units_and_errors(plain: _Reader) -> None:
         "75.0%",
     ):
         assert expected in text
+
+
+def test_each_latency_of_a_model_stands_with_what_tells_it_from_the_others(plain: _Reader) -> None:
+    first = plain.texts.index("1 ms (0.9 to 1.1)")
+    told = plain.texts[first : first + 6]
+    assert told[1:3] == ["2 ms", "3 ms"]
+    assert told[3:] == ["plain, 1 thread", "plain, plain on a GPU", "plain, cores f0"]
+
+
+def test_a_model_that_was_not_measured_has_no_latency() -> None:
+    data = _data("plain")
+    model = dataclasses.replace(data.models[0], latencies=[])
+    page = make_page(dataclasses.replace(data, models=[model]), "0")
+    assert "<td>0.05</td><td>\N{EN DASH}</td><td>\N{EN DASH}</td><td>100 kB</td>" in page
 
 
 def test_points_that_were_not_measured_on_free_images_are_not_told_to_be(plain: _Reader) -> None:
