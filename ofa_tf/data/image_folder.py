@@ -1,8 +1,8 @@
 """`FolderSource`: a folder of image files, one sub-folder a class."""
 
 import dataclasses
+import functools
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +80,10 @@ class FolderSource(ImageSource):
         super().__init__(name, tuple(files["train"]), cache_bytes)
         self._files = {split: _mixed(by_class) for split, by_class in files.items()}
         checked = {split: self._check_files(split) for split in self.splits}
-        self._bytes = {split: files.size_bytes for split, files in checked.items()}
-        self._orientations = _orientation_table(checked.values())
+        self._bytes = {split: files_of_split.size_bytes for split, files_of_split in checked.items()}
+        self._orientations: dict[str, int] = {}
+        for files_of_split in checked.values():
+            self._orientations.update(files_of_split.orientations)
 
     def num_examples(self, split: str) -> int:
         check_split(split)
@@ -101,9 +103,23 @@ class FolderSource(ImageSource):
     def read(self, record: tf.Tensor) -> EncodedImage:
         path = tf.strings.join([self._prefix, record])
         content = tf.io.read_file(path)
-        if self._orientations is None:
+        if not self._orientations:
             return EncodedImage(content)
-        return EncodedImage(content, self._orientations.lookup(record))
+        return EncodedImage(content, self._orientation_table.lookup(record))
+
+    @functools.cached_property
+    def _orientation_table(self) -> tf.lookup.StaticHashTable:
+        """The orientation of a file, int32, by its path.
+
+        Made when it is needed: TensorFlow's threads can no longer be chosen once it has made a tensor.
+        """
+        # Outside of the function that is being traced. On the host, where input pipelines run.
+        with tf.init_scope(), tf.device("CPU:0"):
+            # Bytes, as file names need not be valid UTF-8.
+            paths = tf.constant([os.fsencode(file) for file in self._orientations])
+            values = tf.constant(list(self._orientations.values()), tf.int32)
+            pairs = tf.lookup.KeyValueTensorInitializer(paths, values)
+            return tf.lookup.StaticHashTable(pairs, default_value=UPRIGHT)
 
     def describe(self, record: bytes, position: int) -> str:
         del position
@@ -140,21 +156,6 @@ def _check_image(path: Path) -> _ImageFile:
             f"Expected {path} to be a JPEG, PNG, GIF or BMP image. Received: {kind}. Mend or remove the file."
         )
     return _ImageFile(size, orientation)
-
-
-def _orientation_table(checked: Iterable[_CheckedFiles]) -> tf.lookup.StaticHashTable | None:
-    """The orientation of a file, int32, by its path; `None` if all files are upright."""
-    orientations: dict[str, int] = {}
-    for files in checked:
-        orientations.update(files.orientations)
-    if not orientations:
-        return None
-    # Bytes, as file names need not be valid UTF-8. On the host, where input pipelines run.
-    with tf.device("CPU:0"):
-        paths = tf.constant([os.fsencode(file) for file in orientations])
-        values = tf.constant(list(orientations.values()), tf.int32)
-        pairs = tf.lookup.KeyValueTensorInitializer(paths, values)
-        return tf.lookup.StaticHashTable(pairs, default_value=UPRIGHT)
 
 
 def _mixed(files: FilesByClass) -> _Split:

@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from ofa_tf.data.exif import ORIENTATIONS
 from ofa_tf.data.image_source import decode_rgb
 from ofa_tf.data.sources import open_source
 from tests.support.images import encode, random_image
+from tests.support.repository import ROOT
 
 # How a folder is read: file by file, or from memory.
 _CACHE_BYTES = {"streamed": 0, "in memory": 2**24}
@@ -183,3 +186,12 @@ def test_file_names_need_not_be_utf8(tmp_path):
         pytest.skip("file system takes only UTF-8 names")
     for image, _ in open_source(name).examples("train"):
         assert image.shape == (60, 44, 3)
+
+
+def test_threads_can_still_be_chosen_when_a_folder_with_turned_images_is_open(tmp_path):
+    name = _write(tmp_path / "photos", _turned)
+    program = (
+        "import tensorflow as tf; from ofa_tf.data.sources import open_source; "
+        f"open_source({name!r}); tf.config.threading.set_intra_op_parallelism_threads(1)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
