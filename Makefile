@@ -21,7 +21,7 @@ test: $(STAMP) ## the tests, in two processes, with coverage of ofa_tf (the requ
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" --cov --cov-report=term-missing:skip-covered --durations=15
 
 test-long: $(STAMP) ## what `make test` leaves out for its time: more spaces beside the reference, killed runs, whole pipelines
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long --durations=25
 
 test-fast: $(STAMP) ## `make test` without the slow tests and without coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long"
