@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Accuracy",
             "AccuracyReport",
             "DeviceReport",
+            "MeasuredLatency",
             "ModelReport",
             "Note",
             "PartTime",
