@@ -39,7 +39,6 @@ class Faults:
         delay_seconds: How long every command and transfer waits before it starts.
         hang_command: Commands that match this regular expression never start, and never end.
         kill_command: Commands that match it lose their programs to SIGKILL (the shell itself stays).
-        kill_after_seconds: How long after its start a command is killed.
         cut_command: Commands that match it lose the connection.
         cut_shell_after: How many bytes of output arrive before that.
         cut_push_after: How many bytes of a file arrive before a push loses the connection.
@@ -55,7 +54,6 @@ class Faults:
     delay_seconds: float = 0
     hang_command: str | None = None
     kill_command: str | None = None
-    kill_after_seconds: float = 0.3
     cut_command: str | None = None
     cut_shell_after: int = 0
     cut_push_after: int | None = None

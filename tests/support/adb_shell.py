@@ -8,7 +8,7 @@ import subprocess
 from typing import IO
 
 from tests.support.adb_stream import Stream
-from tests.support.phone import kill_programs
+from tests.support.phone import kill_program
 
 _MAX_CHUNK = 64 * 1024  # of a command's output
 _OUTPUT, _ERRORS, _EXIT, _INPUT, _CLOSE_INPUT = 1, 2, 3, 0, 4  # packets of the shell protocol
@@ -58,8 +58,11 @@ class Shell:
                 raise result
 
     async def _kill(self, process: "subprocess.Popen[bytes]") -> None:
-        await asyncio.sleep(self._faults.kill_after_seconds)
-        kill_programs(process)
+        """Kill the program that the fault names as soon as the shell has started it, which may take its time."""
+        pattern = self._faults.kill_command
+        assert pattern is not None
+        while process.poll() is None and not kill_program(process, pattern):
+            await asyncio.sleep(0.002)
 
     def _matches(self, pattern: str | None) -> bool:
         if pattern is None:

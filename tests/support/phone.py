@@ -192,10 +192,22 @@ class Phone:
             child.wait()
 
 
-def kill_programs(process: "subprocess.Popen[bytes]") -> None:
-    """Kill what a command's shell started, or the shell itself if it became the program (`exec`)."""
+def kill_program(process: "subprocess.Popen[bytes]", pattern: str) -> bool:
+    """Kill the program that a command's shell has started, or the shell itself if it became the program (`exec`).
+
+    Args:
+        process: The shell.
+        pattern: Regular expression of the program's command line; shells that it may be started by are left alone.
+
+    Returns:
+        Whether there was one.
+    """
     with contextlib.suppress(OSError):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         for pid in [int(child) for child in children] or [process.pid]:
-            if process.poll() is None:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+            is_shell = Path(words[0]).name in ("sh", "env")
+            if not is_shell and re.search(pattern, " ".join(words)) and process.poll() is None:
                 os.kill(pid, signal.SIGKILL)
+                return True
+    return False
