@@ -24,7 +24,7 @@ from ofa_tf.report.page.contents import (
     SubnetGroup,
 )
 from ofa_tf.report.page.plotly_library import read_plotly
-from ofa_tf.report.page.whole_page import make_page
+from ofa_tf.report.page.whole_page import is_page, make_page
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION
 from ofa_tf.workflow.measured_run import MeasuredRun
@@ -63,12 +63,31 @@ def save_report(run: MeasuredRun, output: str | Path, settings: ReportSettings |
         What it shows.
 
     Raises:
-        InputError: If there is no run, a front that was named is not there, or the plotting library is not installed.
+        InputError: If there is no run, a front that was named is not there, the plotting library is not installed, or
+            the file would replace one that is no report.
     """
+    check_page_replaceable(output)
     plotly = read_plotly()
     data = gather(run, settings)
     files.write_bytes(output, make_page(data, plotly).encode())
     return data
+
+
+def check_page_replaceable(output: str | Path) -> None:
+    """Check that a report does not replace a file that is none.
+
+    Raises:
+        InputError: If there is one, not empty.
+    """
+    path = Path(output)
+    if not path.is_file():
+        return
+    content = path.read_bytes()
+    if content and not is_page(content):
+        raise InputError(
+            f"Expected {path} to be free, or an older report. Received: another file; it is not replaced. "
+            "Choose another name, or move that file away."
+        )
 
 
 def gather(run: MeasuredRun, settings: ReportSettings | None = None) -> ReportData:

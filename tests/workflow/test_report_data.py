@@ -19,7 +19,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.training.config import PhaseConfig
 from ofa_tf.training.finetuning import Finetuning
 from ofa_tf.training.phases import FINETUNE, PHASES
-from ofa_tf.workflow.report_data import ReportSettings, gather
+from ofa_tf.workflow.report_data import ReportSettings, check_page_replaceable, gather
 from ofa_tf.workflow.run import Run
 from tests.support.finished_run import (
     LATENCY_OF_MODEL_MS,
@@ -496,3 +496,13 @@ def test_a_front_that_is_not_there_is_refused(run: Run) -> None:
 def test_where_there_is_no_run_there_is_no_report(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Train first"):
         gather(Run(tmp_path))
+
+
+def test_a_file_that_is_no_report_is_not_replaced(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.html"
+    notes.write_text("<!DOCTYPE html>\n<html><body>mine</body></html>\n")
+    with pytest.raises(InputError, match=r"notes\.html to be free, or an older report\. Received: another file"):
+        check_page_replaceable(notes)
+    (tmp_path / "empty.html").touch()
+    check_page_replaceable(tmp_path / "empty.html")
+    check_page_replaceable(tmp_path / "missing.html")

@@ -27,6 +27,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "SubnetGroup",
         ],
         "plotly_library": ["read_plotly"],
-        "whole_page": ["make_page"],
+        "whole_page": ["is_page", "make_page"],
     },
 )

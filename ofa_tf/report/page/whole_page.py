@@ -13,6 +13,8 @@ from ofa_tf.report.page.subnets_section import make_subnets_section
 
 _FOLDER = Path(__file__).parent
 
+_BEGINNING = "<!DOCTYPE html>\n"
+
 # The browser itself refuses whatever the page would load from elsewhere.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
@@ -57,7 +59,12 @@ def make_page(data: ReportData, plotly: str) -> str:
         _embed_script(plotly),
         _embed_script(_read("page.js")),
     )
-    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+    return f"{_BEGINNING}{element('html', head, body, lang='en')}\n"
+
+
+def is_page(content: bytes) -> bool:
+    """Whether a file is a page that `make_page` made, in this or an earlier version."""
+    return content.startswith(_BEGINNING.encode()) and b"plotly" in content
 
 
 def _embed_script(text: str) -> Markup:
