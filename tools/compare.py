@@ -29,7 +29,9 @@ _BUDGETS = flags.DEFINE_list(
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "Each makes a comparison of its own.")
 _RECIPE = flags.DEFINE_string("recipe", ComparisonSettings.flagfile, "Flagfile of the supernet's training.")
-_TRAIN_FLAGS = flags.DEFINE_list("train_flags", [], "Further flags of the supernet's training.")
+_TRAIN_FLAGS = flags.DEFINE_list(
+    "train_flags", [], "Further flags of the supernet's training. Paths are seen from the project's folder."
+)
 _NUM_ARCHS = flags.DEFINE_integer("num_archs", ComparisonSettings.num_archs, "Subnets of the accuracy table.")
 _SEARCH_EPOCHS = flags.DEFINE_integer(
     "search_epochs", None, "Epochs of a search for one budget. By default as many as a network is trained for."

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ofa_tf.base import command_line, files
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.search.predictors.predictor_registry import PREDICTORS, check_predictor
-from ofa_tf.workflow.report_data import ReportSettings, check_page_replaceable, save_report
+from ofa_tf.workflow.report_data import ReportSettings, save_report
 from ofa_tf.workflow.run import open_run
 
 define_plugins_flag()
@@ -41,7 +41,6 @@ def main(argv: Sequence[str]) -> None:
     if _PREDICTOR.value is not None:
         check_predictor(_PREDICTOR.value)
     files.check_output(_OUTPUT.value)
-    check_page_replaceable(_OUTPUT.value)
     settings = ReportSettings(
         fronts=[Path(front) for front in _FRONT.value],
         predictor=_PREDICTOR.value,

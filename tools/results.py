@@ -28,7 +28,11 @@ from ofa_tf.studies.results import RECIPES, ResultsSettings, run_results
 _TITLE = "Accuracy of networks for the same latency budgets"
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for everything that is made.", required=True)
-_TRAIN_FLAGS = flags.DEFINE_list("train_flags", [], "Further flags of train_main.py, for every training from scratch.")
+_TRAIN_FLAGS = flags.DEFINE_list(
+    "train_flags",
+    [],
+    "Further flags of train_main.py, for every training from scratch. Paths are seen from the project's folder.",
+)
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "Each makes a comparison of its own.")
 _METHOD = flags.DEFINE_string(
     "searched_method", ResultsSettings.searched_method, f"Whose subnets are found: {', '.join(RECIPES)}."

@@ -29,22 +29,6 @@ class _Split:
     labels: tuple[int, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class _ImageFile:
-    """What the first bytes of an image file and its folder tell of it."""
-
-    size_bytes: int
-    orientation: int
-
-
-@dataclasses.dataclass(frozen=True)
-class _CheckedFiles:
-    """The size of all files of a split, and the orientation of each that is not upright."""
-
-    size_bytes: int
-    orientations: dict[str, int]
-
-
 class FolderSource(ImageSource):
     """Image files in `PATH/<class>/` or in `PATH/<split>/<class>/`.
 
@@ -79,11 +63,8 @@ class FolderSource(ImageSource):
         files = read_layout(self._root, how_many, name)
         super().__init__(name, tuple(files["train"]), cache_bytes)
         self._files = {split: _mixed(by_class) for split, by_class in files.items()}
-        checked = {split: self._check_files(split) for split in self.splits}
-        self._bytes = {split: files_of_split.size_bytes for split, files_of_split in checked.items()}
-        self._orientations: dict[str, int] = {}
-        for files_of_split in checked.values():
-            self._orientations.update(files_of_split.orientations)
+        self._orientations: dict[str, int] = {}  # of each file that is not upright
+        self._bytes = {split: self._check_files(split) for split in self.splits}
 
     def num_examples(self, split: str) -> int:
         check_split(split)
@@ -129,25 +110,26 @@ class FolderSource(ImageSource):
         check_split(split)
         return self._bytes[split]
 
-    def _check_files(self, split: str) -> _CheckedFiles:
-        """Check that every file of a split begins like an image."""
-        size_bytes = 0
-        orientations = {}
+    def _check_files(self, split: str) -> int:
+        """Check that every file of a split begins like an image, note who is not upright, and add up sizes, bytes."""
+        total = 0
         for file in self._files[split].files:
-            found = _check_image(self._root / file)
-            size_bytes += found.size_bytes
-            if found.orientation != UPRIGHT:
-                orientations[file] = found.orientation
-        return _CheckedFiles(size_bytes, orientations)
+            size, orientation = _check_image(self._root / file)
+            total += size
+            if orientation != UPRIGHT:
+                self._orientations[file] = orientation
+        return total
 
 
-def _check_image(path: Path) -> _ImageFile:
-    """Look at an image file, and check that it begins like one."""
+def _check_image(path: Path) -> tuple[int, int]:
+    """The size of an image file, bytes, and its orientation, after checking that it begins like one."""
     try:
         with path.open("rb") as stream:
             head = stream.read(_NUM_MAGIC_BYTES)
             size = os.fstat(stream.fileno()).st_size
-            orientation = read_orientation(stream) if head.startswith(_JPEG_MAGIC) else UPRIGHT
+            orientation = UPRIGHT
+            if head.startswith(_JPEG_MAGIC):
+                orientation = read_orientation(stream)
     except OSError as error:
         raise InputError(f"Expected to read {path}. Received: {error.strerror}. Mend or remove it.") from error
     if not head.startswith(_MAGIC):
@@ -155,7 +137,7 @@ def _check_image(path: Path) -> _ImageFile:
         raise InputError(
             f"Expected {path} to be a JPEG, PNG, GIF or BMP image. Received: {kind}. Mend or remove the file."
         )
-    return _ImageFile(size, orientation)
+    return size, orientation
 
 
 def _mixed(files: FilesByClass) -> _Split:

@@ -84,15 +84,14 @@ class ProgramSteps:
     def run(self, name: str, program: str, *arguments: str) -> StepRecord:
         """Run a program to its end, unless that was done before.
 
-        A program that continues what was interrupted gets the chance: it is called again with the same arguments.
+        A program that continues what was interrupted gets the chance: it is called again. Of a step that is not
+        finished the arguments may have changed, as they may be why it failed; the program itself decides whether it
+        can go on with them.
 
         Args:
             name: Of the step; it names the files.
             program: Path of the program, from the root of the project.
             *arguments: Its arguments.
-
-        A step that was begun but not finished may be called with other arguments: the earlier ones may be why it
-        failed. Whether the program can go on with them, it decides itself.
 
         Raises:
             InputError: If the step was finished with other arguments, or the program fails.

@@ -48,7 +48,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "next_commands": ["NextCommands"],
         "quickstart": ["run_quickstart"],
         "quickstart_settings": ["QUICKSTART_MODELS", "QuickstartSettings"],
-        "report_data": ["ReportSettings", "check_page_replaceable", "save_report"],
+        "report_data": ["ReportSettings", "save_report"],
         "run": ["Run", "open_run"],
         "run_folder": ["RunFolder"],
         "search": ["SearchSettings"],
