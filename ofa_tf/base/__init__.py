@@ -7,9 +7,10 @@ name). The others are looked up when needed: `progress.py` (what a program says 
 where it must not strike), `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's
 own), `shell_commands.py` (commands that messages name), `correlation.py` (of ranks), `counts.py` and
 `numbers_in_words.py` (numbers as text), `markdown.py` (tables), `shares.py` (how sure a share is), `hardware.py` (what
-there is to compute on), `compute_precision.py` (half precision, and who has it), `cluster.py` and
-`distribution_flag.py` (how many devices, and which worker this process is), `replicas.py` (the copies of a network that
-compute together) and `tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here but `replicas.py` loads
+there is to compute on), `linear_algebra_threads.py` (with how many threads NumPy does), `compute_precision.py` (half
+precision, and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and which worker this process
+is), `replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py` (how the programs set
+TensorFlow up). Nothing here but `replicas.py` loads
 TensorFlow by being imported.
 """
 
@@ -46,6 +47,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "hardware": ["describe_hardware", "find_unused_gpu", "read_cpu_model"],
         "interrupts": ["StopRequest", "delayed_interrupts"],
+        "linear_algebra_threads": ["one_thread_of_linear_algebra"],
         "markdown": ["markdown_table"],
         "native_output": ["withheld_stderr"],
         "numbers_in_words": [

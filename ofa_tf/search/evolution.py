@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.linear_algebra_threads import one_thread_of_linear_algebra
 from ofa_tf.search.constraints import Constraint, check_feasible, is_feasible
 from ofa_tf.search.distinct_rows import find_distinct
 from ofa_tf.space.search_space import SearchSpace
@@ -223,6 +224,7 @@ class Variation:
         return found[:count]
 
 
+@one_thread_of_linear_algebra()
 def evolve(
     space: SearchSpace,
     score: Callable[[np.ndarray], np.ndarray],

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.linear_algebra_threads import one_thread_of_linear_algebra
 from ofa_tf.search.constraints import Constraint, check_feasible
 from ofa_tf.search.distinct_rows import find_distinct
 from ofa_tf.search.evolution import EvolutionSettings, Sampler, Variation
@@ -53,6 +54,7 @@ class Candidates:
         return Candidates(self.genes[indices], self.values[indices])
 
 
+@one_thread_of_linear_algebra()
 def evolve_front(
     space: SearchSpace,
     objectives: Sequence[Objective],

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ofa_tf.base.linear_algebra_threads import one_thread_of_linear_algebra
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.predictors.accuracy_predictor import AccuracyPredictor, check_table
 from ofa_tf.search.predictors.cross_validation import (
@@ -66,6 +67,7 @@ class FittedPredictor:
         """Predictions of the archs of the table, of each by a predictor that was fitted without it, `(n,)`."""
         return self._widened_by_correction(self.validation.unseen)
 
+    @one_thread_of_linear_algebra()
     def learning_curve(self) -> dict[int, float]:
         """Number of archs -> RMSE of the same kind of predictor, fitted to so many of the table's archs, and to all."""
         return learning_curve(get_predictor(self.name), self.table, self.quality)
@@ -118,6 +120,7 @@ def fit_predictor(table: AccuracyTable, name: str = AUTOMATIC) -> FittedPredicto
     return next(fitted for fitted in fits if fitted.quality.rmse <= least_rmse + _EQUAL_RMSE)
 
 
+@one_thread_of_linear_algebra()
 def _fit(name: str, table: AccuracyTable) -> FittedPredictor:
     predictor = get_predictor(name).fit(table)
     return FittedPredictor(name, table, predictor, cross_validate(predictor, table))

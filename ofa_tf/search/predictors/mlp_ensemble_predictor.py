@@ -106,7 +106,6 @@ def _fit_member(inputs: np.ndarray, targets: np.ndarray, seed: int) -> Any:
     """A network, fitted to float32 `inputs` `(n, num_features)` and `targets` `(n,)`."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
-    from threadpoolctl import threadpool_limits
 
     network = MLPRegressor(
         hidden_layer_sizes=_HIDDEN_UNITS,
@@ -116,8 +115,7 @@ def _fit_member(inputs: np.ndarray, targets: np.ndarray, seed: int) -> Any:
         max_iter=_NUM_EPOCHS,
         random_state=seed,
     )
-    # Several threads wait for each other more than they compute, in products of matrices as small as these.
-    with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # The number of epochs is fixed: it need not have converged.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return network.fit(inputs, targets)
