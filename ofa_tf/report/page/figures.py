@@ -26,7 +26,7 @@ _SELECTED_COLOR = "#e4572e"
 _GRAY = "#8a8f98"
 _OTHER_COLORS = ("#d9822b", "#2a9d6f", "#b05aa0", "#8a7fd1")
 
-_PERCENT_AXIS = {"tickformat": ".2~%", "hoverformat": ".2%"}
+_PERCENT_AXIS = {"tickformat": ".2~%", "hoverformat": ".2%", "maxallowed": 1}
 
 
 def draw_group(group: SubnetGroup, others: Sequence[SubnetGroup]) -> Figure:
@@ -103,6 +103,7 @@ def _draw_estimates(subnets: Sequence[ReportedSubnet], unit: CostUnit) -> Figure
 
 
 def _draw_subnets(subnets: Sequence[ReportedSubnet], unit: CostUnit) -> Figure:
+    places = _places(subnets, unit)
     errors: list[float | None] = []
     for subnet in subnets:
         if subnet.best_known is None:
@@ -110,13 +111,24 @@ def _draw_subnets(subnets: Sequence[ReportedSubnet], unit: CostUnit) -> Figure:
         else:
             errors.append(subnet.best_known.error)
     return {
-        **_markers(**_places(subnets, unit), color=_FIRST_COLOR, size=8),
-        "error_y": {"type": "data", "array": errors, "color": _FIRST_COLOR, "thickness": 1, "width": 3},
+        **_markers(**places, color=_FIRST_COLOR, size=8),
+        "error_y": {**_errors_of_accuracies(places["y"], errors), "thickness": 1, "width": 3},
         "text": [_plain(subnet.name) for subnet in subnets],
         "hovertemplate": "%{text}<br>%{x:.3g} " + unit.unit + ", %{y}<extra></extra>",
         "name": "subnets to choose from",
         "meta": "subnets",
     }
+
+
+def _errors_of_accuracies(top1: Sequence[float | None], errors: Sequence[float | None]) -> dict[str, Any]:
+    """Error bars, which reach up to 100% and no further."""
+    above: list[float | None] = []
+    for value, error in zip(top1, errors, strict=True):
+        if value is None or error is None:
+            above.append(None)
+        else:
+            above.append(min(error, 1 - value))
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": list(errors), "color": _FIRST_COLOR}
 
 
 def _places(subnets: Sequence[ReportedSubnet], unit: CostUnit) -> dict[str, list[float | None]]:
@@ -163,15 +175,16 @@ def draw_accuracies(accuracy: AccuracyReport) -> Figure:
     """Predicted against measured accuracies, of each subnet by a predictor that has not seen it."""
     rows = thin_out(len(accuracy.measured_top1))
     measured = [accuracy.measured_top1[row] for row in rows]
+    predicted = [accuracy.predicted_top1[row] for row in rows]
     points = {
-        **_markers(measured, [accuracy.predicted_top1[row] for row in rows], _FIRST_COLOR, size=6),
+        **_markers(measured, predicted, _FIRST_COLOR, size=6),
         "opacity": 0.7,
         "name": "subnets",
         "hovertemplate": "measured %{x}<br>predicted %{y}<extra></extra>",
     }
     if len(rows) <= _MAX_ERROR_BARS:
         errors = [accuracy.predicted_std[row] for row in rows]
-        points["error_y"] = {"type": "data", "array": errors, "color": _FIRST_COLOR, "thickness": 0.5, "width": 0}
+        points["error_y"] = {**_errors_of_accuracies(predicted, errors), "thickness": 0.5, "width": 0}
     return {
         "data": [_diagonal(measured), points],
         "layout": {
@@ -280,6 +293,7 @@ def _markers(x: Sequence[float | None], y: Sequence[float | None], color: str, s
         "x": list(x),
         "y": list(y),
         "marker": {"color": color, "size": size},
+        "cliponaxis": False,
     }
 
 

@@ -36,6 +36,10 @@ class Prediction:
         """The same with error bars of another width, by one factor for all or one for each, `(n,)`."""
         return Prediction(self.mean, factor * self.std)
 
+    def capped(self) -> "Prediction":
+        """The same without what is impossible: no accuracy is above 1."""
+        return Prediction(np.minimum(self.mean, 1.0), self.std)
+
     def widened(self, std: float) -> "Prediction":
         """The same with a further error, independent of what is in the error bars, of a given standard deviation."""
         return Prediction(self.mean, np.hypot(self.std, std))

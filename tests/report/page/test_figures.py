@@ -57,9 +57,18 @@ def test_a_front_is_drawn_in_its_unit_with_error_bars() -> None:
     subnets = _named(figure, "subnets to choose from")
     assert subnets["x"] == [1, 2, 3]  # kB
     assert subnets["y"] == [0.6, None, 0.8]
-    assert subnets["error_y"]["array"] == [0.02, None, 0.02]
+    assert subnets["error_y"]["array"] == subnets["error_y"]["arrayminus"] == [0.02, None, 0.02]
     assert figure["layout"]["xaxis"]["title"]["text"] == "file size, kB"
     assert _named(figure, "other measured subnets")["x"] == [1.5]
+
+
+def test_no_error_bar_reaches_above_100_percent() -> None:
+    figure = figures.draw_group(_group(subnets=[_subnet("a", 1000, 0.99)]), [])
+    bars = _named(figure, "subnets to choose from")["error_y"]
+    assert not bars["symmetric"]
+    assert bars["array"] == [pytest.approx(0.01)]
+    assert bars["arrayminus"] == [0.02]
+    assert figure["layout"]["yaxis"]["maxallowed"] == 1
 
 
 def test_the_slider_finds_each_subnet_at_its_own_number() -> None:
