@@ -20,6 +20,7 @@ import tensorflow as tf
 from ofa_tf.base.compute_precision import get_compute_precision
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.interrupts import StopRequest
+from ofa_tf.base.progress import tell
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.batches import steps_per_epoch, train_batches
 from ofa_tf.data.checked_batches import CheckedBatches
@@ -159,6 +160,8 @@ class Trainer:
         start_s = time.monotonic()
         state = self._beginning.begin(phase, resume)
         schedule = PhaseSchedule(self.config.phases[phase.name], self._steps_per_epoch)
+        if state.num_steps > 0 and self._replicas.is_first_worker:
+            tell(f"phase {phase.name} goes on after step {state.num_steps:,} of {schedule.num_steps:,}")
         with StopRequest() as stop_request, self._open_log(phase, state) as log:
             run = _PhaseRun(phase, schedule, state, stop_request, log, counted_until_s=start_s)
             while not run.is_done:

@@ -126,7 +126,7 @@ def test_tensorboard_shows_that_smaller_subnets_are_sampled_from_phase_to_phase(
 
 
 def test_the_sandwich_method_trains_in_one_phase_and_resumes_bit_for_bit(
-    config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = dataclasses.replace(config, method="sandwich")
     result = train(config, select_phases("all", method="sandwich"))
@@ -137,7 +137,9 @@ def test_the_sandwich_method_trains_in_one_phase_and_resumes_bit_for_bit(
     interrupt_after(monkeypatch, num_steps=3)
     with pytest.raises(KeyboardInterrupt):
         train(interrupted, select_phases("all", method="sandwich"))
+    assert "goes on after" not in capsys.readouterr().err
     train(interrupted, select_phases("all", method="sandwich"), resume=True)
+    assert "phase sandwich goes on after step 3 of " in capsys.readouterr().err
     _assert_equal_weights(load_supernet(interrupted.workdir), load_supernet(config.workdir))
 
 

@@ -296,7 +296,11 @@ def _origin_lines(facts: Facts) -> list[str]:
     if rewrites:
         lines.append(f"Rewritten for: {facts.get('target', 'cpu')} (`--lowering={','.join(rewrites)}`)")
     if facts.get("num_representative_images"):
-        lines.append(f"Ranges of integers from {count_in_words(facts['num_representative_images'], 'training image')}")
+        num_images = facts["num_representative_images"]
+        data_set = facts.get("data_set") or {}
+        # So many were asked for.
+        num_taken = min(num_images, data_set.get("num_train_images") or num_images)
+        lines.append(f"Ranges of integers from {count_in_words(num_taken, 'training image')}")
     if facts.get("qat_epochs"):
         lines.append(f"Fine-tuned for rounding: {count_in_words(facts['qat_epochs'], 'epoch')}")
     versions = facts.get("versions") or {}

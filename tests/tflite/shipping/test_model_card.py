@@ -100,6 +100,9 @@ def test_a_shipped_model_has_a_card_of_what_its_sidecar_says(
     assert "Cut out the square in the middle, of 87.5% of the shorter side" in card
     assert "- Command: `python tools/to_tflite.py --arch='my arch.json'`" in card
     assert f"tensorflow {facts['versions']['tensorflow']}" in card
+    assert "- Ranges of integers from 200 training images" in card
+    few_images = {**facts, "data_set": {"name": "digits", "num_train_images": 42}}
+    assert "- Ranges of integers from 42 training images" in describe_model_card(few_images)
     assert "## Licence\n\nTo be filled in." in card
 
     tensors = TFLiteModel(path).describe_tensors()
