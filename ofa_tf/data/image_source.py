@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ _TYPICAL_COMPRESSION = 10
 
 # Of an error of TensorFlow within one of ours.
 _MAX_REASON_LETTERS = 200
+
+# What TensorFlow puts before the messages of some operations, such as {{function_node __wrapped__DecodeImage_device_}}.
+_NODE = re.compile(r"\{\{.*?\}\} ?")
 
 # Images that are handed from TensorFlow to Python at a time: one by one would take longer than decoding.
 _NUM_DECODED_TOGETHER = 256
@@ -256,4 +260,5 @@ def _reason(error: tf.errors.OpError) -> str:
     """What an error of TensorFlow says, without the names of operations."""
     first_line = str(error.message).splitlines()[0]
     without_operation = first_line.partition(" [Op:")[0]
-    return without_operation[:_MAX_REASON_LETTERS]
+    without_node = _NODE.sub("", without_operation)
+    return without_node[:_MAX_REASON_LETTERS]
