@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ofa_tf.base import files
+from ofa_tf.base.progress import tell
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.budgets import spread_budgets_ms
 from ofa_tf.search.constraints import Limits
@@ -28,6 +29,17 @@ from ofa_tf.workflow.run_folder import UNFINISHED_TABLE
 from ofa_tf.workflow.search import SearchSettings
 
 _SECONDS_KIND = "quickstart_seconds"
+
+# What is said when a step begins.
+_STEPS = {
+    "train": "train the supernet",
+    "accuracy_table": "measure the accuracy of some subnets",
+    "latency_table": "measure what latencies are predicted from",
+    "search": "search a subnet for each budget",
+    "plain_keras_net": "train an ordinary Keras network, for comparison",
+    "export": "write the models, each checked against its network",
+    "benchmark": "measure the latency of the models",
+}
 
 
 def run_quickstart(
@@ -54,6 +66,7 @@ def run_quickstart(
             subnet, or no model at all is good enough to be shipped or runs.
     """
     settings = settings or QuickstartSettings()
+    _announce_step("train")
     trained = train(config, METHODS[config.method], resume=True)
     run = Run(config.workdir, trained.evaluator)
     clock = _Clock(run.quickstart_seconds_path)
@@ -64,6 +77,7 @@ def run_quickstart(
         table = run.build_latency_table(device, _latency_settings(settings, config.seed))
     with clock.measure("search"):
         candidates = _find_candidates(run, device, settings)
+    _announce_step("plain_keras_net")
     plain = train_plain_network(run)
     candidates.append(_as_candidate(plain))
     with clock.measure("export"):
@@ -83,6 +97,11 @@ def run_quickstart(
     return summary
 
 
+def _announce_step(step: str) -> None:
+    number = list(_STEPS).index(step) + 1
+    tell(f"step {number} of {len(_STEPS)}: {_STEPS[step]}")
+
+
 class _Clock:
     """Seconds of steps, kept in a file, so that those of an interrupted call count, too.
 
@@ -98,12 +117,13 @@ class _Clock:
 
     @contextlib.contextmanager
     def measure(self, step: str, goes_on: bool = False) -> Iterator[None]:
-        """Count the time of a step.
+        """Announce a step and count its time.
 
         Args:
             step: Its name.
             goes_on: Whether it goes on from what an earlier call did, whose time counts then.
         """
+        _announce_step(step)
         before = 0.0
         if goes_on:
             before = self.seconds.get(step, 0.0)

@@ -46,4 +46,5 @@ def quickstart(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = run("tools/quickstart.py", f"--workdir={folder / 'run'}", flagfile, *options)
     assert result.returncode == 0, result.stderr[-3000:]
     (folder / "run" / "stdout.txt").write_text(result.stdout)
+    (folder / "run" / "stderr.txt").write_text(result.stderr)
     return folder / "run"

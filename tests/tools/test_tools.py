@@ -648,6 +648,13 @@ def test_the_cards_of_a_quickstart_tell_what_it_measured_and_what_was_typed(quic
             assert "- Command: `python tools/quickstart.py " in card
 
 
+def test_a_quickstart_says_which_step_of_how_many_it_is_at(quickstart: Path) -> None:
+    told = (quickstart / "stderr.txt").read_text()
+    steps = re.findall(r"step (\d) of 7: (\w+)", told)
+    verbs = ["train", "measure", "measure", "search", "train", "write", "measure"]
+    assert steps == [(str(number), verb) for number, verb in enumerate(verbs, start=1)]
+
+
 def test_a_quickstart_ends_with_a_page(quickstart: Path) -> None:
     assert f"a page to look at: {quickstart / 'report.html'}" in (quickstart / "stdout.txt").read_text()
     assert "plotly" in (quickstart / "report.html").read_text().lower()
