@@ -132,10 +132,11 @@ def _describe_figure(group: SubnetGroup) -> str:
 def _make_panel(subnet: ReportedSubnet, group: SubnetGroup, is_hidden: bool) -> Markup:
     """What is known of a subnet."""
     facts = element("div", *_describe_subnet(subnet, group), class_="half")
+    times = element("div", _tabulate_times(subnet.part_times, group), class_="half")
     return element(
         "article",
         element("h4", subnet.name),
-        element("div", facts, element("div", _tabulate_times(subnet.part_times), class_="half"), class_="halves"),
+        element("div", facts, times, class_="halves"),
         class_="panel",
         data_budget=_budget(group, subnet),
         data_spoken=_spoken(group, subnet),
@@ -193,10 +194,15 @@ def _explain_latency(latency_ms: float | None, error: float | None) -> str:
     return text
 
 
-def _tabulate_times(part_times: Sequence[PartTime]) -> Markup:
+def _tabulate_times(part_times: Sequence[PartTime], group: SubnetGroup) -> Markup:
     """Where the time of a network goes."""
     if not part_times:
-        return element("p", "Where its time goes is known once its device has a latency table.")
+        of_device = ""
+        if group.device:
+            of_device = f" of {group.device}"
+        return element(
+            "p", f"Where its time goes is known once there is a latency table{of_device} for {group.precision} models."
+        )
     total_ms = sum(part.latency_ms for part in part_times)
     largest_ms = max(part.latency_ms for part in part_times)
     rows = []

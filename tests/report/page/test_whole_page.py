@@ -205,6 +205,15 @@ def test_a_model_that_was_not_measured_has_no_latency() -> None:
     assert "<td>0.05</td><td>\N{EN DASH}</td><td>\N{EN DASH}</td><td>100 kB</td>" in page
 
 
+def test_where_nobody_knows_the_time_of_parts_it_is_said_which_table_would_tell() -> None:
+    data = _data("phone")
+    (group, _) = data.groups
+    subnets = [dataclasses.replace(subnet, part_times=[]) for subnet in group.subnets]
+    without = _Reader(make_page(dataclasses.replace(data, groups=[dataclasses.replace(group, subnets=subnets)]), "0"))
+    said = "Where its time goes is known once there is a latency table of phone for int8 models."
+    assert without.texts.count(said) == len(subnets)
+
+
 def test_points_that_were_not_measured_on_free_images_are_not_told_to_be(plain: _Reader) -> None:
     told = "Points: measured on images that nothing was chosen by; bars"
     assert told in "\n".join(plain.texts)
