@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ofa_tf.base import files
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.progress import announce
+from ofa_tf.base.progress import tell
 from ofa_tf.devices.device import Measurement
 from ofa_tf.devices.device_facts import CONDITION_FACTS, DeviceFacts
 from ofa_tf.latency.pieces import OVERHEAD
@@ -122,7 +123,7 @@ class PieceMeasurements:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"Expected {path} to hold latencies of pieces. Received: {error!r}. {_ADVICE}") from error
         _check_same(path, found, circumstances)
-        announce(f"{len(known.latencies_ms)} pieces are known from {path}")
+        tell(f"goes on with {count_in_words(len(known.latencies_ms), 'piece')} from {path}")
         return known
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base import files
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement, Progress, check_facts
 from ofa_tf.latency.latency_table import LatencyTable
@@ -166,7 +167,7 @@ class _TableBuilder:
         if self._path is None or num_known == 0:
             return ""
         return (
-            f" {num_known} pieces are kept: the same command goes on with the others "
+            f" {count_in_words(num_known, 'piece')} kept: the same command goes on with the others "
             "(with a higher --time_limit_s, if it was reached)."
         )
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.progress import announce, on_progress, progress_bar
+from ofa_tf.base.progress import on_progress, progress_bar, tell
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT, LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
@@ -99,7 +100,8 @@ def _measure_pieces(
         )
     if table.doubts:
         name, doubt = next(iter(table.doubts.items()))
-        announce(f"{len(table.doubts)} pieces have doubtful latencies, such as {name}: {doubt}")
+        num_pieces = count_in_words(len(table.doubts), "piece")
+        tell(f"latencies of {num_pieces} are doubtful, such as that of {name}: {doubt}")
     return table
 
 
@@ -191,7 +193,7 @@ def measure_networks(
 
 def _announce_faults(what: str, faults: Sequence[str], num_models: int) -> None:
     if faults:
-        announce(f"{len(faults)} of {num_models} networks {what}, such as {faults[0]}")
+        tell(f"{len(faults)} of {num_models} networks {what}, such as {faults[0]}")
 
 
 def _failures(measurements: Sequence[Measurement]) -> list[str]:
