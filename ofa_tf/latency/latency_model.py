@@ -143,13 +143,14 @@ class LatencyModel:
         num_networks = len(errors)
         rank = math.ceil(confidence * (num_networks + 1) - _ROUNDING_OF_RANKS)
         if rank > num_networks:
-            surest = num_networks / (num_networks + 1)
+            # Rounded down, as more would be refused again.
+            surest = math.floor(100 * num_networks / (num_networks + 1)) / 100
             num_needed = math.ceil(confidence / (1 - confidence) - _ROUNDING_OF_RANKS)
             raise InputError(
                 f"Expected {self.table.title} to have at least {num_needed} held-out networks for "
-                f"confidence={confidence:g}. Received: {num_networks}, which are enough for {surest:.2g}. "
-                f"Measure the table again with tools/build_latency_table.py --num_held_out={num_needed}, or "
-                "be content with less."
+                f"confidence={confidence:g}. Received: {num_networks}, which are enough for {surest:g}. "
+                f"Measure the table again (tools/build_latency_table.py --device={self.table.device['device']} "
+                f"--precision={self.table.precision} --num_held_out={num_needed}), or be content with less."
             )
         return max(0.0, float(errors[rank - 1]))
 

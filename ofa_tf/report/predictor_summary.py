@@ -34,8 +34,11 @@ def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int,
         f"  {quality.coverage:.0%} within the 90% error bars; RMSE by number of subnets: {', '.join(errors)}"
     )
     if quality.rmse > _MAX_USEFUL_SHARE * quality.spread:
+        verdict = "HARDLY BETTER"
+        if quality.rmse > quality.spread:
+            verdict = "NO BETTER"
         text += (
-            "\n  HARDLY BETTER than the mean, so that chance decides which subnets are found: measure more of them, or "
+            f"\n  {verdict} than the mean, so that chance decides which subnets are found: measure more of them, or "
             "on more images"
         )
     return text

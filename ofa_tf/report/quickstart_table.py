@@ -49,6 +49,7 @@ def describe_quickstart(summary: Mapping[str, Any], keys: ShownKeys) -> str:
     rows = [_Row(row, keys) for row in summary["rows"]]
     lines = [format_columns(_COLUMNS, [row.cells() for row in rows])]
     lines.append(_explain(summary, rows, keys))
+    lines += _list_repeated(rows)
     lines += _list_errors(rows)
     lines += _list_missed_budgets(rows)
     lines += _doubt_predictions(rows)
@@ -67,6 +68,7 @@ class _Row:
 
     def __init__(self, facts: Mapping[str, Any], keys: ShownKeys) -> None:
         self.name: str = facts["name"]
+        self.arch: Mapping[str, Any] = facts["arch"]
         self.budget_ms: float | None = facts["budget_ms"]
         self.latency_ms: float | None = facts.get(keys.latency)
         self.predicted_ms: float | None = facts.get("predicted_latency_ms")
@@ -125,6 +127,17 @@ def _explain(summary: Mapping[str, Any], rows: Sequence[_Row], keys: ShownKeys) 
         f"({keys.kind} models, batch 1, one thread, measured on {summary['device']['device']}; top-1 on "
         f"{count_in_words(num_images, 'test image')})"
     )
+
+
+def _list_repeated(rows: Sequence[_Row]) -> list[str]:
+    """A line for each network that was found for a smaller budget, too."""
+    lines = []
+    for row, before in zip(rows[1:], rows, strict=False):
+        if row.budget_ms is not None and row.arch == before.arch:
+            lines.append(
+                f"The network for {row.title} is that for {before.title}: no larger one was clearly more accurate."
+            )
+    return lines
 
 
 def _list_errors(rows: Sequence[_Row]) -> list[str]:

@@ -5,8 +5,8 @@ rules in `rules.py`, its flags in `config_flags.py`) describes, after `start_che
 Then `trainer.py`, the loop of one phase, and what it is made of: `phase_beginning.py` (weights and teacher it begins
 with), `subnet_sampling.py` (which subnets a step trains), `schedules.py` (steps and learning rates), `train_step.py`
 with `distillation.py`, `losses.py` and `alpha_divergence.py` (one optimizer step), `evaluation.py` (measured accuracy),
-`epoch_means.py` and `epoch_progress.py` (what the user sees), `training_log.py` with `sampled_choices.py` and
-`event_files.py` (what TensorBoard shows), `checkpoint_timer.py`, `train_state.py` and
+`epoch_means.py`, `epoch_progress.py` and `guessing.py` (what the user sees), `training_log.py` with
+`sampled_choices.py` and `event_files.py` (what TensorBoard shows), `checkpoint_timer.py`, `train_state.py` and
 `checkpoints.py` (when, what and how it is saved) and `worker_state.py` (how several workers begin with the same). A
 found subnet is trained alone by the same loop: `finetuning.py` says which one, `finetuning_sources.py` and
 `finetuning_weights.py` what it takes over from its run. `baseline.py` and `throughput.py` are for comparison: a plain

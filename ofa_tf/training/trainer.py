@@ -33,6 +33,7 @@ from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.epoch_means import EpochMeans
 from ofa_tf.training.epoch_progress import EpochDisplay
 from ofa_tf.training.evaluation import Evaluator, Validation
+from ofa_tf.training.guessing import describe_guessing
 from ofa_tf.training.phase_beginning import PhaseBeginning
 from ofa_tf.training.phases import Phase, previous_phase
 from ofa_tf.training.schedules import EpochSteps, PhaseSchedule
@@ -197,6 +198,16 @@ class Trainer:
             top1 = {name: validation.count.top1 for name, validation in validations.items()}
             display.show_result(run.state.means, top1)
         self._log(run, steps.epoch, images_per_second, validations)
+        if run.is_done and self._replicas.is_first_worker:
+            self._warn_of_guessing(run.phase, validations)
+
+    def _warn_of_guessing(self, phase: Phase, validations: Mapping[str, Validation]) -> None:
+        """Say so if a phase ends with a network that is as good as guessing: those to come learn from it."""
+        # The largest, or the only one.
+        *_, validation = validations.values()
+        warning = describe_guessing(phase.name, validation.count, self.supernet.num_classes)
+        if warning is not None:
+            tell(warning)
 
     def _draw_epoch(self, run: _PhaseRun, steps: EpochSteps) -> list[np.ndarray]:
         """The subnets of every step of an epoch, also of those that were taken before."""

@@ -20,11 +20,13 @@ def test_quality_and_learning_curve_are_three_short_lines() -> None:
 
 
 def test_a_predictor_that_is_of_no_use_is_told_to_be() -> None:
-    quality = PredictorQuality(32, 0.0071, 0.0079, 0.0069, -0.28, 0.97)
-    *_, last = describe_predictor("linear", quality, {}).splitlines()
+    worse = PredictorQuality(32, 0.0071, 0.0079, 0.0069, -0.28, 0.97)
+    *_, last = describe_predictor("linear", worse, {}).splitlines()
+    assert last.startswith("  NO BETTER than the mean, so that chance decides")
+    *_, last = describe_predictor("linear", dataclasses.replace(worse, rmse=0.0068), {}).splitlines()
     assert last.startswith("  HARDLY BETTER than the mean, so that chance decides")
-    useful = dataclasses.replace(quality, rmse=0.0060)
-    assert "HARDLY" not in describe_predictor("linear", useful, {})
+    useful = dataclasses.replace(worse, rmse=0.0060)
+    assert "BETTER" not in describe_predictor("linear", useful, {})
 
 
 def test_rows_that_were_not_measured_are_told_of() -> None:

@@ -12,6 +12,7 @@ KEYS = ShownKeys("int8", "int8_latency_ms", "int8_top1")
 def _row(name: str, **facts: Any) -> dict[str, Any]:
     row = {
         "name": name,
+        "arch": {"image_size": name},
         "budget_ms": None,
         "int8_latency_ms": 0.5,
         "int8_top1": 0.98,
@@ -123,6 +124,13 @@ def test_a_network_that_was_not_shipped_says_why(summary: dict[str, Any]) -> Non
     assert "budget none: plain Keras net: top-1 fell." in lines
     assert "not shown" not in "".join(lines)
     assert "Accuracy:" not in "".join(lines)
+
+
+def test_a_network_that_was_found_twice_is_told(summary: dict[str, Any]) -> None:
+    assert "is that for" not in describe_quickstart(summary, KEYS)
+    summary["rows"][1]["arch"] = summary["rows"][0]["arch"]
+    told = describe_quickstart(summary, KEYS).splitlines()
+    assert "The network for 0.500 is that for 0.250: no larger one was clearly more accurate." in told
 
 
 def test_measurements_far_from_their_predictions_cast_doubt_on_the_latency_table(summary: dict[str, Any]) -> None:

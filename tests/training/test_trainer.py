@@ -138,8 +138,11 @@ def test_the_sandwich_method_trains_in_one_phase_and_resumes_bit_for_bit(
     with pytest.raises(KeyboardInterrupt):
         train(interrupted, select_phases("all", method="sandwich"))
     assert "goes on after" not in capsys.readouterr().err
+    monkeypatch.setattr(trainer, "describe_guessing", lambda phase, count, num_classes: f"{phase} guesses")
     train(interrupted, select_phases("all", method="sandwich"), resume=True)
-    assert "phase sandwich goes on after step 3 of " in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "phase sandwich goes on after step 3 of " in told
+    assert told.count("sandwich guesses") == 1
     _assert_equal_weights(load_supernet(interrupted.workdir), load_supernet(config.workdir))
 
 
@@ -310,6 +313,7 @@ def test_every_step_has_the_learning_rate_of_the_schedule_and_a_seed_of_its_own(
 
     monkeypatch.setattr(TrainStep, "__call__", record)
     monkeypatch.setattr(trainer.Trainer, "_validate", lambda *_: {})
+    monkeypatch.setattr(trainer.Trainer, "_warn_of_guessing", lambda *_: None)
     settings = PhaseConfig(epochs=2, learning_rate=0.4, warmup_epochs=1)
     config = dataclasses.replace(config, phases={"full": settings})
     training = trainer.Trainer(config, source)
@@ -436,6 +440,7 @@ def test_the_seconds_of_a_phase_are_counted_over_interruptions(
     interrupt_after(monkeypatch, num_steps=3)
     monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
     monkeypatch.setattr(trainer.Trainer, "_validate", lambda *_: {})
+    monkeypatch.setattr(trainer.Trainer, "_warn_of_guessing", lambda *_: None)
     training = trainer.Trainer(config, source)
     with pytest.raises(KeyboardInterrupt):
         training.run_phase(PHASES[0], resume=False)

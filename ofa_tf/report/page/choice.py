@@ -49,7 +49,7 @@ def choose_subnets(subnets: Sequence[ReportedSubnet], cheapest: str = "the cheap
         return []
     reasons: dict[int, list[str]] = {places.cheapest: [cheapest]}
     if places.nearly_best != places.best:
-        reasons.setdefault(places.nearly_best, []).append("nearly the most accurate")
+        reasons.setdefault(places.nearly_best, []).append("within the error of the most accurate")
     reasons.setdefault(places.best, []).append("the most accurate")
     return [Choice(", ".join(reasons[index]), index) for index in sorted(reasons)]
 

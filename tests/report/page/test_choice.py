@@ -27,7 +27,7 @@ def test_each_subnet_is_chosen_once() -> None:
     (choice,) = choose_subnets([_subnet(0.7)])
     assert (choice.index, choice.reason) == (0, "the cheapest, the most accurate")
     cheap, best = choose_subnets([_subnet(0.695), _subnet(0.7)])
-    assert (cheap.reason, best.reason) == ("the cheapest, nearly the most accurate", "the most accurate")
+    assert (cheap.reason, best.reason) == ("the cheapest, within the error of the most accurate", "the most accurate")
 
 
 def test_the_one_shown_first_is_nearly_the_best() -> None:
