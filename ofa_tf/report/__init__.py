@@ -30,6 +30,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "results_plot": ["results_svg"],
         "results_tables": ["describe_results"],
         "search_summary": ["describe_search"],
-        "quickstart_table": ["ShownKeys", "describe_quickstart"],
+        "quickstart_table": ["PLAIN_NETWORK", "ShownKeys", "describe_quickstart"],
     },
 )

@@ -17,8 +17,9 @@ _COLUMNS = (
     Column("accuracy", "accuracy +- standard error", "{}"),
     Column("cost", "cost (s)", "{}", alignment="<"),
 )
-_PLAIN = "plain_keras"
-_NAMES_WITHOUT_BUDGET = {"largest": "none: largest subnet", _PLAIN: "none: plain Keras net"}
+# The ordinary network that a quickstart trains for comparison.
+PLAIN_NETWORK = "plain_keras"
+_NAMES_WITHOUT_BUDGET = {"largest": "none: largest subnet", PLAIN_NETWORK: "none: plain Keras net"}
 
 # Of a difference of two accuracies: by chance alone, one of twenty is as large.
 _CLEAR_STANDARD_ERRORS = 2
@@ -248,7 +249,7 @@ def _seconds_before_searches(seconds: Mapping[str, float | None], searches: Sequ
 
 def _find_plain(rows: Sequence[_Row]) -> _Row | None:
     for row in rows:
-        if row.name == _PLAIN:
+        if row.name == PLAIN_NETWORK:
             return row
     return None
 

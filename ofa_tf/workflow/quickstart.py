@@ -11,6 +11,7 @@ from ofa_tf.base import files
 from ofa_tf.base.progress import tell
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.budgets import spread_budgets_ms
+from ofa_tf.report.quickstart_table import PLAIN_NETWORK
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
@@ -192,4 +193,4 @@ def _budgets_ms(run: Run, device: Device, settings: QuickstartSettings) -> Seque
 
 
 def _as_candidate(plain: PlainNetwork) -> Candidate:
-    return Candidate("plain_keras", plain.arch, train_seconds=plain.seconds, model=plain.model)
+    return Candidate(PLAIN_NETWORK, plain.arch, train_seconds=plain.seconds, model=plain.model)

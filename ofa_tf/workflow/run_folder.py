@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.devices.device import Device
+from ofa_tf.report.quickstart_table import PLAIN_NETWORK
 from ofa_tf.search.accuracy_table_file import ending_of_network
 from ofa_tf.search.shards import Shard
 
@@ -103,7 +104,7 @@ class RunFolder:
     @property
     def plain_network_path(self) -> Path:
         """Where the plain network lies that a quickstart is compared with."""
-        return self.path / "plain_keras.keras"
+        return self.path / f"{PLAIN_NETWORK}.keras"
 
     @property
     def quickstart_seconds_path(self) -> Path:

@@ -655,6 +655,12 @@ def test_a_quickstart_says_which_step_of_how_many_it_is_at(quickstart: Path) -> 
     assert steps == [(str(number), verb) for number, verb in enumerate(verbs, start=1)]
 
 
+def test_the_page_of_a_quickstart_compares_with_the_plain_net(quickstart: Path) -> None:
+    page = (quickstart / "report.html").read_text()
+    assert "For comparison, an ordinary Keras network that was trained alone: " in page
+    assert "(models/plain_keras_float.tflite)" in page
+
+
 def test_a_quickstart_ends_with_a_page(quickstart: Path) -> None:
     assert f"a page to look at: {quickstart / 'report.html'}" in (quickstart / "stdout.txt").read_text()
     assert "plotly" in (quickstart / "report.html").read_text().lower()

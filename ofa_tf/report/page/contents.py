@@ -292,6 +292,7 @@ class ModelReport:
         num_partitions: Groups of operators that the delegate runs.
         remedies: What was done for it to pass.
         arch: The subnet that it was made from; `None`: not one of the run's space.
+        is_plain: Whether it is the ordinary network that a quickstart trains for comparison.
         latencies: What was measured of it: the newest of each device and way to use it, the newest first.
     """
 
@@ -308,6 +309,7 @@ class ModelReport:
     num_partitions: int | None
     remedies: Sequence[str]
     arch: Arch | None = None
+    is_plain: bool = False
     latencies: Sequence[MeasuredLatency] = ()
 
 

@@ -1,10 +1,11 @@
 """`make_page`: the report of a run as one HTML file that asks nobody for anything."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ofa_tf.report.page import words
 from ofa_tf.report.page.choice import choose_subnets
-from ofa_tf.report.page.contents import ReportData, ReportedSubnet, RunFacts, Section, SubnetGroup
+from ofa_tf.report.page.contents import ModelReport, ReportData, ReportedSubnet, RunFacts, Section, SubnetGroup
 from ofa_tf.report.page.devices_section import make_devices_section
 from ofa_tf.report.page.markup import Markup, element, make_table
 from ofa_tf.report.page.other_sections import make_models_section, make_predictions_section, make_training_section
@@ -86,6 +87,7 @@ def _make_header(title: str, data: ReportData) -> Markup:
     content = [element("h1", title), element("p", _describe_run(data.run), class_="lead")]
     if data.groups:
         content += _recommend(data.groups[0])
+    content += _compare(data.models)
     content.append(element("nav", *links, aria_label="Sections"))
     content.append(element("noscript", element("p", _WITHOUT_SCRIPT, class_="note")))
     return element("header", *content)
@@ -132,6 +134,26 @@ def _recommend(group: SubnetGroup) -> list[Markup]:
     best = group.subnets[choices[-1].index]
     explanation = _explain_errors(best, group)
     return [make_table(caption, _HEADINGS_OF_CHOICES, rows), element("p", explanation, class_="explanation")]
+
+
+def _compare(models: Sequence[ModelReport]) -> list[Markup]:
+    """How good the ordinary network is that was trained beside the supernet, if one was."""
+    told = []
+    for model in models:
+        if model.is_plain and model.accuracy is not None and model.latencies:
+            newest = model.latencies[0]
+            top1 = words.accuracy(model.accuracy)
+            latency = words.milliseconds(newest.latency_ms)
+            told.append(
+                f"{top1} on the test images, {latency} measured on {newest.device or 'a device'} ({model.file})"
+            )
+    if not told:
+        return []
+    text = (
+        f"For comparison, an ordinary Keras network that was trained alone: {'; '.join(told)}. What found subnets get "
+        "right of the test images stands under shipped models."
+    )
+    return [element("p", text, class_="explanation")]
 
 
 def _explain_errors(subnet: ReportedSubnet, group: SubnetGroup) -> str:

@@ -214,6 +214,17 @@ def test_where_nobody_knows_the_time_of_parts_it_is_said_which_table_would_tell(
     assert without.texts.count(said) == len(subnets)
 
 
+def test_the_ordinary_network_of_a_quickstart_stands_beside_what_was_found(plain: _Reader) -> None:
+    assert "For comparison" not in "\n".join(plain.texts)
+    data = _data("host")
+    (model,) = data.models
+    ordinary = dataclasses.replace(model, file="models/ordinary.tflite", is_plain=True)
+    not_measured = dataclasses.replace(ordinary, latencies=[])
+    page = _Reader(make_page(dataclasses.replace(data, models=[model, ordinary, not_measured]), "0"))
+    (told,) = [text for text in page.texts if text.startswith("For comparison")]
+    assert "70.00% \N{PLUS-MINUS SIGN} 1.00 on the test images, 1 ms measured on host (models/ordinary.tflite)." in told
+
+
 def test_points_that_were_not_measured_on_free_images_are_not_told_to_be(plain: _Reader) -> None:
     told = "Points: measured on images that nothing was chosen by; bars"
     assert told in "\n".join(plain.texts)
