@@ -113,6 +113,12 @@ class SubnetReader:
         return dataclasses.replace(group, is_front=True, other_costs=other_costs, other_top1=other_top1)
 
     def _make_group(self, title: str, use: _Use, subnets: Sequence[ReportedSubnet]) -> SubnetGroup:
+        latency_error = None
+        num_held_out = 0
+        table = self._table_for(use)
+        if table is not None:
+            latency_error = table.error
+            num_held_out = len(table.held_out.get("archs", ()))
         return SubnetGroup(
             title=title,
             is_front=False,
@@ -120,7 +126,8 @@ class SubnetReader:
             precision=use.precision,
             cost_name=use.cost_name,
             subnets=sorted(self._with_sizes(subnets, use.precision), key=lambda subnet: subnet.cost),
-            latency_error=self._error_for(use),
+            latency_error=latency_error,
+            num_held_out=num_held_out,
         )
 
     def _read_subnet(
@@ -218,13 +225,6 @@ class SubnetReader:
         return dataclasses.replace(
             subnet, predicted_ms=predicted_ms, elsewhere_ms=elsewhere_ms, part_times=tuple(part_times)
         )
-
-    def _error_for(self, use: _Use) -> float | None:
-        """Mean relative error of predicted latencies; `None`: not known."""
-        table = self._table_for(use)
-        if table is None:
-            return None
-        return table.error
 
     def _table_for(self, use: _Use) -> ReadTable | None:
         """The latency table of a group, the first of several; `None`: there is none."""

@@ -134,6 +134,7 @@ def test_a_device_has_its_networks_held_out(data: ReportData) -> None:
     assert len(errors) == NUM_HELD_OUT
     assert device.quality["mape"] == pytest.approx(np.abs(errors).mean())
     assert data.groups[0].latency_error == device.quality["mape"]
+    assert data.groups[0].num_held_out == NUM_HELD_OUT
     assert device.smallest_ms < device.largest_ms
 
 

@@ -165,6 +165,7 @@ class SubnetGroup:
         other_costs: Of other subnets that the search measured.
         other_top1: Their accuracies on the images that the search chose by.
         latency_error: Mean relative error of the device's latency model on networks held out; `None`: not known.
+        num_held_out: Number of these networks.
     """
 
     title: str
@@ -176,6 +177,7 @@ class SubnetGroup:
     other_costs: Sequence[float] = ()
     other_top1: Sequence[float] = ()
     latency_error: float | None = None
+    num_held_out: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ofa_tf.base.counts import count_in_words
 from ofa_tf.report.page import words
 from ofa_tf.report.page.choice import choose_subnets
 from ofa_tf.report.page.contents import ModelReport, ReportData, ReportedSubnet, RunFacts, Section, SubnetGroup
@@ -165,5 +166,6 @@ def _explain_errors(subnet: ReportedSubnet, group: SubnetGroup) -> str:
     if subnet.reported is not None:
         text += " Subnets are chosen by other images: within the errors, their order may be another one here."
     if group.latency_error is not None:
-        text += " Predicted latencies are with their mean error on networks held out."
+        networks = count_in_words(group.num_held_out, "network")
+        text += f" Predicted latencies are with their mean error on {networks} held out."
     return text

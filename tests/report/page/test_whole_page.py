@@ -91,7 +91,7 @@ def _data(name: str) -> ReportData:
                 part_times=[PartTime(name, name, 0.25), PartTime("head", name, 0.75)],
             )
         )
-    group = SubnetGroup(name, True, name, "int8", "latency_ms", subnets, [1.5], [0.5], latency_error=0.02)
+    group = SubnetGroup(name, True, name, "int8", "latency_ms", subnets, [1.5], [0.5], 0.02, 3)
     quality = {"mape": 0.02, "bias": -0.01, "within_10_percent": 1.0}
     device = DeviceReport(name, name, {"model": name}, (16, 20), 9, [name], 1.0, 2.0, [1.0, 2.0], [1.1, 1.9], quality)
     predictor = PredictorQuality(2, 0.01, 0.005, 0.1, None, 0.9)
@@ -181,6 +181,7 @@ def test_numbers_stand_with_units_and_errors(plain: _Reader) -> None:
     for expected in (
         "70.00% ± 1.00 points, on 1,000 images that nothing was chosen by",
         "1 ms ± 2.0% (mean error on networks held out)",
+        "Predicted latencies are with their mean error on 3 networks held out.",
         "100 kB",
         "10 kB",
         "1 millions",
