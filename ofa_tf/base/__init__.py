@@ -10,8 +10,7 @@ own), `shell_commands.py` (commands that messages name), `correlation.py` (of ra
 there is to compute on), `linear_algebra_threads.py` (with how many threads NumPy does), `compute_precision.py` (half
 precision, and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and which worker this process
 is), `replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py` (how the programs set
-TensorFlow up). Nothing here but `replicas.py` loads
-TensorFlow by being imported.
+TensorFlow up). Nothing here but `replicas.py` loads TensorFlow by being imported.
 """
 
 import lazy_loader
