@@ -35,6 +35,7 @@ REQUIREMENTS = [
     "litert-quantizer>=0.11",
     "moocore>=0.3.2",
     "numpy>=2.2",
+    "psutil>=7.2",
     "scikit-learn>=1.7",
     "scipy>=1.15",
     "setuptools",  # tensorflow-model-optimization imports distutils, which Python 3.12 and later lack.

@@ -50,8 +50,9 @@ class DeviceFacts:
         cores: Numbers of the cores that the measuring process was pinned to.
         rounds: Rounds of each model.
         flags: What the measuring program was given besides delegate and model.
-        before: Condition of the device before the measurement: heat, battery, clock.
-        after: The same, after it.
+        before: Condition of a phone before the measurement: heat, battery, clock.
+        after: The same, after it; of the host, `busy_with_others`: the share of all processor time that other programs
+            used meanwhile.
         others: Further facts, by name, of devices that have facts of their own.
     """
 

@@ -16,6 +16,7 @@ from ofa_tf.devices.device_facts import CHOSEN_FACTS, DeviceFacts
 from ofa_tf.devices.host.collected_runs import CollectedRuns
 from ofa_tf.devices.host.host_facts import HOST_ID, read_host_facts
 from ofa_tf.devices.host.job import Job, JobModel
+from ofa_tf.devices.host.other_programs import ProcessorTimes, reason_to_doubt
 from ofa_tf.devices.host.runner_process import run_process
 from ofa_tf.devices.repetition import turns_until_trusted
 from ofa_tf.devices.run_statistics import RunSummary
@@ -34,7 +35,8 @@ class HostDevice:
     was busy with is recorded as failed and the others are measured again. The
     process is pinned to as many cores as it has threads. Models whose runs differ
     are measured again, together with others, as before. (Two measurements at once
-    choose the same core, and disturb each other.)
+    choose the same core, and disturb each other.) Where other programs keep the
+    computer busy meanwhile, all latencies are doubtful.
 
     Args:
         command: The program that measures, see `runner`.
@@ -89,11 +91,14 @@ class HostDevice:
             num_threads=settings.num_threads,
             cores=affinity,
         )
+        times_before = ProcessorTimes.now()
         found = CollectedRuns(len(models), settings, on_progress)
         with tempfile.TemporaryDirectory(prefix="ofa_tf_") as folder:
             job = Job(_models_of_job(models, Path(folder)), settings, affinity)
             self._measure_until_trusted(job, found)
-        return _make_measurements(models, found, device)
+        share_of_others = round(ProcessorTimes.now().share_of_others_since(times_before), 3)
+        device = dataclasses.replace(device, after={"busy_with_others": share_of_others})
+        return _make_measurements(models, found, device, reason_to_doubt(share_of_others))
 
     def _measure_until_trusted(self, job: Job, found: CollectedRuns) -> None:
         """Measure all models, and again those whose latency is doubtful."""
@@ -162,7 +167,9 @@ def _make_measurements(
     models: Sequence[BenchmarkModel],
     found: CollectedRuns,
     device: DeviceFacts,
+    doubt: str | None,
 ) -> list[Measurement]:
+    """What measuring each model gave; `doubt`: why no latency is to be trusted, if there is a reason."""
     summaries = found.summaries()
     if found.death and not summaries:
         raise InputError(
@@ -173,10 +180,11 @@ def _make_measurements(
     for index, model in enumerate(models):
         runs = found.models[index]
         if index in summaries:
+            summary = summaries[index]
             measurement = Measurement.of_runs(
                 model.name,
                 device,
-                summaries[index],
+                dataclasses.replace(summary, doubt=summary.doubt or doubt),
                 peak_ram_bytes=runs.peak_ram_bytes,
                 num_partitions=runs.num_partitions,
             )

@@ -9,7 +9,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings
-from ofa_tf.devices.host import host_device
+from ofa_tf.devices.host import host_device, other_programs
 from ofa_tf.devices.host.host_device import HostDevice
 
 QUICK = BenchmarkSettings(warmup_runs=1, num_runs=3, rounds=4, min_time_s=0)
@@ -231,6 +231,20 @@ def test_a_doubtful_model_is_measured_again_in_company(
     assert found[1].doubt is not None
     assert found[1].doubt.startswith("the runs differ: ")
     assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize(("most", "is_doubtful"), [(-1.0, True), (1.0, False)])
+def test_what_others_use_is_recorded_and_more_than_is_harmless_makes_latencies_doubtful(
+    small_model: bytes, monkeypatch: pytest.MonkeyPatch, most: float, is_doubtful: bool
+) -> None:
+    monkeypatch.setattr(other_programs, "_MAX_SHARE", most)
+    # A single run cannot differ from others, which would be another doubt.
+    settings = BenchmarkSettings(num_runs=1, rounds=1, min_time_s=0)
+    (found,) = HostDevice().measure([BenchmarkModel("m", small_model, SHAPE)], settings)
+    share = found.device["after"]["busy_with_others"]
+    assert 0 <= share <= 1
+    doubt = f"other programs kept {share:.0%} of this computer's processors busy meanwhile"
+    assert found.doubt == (doubt if is_doubtful else None)
 
 
 # A measuring process that writes the cores that it ran on.
