@@ -35,6 +35,7 @@ class SearchResult:
         reported: What it gets right of images that no choice depended on; `None` if that was not measured.
         device: Id of the device whose latency was limited; `None` for no limit.
         precision: Precision that the costs are of.
+        accuracy_precision: Precision that accuracies were measured in.
         latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
         confidence: Probability with which a random network keeps the limit for that; `None` without a margin.
         predictor: Of the accuracies, as it was before finalists were measured; `None` where that is not told.
@@ -51,6 +52,7 @@ class SearchResult:
     reported: AccuracyCount | None = None
     device: str | None = None
     precision: str = "float32"
+    accuracy_precision: str = "float32"
     latency_margin: float = 0.0
     confidence: float | None = None
     predictor: FittedPredictor | None = None
@@ -106,6 +108,7 @@ class SearchResult:
         notes["latency_margin"] = self.latency_margin
         notes["device"] = self.device
         notes["precision"] = self.precision
+        notes["accuracy_precision"] = self.accuracy_precision
         return notes
 
 

@@ -263,6 +263,8 @@ class TrainConfig:
             InputError: If there is no such file, it is not a configuration or a plugin
             of the run is gone.
         """
+        if Path(workdir).is_file():
+            raise InputError(f"Expected the folder of a training run. Received: {workdir}, a file. Name a folder.")
         path = Path(workdir) / CONFIG_FILE
         advice = "" if path.exists() else _how_to_make(workdir)
         document = files.read_json(path, "train_config", advice)

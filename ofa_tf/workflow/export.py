@@ -23,6 +23,7 @@ from ofa_tf.tflite.shipping.preprocessing import Preprocessing
 from ofa_tf.tflite.shipping.ship_subnet import ship
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.training.start_checks import unfinished_phases
 
 _NORMALIZATION = (IMAGE_MEAN, IMAGE_STD)
 _BATCH_SIZE_WITHOUT_RUN = 32  # of a network that no training run belongs to
@@ -47,7 +48,7 @@ def data_of_run(evaluator: Evaluator, config: TrainConfig, arch: Arch, options: 
             _fine_tuning, evaluator.source, arch.image_size, config.batch_size, config.augmentation
         ),
         preprocessing=_preprocessing(config.augmentation),
-        data_set=_describe_data_set(evaluator.source),
+        data_set=_describe_training(evaluator.source, config),
     )
 
 
@@ -83,9 +84,13 @@ def _preprocessing(augmentation: str) -> Preprocessing:
     return Preprocessing(get_augmentation(augmentation).eval_crop_fraction)
 
 
-def _describe_data_set(source: ImageSource) -> dict[str, Any]:
-    """What a sidecar says of the data set that a network was trained on."""
-    return {"name": source.name, "num_train_images": source.num_examples("train")}
+def _describe_training(source: ImageSource, config: TrainConfig) -> dict[str, Any]:
+    """What a sidecar says of the data set that a network was trained on, and of what is left of its training."""
+    described: dict[str, Any] = {"name": source.name, "num_train_images": source.num_examples("train")}
+    phases_left = [phase.name for phase in unfinished_phases(config)]
+    if phases_left:
+        described["unfinished_phases"] = phases_left
+    return described
 
 
 def export_subnet(

@@ -25,6 +25,7 @@ _FACTS_OF_SEARCH = (
     "limits",
     "device",
     "precision",
+    "accuracy_precision",
     "measured_latency_ms",
 )
 
@@ -91,21 +92,31 @@ def search_facts(export: PlannedExport) -> dict[str, Any]:
         export: What is exported.
 
     Returns:
-        `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device`,
-        `precision` and `measured_latency_ms`, as far as they are known, and
-        `accuracy_precision`, in which precision the accuracies were measured. The device is named without its address.
+        `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device`, `precision` (of costs),
+        `accuracy_precision` (that accuracies were measured in) and `measured_latency_ms`, as far as they are known.
+        The device is named without its address.
     """
     notes = _read_notes_of(export)
     facts = {name: notes[name] for name in _FACTS_OF_SEARCH if notes.get(name) is not None}
     if "device" in facts:
         facts["device"] = shareable_name(facts["device"])
-    quality = notes.get("predictor_quality") or {}
-    if facts.get("precision") == FLOAT32_PRECISION.name:
-        facts["accuracy_precision"] = FLOAT32_PRECISION.name
-    elif facts and quality.get("num_computed"):
-        # Some were measured as they are shipped, and those of the others computed from that.
-        facts["accuracy_precision"] = facts.get("precision")
+    if facts and "accuracy_precision" not in facts:
+        precision = _accuracy_precision_of_earlier_search(notes)
+        if precision is not None:
+            facts["accuracy_precision"] = precision
     return facts
+
+
+def _accuracy_precision_of_earlier_search(notes: Mapping[str, Any]) -> str | None:
+    """In which precision accuracies were measured, of a search that did not write it; `None` if that is not known."""
+    precision: str | None = notes.get("precision")
+    quality = notes.get("predictor_quality") or {}
+    if precision == FLOAT32_PRECISION.name:
+        return precision
+    if quality.get("num_computed"):
+        # Some were measured as they are shipped, and those of the others computed from that.
+        return precision
+    return None
 
 
 def _read_notes_of(export: PlannedExport) -> dict[str, Any]:

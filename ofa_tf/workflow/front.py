@@ -247,6 +247,7 @@ def save_front(
         "device": device,
         "latency_table": latency_table,
         "precision": request.search.precision,
+        "accuracy_precision": request.search.measured_precision,
         "limits": request.limits_by_name,
         "confidence": request.search.confidence,
         "latency_margin": front.margins.get("latency_ms", 0.0),

@@ -154,6 +154,7 @@ def search_within(
         found,
         device=device,
         precision=settings.precision,
+        accuracy_precision=settings.measured_precision,
         latency_margin=max(constraint.margin for constraint in constraints),
         confidence=confidence,
         predictor=predictor,

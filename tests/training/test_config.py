@@ -29,6 +29,13 @@ def test_loading_from_an_empty_workdir_says_how_to_train(tmp_path: Path) -> None
         TrainConfig.load(tmp_path)
 
 
+def test_a_workdir_that_is_a_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text("not a run")
+    with pytest.raises(InputError, match=rf"Expected the folder of a training run. Received: {path}, a file"):
+        TrainConfig.load(path)
+
+
 def test_the_command_to_train_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
     workdir = tmp_path / "it's; mine"
     with pytest.raises(InputError) as error:

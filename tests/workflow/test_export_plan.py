@@ -196,6 +196,8 @@ def test_what_a_search_reported_goes_with_its_arch(tmp_path: Path) -> None:
     assert "accuracy_precision" not in search_facts(export)  # nothing says whether int8 models were measured
     SMALL.smallest().save(path, notes={**reported, "precision": "int8", "predictor_quality": {"num_computed": 3}})
     assert search_facts(export)["accuracy_precision"] == "int8"
+    SMALL.smallest().save(path, notes={**reported, "precision": "int8", "accuracy_precision": "float32"})
+    assert search_facts(export)["accuracy_precision"] == "float32"  # latencies of int8 models, accuracies of float ones
 
     SMALL.smallest().save(path, notes={**notes, "device": "adb:1.2.3.4:5"})
     assert search_facts(export)["device"] == "adb"  # what identifies a phone is not handed on

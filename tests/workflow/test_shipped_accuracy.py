@@ -161,7 +161,7 @@ def test_a_search_for_an_int8_model_measures_such_models_once(run: Run, monkeypa
     limits = Limits(macs=1e9)
     settings = SearchSettings("int8", EvolutionSettings(20, 10), num_finalists=1, num_shipped_archs=2)
     found = run.search(limits, settings=settings)
-    assert (found.precision, found.device) == ("int8", None)
+    assert (found.precision, found.accuracy_precision, found.device) == ("int8", "int8", None)
 
     chosen = AccuracyTable.load(run.search_measurements_path(SEARCH_SHARE, "int8", run.network_id), MICRO)
     reported = AccuracyTable.load(run.search_measurements_path(REPORT_SHARE, "int8", run.network_id), MICRO)

@@ -310,8 +310,13 @@ def _origin_lines(facts: Facts) -> list[str]:
 
 
 def _limit_lines(facts: Facts) -> list[str]:
-    return [
+    lines = [
         f"It answers with one of its {facts['num_classes']} classes, also to an image that shows none of them",
         "Shares from softmax are no probabilities that were checked",
         "How accurate it is on other images than those of its data set is not known",
     ]
+    data_set = facts.get("data_set") or {}
+    if data_set.get("unfinished_phases"):
+        phases = ", ".join(data_set["unfinished_phases"])
+        lines.insert(0, f"Its training was not finished: phases that were left are {phases}")
+    return lines
