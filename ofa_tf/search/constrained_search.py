@@ -165,7 +165,7 @@ def search_arch(
 
     if final is None:
         genes = ranked[0]
-        prediction = predictor.predict(genes[np.newaxis])
+        prediction = predictor.predict(genes[np.newaxis]).capped()
         predicted_top1, predicted_std = float(prediction.mean[0]), float(prediction.std[0])
     else:
         held, predictor = _hold_among_measured(predictor, num_found, constraints, final)
@@ -178,7 +178,7 @@ def search_arch(
         reported = report(arch)
     return SearchResult(
         arch=arch,
-        predicted_top1=min(1.0, predicted_top1),
+        predicted_top1=predicted_top1,
         predicted_std=predicted_std,
         costs=_costs(constraints, genes),
         limits={constraint.name: constraint.limit for constraint in constraints},

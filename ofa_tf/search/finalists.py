@@ -179,7 +179,6 @@ def hold_final(
     """
     table = predictor.table
     estimate = predictor.estimate_table()
-    unseen = predictor.unseen
     is_computed = table.is_computed
     may_win = is_exactly_feasible(constraints, table.genes)
     if among_measured:
@@ -195,6 +194,8 @@ def hold_final(
     is_as_good = lead <= num_stds * std_of_lead
     winner = int(np.argmin(np.where(is_as_good, costs, np.inf)))
 
+    told_estimate = estimate.capped()
+    told_unseen = predictor.unseen.capped()
     shown = sorted({*range(min(_NUM_SHOWN, len(rows))), winner})
     canonical = table.space.canonical_genes(table.genes)
     finalists = {}
@@ -203,11 +204,11 @@ def hold_final(
         finalists[place] = Finalist(
             genes=canonical[row],
             is_found=bool(row >= len(table.genes) - num_found),
-            predicted_top1=float(unseen.mean[row]),
-            predicted_std=float(unseen.std[row]),
+            predicted_top1=float(told_unseen.mean[row]),
+            predicted_std=float(told_unseen.std[row]),
             measured=table.measurement(row),
-            estimated_top1=float(estimate.mean[row]),
-            estimated_std=float(estimate.std[row]),
+            estimated_top1=float(told_estimate.mean[row]),
+            estimated_std=float(told_estimate.std[row]),
             cost=float(costs[place]),
             is_computed=bool(is_computed[row]),
         )

@@ -276,9 +276,10 @@ class FrontSearch:
     def _points(self, report: Callable[[Arch], AccuracyCount] | None) -> tuple[FrontPoint, ...]:
         table = self._predictor.table
         estimate = self._predictor.estimate_table()
-        unseen = self._predictor.unseen
         rows = self._measured_rows()
         values = self._values(rows, estimate)
+        told_estimate = estimate.capped()
+        told_unseen = self._predictor.unseen.capped()
         on_front = set(find_front(values).tolist())
         archs = self._space.decode(self._space.canonical_genes(table.genes[rows]))
 
@@ -294,11 +295,11 @@ class FrontSearch:
                 arch=archs[place],
                 is_found=bool(row >= self._num_known),
                 is_on_front=is_on_front,
-                predicted_top1=float(unseen.mean[row]),
-                predicted_std=float(unseen.std[row]),
+                predicted_top1=float(told_unseen.mean[row]),
+                predicted_std=float(told_unseen.std[row]),
                 measured=table.measurement(row),
-                estimated_top1=float(estimate.mean[row]),
-                estimated_std=float(estimate.std[row]),
+                estimated_top1=float(told_estimate.mean[row]),
+                estimated_std=float(told_estimate.std[row]),
                 costs=costs,
                 reported=reported,
             )

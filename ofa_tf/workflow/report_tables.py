@@ -136,7 +136,7 @@ def describe_accuracies(table: AccuracyTable, predictor: str | None = None) -> A
             f"{MIN_ARCHS_FOR_PREDICTOR} on."
         )
     fitted = fit_predictor(table, predictor or _choose_predictor(table))
-    unseen = fitted.unseen
+    unseen = fitted.unseen.capped()
     return AccuracyReport(
         predictor=fitted.name,
         num_images=sum(table.num_images),

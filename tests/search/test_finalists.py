@@ -15,6 +15,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.space.search_space import SearchSpace
+from tests.support.optimistic_predictor import OptimisticPredictor
 from tests.support.simulated_accuracy import SimulatedSupernet
 from tests.support.spaces import MICRO
 
@@ -144,6 +145,18 @@ def test_what_the_search_found_is_told_from_what_was_known() -> None:
     found_rows = set(map(tuple, _SPACE.canonical_genes(table.genes[40:]).tolist()))
     for finalist in final.finalists:
         assert finalist.is_found == (tuple(finalist.genes.tolist()) in found_rows)
+
+
+def test_estimates_above_1_are_told_as_1_and_still_decide_who_is_best() -> None:
+    table = SimulatedSupernet(_SPACE, seed=4).table(60)
+    everything = _macs_below(_SPACE, 1.0)
+    optimistic = OptimisticPredictor.fit(table)
+    final = hold_final(optimistic, 0, [everything], 0.6)
+    for finalist in final.finalists:
+        assert (finalist.predicted_top1, finalist.estimated_top1) == (1, 1)
+    sober = _hold(table, everything)
+    np.testing.assert_array_equal([row.genes for row in final.finalists], [row.genes for row in sober.finalists])
+    np.testing.assert_array_equal(final.winner.genes, sober.winner.genes)
 
 
 # --- the search as a whole; how good it is, see test_simulated_searches.py ---------

@@ -15,6 +15,7 @@ from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
 from ofa_tf.space.presets import get_search_space
+from tests.support.optimistic_predictor import OptimisticPredictor
 from tests.support.simulated_accuracy import SimulatedSupernet
 from tests.support.spaces import MICRO
 
@@ -62,6 +63,20 @@ def test_the_front_is_that_of_what_is_known_of_each_arch(front: Front) -> None:
     macs = [point.costs["macs"] for point in front.points]
     assert macs == sorted(macs)
     assert len(front.points) == 32 + 24
+
+
+def test_estimates_above_1_are_told_as_1_and_still_decide_who_is_on_the_front() -> None:
+    table = SimulatedSupernet(_SPACE, 0).table(32)
+    fronts = []
+    for predictor in (fit_predictor(table, "linear"), OptimisticPredictor.fit(table)):
+        supernet = SimulatedSupernet(_SPACE, 0)
+        settings = FrontSettings(4, evolution=_BRIEF)
+        search = FrontSearch(_SPACE, predictor, {"macs": _macs}, [Constraint("macs", np.inf, _macs)], settings)
+        fronts.append(search.run(supernet.measure, supernet.measure))
+    sober, optimistic = fronts
+    assert [point.arch for point in optimistic.best] == [point.arch for point in sober.best]
+    for point in optimistic.points:
+        assert (point.predicted_top1, point.estimated_top1) == (1, 1)
 
 
 def test_only_the_front_is_reported_on_and_costs_are_the_archs_own(front: Front) -> None:

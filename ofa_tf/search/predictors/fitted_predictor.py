@@ -64,8 +64,8 @@ class FittedPredictor:
 
     @property
     def unseen(self) -> Prediction:
-        """Of each arch of the table, by a predictor that was fitted without it, `(n,)`; at most 1."""
-        return self._unseen().capped()
+        """Of each arch of the table, by a predictor that was fitted without it, `(n,)`."""
+        return self._widened_by_correction(self.validation.unseen)
 
     @one_thread_of_linear_algebra()
     def learning_curve(self) -> dict[int, float]:
@@ -73,23 +73,19 @@ class FittedPredictor:
         return learning_curve(get_predictor(self.name), self.table, self.quality)
 
     def estimate_table(self) -> Prediction:
-        """What is known of the archs of the table: measured, and predicted from the others; at most 1.
+        """What is known of the archs of the table: measured, and predicted from the others.
 
         Where accuracies were computed from what quantization loses on average, nothing is known of what else an arch
         loses or does not: by its prediction and its computed accuracy together as little as by each of them. Only its
         own measurement tells.
         """
-        measured = self._combined_with_table(self._unseen())
+        measured = self._combined_with_table(self.unseen)
         computed = self._widened_by_correction(self._combined_with_table(self.validation.unseen))
         is_computed = self.table.is_computed
-        estimate = Prediction(
+        return Prediction(
             mean=np.where(is_computed, computed.mean, measured.mean),
             std=np.where(is_computed, computed.std, measured.std),
         )
-        return estimate.capped()
-
-    def _unseen(self) -> Prediction:
-        return self._widened_by_correction(self.validation.unseen)
 
     def _widened_by_correction(self, prediction: Prediction) -> Prediction:
         """With what archs lose beside the mean loss that the table was corrected by: no prediction knows of it."""

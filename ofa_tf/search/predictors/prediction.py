@@ -37,7 +37,7 @@ class Prediction:
         return Prediction(self.mean, factor * self.std)
 
     def capped(self) -> "Prediction":
-        """The same without what is impossible: no accuracy is above 1."""
+        """The same as it is told: no accuracy is above 1. To be compared with each other, archs keep theirs."""
         return Prediction(np.minimum(self.mean, 1.0), self.std)
 
     def widened(self, std: float) -> "Prediction":

@@ -208,16 +208,6 @@ def test_estimates_of_the_table_are_nearer_to_the_truth_than_measurement_or_pred
     assert estimated < error(fitted.validation.unseen.mean)
 
 
-def test_nothing_is_said_to_be_better_than_perfect() -> None:
-    supernet = SimulatedSupernet(_SPACE, seed=1)
-    genes = _SPACE.sample_genes(np.random.default_rng(0), 40)
-    almost_perfect = table_of(_SPACE, genes, np.minimum(supernet.true_top1(genes) + 0.25, 1.0))
-    fitted = fit_predictor(almost_perfect, "linear")
-    assert fitted.validation.unseen.mean.max() > 1
-    assert fitted.unseen.mean.max() == 1
-    assert fitted.estimate_table().mean.max() == 1
-
-
 def test_the_predictor_with_the_smallest_error_is_taken(table: AccuracyTable) -> None:
     chosen = fit_predictor(table)
     others = [fit_predictor(table, name) for name in candidates(len(table))]
