@@ -33,7 +33,7 @@ from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.epoch_means import EpochMeans
 from ofa_tf.training.epoch_progress import EpochDisplay
 from ofa_tf.training.evaluation import Evaluator, Validation
-from ofa_tf.training.guessing import describe_guessing
+from ofa_tf.training.guessing import describe_guessing, share_of_commonest_class
 from ofa_tf.training.phase_beginning import PhaseBeginning
 from ofa_tf.training.phases import Phase, previous_phase
 from ofa_tf.training.schedules import EpochSteps, PhaseSchedule
@@ -198,16 +198,6 @@ class Trainer:
             top1 = {name: validation.count.top1 for name, validation in validations.items()}
             display.show_result(run.state.means, top1)
         self._log(run, steps.epoch, images_per_second, validations)
-        if run.is_done and self._replicas.is_first_worker:
-            self._warn_of_guessing(run.phase, validations)
-
-    def _warn_of_guessing(self, phase: Phase, validations: Mapping[str, Validation]) -> None:
-        """Say so if a phase ends with a network that is as good as guessing: those to come learn from it."""
-        # The largest, or the only one.
-        *_, validation = validations.values()
-        warning = describe_guessing(phase.name, validation.count, self.supernet.num_classes)
-        if warning is not None:
-            tell(warning)
 
     def _draw_epoch(self, run: _PhaseRun, steps: EpochSteps) -> list[np.ndarray]:
         """The subnets of every step of an epoch, also of those that were taken before."""
@@ -366,8 +356,23 @@ class Trainer:
         run.state.is_finished = True
         self._save(run)
         self._beginning.note_finished(run.phase)
+        if self._replicas.is_first_worker:
+            self._warn_of_guessing(run)
         if self._is_stopping(run):
             raise _saved_interrupt(run)
+
+    def _warn_of_guessing(self, run: _PhaseRun) -> None:
+        """Say so if a phase ends with a network that is as good as guessing: those to come learn from it."""
+        result = run.state.history[-1]
+        name = "largest_top1" if "largest_top1" in result else "subnet_top1"
+        warning = describe_guessing(
+            run.phase,
+            result[name],
+            self.source.num_examples("validation"),
+            share_of_commonest_class(self.source, "validation"),
+        )
+        if warning is not None:
+            tell(warning)
 
     def _save(self, run: _PhaseRun) -> None:
         """Check the weights, and let the first worker write them."""

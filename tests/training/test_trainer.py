@@ -20,12 +20,15 @@ from ofa_tf.base.folder_lock import locked
 from ofa_tf.base.interrupts import StopRequest
 from ofa_tf.base.replicas import Replicas
 from ofa_tf.data.image_source import ImageSource
+from ofa_tf.data.sources import open_source
 from ofa_tf.networks.saving import load_supernet
 from ofa_tf.networks.supernet import Supernet, build_supernet
+from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.training import phase_beginning, trainer
 from ofa_tf.training.checkpoints import restore_checkpoint
 from ofa_tf.training.config import PhaseConfig, TrainConfig
-from ofa_tf.training.evaluation import Evaluator
+from ofa_tf.training.evaluation import Evaluator, Validation
+from ofa_tf.training.guessing import share_of_commonest_class
 from ofa_tf.training.phases import PHASES, Phase, Teacher, previous_phase, select_phases
 from ofa_tf.training.progressive_shrinking import TrainResult, train
 from ofa_tf.training.schedules import warmup_cosine
@@ -36,6 +39,9 @@ from tests.support.interruptions import interrupt_after
 from tests.support.spaces import MICRO
 
 logging.getLogger("absl").setLevel(logging.ERROR)
+
+# What a phase's only subnet says of the validation images.
+_ALL_RIGHT = {"subnet": Validation(AccuracyCount((5, 5), (5, 5)), loss=0.0)}
 
 
 @pytest.fixture(scope="module")
@@ -138,11 +144,21 @@ def test_the_sandwich_method_trains_in_one_phase_and_resumes_bit_for_bit(
     with pytest.raises(KeyboardInterrupt):
         train(interrupted, select_phases("all", method="sandwich"))
     assert "goes on after" not in capsys.readouterr().err
-    monkeypatch.setattr(trainer, "describe_guessing", lambda phase, count, num_classes: f"{phase} guesses")
+
+    def tell_what_is_known(phase: Phase, top1: float, num_images: int, by_guessing: float) -> str:
+        return f"{phase.name}: {top1} of {num_images}, guessing {by_guessing}"
+
+    monkeypatch.setattr(trainer, "describe_guessing", tell_what_is_known)
     train(interrupted, select_phases("all", method="sandwich"), resume=True)
     told = capsys.readouterr().err
     assert "phase sandwich goes on after step 3 of " in told
-    assert told.count("sandwich guesses") == 1
+    checkpoint = latest_checkpoint(config.workdir, result.trained[0])
+    assert checkpoint is not None
+    of_largest = read_state(checkpoint).history[-1]["largest_top1"]
+    source = open_source(config.dataset, validation_fraction=config.validation_fraction)
+    num_images = source.num_examples("validation")
+    by_guessing = share_of_commonest_class(source, "validation")
+    assert told.count(f"sandwich: {of_largest} of {num_images}, guessing {by_guessing}") == 1
     _assert_equal_weights(load_supernet(interrupted.workdir), load_supernet(config.workdir))
 
 
@@ -312,8 +328,7 @@ def test_every_step_has_the_learning_rate_of_the_schedule_and_a_seed_of_its_own(
         return StepResult(tf.constant(1.0), tf.constant(0.5), tf.constant(float(wants_to_stop)))
 
     monkeypatch.setattr(TrainStep, "__call__", record)
-    monkeypatch.setattr(trainer.Trainer, "_validate", lambda *_: {})
-    monkeypatch.setattr(trainer.Trainer, "_warn_of_guessing", lambda *_: None)
+    monkeypatch.setattr(trainer.Trainer, "_validate", lambda *_: _ALL_RIGHT)
     settings = PhaseConfig(epochs=2, learning_rate=0.4, warmup_epochs=1)
     config = dataclasses.replace(config, phases={"full": settings})
     training = trainer.Trainer(config, source)
@@ -439,8 +454,7 @@ def test_the_seconds_of_a_phase_are_counted_over_interruptions(
     monkeypatch.setattr(TrainStep, "__call__", take_ten_seconds)
     interrupt_after(monkeypatch, num_steps=3)
     monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
-    monkeypatch.setattr(trainer.Trainer, "_validate", lambda *_: {})
-    monkeypatch.setattr(trainer.Trainer, "_warn_of_guessing", lambda *_: None)
+    monkeypatch.setattr(trainer.Trainer, "_validate", lambda *_: _ALL_RIGHT)
     training = trainer.Trainer(config, source)
     with pytest.raises(KeyboardInterrupt):
         training.run_phase(PHASES[0], resume=False)
