@@ -144,13 +144,13 @@ class LatencyModel:
         rank = math.ceil(confidence * (num_networks + 1) - _ROUNDING_OF_RANKS)
         if rank > num_networks:
             # Rounded down, as more would be refused again.
-            surest = math.floor(100 * num_networks / (num_networks + 1)) / 100
+            surest = math.floor(1000 * num_networks / (num_networks + 1)) / 1000
             num_needed = math.ceil(confidence / (1 - confidence) - _ROUNDING_OF_RANKS)
             raise InputError(
                 f"Expected {self.table.title} to have at least {num_needed} held-out networks for "
                 f"confidence={confidence:g}. Received: {num_networks}, which are enough for {surest:g}. "
-                f"Measure the table again (tools/build_latency_table.py --device={self.table.device['device']} "
-                f"--precision={self.table.precision} --num_held_out={num_needed}), or be content with less."
+                f"Call tools/build_latency_table.py again as for this table ({self.table.device['device']}, "
+                f"{self.table.precision}), with --num_held_out={num_needed}, or be content with less."
             )
         return max(0.0, float(errors[rank - 1]))
 

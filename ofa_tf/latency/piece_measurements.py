@@ -123,7 +123,8 @@ class PieceMeasurements:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"Expected {path} to hold latencies of pieces. Received: {error!r}. {_ADVICE}") from error
         _check_same(path, found, circumstances)
-        tell(f"goes on with {count_in_words(len(known.latencies_ms), 'piece')} from {path}")
+        num_known = count_in_words(len(known.latencies_ms), "piece")
+        tell(f"the latency table goes on with the {num_known} of {path}")
         return known
 
 

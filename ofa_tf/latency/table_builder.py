@@ -167,8 +167,8 @@ class _TableBuilder:
         if self._path is None or num_known == 0:
             return ""
         return (
-            f" {count_in_words(num_known, 'piece')} kept: the same command goes on with the others "
-            "(with a higher --time_limit_s, if it was reached)."
+            f" What was measured of {count_in_words(num_known, 'piece')} is kept: the same command goes on with the "
+            "others (with a higher --time_limit_s, if it was reached)."
         )
 
     def _shuffled_labels(self) -> list[Label]:

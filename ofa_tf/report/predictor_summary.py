@@ -33,15 +33,22 @@ def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int,
         f"  (always predicting the mean: {mean_error}; noise of the measurements: {noise}), Kendall's tau {tau},\n"
         f"  {quality.coverage:.0%} within the 90% error bars; RMSE by number of subnets: {', '.join(errors)}"
     )
-    if quality.rmse > _MAX_USEFUL_SHARE * quality.spread:
-        verdict = "HARDLY BETTER"
-        if quality.rmse > quality.spread:
-            verdict = "NO BETTER"
+    verdict = _judge(quality)
+    if verdict is not None:
         text += (
             f"\n  {verdict} than the mean, so that chance decides which subnets are found: measure more of them, or "
             "on more images"
         )
     return text
+
+
+def _judge(quality: PredictorQuality) -> str | None:
+    """How a predictor compares with always predicting the mean; `None` if it is clearly better."""
+    if quality.rmse > quality.spread:
+        return "NO BETTER"
+    if quality.rmse > _MAX_USEFUL_SHARE * quality.spread:
+        return "HARDLY BETTER"
+    return None
 
 
 def _describe_subnets(quality: PredictorQuality) -> str:

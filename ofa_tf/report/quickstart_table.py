@@ -1,6 +1,7 @@
 """What a quickstart ends with: a table of four columns, and what one may conclude from it."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -132,12 +133,12 @@ def _explain(summary: Mapping[str, Any], rows: Sequence[_Row], keys: ShownKeys) 
 
 def _list_repeated(rows: Sequence[_Row]) -> list[str]:
     """A line for each network that was found for a smaller budget, too."""
+    found = [row for row in rows if row.budget_ms is not None]
     lines = []
-    for row, before in zip(rows[1:], rows, strict=False):
-        if row.budget_ms is not None and row.arch == before.arch:
-            lines.append(
-                f"The network for {row.title} is that for {before.title}: no larger one was clearly more accurate."
-            )
+    for before, row in itertools.pairwise(found):
+        if row.arch == before.arch:
+            same = f"The network for {row.title} ms is that for {before.title} ms"
+            lines.append(f"{same}: no slower one was clearly more accurate.")
     return lines
 
 

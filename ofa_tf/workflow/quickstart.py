@@ -31,9 +31,9 @@ from ofa_tf.workflow.search import SearchSettings
 
 _SECONDS_KIND = "quickstart_seconds"
 
-# What is said when a step begins.
+# What is said when a step begins. Steps are numbered in this order, in which `run_quickstart` takes them.
 _STEPS = {
-    "train": "train the supernet",
+    "train": "train the supernet, or go on with one that is there",
     "accuracy_table": "measure the accuracy of some subnets",
     "latency_table": "measure what latencies are predicted from",
     "search": "search a subnet for each budget",
@@ -71,18 +71,23 @@ def run_quickstart(
     trained = train(config, METHODS[config.method], resume=True)
     run = Run(config.workdir, trained.evaluator)
     clock = _Clock(run.quickstart_seconds_path)
+    _announce_step("accuracy_table")
     with clock.measure("accuracy_table", goes_on=run.accuracy_table_path.exists()):
         accuracies = run.build_accuracy_table(settings.num_archs, config.seed)
     unfinished_table = run.latency_table_path(device, settings.precision).with_suffix(UNFINISHED_TABLE)
+    _announce_step("latency_table")
     with clock.measure("latency_table", goes_on=unfinished_table.exists()):
         table = run.build_latency_table(device, _latency_settings(settings, config.seed))
+    _announce_step("search")
     with clock.measure("search"):
         candidates = _find_candidates(run, device, settings)
     _announce_step("plain_keras_net")
     plain = train_plain_network(run)
     candidates.append(_as_candidate(plain))
+    _announce_step("export")
     with clock.measure("export"):
         rows = export_candidates(run, device, candidates, settings, command)
+    _announce_step("benchmark")
     with clock.measure("benchmark"):
         measure_rows(run, device, rows)
     summary = {
@@ -118,13 +123,12 @@ class _Clock:
 
     @contextlib.contextmanager
     def measure(self, step: str, goes_on: bool = False) -> Iterator[None]:
-        """Announce a step and count its time.
+        """Count the time of a step.
 
         Args:
             step: Its name.
             goes_on: Whether it goes on from what an earlier call did, whose time counts then.
         """
-        _announce_step(step)
         before = 0.0
         if goes_on:
             before = self.seconds.get(step, 0.0)

@@ -144,7 +144,12 @@ def _export(
     for kind in QUICKSTART_MODELS.values():
         path = run.model_path(candidate.name, kind.name)
         options_of_kind = dataclasses.replace(options, quantization=kind.quantization)
-        origin = Origin(command, candidate.search, run.predict_latencies(arch, options_of_kind))
+        origin = Origin(
+            command,
+            candidate.search,
+            run.predict_latencies(arch, options_of_kind),
+            is_plain=candidate.model is not None,
+        )
         try:
             shipped = ship(network, arch, path, options_of_kind, data=data, reference=reference, origin=origin)
         except OSError:  # such as a full disk, which the next model would meet, too

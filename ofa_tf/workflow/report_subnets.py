@@ -268,7 +268,9 @@ def _accuracy(entry: Mapping[str, Any], top1: str, error: str, num_images: str =
     """An accuracy of a file, where the file has it and its error."""
     if entry.get(top1) is None or entry.get(error) is None:
         return None
-    return Accuracy(float(entry[top1]), float(entry[error]), entry.get(num_images))
+    # Files of earlier versions may have predictions above 1.
+    value = min(float(entry[top1]), 1.0)
+    return Accuracy(value, float(entry[error]), entry.get(num_images))
 
 
 def _main_cost(costs: Mapping[str, float]) -> str:

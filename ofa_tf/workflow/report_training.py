@@ -9,7 +9,6 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device_facts import kind_of_measurement
 from ofa_tf.report.page.contents import Accuracy, MeasuredLatency, ModelReport, Note, PhaseReport
-from ofa_tf.report.quickstart_table import PLAIN_NETWORK
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.training.config import TrainConfig
@@ -153,7 +152,7 @@ def _describe_model(path: Path, workdir: Path, measured: Sequence[_Measured]) ->
         num_partitions=_read_integer(gate, "num_partitions"),
         remedies=[str(remedy) for remedy in sidecar.get("remedies") or []],
         arch=_read_arch(sidecar),
-        is_plain=model.name.startswith(f"{PLAIN_NETWORK}_"),
+        is_plain=bool(sidecar.get("is_plain")),
         latencies=_choose_latencies(model, sidecar.get("sha256"), measured),
     )
 

@@ -168,8 +168,14 @@ def test_bounds_hold_as_often_as_they_say(space: SearchSpace, table: LatencyTabl
 def test_too_few_held_out_networks_make_nobody_sure(space: SearchSpace, table: LatencyTable) -> None:
     model, _ = checked_model(space, table, [0.01] * 4)
     assert model.margin(0.8) == pytest.approx(0.01)
-    with pytest.raises(InputError, match=r"at least 9 held-out .*Received: 4, which are enough for 0.8\. Measure "):
+    with pytest.raises(InputError, match=r"at least 9 held-out .*Received: 4, which are enough for 0\.8\. Call tools/"):
         model.margin(0.9)
+    two, _ = checked_model(space, table, [0.01] * 2)
+    # Two thirds, rounded down: who asks for what is named is not refused again.
+    advice = r"Received: 2, which .* for 0\.666\. .* as for this table \(formula, float32\), with --num_held_out=9, or"
+    with pytest.raises(InputError, match=advice):
+        two.margin(0.9)
+    assert two.margin(0.666) == pytest.approx(0.01)
     with pytest.raises(InputError, match=r"Expected the latency table of .* to be calibrated .* checked on others"):
         LatencyModel(space, table).margin(0.9)
     with pytest.raises(InputError, match=r"Received: 0, which are enough for 0\."):

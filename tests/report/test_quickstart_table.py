@@ -130,7 +130,13 @@ def test_a_network_that_was_found_twice_is_told(summary: dict[str, Any]) -> None
     assert "is that for" not in describe_quickstart(summary, KEYS)
     summary["rows"][1]["arch"] = summary["rows"][0]["arch"]
     told = describe_quickstart(summary, KEYS).splitlines()
-    assert "The network for 0.500 is that for 0.250: no larger one was clearly more accurate." in told
+    assert "The network for 0.500 ms is that for 0.250 ms: no slower one was clearly more accurate." in told
+
+
+def test_the_largest_subnet_was_not_found_for_a_budget_though_a_search_may_find_it(summary: dict[str, Any]) -> None:
+    by_name = {row["name"]: row for row in summary["rows"]}
+    by_name["largest"]["arch"] = by_name["found_2"]["arch"]
+    assert "is that for" not in describe_quickstart(summary, KEYS)
 
 
 def test_measurements_far_from_their_predictions_cast_doubt_on_the_latency_table(summary: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ from tests.support.finished_run import (
     add_accuracy_table,
     add_front,
     add_latency_table,
+    add_model,
     finished_run,
     unfinished_run,
 )
@@ -162,6 +163,19 @@ def test_a_model_has_its_gate_and_its_latency(data: ReportData) -> None:
     assert model.accuracy.top1 == TOP1_OF_MODEL
     expected_error = math.sqrt(TOP1_OF_MODEL * (1 - TOP1_OF_MODEL) / NUM_GATE_IMAGES)
     assert model.accuracy.error == pytest.approx(expected_error, rel=0.02)
+    assert not model.is_plain
+
+
+def test_an_ordinary_network_is_told_by_its_sidecar_and_not_by_its_name(tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    for name in ("ordinary", "plain_keras_v2"):
+        add_model(run, name)
+    sidecar = run.path / "models" / "ordinary.json"
+    facts = files.read_json(sidecar, "tflite_model")
+    del facts["schema"]
+    files.write_json(sidecar, "tflite_model", {**facts, "is_plain": True})
+    are_plain = {model.file: model.is_plain for model in gather(run).models}
+    assert are_plain == {"models/ordinary.tflite": True, "models/plain_keras_v2.tflite": False}
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,12 @@ class _Places:
     """Places in a group; see `choose_subnets`."""
 
     cheapest: int
-    nearly_best: int
+    cheapest_as_good: int
     best: int
 
 
 def choose_subnets(subnets: Sequence[ReportedSubnet], cheapest: str = "the cheapest") -> list[Choice]:
-    """The cheapest subnet, the most accurate one, and the cheapest that is nearly as accurate as that.
+    """The cheapest subnet, the most accurate one, and the cheapest that is as good, within its error.
 
     They are chosen by what the search went by; so the accuracies on images that nothing was chosen by stay free of
     choice, and may be in another order.
@@ -48,18 +48,18 @@ def choose_subnets(subnets: Sequence[ReportedSubnet], cheapest: str = "the cheap
     if places is None:
         return []
     reasons: dict[int, list[str]] = {places.cheapest: [cheapest]}
-    if places.nearly_best != places.best:
-        reasons.setdefault(places.nearly_best, []).append("within the error of the most accurate")
+    if places.cheapest_as_good != places.best:
+        reasons.setdefault(places.cheapest_as_good, []).append("as good as the most accurate, as far as is known")
     reasons.setdefault(places.best, []).append("the most accurate")
     return [Choice(", ".join(reasons[index]), index) for index in sorted(reasons)]
 
 
 def choose_first_shown(subnets: Sequence[ReportedSubnet]) -> int:
-    """The place of the subnet that is shown first: the cheapest that is nearly the most accurate, or the first."""
+    """The place of the subnet that is shown first: the cheapest that is as good as the most accurate, or the first."""
     places = _find_places(subnets)
     if places is None:
         return 0
-    return places.nearly_best
+    return places.cheapest_as_good
 
 
 def _find_places(subnets: Sequence[ReportedSubnet]) -> _Places | None:
@@ -71,5 +71,5 @@ def _find_places(subnets: Sequence[ReportedSubnet]) -> _Places | None:
         return None
     best_index, best = max(known, key=lambda entry: entry[1].top1)
     enough = best.top1 - best.error
-    nearly_best = next(index for index, accuracy in known if accuracy.top1 >= enough)
-    return _Places(known[0][0], nearly_best, best_index)
+    cheapest_as_good = next(index for index, accuracy in known if accuracy.top1 >= enough)
+    return _Places(known[0][0], cheapest_as_good, best_index)

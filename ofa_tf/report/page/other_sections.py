@@ -189,7 +189,7 @@ def _describe_model(model: ModelReport) -> tuple[Any, ...]:
         words.percent(model.agreement),
         _number(model.max_relative_error, "{:.2g}"),
         _stack([_describe_latency(measured) for measured in model.latencies]),
-        _stack([_describe_place(measured, model.latencies) for measured in model.latencies]),
+        _stack([describe_place(measured, model.latencies) for measured in model.latencies]),
         words.cost("size_bytes", model.size_bytes),
         words.cost("peak_ram_bytes", model.peak_ram_bytes),
         _number(model.num_partitions, "{}"),
@@ -211,7 +211,7 @@ def _describe_latency(measured: MeasuredLatency) -> str:
     return text
 
 
-def _describe_place(measured: MeasuredLatency, all_measured: Sequence[MeasuredLatency]) -> str:
+def describe_place(measured: MeasuredLatency, all_measured: Sequence[MeasuredLatency]) -> str:
     """Where a latency was measured, and whatever else tells it from the model's others.
 
     Args:

@@ -6,10 +6,23 @@ from pathlib import Path
 from ofa_tf.base.counts import count_in_words
 from ofa_tf.report.page import words
 from ofa_tf.report.page.choice import choose_subnets
-from ofa_tf.report.page.contents import ModelReport, ReportData, ReportedSubnet, RunFacts, Section, SubnetGroup
+from ofa_tf.report.page.contents import (
+    Accuracy,
+    ModelReport,
+    ReportData,
+    ReportedSubnet,
+    RunFacts,
+    Section,
+    SubnetGroup,
+)
 from ofa_tf.report.page.devices_section import make_devices_section
 from ofa_tf.report.page.markup import Markup, element, make_table
-from ofa_tf.report.page.other_sections import make_models_section, make_predictions_section, make_training_section
+from ofa_tf.report.page.other_sections import (
+    describe_place,
+    make_models_section,
+    make_predictions_section,
+    make_training_section,
+)
 from ofa_tf.report.page.pieces_of_page import title_of
 from ofa_tf.report.page.subnets_section import make_subnets_section
 
@@ -141,13 +154,12 @@ def _compare(models: Sequence[ModelReport]) -> list[Markup]:
     """How good the ordinary network is that was trained beside the supernet, if one was."""
     told = []
     for model in models:
-        if model.is_plain and model.accuracy is not None and model.latencies:
-            newest = model.latencies[0]
-            top1 = words.accuracy(model.accuracy)
-            latency = words.milliseconds(newest.latency_ms)
-            told.append(
-                f"{top1} on the test images, {latency} measured on {newest.device or 'a device'} ({model.file})"
-            )
+        if not model.is_plain or model.accuracy is None or not model.latencies:
+            continue
+        top1 = words.accuracy(model.accuracy)
+        newest = model.latencies[0]
+        latency = f"{words.milliseconds(newest.latency_ms)} measured on {describe_place(newest, model.latencies)}"
+        told.append(f"{top1} on {_test_images(model.accuracy)}, {latency} ({model.file}, {model.quantization})")
     if not told:
         return []
     text = (
@@ -155,6 +167,12 @@ def _compare(models: Sequence[ModelReport]) -> list[Markup]:
         "right of the test images stands under shipped models."
     )
     return [element("p", text, class_="explanation")]
+
+
+def _test_images(accuracy: Accuracy) -> str:
+    if accuracy.num_images is None:
+        return "the test images"
+    return count_in_words(accuracy.num_images, "test image")
 
 
 def _explain_errors(subnet: ReportedSubnet, group: SubnetGroup) -> str:

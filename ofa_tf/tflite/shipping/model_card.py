@@ -126,8 +126,11 @@ def _introduction(facts: Facts) -> str:
     """What the model is, in a sentence."""
     size = facts["image_size"]
     classes = f"{facts['num_classes']} classes"
+    network = "a subnet"
+    if facts.get("is_plain"):
+        network = "an ordinary network, trained alone, of the shape of a subnet"
     return (
-        f"A TFLite (LiteRT) model that tells {classes} of images apart: a subnet of the search space "
+        f"A TFLite (LiteRT) model that tells {classes} of images apart: {network} of the search space "
         f"`{facts['arch']['space']}`, for images of {size} x {size} pixels, {precision_in_words(facts)}."
     )
 
@@ -298,7 +301,7 @@ def _origin_lines(facts: Facts) -> list[str]:
     if facts.get("num_representative_images"):
         num_images = facts["num_representative_images"]
         data_set = facts.get("data_set") or {}
-        # So many were asked for.
+        # The sidecar has how many were asked for; a small data set has fewer.
         num_taken = min(num_images, data_set.get("num_train_images") or num_images)
         lines.append(f"Ranges of integers from {count_in_words(num_taken, 'training image')}")
     if facts.get("qat_epochs"):

@@ -16,11 +16,13 @@ class Origin:
         predicted_latencies: What latency tables say of it. Each has `latency_ms`, `device`
             (facts about the device that may be handed on), `precision` and, if the table was
             checked on other networks, `mean_error`.
+        is_plain: Whether it is a network that was trained alone, in no supernet.
     """
 
     command: str | None = None
     search: Mapping[str, Any] | None = None
     predicted_latencies: Sequence[Mapping[str, Any]] = ()
+    is_plain: bool = False
 
     def facts(self) -> dict[str, Any]:
         """What is known, as JSON-serialisable data."""
@@ -31,4 +33,6 @@ class Origin:
             facts["search"] = dict(self.search)
         if self.predicted_latencies:
             facts["predicted_latencies"] = [dict(prediction) for prediction in self.predicted_latencies]
+        if self.is_plain:
+            facts["is_plain"] = True
         return facts

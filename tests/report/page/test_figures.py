@@ -109,6 +109,8 @@ def test_of_many_points_some_are_drawn() -> None:
 def test_few_accuracies_are_drawn_with_error_bars() -> None:
     drawn = _named(figures.draw_accuracies(_accuracy(5)), "subnets")
     assert drawn["error_y"]["array"] == [0.01] * 5
+    assert not drawn["error_y"]["symmetric"]
+    assert not drawn["cliponaxis"]  # markers at 100% are drawn whole
 
 
 @pytest.mark.parametrize(

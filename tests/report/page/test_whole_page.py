@@ -91,7 +91,9 @@ def _data(name: str) -> ReportData:
                 part_times=[PartTime(name, name, 0.25), PartTime("head", name, 0.75)],
             )
         )
-    group = SubnetGroup(name, True, name, "int8", "latency_ms", subnets, [1.5], [0.5], 0.02, 3)
+    group = SubnetGroup(
+        name, True, name, "int8", "latency_ms", subnets, [1.5], [0.5], latency_error=0.02, num_held_out=3
+    )
     quality = {"mape": 0.02, "bias": -0.01, "within_10_percent": 1.0}
     device = DeviceReport(name, name, {"model": name}, (16, 20), 9, [name], 1.0, 2.0, [1.0, 2.0], [1.1, 1.9], quality)
     predictor = PredictorQuality(2, 0.01, 0.005, 0.1, None, 0.9)
@@ -221,9 +223,12 @@ def test_the_ordinary_network_of_a_quickstart_stands_beside_what_was_found(plain
     (model,) = data.models
     ordinary = dataclasses.replace(model, file="models/ordinary.tflite", is_plain=True)
     not_measured = dataclasses.replace(ordinary, latencies=[])
-    page = _Reader(make_page(dataclasses.replace(data, models=[model, ordinary, not_measured]), "0"))
+    without_labels = dataclasses.replace(ordinary, accuracy=None)
+    models = [model, ordinary, not_measured, without_labels]
+    page = _Reader(make_page(dataclasses.replace(data, models=models), "0"))
     (told,) = [text for text in page.texts if text.startswith("For comparison")]
-    assert "70.00% \N{PLUS-MINUS SIGN} 1.00 on the test images, 1 ms measured on host (models/ordinary.tflite)." in told
+    place = "1 ms measured on host, 1 thread (models/ordinary.tflite, int8)."
+    assert f"trained alone: 70.00% ± 1.00 on 1,000 test images, {place}" in told
 
 
 def test_points_that_were_not_measured_on_free_images_are_not_told_to_be(plain: _Reader) -> None:

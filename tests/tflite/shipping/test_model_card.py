@@ -103,6 +103,8 @@ def test_a_shipped_model_has_a_card_of_what_its_sidecar_says(
     assert "- Ranges of integers from 200 training images" in card
     few_images = {**facts, "data_set": {"name": "digits", "num_train_images": 42}}
     assert "- Ranges of integers from 42 training images" in describe_model_card(few_images)
+    plain = describe_model_card({**facts, **Origin(is_plain=True).facts()})
+    assert "apart: an ordinary network, trained alone, of the shape of a subnet of the search space" in plain
     assert "was not finished" not in card
     unfinished = {**facts, "data_set": {"name": "digits", "unfinished_phases": ["width_1", "width_2"]}}
     assert "## Limits\n\n- Its training was not finished: phases that were left are width_1, width_2\n" in (
