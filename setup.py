@@ -61,7 +61,7 @@ TEST_REQUIREMENTS = [
     "ipykernel>=7.3",  # with nbclient: runs the notebook of the documents.
     "nbclient>=0.11",
     "pillow>=12.3",
-    "pytest>=9.2",
+    "pytest>=9.1,!=9.2.0",  # pytest-xdist 3.8 sees no groups of tests in 9.2.0 (its issue 1386).
     "pytest-cov>=7.1",
     "pytest-xdist>=3.8",
     "selenium>=4.51",  # drives the browser that the report is tested in.

@@ -24,7 +24,8 @@ from tests.support.repository import ROOT
 from tests.support.spaces import PLUGINS_FLAG, SMALL
 from tests.support.without_tensorflow import error_line
 
-pytestmark = pytest.mark.slow
+# One process runs them all, also where tests of a file are shared out: the quickstart they need is made once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("quickstart")]
 
 _TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 
