@@ -125,7 +125,7 @@ def test_a_rule_sets_flags_in_place_of_the_commands_own() -> None:
 
 def test_latency_limits_are_such_that_any_network_keeps_them() -> None:
     planned = _planned("python tools/search.py --max_latency_ms=0.1,0.25 --confidence=0.9")
-    assert "--max_latency_ms=101,1025 --confidence=0.9" in planned
+    assert "--max_latency_ms=101,1025 --confidence=0.5" in planned
     assert "Limits(latency_ms=105)" in _planned("import ofa_tf\nofa_tf.Limits(latency_ms=0.5)")
 
 

@@ -113,6 +113,8 @@ RULES = (
     Rule(r"tools/build_latency_table\.py", flags={"num_networks": "4", "num_held_out": "4"}),
     Rule(r"tools/search\.py", flags={"num_generations": "20", "population_size": "20"}),
     Rule(r"tools/search\.py.*--precision=int8", flags={"num_shipped_archs": "2"}),
+    # With more, one would have to be surer than so few held-out networks allow.
+    Rule(r"tools/search\.py.*--confidence=", flags={"confidence": "0.5"}),
     Rule(r"tools/search\.py.*--front", flags={"num_measurements": "4"}),
     Rule(r"tools/to_tflite\.py"),
     Rule(r"tools/to_tflite\.py.*--(arch|model)=.*--output", flags={"max_accuracy_drop": "100"}),

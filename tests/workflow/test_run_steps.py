@@ -109,7 +109,12 @@ def test_a_shipped_model_says_where_it_comes_from(measured_run: Run, tmp_path: P
     assert facts["predicted_latencies"] == measured_run.predict_latencies(MICRO.smallest(), ExportOptions())
     assert "formula" in [entry["device"]["device"] for entry in facts["predicted_latencies"]]
     source = measured_run.source
-    assert facts["data_set"] == {"name": source.name, "num_train_images": source.num_examples("train")}
+    unfinished = ["kernel", "depth_1", "depth_2", "width_1", "width_2"]
+    assert facts["data_set"] == {
+        "name": source.name,
+        "num_train_images": source.num_examples("train"),
+        "unfinished_phases": unfinished,
+    }
     assert facts["preprocessing"] == {"crop_fraction": None}
     assert read_metadata(path)["preprocessing"] == {"crop_fraction": None}
     assert "command" not in read_metadata(path)  # which may name the user's folders
