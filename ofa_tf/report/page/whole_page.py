@@ -159,7 +159,9 @@ def _compare(models: Sequence[ModelReport]) -> list[Markup]:
         top1 = words.accuracy(model.accuracy)
         newest = model.latencies[0]
         latency = f"{words.milliseconds(newest.latency_ms)} measured on {describe_place(newest, model.latencies)}"
-        told.append(f"{top1} on {_test_images(model.accuracy)}, {latency} ({model.file}, {model.quantization})")
+        told.append(
+            f"{top1} on {_test_images(model.accuracy)}, {latency} ({model.file}, quantization: {model.quantization})"
+        )
     if not told:
         return []
     text = (
