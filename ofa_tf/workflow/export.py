@@ -43,6 +43,7 @@ def data_of_run(evaluator: Evaluator, config: TrainConfig, arch: Arch, options: 
         normalization=_NORMALIZATION,
         class_names=evaluator.source.class_names,
         representative_images=lambda: evaluator.training_images(arch.image_size, options.num_representative_images),
+        validation_batches=lambda: evaluator.eval_batches(arch.image_size, "validation"),
         test_batches=lambda: evaluator.eval_batches(arch.image_size, "test"),
         fine_tuning=functools.partial(
             _fine_tuning, evaluator.source, arch.image_size, config.batch_size, config.augmentation
@@ -70,6 +71,7 @@ def data_of_source(source: ImageSource, arch: Arch, options: ExportOptions) -> E
         normalization=_NORMALIZATION,
         class_names=source.class_names,
         representative_images=lambda: calibration_batches(source, num_images=num_images, seed=0, **images),
+        validation_batches=lambda: eval_batches(source, "validation", **images),
         test_batches=lambda: eval_batches(source, "test", **images),
         fine_tuning=functools.partial(
             _fine_tuning, source, arch.image_size, _BATCH_SIZE_WITHOUT_RUN, _AUGMENTATION_WITHOUT_RUN

@@ -15,8 +15,8 @@ from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.tflite.conversion.options import ExportOptions
-from ofa_tf.tflite.shipping.gate import Reference
 from ofa_tf.tflite.shipping.origin import Origin
+from ofa_tf.tflite.shipping.references import References
 from ofa_tf.tflite.shipping.ship_subnet import ship
 from ofa_tf.tflite.shipping.sidecar import remove_model
 from ofa_tf.workflow.export import data_of_run
@@ -127,7 +127,7 @@ def _export(
         run.evaluator.calibrate(arch)
         network = extract_subnet(run.supernet, arch)
     data = data_of_run(run.evaluator, run.config, arch, options)
-    reference = Reference.measure(network, data.held_out(arch))
+    references = References.measure(network, data, arch)
     row: dict[str, Any] = {
         "name": candidate.name,
         "arch": arch.to_dict(),
@@ -136,7 +136,7 @@ def _export(
         "predicted_latency_ms": run.latency_model(device, settings.precision).predict(arch),
         "num_macs": int(num_macs(run.space, arch, run.supernet.num_classes)),
         "num_params": int(num_params(run.space, arch, run.supernet.num_classes)),
-        "num_test_images": len(reference.logits),
+        "num_test_images": len(references.reported.logits),
         "search_seconds": candidate.search_seconds,
         "train_seconds": candidate.train_seconds,
         "errors": {},
@@ -151,7 +151,7 @@ def _export(
             is_plain=candidate.model is not None,
         )
         try:
-            shipped = ship(network, arch, path, options_of_kind, data=data, reference=reference, origin=origin)
+            shipped = ship(network, arch, path, options_of_kind, data=data, references=references, origin=origin)
         except OSError:  # such as a full disk, which the next model would meet, too
             raise
         except Exception as error:  # the gate's, or whatever a converter raises

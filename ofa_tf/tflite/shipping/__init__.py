@@ -4,7 +4,8 @@ Read `ship_subnet.py` first: it converts a subnet, lets the model through the ga
 it does not pass (`remedies.py`, then `mixed_precision.py`, which asks `layer_errors.py` where the error comes from)
 and writes the file with its sidecar (`sidecar.py`) and a card for people (`model_card.py`, in the words of
 `card_words.py`). `export.py` holds the subnet on its way, `export_data.py` the images that it is judged on,
-`preprocessing.py` what is done to these, and `origin.py` where the model comes from.
+`references.py` what the network says of them, `preprocessing.py` what is done to them, and `origin.py` where the model
+comes from.
 """
 
 import lazy_loader
@@ -13,9 +14,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "export_data": ["ExportData"],
-        "gate": ["Reference"],
         "origin": ["Origin"],
         "preprocessing": ["Preprocessing"],
+        "references": ["References"],
         "ship_subnet": ["ship"],
         "sidecar": [
             "card_path",

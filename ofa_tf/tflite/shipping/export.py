@@ -10,11 +10,13 @@ from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.litert.delegation import inspect_delegation
 from ofa_tf.tflite.litert.metadata import add_metadata
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning
 from ofa_tf.tflite.shipping.export_data import ExportData
-from ofa_tf.tflite.shipping.gate import Batches, GateReport, Reference, compare
+from ofa_tf.tflite.shipping.gate import Comparison, GateReport, Reference, compare
 from ofa_tf.tflite.shipping.layer_errors import LayerError, layer_errors
+from ofa_tf.tflite.shipping.references import References, round_images
 from ofa_tf.tflite.shipping.remedies import apply_remedies
 from ofa_tf.tflite.shipping.sidecar import describe
 
@@ -29,8 +31,8 @@ class Export:
         arch: What `subnet` is.
         options: How to convert.
         data: Images and names.
-        reference: What the subnet says of the held-out images, if that was measured
-            before.
+        references: What the subnet says of the images that judge its models, if that was
+            measured before.
 
     Raises:
         InputError: If the number of class names is not that of the subnet's classes.
@@ -42,14 +44,14 @@ class Export:
         arch: Arch,
         options: ExportOptions,
         data: ExportData,
-        reference: Reference | None,
+        references: References | None,
     ) -> None:
         mean, std = data.normalization
         self._subnet = subnet
         self._arch = arch
         self._options = options
         self._data = data
-        self._reference = reference
+        self._known_references = references
         self._input_format = InputFormat(options.input_type, mean, std)
         self._last_converted: tuple[Conversion, bytes] | None = None
         self.num_classes = int(subnet.output_shape[-1])
@@ -84,11 +86,23 @@ class Export:
         self._last_converted = (conversion, content)
         return content
 
-    def compare(self, content: bytes) -> GateReport:
-        """The model beside the network, on the held-out images."""
-        if self._reference is None:
-            self._reference = Reference.measure(self._subnet, self._held_out())
-        return compare(content, self._reference, self._held_out())
+    def compare(self, content: bytes) -> Comparison:
+        """The model beside the network, on the images that decide."""
+        images = round_images(self._data.decisive(self._arch), self._input_format)
+        return compare(content, self._references.decisive, images)
+
+    def report(self, content: bytes, decisive: Comparison) -> GateReport:
+        """What is told of a model that is good: how it compares on images that decided nothing, and who runs it.
+
+        Args:
+            content: Content of the `.tflite` file.
+            decisive: What `compare` said of it.
+        """
+        reported = decisive
+        if self._references.reported is not self._references.decisive:
+            images = round_images(self._data.reported(self._arch), self._input_format)
+            reported = compare(content, self._references.reported, images)
+        return GateReport(decisive, self._data.decisive_split, reported, inspect_delegation(content), len(content))
 
     def apply_remedies(self, conversion: Conversion) -> Conversion:
         """The conversion with the remedies that bring it nearer to the network on the representative images."""
@@ -105,12 +119,12 @@ class Export:
         return apply_remedies(conversion, images_as_taken, divergence)
 
     def layer_errors(self, conversion: Conversion, content: bytes) -> list[LayerError]:
-        """Errors of the layers of a conversion's model on some images: for training, if there are any, or held out."""
+        """Errors of the layers of a conversion's model on some images: for training, if there are any."""
         images = self._representative_images()
         if images is not None:
             batch = np.asarray(next(iter(images)))
         else:
-            batch, _ = next(iter(self._data.held_out(self._arch)))
+            batch, _ = next(iter(self._data.decisive(self._arch)))
         examined = self._input_format.denormalize(batch[:_NUM_EXAMINED_IMAGES])
         return layer_errors(conversion.graph, content, examined)
 
@@ -124,7 +138,8 @@ class Export:
             return None
         return self._data.fine_tuning(self._options)
 
-    def _held_out(self) -> Batches:
-        """Held-out images that the model can be given exactly, and labels."""
-        for images, labels in self._data.held_out(self._arch):
-            yield self._input_format.round(images), labels
+    @property
+    def _references(self) -> References:
+        if self._known_references is None:
+            self._known_references = References.measure(self._subnet, self._data, self._arch, self._input_format)
+        return self._known_references

@@ -25,8 +25,10 @@ class ExportData:
         class_names: Names of the classes in the order of the logits, if known.
         representative_images: Makes arrays of normalised training images, which
             set the ranges of int8; `None`: there are none.
-        test_batches: Makes batches of normalised held-out images and labels;
-            `None`: there are none, and accuracies are not measured.
+        validation_batches: Makes batches of normalised images and labels, by which it is
+            decided whether a model is good; `None`: there are none.
+        test_batches: Makes the same of images by which the accuracy of a good model is
+            reported.
         fine_tuning: Makes what quantization-aware fine-tuning trains on.
         preprocessing: What is done to images before they are normalised; `None`: it is not
             known.
@@ -37,15 +39,33 @@ class ExportData:
     normalization: tuple[tuple[float, ...], tuple[float, ...]]
     class_names: tuple[str, ...] | None = None
     representative_images: Callable[[], Iterable[np.ndarray]] | None = None
+    validation_batches: Callable[[], Batches] | None = None
     test_batches: Callable[[], Batches] | None = None
     fine_tuning: Callable[[ExportOptions], FineTuning] | None = None
     preprocessing: Preprocessing | None = None
     data_set: Mapping[str, Any] | None = None
 
-    def held_out(self, arch: Arch) -> Batches:
-        """The test batches; random images without labels if there are none."""
+    @property
+    def decisive_split(self) -> str:
+        """What judges models: `"validation"` images, else `"test"` images, else `"random"` ones without labels."""
+        if self.validation_batches is not None:
+            return "validation"
+        if self.test_batches is not None:
+            return "test"
+        return "random"
+
+    def decisive(self, arch: Arch) -> Batches:
+        """The batches that models are judged by, see `decisive_split`."""
+        if self.validation_batches is not None:
+            return self.validation_batches()
         if self.test_batches is not None:
             return self.test_batches()
         shape = (_NUM_RANDOM_IMAGES, arch.image_size, arch.image_size, 3)
         images = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
         return [(images, None)]
+
+    def reported(self, arch: Arch) -> Batches:
+        """The batches that accuracies are reported of: for testing, else what decides."""
+        if self.test_batches is not None:
+            return self.test_batches()
+        return self.decisive(arch)

@@ -1,7 +1,17 @@
 """The gate: a converted model is compared with the network it was made from before it gets its name.
 
 `Reference` is what the network says of some images, `compare` runs the model on the
-same ones, and `find_fault` and `find_broken_limit` decide.
+same ones, and `find_fault` and `find_broken_limit` decide. Images for validation decide;
+those for testing only report, as what was chosen by them would flatter the model.
+
+Accuracy alone lets wrong models pass: where nine of ten images are of one class, a model
+that always answers with it is nine times right. What counts beside it is how much of the
+network's answers is lost. The *information* of the network's answers is how far its
+probabilities for an image are from their mean over all images, which is the best that a
+model could say that looks at no image: the mean Kullback-Leibler divergence between both,
+in nats. A model may be a small part of that away from the network. Where the network is
+sure, logits may grow without changing its probabilities much; so their own differences
+count, too, beside their variance over the images.
 """
 
 import dataclasses
@@ -13,13 +23,24 @@ import keras
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.litert.delegation import Delegation, inspect_delegation
+from ofa_tf.tflite.litert.delegation import Delegation
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.quantization.modes import QuantizationMode
+
+# Of the information. A constant answer loses all of it, good int8 models at most 0.015 (docs/decisions/045).
+_LARGEST_LOST_SHARE = 0.05
+# Of the variance of the logits over the images; good int8 models lose at most 0.014.
+_LARGEST_LOST_VARIANCE = 0.1
+# Times a typical image's largest logit: a network whose logits vary less says nearly the same of all images.
+_NEGLIGIBLE_DEVIATION = 0.05
+# Nats: rounding may take so much from a network that says the same of all images.
+_NEGLIGIBLE_KL = 0.01
 
 _ROUNDING_OF_ACCURACIES = 1e-9  # a drop of exactly what is allowed is let through
 _NUM_IMAGES_AT_ONCE = 32  # of which Keras keeps all activations until it is done
 _NUM_THREADS = min(4, os.cpu_count() or 1)  # small models gain nothing from more
+
+NOT_FINITE = "not all of its logits are finite"
 
 Batches = Iterable[tuple[Any, Any]]  # normalised images and labels
 
@@ -69,8 +90,8 @@ class Reference:
 
 
 @dataclasses.dataclass(frozen=True)
-class GateReport:
-    """A converted model beside the network it was made from.
+class Comparison:
+    """What a converted model says of some images, beside what the network says that it was made from.
 
     Args:
         num_images: Number of images both ran on.
@@ -79,29 +100,59 @@ class GateReport:
         agreement: Share of images with the same first class.
         mean_kl: Mean Kullback-Leibler divergence of the classes' probabilities
             from the network's, nats.
+        information: What the network's answers tell of the images, nats: `mean_kl` of
+            the best constant answer.
+        lost_variance: Mean square of the differences of logits, over the variance of the
+            network's logits over the images; what is added to all logits of an image
+            does not count.
         top1: Top-1 accuracy in [0, 1]; `None` without labels.
         reference_top1: That of the network.
-        delegation: Who runs what, see `inspect_delegation`.
-        size_bytes: Size of the model.
     """
 
     num_images: int
     max_relative_error: float
     agreement: float
     mean_kl: float
+    information: float
+    lost_variance: float
     top1: float | None
     reference_top1: float | None
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the model gave a number for every class of every image."""
+        return bool(np.isfinite([self.max_relative_error, self.mean_kl]).all())
+
+
+@dataclasses.dataclass(frozen=True)
+class GateReport:
+    """A model that was let through.
+
+    Args:
+        decisive: By which it was: on images for validation, where there are some.
+        decisive_split: Which images these were, see `ExportData.decisive_split`.
+        reported: On images that decided nothing: for testing, where there are some.
+        delegation: Who runs what, see `inspect_delegation`.
+        size_bytes: Size of the model.
+    """
+
+    decisive: Comparison
+    decisive_split: str
+    reported: Comparison
     delegation: Delegation
     size_bytes: int
 
     def facts(self) -> dict[str, Any]:
-        """The report as plain data."""
-        facts = dataclasses.asdict(self)
-        delegation: dict[str, Any] = facts.pop("delegation")
-        return {**facts, **delegation}
+        """The report as plain data: what was reported, and under `decided_on` what decided."""
+        return {
+            **dataclasses.asdict(self.reported),
+            "decided_on": {"split": self.decisive_split, **dataclasses.asdict(self.decisive)},
+            **dataclasses.asdict(self.delegation),
+            "size_bytes": self.size_bytes,
+        }
 
 
-def compare(content: bytes, reference: Reference, batches: Batches) -> GateReport:
+def compare(content: bytes, reference: Reference, batches: Batches) -> Comparison:
     """Run a converted model on the images of a reference.
 
     Args:
@@ -115,7 +166,15 @@ def compare(content: bytes, reference: Reference, batches: Batches) -> GateRepor
     """
     model = TFLiteModel(content, num_threads=_NUM_THREADS)
     predicted = [model.predict(np.asarray(images)) for images, _ in batches]
-    logits = np.concatenate(predicted)
+    return compare_logits(np.concatenate(predicted), reference)
+
+
+def compare_logits(logits: np.ndarray, reference: Reference) -> Comparison:
+    """Compare what a model says of the images of a reference, logits of shape `(num_images, num_classes)`.
+
+    Raises:
+        InputError: If the images are others in number.
+    """
     expected = reference.logits
     if logits.shape != expected.shape:
         raise InputError(
@@ -124,51 +183,55 @@ def compare(content: bytes, reference: Reference, batches: Batches) -> GateRepor
         )
 
     has_same_class = logits.argmax(-1) == expected.argmax(-1)
-    return GateReport(
+    return Comparison(
         num_images=len(logits),
         max_relative_error=_max_relative_error(expected, logits),
         agreement=float(has_same_class.mean()),
         mean_kl=_mean_kl(expected, logits),
+        information=_information(expected),
+        lost_variance=_lost_variance(expected, logits),
         top1=reference.top1_of(logits),
         reference_top1=reference.top1,
-        delegation=inspect_delegation(content),
-        size_bytes=len(content),
     )
 
 
 def find_fault(
-    report: GateReport,
+    comparison: Comparison,
     mode: QuantizationMode,
     max_accuracy_drop: float,
 ) -> str | None:
     """What keeps a model from being shipped, in words; `None`: nothing.
 
     Args:
-        report: From `compare`.
+        comparison: From `compare`.
         mode: How the model is quantized. An exact one must compute what the network
             computes; others may lose some accuracy.
-        max_accuracy_drop: Largest loss of top-1 accuracy, in [0, 1].
+        max_accuracy_drop: Largest loss of top-1 accuracy, in [0, 1]. Who allows much, allows as large a share of
+            the information, and of the logits' variance, to be lost.
     """
-    if not np.isfinite([report.max_relative_error, report.mean_kl]).all():
-        return "not all of its logits are finite"
-    # Classes whose logits are equal within the tolerance may change places, so that the accuracy of an exact model
-    # says less than the difference does.
-    if mode.is_exact or report.top1 is None or report.reference_top1 is None:
-        return _find_difference(report, mode.largest_difference)
-    drop = report.reference_top1 - report.top1
-    if drop <= max_accuracy_drop + _ROUNDING_OF_ACCURACIES:
+    if not comparison.is_finite:
+        return NOT_FINITE
+    has_no_labels = comparison.top1 is None or comparison.reference_top1 is None
+    if mode.is_judged_by_difference or has_no_labels:
+        fault = _find_difference(comparison, mode.largest_difference)
+        if fault is not None:
+            return fault
+    if mode.is_exact:
+        # Classes whose logits are equal within the tolerance may change places, so that the accuracy of an exact model
+        # says less than the difference does.
         return None
-    return (
-        f"top-1 fell from {report.reference_top1:.2%} to {report.top1:.2%} on {report.num_images} images "
-        f"(at most {100 * max_accuracy_drop:g} points), mean KL {report.mean_kl:.3f}"
-    )
+    for find in (_find_lost_information, _find_lost_variance, _find_drop):
+        fault = find(comparison, max_accuracy_drop)
+        if fault is not None:
+            return fault
+    return None
 
 
 def find_broken_limit(report: GateReport, limits: Mapping[str, float]) -> str | None:
     """What of a model is larger than a search allowed, in words; `None`: nothing.
 
     Args:
-        report: From `compare`.
+        report: Of the model.
         limits: Largest values by name; of those, `size_bytes` and `peak_ram_bytes` are
             known of a model.
     """
@@ -180,10 +243,44 @@ def find_broken_limit(report: GateReport, limits: Mapping[str, float]) -> str | 
     return None
 
 
-def _find_difference(report: GateReport, tolerance: float) -> str | None:
-    if report.max_relative_error <= tolerance:
+def _find_difference(comparison: Comparison, tolerance: float) -> str | None:
+    if comparison.max_relative_error <= tolerance:
         return None
-    return f"its logits differ by {report.max_relative_error:.1e} of the largest (at most {tolerance:.0e})"
+    return f"its logits differ by {comparison.max_relative_error:.1e} of the largest (at most {tolerance:.0e})"
+
+
+def _find_lost_information(comparison: Comparison, max_accuracy_drop: float) -> str | None:
+    share = max(_LARGEST_LOST_SHARE, max_accuracy_drop)
+    allowed = share * comparison.information + _NEGLIGIBLE_KL
+    if comparison.mean_kl <= allowed:
+        return None
+    limits = f"at most {allowed:.3g}; a model that looks at no image: {comparison.information:.3g}"
+    return (
+        f"its answers differ from the network's by a mean KL of {comparison.mean_kl:.3g} nats ({limits}), with "
+        f"{comparison.agreement:.1%} of the first classes equal"
+    )
+
+
+def _find_lost_variance(comparison: Comparison, max_accuracy_drop: float) -> str | None:
+    allowed = max(_LARGEST_LOST_VARIANCE, max_accuracy_drop)
+    if comparison.lost_variance <= allowed:
+        return None
+    return (
+        f"its logits differ from the network's by {comparison.lost_variance:.1%} of the variance that these have over "
+        f"the images (at most {allowed:.0%}), with {comparison.agreement:.1%} of the first classes equal"
+    )
+
+
+def _find_drop(comparison: Comparison, max_accuracy_drop: float) -> str | None:
+    if comparison.top1 is None or comparison.reference_top1 is None:
+        return None
+    drop = comparison.reference_top1 - comparison.top1
+    if drop <= max_accuracy_drop + _ROUNDING_OF_ACCURACIES:
+        return None
+    return (
+        f"top-1 fell from {comparison.reference_top1:.2%} to {comparison.top1:.2%} on {comparison.num_images} images "
+        f"(at most {100 * max_accuracy_drop:g} points), mean KL {comparison.mean_kl:.3f}"
+    )
 
 
 def _max_relative_error(expected: np.ndarray, logits: np.ndarray) -> float:
@@ -206,6 +303,30 @@ def _mean_kl(expected: np.ndarray, actual: np.ndarray) -> float:
     log_q = _log_softmax(actual.astype(np.float64))
     terms = np.exp(log_p) * (log_p - log_q)
     return float(terms.sum(axis=-1).mean())
+
+
+def _information(logits: np.ndarray) -> float:
+    """Mean over images of sum(p * (log p - log m)), with p an image's probabilities and m their mean over images."""
+    log_p = _log_softmax(logits.astype(np.float64))
+    mean = np.exp(log_p).mean(axis=0, keepdims=True)
+    log_mean = np.log(np.maximum(mean, np.finfo(np.float64).tiny))
+    terms = np.exp(log_p) * (log_p - log_mean)
+    return float(terms.sum(axis=-1).mean())
+
+
+def _lost_variance(expected: np.ndarray, logits: np.ndarray) -> float:
+    """Mean square of the differences of logits, over the variance of the expected ones over the images."""
+    centered = _without_mean_of_classes(expected)
+    differences = _without_mean_of_classes(logits) - centered
+    variance = np.square(centered - centered.mean(axis=0)).mean()
+    typical = np.median(np.abs(expected).max(axis=-1))
+    negligible = max(_NEGLIGIBLE_DEVIATION * typical, np.finfo(np.float32).tiny) ** 2
+    return float(np.square(differences).mean() / max(variance, negligible))
+
+
+def _without_mean_of_classes(logits: np.ndarray) -> np.ndarray:
+    """Logits without what they have in common in an image, which no probability depends on."""
+    return logits.astype(np.float64) - logits.mean(axis=-1, keepdims=True, dtype=np.float64)
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

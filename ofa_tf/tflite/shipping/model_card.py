@@ -186,7 +186,9 @@ def _accuracy_lines(facts: Facts) -> list[str]:
         lines.append(f"Top-1 of this file, run by LiteRT: {accuracy} on {images}")
         if gate.get("reference_top1") is not None:
             lines.append(f"Top-1 of the network before conversion, on the same images: {gate['reference_top1']:.2%}")
-        if facts.get("remedies"):
+        # Models of earlier versions were judged by test images.
+        decided_on = gate.get("decided_on") or {"split": "test"}
+        if facts.get("remedies") and decided_on["split"] == "test":
             lines.append("How the model was quantized was chosen with these images, so they flatter it a little")
     lines += _searched_lines(facts.get("search") or {})
     if lines and gate.get("top1") is not None:

@@ -17,10 +17,11 @@ from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.export import Export
 from ofa_tf.tflite.shipping.export_data import ExportData
-from ofa_tf.tflite.shipping.gate import GateReport, Reference, find_broken_limit, find_fault
+from ofa_tf.tflite.shipping.gate import NOT_FINITE, Comparison, GateReport, find_broken_limit, find_fault
 from ofa_tf.tflite.shipping.layer_errors import LayerError
 from ofa_tf.tflite.shipping.mixed_precision import keep_float
 from ofa_tf.tflite.shipping.origin import Origin
+from ofa_tf.tflite.shipping.references import References
 from ofa_tf.tflite.shipping.sidecar import save_tflite
 
 
@@ -30,7 +31,7 @@ class _Passed:
 
     conversion: Conversion
     content: bytes
-    report: GateReport
+    comparison: Comparison
 
 
 def ship(
@@ -40,7 +41,7 @@ def ship(
     options: ExportOptions,
     data: ExportData,
     *,
-    reference: Reference | None = None,
+    references: References | None = None,
     limits: Mapping[str, float] | None = None,
     origin: Origin | None = None,
 ) -> dict[str, Any]:
@@ -54,31 +55,34 @@ def ship(
         path: File to write, ending in `.tflite`; the sidecar lies beside it.
         options: How to convert.
         data: Images and names.
-        reference: What the subnet says of the held-out images (rounded, if the
-            model takes whole numbers), if that was measured before.
+        references: What the subnet says of the images that judge the model (rounded, if
+            the model takes whole numbers), if that was measured before.
         limits: What a search limited, by name; the file must keep within `size_bytes` and
             `peak_ram_bytes`, where they are among them.
         origin: Where the model comes from, for the sidecar and the card.
 
     Returns:
         `path`, `size_bytes`, `remedies`, `float_layers` (with those that are fused with
-        them), `top1` (`None` if it was not measured), `num_macs`, `num_params` and
-        `gate`, the comparison.
+        them), `top1` on test images (`None` if it was not measured), `num_macs`,
+        `num_params` and `gate`, see `GateReport.facts`.
 
     Raises:
         InputError: If the model does not pass the gate, or breaks a limit; nothing is
             written then.
     """
-    export = Export(subnet, arch, options, data, reference)
+    export = Export(subnet, arch, options, data, references)
     passed = _first_that_passes(export, options)
-    _check_limits(passed.report, limits or {}, options)
+    report = export.report(passed.content, passed.comparison)
+    if not report.reported.is_finite:
+        raise _gate_error(options, NOT_FINITE)
+    _check_limits(report, limits or {}, options)
 
     facts = {
         "remedies": list(passed.conversion.remedies),
         "float_layers": list(passed.conversion.float_nodes),
-        "top1": passed.report.top1,
+        "top1": report.reported.top1,
         **_count_costs(arch, export.num_classes),
-        "gate": passed.report.facts(),
+        "gate": report.facts(),
     }
 
     further = dict((origin or Origin()).facts())
@@ -98,16 +102,20 @@ def _first_that_passes(export: Export, options: ExportOptions) -> _Passed:
     first_fault: str | None = None
     for conversion in _attempts(export, options):
         content = export.convert(conversion)
-        report = export.compare(content)
-        fault = find_fault(report, options.mode, options.max_accuracy_drop)
+        comparison = export.compare(content)
+        fault = find_fault(comparison, options.mode, options.max_accuracy_drop)
         if fault is None:
-            return _Passed(conversion, content, report)
+            return _Passed(conversion, content, comparison)
         if first_fault is None:
             errors = export.layer_errors(conversion, content)
             first_fault = f"{fault}; {_describe_errors(errors)}"
-    raise InputError(
+    raise _gate_error(options, first_fault)
+
+
+def _gate_error(options: ExportOptions, fault: str | None) -> InputError:
+    return InputError(
         f"Expected the {options.quantization} model to agree with the network it was made from. "
-        f"Received: {first_fault}. {options.mode.advice} Nothing was written."
+        f"Received: {fault}. {options.mode.advice} Nothing was written."
     )
 
 

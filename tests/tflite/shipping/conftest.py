@@ -15,5 +15,5 @@ def data(subnet: keras.Model, images: np.ndarray) -> ExportData:
         ((0.5,) * 3, (0.25,) * 3),
         tuple(f"class {index}" for index in range(10)),
         lambda: [images],
-        lambda: [(images[:5], labels[:5]), (images[5:], labels[5:])],
+        test_batches=lambda: [(images[:5], labels[:5]), (images[5:], labels[5:])],
     )

@@ -74,7 +74,7 @@ def test_a_shipped_model_has_a_card_of_what_its_sidecar_says(
         data.normalization,
         data.class_names,
         data.representative_images,
-        data.test_batches,
+        test_batches=data.test_batches,
         preprocessing=Preprocessing(0.875),
         data_set={"name": "digits", "num_train_images": 1100},
     )
@@ -103,6 +103,10 @@ def test_a_shipped_model_has_a_card_of_what_its_sidecar_says(
     assert "- Ranges of integers from 200 training images" in card
     few_images = {**facts, "data_set": {"name": "digits", "num_train_images": 42}}
     assert "- Ranges of integers from 42 training images" in describe_model_card(few_images)
+    for split, is_flattered in (("validation", False), ("test", True)):
+        gate = {**facts["gate"], "decided_on": {"split": split}}
+        mended = describe_model_card({**facts, "remedies": ["ranges clipped"], "gate": gate})
+        assert ("was chosen with these images, so they flatter it" in mended) == is_flattered
     plain = describe_model_card({**facts, **Origin(is_plain=True).facts()})
     assert "apart: an ordinary network, trained alone, of the shape of a subnet of the search space" in plain
     assert "was not finished" not in card

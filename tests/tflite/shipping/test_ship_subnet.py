@@ -48,6 +48,48 @@ def test_without_a_data_set_a_float_model_is_checked_on_random_images(
     assert shipped["gate"]["max_relative_error"] < 1e-4
 
 
+def _relabeled(data: ExportData, split: str) -> ExportData:
+    """A data set whose labels of a split are all wrong; the other split's are right."""
+    assert data.test_batches is not None
+    right = list(data.test_batches())
+    wrong = [(images, (labels + 1) % 10) for images, labels in right]
+    batches = {"validation": right, "test": right, split: wrong}
+    return dataclasses.replace(
+        data, validation_batches=lambda: batches["validation"], test_batches=lambda: batches["test"]
+    )
+
+
+def test_validation_images_decide_and_test_images_report(
+    subnet: keras.Model, data: ExportData, arch: Arch, tmp_path: Path
+) -> None:
+    options = ExportOptions("int8", max_accuracy_drop=0.3)
+    shipped = ship(subnet, arch, tmp_path / "m.tflite", options, _relabeled(data, "test"))
+    assert shipped["gate"]["decided_on"]["reference_top1"] == 1
+    assert shipped["gate"]["reference_top1"] == 0
+    assert shipped["top1"] == shipped["gate"]["top1"] < 0.3
+
+
+def test_what_is_wrong_about_validation_images_only_is_not_written(
+    subnet: keras.Model, data: ExportData, arch: Arch, tmp_path: Path
+) -> None:
+    assert data.test_batches is not None
+    of_test = list(data.test_batches())
+    asked = []
+
+    def validation_batches() -> list:
+        # What the network is asked first is not what the model is asked then.
+        asked.append(len(asked))
+        return [(images * (1 + 0.1 * len(asked)), labels) for images, labels in of_test]
+
+    drifting = dataclasses.replace(data, validation_batches=validation_batches)
+    with pytest.raises(InputError, match="its logits differ by"):
+        ship(subnet, arch, tmp_path / "m.tflite", ExportOptions(), drifting)
+    assert not (tmp_path / "m.tflite").exists()
+    drifting = dataclasses.replace(data, validation_batches=lambda: of_test, test_batches=validation_batches)
+    shipped = ship(subnet, arch, tmp_path / "m.tflite", ExportOptions(), drifting)
+    assert shipped["gate"]["max_relative_error"] > 1e-4 > shipped["gate"]["decided_on"]["max_relative_error"]
+
+
 @pytest.mark.parametrize("name", ["size_bytes", "peak_ram_bytes"])
 def test_a_model_that_breaks_a_limit_is_not_written(
     name: str, subnet: keras.Model, data: ExportData, arch: Arch, tmp_path: Path

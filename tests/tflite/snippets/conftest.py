@@ -45,7 +45,7 @@ def ship_model(
                 (IMAGE_MEAN, IMAGE_STD),
                 LABELS,
                 lambda: [images],
-                lambda: [(images, labels)],
+                test_batches=lambda: [(images, labels)],
                 preprocessing=Preprocessing(crop_fraction),
             )
             ship(subnet, arch, path, options, data)
