@@ -128,7 +128,15 @@ def _describe_archs(front: Front, costs: Sequence[SubnetCosts], limits: Mapping[
         others = {name: short_number(value) for name, value in point.costs.items()}
         rows.append({"number": number, **others, **_row(point, cost), "measured_ms": cost.mark_measured(limit_ms)})
         excesses.append(cost.excess_over(limit_ms))
-    return [format_columns(columns, rows), *explain_marks(excesses)]
+    return [format_columns(columns, rows), *explain_marks(excesses), *_list_doubts(costs)]
+
+
+def _list_doubts(costs: Sequence[SubnetCosts]) -> list[str]:
+    """A line where measured latencies are not to be trusted."""
+    doubts = {cost.measured_doubt: None for cost in costs if cost.measured_doubt is not None}
+    if not doubts:
+        return []
+    return [f"measured latencies are DOUBTFUL: {'; '.join(doubts)}"]
 
 
 def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int,
         f"  (always predicting the mean: {mean_error}; noise of the measurements: {noise}), Kendall's tau {tau},\n"
         f"  {quality.coverage:.0%} within the 90% error bars; RMSE by number of subnets: {', '.join(errors)}"
     )
-    verdict = _judge(quality)
+    verdict = judge_predictor(quality.rmse, quality.spread)
     if verdict is not None:
         text += (
             f"\n  {verdict} than the mean, so that chance decides which subnets are found: measure more of them, or "
@@ -42,11 +42,16 @@ def describe_predictor(name: str, quality: PredictorQuality, curve: Mapping[int,
     return text
 
 
-def _judge(quality: PredictorQuality) -> str | None:
-    """How a predictor compares with always predicting the mean; `None` if it is clearly better."""
-    if quality.rmse > quality.spread:
+def judge_predictor(rmse: float, spread: float) -> str | None:
+    """How a predictor compares with always predicting the mean; `None` if it is clearly better.
+
+    Args:
+        rmse: Its error.
+        spread: That of who always predicts the mean.
+    """
+    if rmse > spread:
         return "NO BETTER"
-    if quality.rmse > _MAX_USEFUL_SHARE * quality.spread:
+    if rmse > _MAX_USEFUL_SHARE * spread:
         return "HARDLY BETTER"
     return None
 

@@ -10,6 +10,7 @@ from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.numbers_in_words import accuracy_in_words, points_in_words, share_in_words
 from ofa_tf.report.columns import Column, format_columns
 from ofa_tf.report.far_off import far_off_in_words
+from ofa_tf.report.predictor_summary import judge_predictor
 from ofa_tf.search.accuracy_count import AccuracyCount
 
 _COLUMNS = (
@@ -20,7 +21,8 @@ _COLUMNS = (
 )
 # The ordinary network that a quickstart trains for comparison.
 PLAIN_NETWORK = "plain_keras"
-_NAMES_WITHOUT_BUDGET = {"largest": "none: largest subnet", PLAIN_NETWORK: "none: plain Keras net"}
+LARGEST_SUBNET = "largest"
+_NAMES_WITHOUT_BUDGET = {LARGEST_SUBNET: "none: largest subnet", PLAIN_NETWORK: "none: plain Keras net"}
 
 # Of a difference of two accuracies: by chance alone, one of twenty is as large.
 _CLEAR_STANDARD_ERRORS = 2
@@ -51,11 +53,17 @@ def describe_quickstart(summary: Mapping[str, Any], keys: ShownKeys) -> str:
     rows = [_Row(row, keys) for row in summary["rows"]]
     lines = [format_columns(_COLUMNS, [row.cells() for row in rows])]
     lines.append(_explain(summary, rows, keys))
+    lines += _list_doubts(rows)
     lines += _list_repeated(rows)
     lines += _list_errors(rows)
     lines += _list_missed_budgets(rows)
     lines += _doubt_predictions(rows)
+    lines += _doubt_choice(summary.get("accuracy_predictor"))
     lines += _conclude_accuracy(rows)
+    guessing = _find_guessing(summary.get("guessed_top1"), rows)
+    if guessing:
+        # What networks cost that have learnt nothing is of no interest.
+        return "\n".join([*lines, *guessing])
     lines += _conclude_cost(summary["seconds"], rows)
     return "\n".join(lines)
 
@@ -77,6 +85,7 @@ class _Row:
         self.search_seconds: float | None = facts["search_seconds"]
         self.train_seconds: float | None = facts["train_seconds"]
         self.error: str | None = facts["errors"].get(keys.kind)
+        self.doubt: str | None = facts.get("doubts", {}).get(keys.kind)
         self.top1: float | None = facts.get(keys.top1)
         self.num_images: int = facts["num_test_images"]
 
@@ -142,6 +151,14 @@ def _list_repeated(rows: Sequence[_Row]) -> list[str]:
     return lines
 
 
+def _list_doubts(rows: Sequence[_Row]) -> list[str]:
+    """A line where latencies are not to be trusted."""
+    doubts = {row.doubt: None for row in rows if row.doubt is not None}
+    if not doubts:
+        return []
+    return [f"The measured latencies are DOUBTFUL: {'; '.join(doubts)}. On a quiet computer, call it again."]
+
+
 def _list_errors(rows: Sequence[_Row]) -> list[str]:
     return [f"budget {row.title}: {row.error}" for row in rows if row.error is not None]
 
@@ -171,6 +188,34 @@ def _doubt_predictions(rows: Sequence[_Row]) -> list[str]:
     ]
 
 
+def _doubt_choice(quality: Mapping[str, Any] | None) -> list[str]:
+    """A line where nothing told the searches which subnet is better."""
+    if quality is None:  # in summaries of earlier versions
+        return []
+    verdict = judge_predictor(quality["rmse"], quality["spread"])
+    if verdict is None:
+        return []
+    return [
+        f"The accuracy predictor is {verdict} than always predicting the mean: among subnets that keep to a budget, "
+        "chance decided."
+    ]
+
+
+def _find_guessing(guessed_top1: float | None, rows: Sequence[_Row]) -> list[str]:
+    """A line where the largest subnet is not clearly better than who answers without looking at the images."""
+    largest = [row for row in rows if row.name == LARGEST_SUBNET and row.top1 is not None]
+    if guessed_top1 is None or not largest:
+        return []
+    (row,) = largest
+    lead = (row.top1 or 0.0) - guessed_top1
+    if lead > _CLEAR_STANDARD_ERRORS * row.standard_error:
+        return []
+    return [
+        "Nothing can be concluded: the largest subnet is not clearly better than always answering with the most "
+        f"frequent class, {guessed_top1:.1%} of the test images. Train longer (--epochs_scale), or take more images."
+    ]
+
+
 def _conclude_accuracy(rows: Sequence[_Row]) -> list[str]:
     """Which found subnets differ from the plain net by more than noise."""
     plain = _find_plain(rows)
@@ -187,15 +232,31 @@ def _conclude_accuracy(rows: Sequence[_Row]) -> list[str]:
         if abs(difference) > noise:
             side = "above" if difference > 0 else "below"
             clear.append(f"that for {row.title} ms is {points_in_words(abs(difference))} points {side} it")
-    if not clear:
-        return [
-            "Accuracy: no found subnet differs clearly from the plain Keras net: differences of up to "
-            f"{points_in_words(largest_noise)} points (two standard errors) may be chance."
-        ]
-    return [
-        f"Accuracy: found subnets that differ from the plain Keras net by more than two standard errors: "
-        f"{'; '.join(clear)}."
-    ]
+    conclusion = (
+        "Accuracy: no found subnet differs clearly from the plain Keras net: differences of up to "
+        f"{points_in_words(largest_noise)} points (two standard errors) may be chance."
+    )
+    if clear:
+        conclusion = (
+            "Accuracy: found subnets that differ from the plain Keras net by more than two standard errors: "
+            f"{'; '.join(clear)}."
+        )
+    return [conclusion, *_list_beaten(plain, found)]
+
+
+def _list_beaten(plain: _Row, found: Sequence[_Row]) -> list[str]:
+    """A line where the plain net is as good as found subnets in both respects."""
+    beaten = []
+    for row in found:
+        # Where one was not measured, nothing is told.
+        is_no_slower = (plain.latency_ms or math.inf) <= (row.latency_ms or 0.0)
+        is_no_less_accurate = (plain.top1 or 0.0) >= (row.top1 or math.inf)
+        if is_no_slower and is_no_less_accurate:
+            beaten.append(row.title)
+    if not beaten:
+        return []
+    budgets = " and ".join(beaten)
+    return [f"The plain Keras net is no slower and no less accurate here than what was found for {budgets} ms."]
 
 
 def _conclude_cost(seconds: Mapping[str, float | None], rows: Sequence[_Row]) -> list[str]:

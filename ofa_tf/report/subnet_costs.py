@@ -36,6 +36,13 @@ class SubnetCosts:
             return None
         return self.measurement.latency_ms
 
+    @property
+    def measured_doubt(self) -> str | None:
+        """Why the measured latency is not to be trusted; `None` where it is, or was not measured."""
+        if self.measurement is None:
+            return None
+        return self.measurement.doubt
+
     def excess_over(self, limit_ms: float | None) -> float:
         """By which share of a limit the measured latency is above it; 0 where it is not, or one of them is missing."""
         if self.measured_ms is None or limit_ms is None:
@@ -56,6 +63,7 @@ class SubnetCosts:
             "size_bytes": self.size_bytes,
             "predicted_latency_ms": self.latency_ms,
             "measured_latency_ms": self.measured_ms,
+            "measured_latency_doubt": self.measured_doubt,
         }
 
 

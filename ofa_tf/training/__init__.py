@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evaluation": ["Evaluator", "count_in_halves"],
         "finetuning": ["FIXED_SETTINGS", "Finetuning"],
         "fused_sgd": ["FusedSGD"],
+        "guessing": ["share_of_commonest_class"],
         "losses": ["count_correct", "cross_entropy", "make_targets"],
         "phases": ["FINETUNE", "METHODS", "NAIVE", "PHASES", "Phase", "Teacher", "next_phase", "select_phases"],
         "progressive_shrinking": ["train"],

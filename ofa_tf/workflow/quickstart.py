@@ -16,6 +16,7 @@ from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.predictors.fitted_predictor import fit_predictor
 from ofa_tf.training.config import TrainConfig
+from ofa_tf.training.guessing import share_of_commonest_class
 from ofa_tf.training.phases import METHODS
 from ofa_tf.training.progressive_shrinking import train
 from ofa_tf.training.train_state import latest_checkpoint, read_state
@@ -59,8 +60,9 @@ def run_quickstart(
 
     Returns:
         The summary, as written to the run's `summary_path`: `rows`, `seconds` of
-        each step over all calls (`train` is `None` where an older version trained), and reports on the predictors:
-        `accuracy_predictor` and `latency_model`.
+        each step over all calls (`train` is `None` where an older version trained), reports on the predictors,
+        `accuracy_predictor` and `latency_model`, and `guessed_top1`, what is right of the test images by always
+        answering with the most frequent class.
 
     Raises:
         InputError: If the device cannot measure, a budget is below the smallest
@@ -96,6 +98,7 @@ def run_quickstart(
         "seconds": {"train": _training_seconds(config), **clock.seconds, "plain_keras_net": plain.seconds},
         "peak_ram_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         "accuracy_predictor": fit_predictor(accuracies).quality.to_dict(),
+        "guessed_top1": share_of_commonest_class(run.source, "test"),
         "latency_model": held_out_report(table),
         "device": device.describe().to_dict(),
     }

@@ -69,7 +69,7 @@ def export_candidates(
 
     Returns:
         The facts about each. What keeps a model from being shipped is among the `errors` of its row, by the name of
-        the kind.
+        the kind, and why a latency is not to be trusted will be among the `doubts`.
 
     Raises:
         InputError: If no model at all could be shipped.
@@ -106,6 +106,8 @@ def measure_rows(run: Run, device: Device, rows: Sequence[dict[str, Any]]) -> No
             row["errors"][kind.name] = f"It does not run on {device.id}: {measurement.error}"
         else:
             row[kind.latency_key] = measurement.latency_ms
+        if measurement.doubt:
+            row["doubts"][kind.name] = measurement.doubt
     if all(measurement.error for measurement in measurements):
         raise InputError(
             f"Expected at least one model to run on {device.id}. Received: none. {_describe_failures(rows)}"
@@ -140,6 +142,7 @@ def _export(
         "search_seconds": candidate.search_seconds,
         "train_seconds": candidate.train_seconds,
         "errors": {},
+        "doubts": {},
     }
     for kind in QUICKSTART_MODELS.values():
         path = run.model_path(candidate.name, kind.name)

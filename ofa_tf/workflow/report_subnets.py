@@ -10,7 +10,15 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.devices.device_facts import CHOSEN_FACTS, DECISIVE_FACTS
 from ofa_tf.latency.pieces import OVERHEAD
-from ofa_tf.report.page.contents import Accuracy, ModelReport, Note, PartTime, ReportedSubnet, SubnetGroup
+from ofa_tf.report.page.contents import (
+    Accuracy,
+    MeasuredLatency,
+    ModelReport,
+    Note,
+    PartTime,
+    ReportedSubnet,
+    SubnetGroup,
+)
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
@@ -81,6 +89,7 @@ class SubnetReader:
         """What was found within limits, in some files of archs: a group for each device, precision and kind of cost."""
         groups: list[SubnetGroup | Note] = []
         found: dict[_Use, list[ReportedSubnet]] = {}
+        accuracy_precisions: dict[_Use, str | None] = {}
         for path in paths:
             try:
                 document = files.read_json(path, "arch")
@@ -89,12 +98,14 @@ class SubnetReader:
                     continue  # Nobody searched it: it may have been written by hand.
                 use = _Use.of(notes, notes["costs"])
                 subnet = self._read_subnet({**notes, "arch": document}, use, path)
+                accuracy_precisions.setdefault(use, notes.get("accuracy_precision"))
             except FAULTS as fault:
                 groups.append(note_left_out(path, fault))
                 continue
             found.setdefault(use, []).append(subnet)
         for use, subnets in found.items():
-            groups.append(self._make_group("found within limits", use, subnets))
+            group = self._make_group("found within limits", use, subnets)
+            groups.append(dataclasses.replace(group, accuracy_precision=accuracy_precisions[use]))
         return groups
 
     def _read_front(self, path: Path) -> SubnetGroup:
@@ -110,7 +121,13 @@ class SubnetReader:
             other_costs.append(float(entry["costs"][use.cost_name]))
             other_top1.append(float(entry["measured_search_top1"]))
         group = self._make_group(short_path(path, self.workdir), use, subnets)
-        return dataclasses.replace(group, is_front=True, other_costs=other_costs, other_top1=other_top1)
+        return dataclasses.replace(
+            group,
+            is_front=True,
+            other_costs=other_costs,
+            other_top1=other_top1,
+            accuracy_precision=document.get("accuracy_precision"),
+        )
 
     def _make_group(self, title: str, use: _Use, subnets: Sequence[ReportedSubnet]) -> SubnetGroup:
         latency_error = None
@@ -148,6 +165,7 @@ class SubnetReader:
             name += f":{number}"
         commands = NextCommands(str(self.workdir), use.precision, self.plugins)
         predicted_ms = entry.get("predicted_latency_ms", entry["costs"].get(_LATENCY))
+        measured = _read_measured(entry) or self._find_measured(arch, use)
         subnet = ReportedSubnet(
             name=name,
             arch=arch,
@@ -158,15 +176,16 @@ class SubnetReader:
             estimated=_accuracy(entry, "estimated_top1", "estimated_standard_deviation"),
             reported=_accuracy(entry, "reported_top1", "reported_standard_error", "num_report_images"),
             predicted_ms=predicted_ms,
-            measured_ms=entry.get("measured_latency_ms") or self._find_measured(arch, use),
+            measured_ms=measured.latency_ms if measured is not None else None,
+            measured_doubt=measured.doubt if measured is not None else None,
             num_macs=entry.get("num_macs"),
             size_bytes=entry.get("size_bytes"),
             peak_ram_bytes=entry["costs"].get("peak_ram_bytes"),
         )
         return self._with_latencies(subnet, use)
 
-    def _find_measured(self, arch: Arch, use: _Use) -> float | None:
-        """The latency that was measured of a shipped model of an arch, milliseconds; `None`: there is none.
+    def _find_measured(self, arch: Arch, use: _Use) -> MeasuredLatency | None:
+        """The latency that was measured of a shipped model of an arch; `None`: there is none.
 
         It stands beside predictions, so it must have been measured as the pieces of the latency table were.
         """
@@ -179,7 +198,7 @@ class SubnetReader:
                 continue
             for measured in model.latencies:
                 if _agree(measured.facts, expected):
-                    return measured.latency_ms
+                    return measured
         return None
 
     def _expected_facts(self, use: _Use) -> Mapping[str, Any]:
@@ -271,6 +290,14 @@ def _accuracy(entry: Mapping[str, Any], top1: str, error: str, num_images: str =
     # Files of earlier versions may have predictions above 1.
     value = min(float(entry[top1]), 1.0)
     return Accuracy(value, float(entry[error]), entry.get(num_images))
+
+
+def _read_measured(entry: Mapping[str, Any]) -> MeasuredLatency | None:
+    """The latency that the search itself measured; `None`: it did not."""
+    latency_ms = entry.get("measured_latency_ms")
+    if not latency_ms:
+        return None
+    return MeasuredLatency(float(latency_ms), doubt=entry.get("measured_latency_doubt"))
 
 
 def _main_cost(costs: Mapping[str, float]) -> str:

@@ -102,7 +102,8 @@ def _read_benchmark(path: Path) -> list[_Measured]:
             continue
         low_ms = _read_number(measurement, "latency_low_ms")
         high_ms = _read_number(measurement, "latency_high_ms")
-        latency = MeasuredLatency(latency_ms, low_ms, high_ms, facts)
+        doubt = measurement.get("doubt")
+        latency = MeasuredLatency(latency_ms, low_ms, high_ms, facts, None if doubt is None else str(doubt))
         measured.append(_Measured(model, latency, measurement.get("model_sha256")))
     return measured
 

@@ -147,3 +147,38 @@ def test_measurements_far_from_their_predictions_cast_doubt_on_the_latency_table
     summary["rows"][1]["predicted_latency_ms"] = 0.4
     told = describe_quickstart(summary, KEYS)
     assert "Measured far from what was predicted: 0.250 (52.0% below), 0.500 (25.1% above). " in told
+
+
+def test_latencies_that_are_not_to_be_trusted_are_said_to_be_doubtful_once(summary: dict[str, Any]) -> None:
+    assert "DOUBTFUL" not in describe_quickstart(summary, KEYS)
+    for row in summary["rows"]:
+        row["doubts"] = {"int8": "it was busy", "float": "not shown"}
+    told = describe_quickstart(summary, KEYS)
+    assert "\nThe measured latencies are DOUBTFUL: it was busy. On a quiet computer, call it again.\n" in told
+
+
+def test_a_predictor_of_no_use_is_told(summary: dict[str, Any]) -> None:
+    for rmse, verdict in ((0.0100, "HARDLY BETTER"), (0.0102, "NO BETTER"), (0.0090, None)):
+        summary["accuracy_predictor"] = {"rmse": rmse, "spread": 0.0101}
+        told = describe_quickstart(summary, KEYS)
+        assert ("The accuracy predictor is" in told) == (verdict is not None)
+        assert verdict is None or f"is {verdict} than always predicting the mean: among subnets" in told
+
+
+@pytest.mark.parametrize(("guessed_top1", "is_told"), [(0.97, False), (0.985, True)])
+def test_who_is_no_better_than_guessing_concludes_nothing(
+    summary: dict[str, Any], guessed_top1: float, is_told: bool
+) -> None:
+    summary["guessed_top1"] = guessed_top1  # the largest subnet is right in 99%, with an error of 0.55
+    told = describe_quickstart(summary, KEYS)
+    assert (f"always answering with the most frequent class, {guessed_top1:.1%} of the test images." in told) == is_told
+    assert ("Cost: " in told) != is_told
+
+
+def test_where_the_plain_net_is_as_good_in_both_respects_it_is_said(summary: dict[str, Any]) -> None:
+    beaten = "The plain Keras net is no slower and no less accurate here than what was found for 0.500 ms."
+    assert beaten in describe_quickstart(summary, KEYS).splitlines()
+    summary["rows"][3]["int8_top1"] = 0.975
+    assert "no slower and no less" not in describe_quickstart(summary, KEYS)
+    summary["rows"][3] |= {"int8_top1": 0.98, "int8_latency_ms": 0.51}
+    assert "no slower and no less" not in describe_quickstart(summary, KEYS)

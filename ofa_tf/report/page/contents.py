@@ -114,6 +114,7 @@ class ReportedSubnet:
         peak_ram_bytes: Memory of its activations, predicted.
         predicted_ms: Latency on the group's device, predicted.
         measured_ms: The same, measured.
+        measured_doubt: Why that is not to be trusted; `None` if it is.
         elsewhere_ms: Predicted latencies by the other latency tables, by their names.
         part_times: What each part takes of the predicted latency, in the order of the network.
     """
@@ -131,6 +132,7 @@ class ReportedSubnet:
     peak_ram_bytes: int | None = None
     predicted_ms: float | None = None
     measured_ms: float | None = None
+    measured_doubt: str | None = None
     elsewhere_ms: Mapping[str, float] = dataclasses.field(default_factory=dict)
     part_times: Sequence[PartTime] = ()
 
@@ -166,6 +168,8 @@ class SubnetGroup:
         other_top1: Their accuracies on the images that the search chose by.
         latency_error: Mean relative error of the device's latency model on networks held out; `None`: not known.
         num_held_out: Number of these networks.
+        accuracy_precision: Name of the `Precision` of the models whose accuracies the search measured; `None`: not
+            known.
     """
 
     title: str
@@ -178,6 +182,7 @@ class SubnetGroup:
     other_top1: Sequence[float] = ()
     latency_error: float | None = None
     num_held_out: int = 0
+    accuracy_precision: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,12 +263,14 @@ class MeasuredLatency:
         low_ms: Lower end of the interval that the median lies in; `None`: not known.
         high_ms: Upper end of it.
         facts: On what and how it was measured, by name, see `DeviceFacts`.
+        doubt: Why it is not to be trusted; `None` if it is.
     """
 
     latency_ms: float
     low_ms: float | None = None
     high_ms: float | None = None
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    doubt: str | None = None
 
     @property
     def device(self) -> str:

@@ -21,7 +21,7 @@ _HEADINGS = (
     "within 10%",
     "networks held out",
     "pieces",
-    "doubtful pieces",
+    "doubtful latencies of pieces",
 )
 # Facts of a device that a reader asks for, and what they are called here.
 _SHOWN_FACTS = {

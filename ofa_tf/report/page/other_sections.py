@@ -15,6 +15,8 @@ from ofa_tf.report.page.figures import (
 )
 from ofa_tf.report.page.markup import Markup, element, join, make_command, make_facts, make_table
 from ofa_tf.report.page.pieces_of_page import make_details, make_figure, make_section
+from ofa_tf.report.predictor_summary import judge_predictor
+from ofa_tf.search.predictors.cross_validation import PredictorQuality
 
 _ABOUT_PREDICTIONS = (
     "A search looks at far more subnets than can be measured, so it asks an accuracy predictor. Here it predicts each "
@@ -100,10 +102,18 @@ def _judge(accuracy: AccuracyReport) -> Markup:
             ("Error of predictions (RMSE)", f"{points_in_words(quality.rmse)} points"),
             ("of which noise of the measurements", f"{points_in_words(quality.noise_std)} points"),
             ("Error of who always predicts the mean", f"{points_in_words(quality.spread)} points"),
+            ("Is the predictor better than that?", _compare_with_mean(quality)),
             ("Pairs of subnets in the right order", order),
             ("Measurements within the 90% error bars", words.percent(quality.coverage)),
         ]
     )
+
+
+def _compare_with_mean(quality: PredictorQuality) -> str:
+    verdict = judge_predictor(quality.rmse, quality.spread)
+    if verdict is None:
+        return "yes"
+    return f"{verdict}: chance decides which subnets are found"
 
 
 def make_training_section(phases: Sequence[PhaseReport], notes: Sequence[Note], logs_command: str = "") -> Markup:
@@ -208,6 +218,8 @@ def _describe_latency(measured: MeasuredLatency) -> str:
     text = words.milliseconds(measured.latency_ms)
     if measured.low_ms is not None and measured.high_ms is not None:
         text += f" ({measured.low_ms:.3g} to {measured.high_ms:.3g})"
+    if measured.doubt is not None:
+        text += f", doubtful: {measured.doubt}"
     return text
 
 

@@ -14,6 +14,9 @@ _EXPLANATION = (
     "Move the slider to what you can afford: below the picture is the subnet that makes the most of it. "
     "Each is cut out of the supernet without training."
 )
+# Of a latency: what the sum of its parts may differ by where nothing else does.
+_ROUNDING_OF_PREDICTIONS = 1e-3
+
 _HEADINGS_OF_SUBNETS = (
     "subnet",
     "image size",
@@ -132,7 +135,7 @@ def _describe_figure(group: SubnetGroup) -> str:
 def _make_panel(subnet: ReportedSubnet, group: SubnetGroup, is_hidden: bool) -> Markup:
     """What is known of a subnet."""
     facts = element("div", *_describe_subnet(subnet, group), class_="half")
-    times = element("div", _tabulate_times(subnet.part_times, group), class_="half")
+    times = element("div", _tabulate_times(subnet.part_times, subnet.predicted_ms, group), class_="half")
     return element(
         "article",
         element("h4", subnet.name),
@@ -149,7 +152,7 @@ def _describe_subnet(subnet: ReportedSubnet, group: SubnetGroup) -> list[Markup]
     facts: list[tuple[str, str]] = [
         *_accuracies(subnet),
         ("Latency, predicted", _explain_latency(subnet.predicted_ms, group.latency_error)),
-        ("Latency, measured", words.milliseconds(subnet.measured_ms)),
+        ("Latency, measured", _describe_measured(subnet)),
     ]
     for name, latency_ms in subnet.elsewhere_ms.items():
         facts.append((f"Predicted on {name}", words.milliseconds(latency_ms)))
@@ -187,6 +190,13 @@ def _accuracies(subnet: ReportedSubnet) -> list[tuple[str, str]]:
     return facts
 
 
+def _describe_measured(subnet: ReportedSubnet) -> str:
+    text = words.measured_latency(subnet.measured_ms, subnet.measured_doubt)
+    if subnet.measured_doubt is not None:
+        text += f": {subnet.measured_doubt}"
+    return text
+
+
 def _explain_latency(latency_ms: float | None, error: float | None) -> str:
     text = words.predicted_latency(latency_ms, error)
     if latency_ms is not None and error is not None:
@@ -194,8 +204,14 @@ def _explain_latency(latency_ms: float | None, error: float | None) -> str:
     return text
 
 
-def _tabulate_times(part_times: Sequence[PartTime], group: SubnetGroup) -> Markup:
-    """Where the time of a network goes."""
+def _tabulate_times(part_times: Sequence[PartTime], predicted_ms: float | None, group: SubnetGroup) -> Markup:
+    """Where the time of a network goes.
+
+    Args:
+        part_times: What each part takes by the latency table.
+        predicted_ms: What the search said of the whole.
+        group: What the network is of.
+    """
     if not part_times:
         of_device = ""
         if group.device:
@@ -214,6 +230,8 @@ def _tabulate_times(part_times: Sequence[PartTime], group: SubnetGroup) -> Marku
         name = join([part.part, element("small", part.piece, class_="piece")])
         rows.append((name, words.milliseconds(part.latency_ms), bar_and_share))
     caption = f"Where its time goes: {words.milliseconds(total_ms)}, predicted by the latency table"
+    if predicted_ms is not None and abs(total_ms / predicted_ms - 1) > _ROUNDING_OF_PREDICTIONS:
+        caption += f" that is there now; the search had another one, which said {words.milliseconds(predicted_ms)}"
     return make_table(caption, ("part and piece", "latency", "share"), rows)
 
 
@@ -227,7 +245,7 @@ def _tabulate_subnets(group: SubnetGroup) -> Markup:
                 words.accuracy(subnet.reported),
                 words.accuracy(subnet.estimated or subnet.predicted),
                 words.predicted_latency(subnet.predicted_ms, group.latency_error),
-                words.milliseconds(subnet.measured_ms),
+                words.measured_latency(subnet.measured_ms, subnet.measured_doubt),
                 words.cost("size_bytes", subnet.size_bytes),
                 words.cost("peak_ram_bytes", subnet.peak_ram_bytes),
                 words.cost("macs", subnet.num_macs),

@@ -138,7 +138,7 @@ def _recommend(group: SubnetGroup) -> list[Markup]:
             (
                 choice.reason,
                 words.accuracy(subnet.best_known),
-                words.milliseconds(subnet.measured_ms),
+                words.measured_latency(subnet.measured_ms, subnet.measured_doubt),
                 words.predicted_latency(subnet.predicted_ms, group.latency_error),
                 words.cost("size_bytes", subnet.size_bytes),
                 subnet.name,
@@ -158,7 +158,8 @@ def _compare(models: Sequence[ModelReport]) -> list[Markup]:
             continue
         top1 = words.accuracy(model.accuracy)
         newest = model.latencies[0]
-        latency = f"{words.milliseconds(newest.latency_ms)} measured on {describe_place(newest, model.latencies)}"
+        measured = words.measured_latency(newest.latency_ms, newest.doubt)
+        latency = f"{measured}, measured on {describe_place(newest, model.latencies)}"
         told.append(
             f"{top1} on {_test_images(model.accuracy)}, {latency} ({model.file}, quantization: {model.quantization})"
         )
@@ -182,7 +183,10 @@ def _explain_errors(subnet: ReportedSubnet, group: SubnetGroup) -> str:
     which = "as far as the search knows them: they may be too high by luck"
     if subnet.reported is not None and subnet.reported.num_images is not None:
         which = f"on {subnet.reported.num_images:,} images that no search chose by"
-    text = f"Accuracies are top-1 with one standard error, in percentage points, {which}."
+    models = ""
+    if group.accuracy_precision not in (None, group.precision):
+        models = f" of {group.accuracy_precision} models"
+    text = f"Accuracies are top-1{models} with one standard error, in percentage points, {which}."
     if subnet.reported is not None:
         text += " Subnets are chosen by other images: within the errors, their order may be another one here."
     if group.latency_error is not None:

@@ -1,5 +1,7 @@
 """Numbers as the report shows them: with their units, and, where there is one, with their error."""
 
+import decimal
+
 from ofa_tf.base.numbers_in_words import points_in_words
 from ofa_tf.report.cost_unit import CostUnit
 from ofa_tf.report.page.contents import Accuracy
@@ -19,6 +21,13 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return UNKNOWN
     return f"{value:.3g} ms"
+
+
+def measured_latency(value: float | None, doubt: str | None) -> str:
+    """A measured latency; marked if there is a reason not to trust it."""
+    if value is None or doubt is None:
+        return milliseconds(value)
+    return f"{milliseconds(value)}, doubtful"
 
 
 def predicted_latency(value: float | None, error: float | None) -> str:
@@ -55,10 +64,9 @@ def count_of_subnets(number: int) -> str:
         return "1 subnet"
     if number < _SHOWN_IN_FULL:
         return f"{number:,} subnets"
-    digits = str(number)
-    exponent = len(digits) - 1
-    leading = f"{digits[0]}.{digits[1]}"
-    return f"{leading}{_TIMES}10{_raised(exponent)} subnets"
+    # A number of hundreds of digits is too large for a float.
+    leading, _, exponent = f"{decimal.Decimal(number):.1e}".partition("e+")
+    return f"{leading}{_TIMES}10{_raised(int(exponent))} subnets"
 
 
 def _raised(number: int) -> str:

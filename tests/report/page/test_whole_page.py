@@ -227,7 +227,7 @@ def test_the_ordinary_network_of_a_quickstart_stands_beside_what_was_found(plain
     models = [model, ordinary, not_measured, without_labels]
     page = _Reader(make_page(dataclasses.replace(data, models=models), "0"))
     (told,) = [text for text in page.texts if text.startswith("For comparison")]
-    place = "1 ms measured on host, 1 thread (models/ordinary.tflite, quantization: int8)."
+    place = "1 ms, measured on host, 1 thread (models/ordinary.tflite, quantization: int8)."
     assert f"trained alone: 70.00% ± 1.00 on 1,000 test images, {place}" in told
 
 

@@ -29,6 +29,8 @@ def test_what_is_not_known_is_a_dash() -> None:
         (800, "800 subnets"),
         (123_456, "123,456 subnets"),
         (1_234_567, "1.2 \N{MULTIPLICATION SIGN} 10⁶ subnets"),
+        (109 * 10**18, "1.1 \N{MULTIPLICATION SIGN} 10²⁰ subnets"),
+        (10**400, "1.0 \N{MULTIPLICATION SIGN} 10⁴⁰⁰ subnets"),
         (104 * 10**18, "1.0 \N{MULTIPLICATION SIGN} 10²⁰ subnets"),
     ],
 )
