@@ -5,7 +5,7 @@ tables, separated by commas, make several searches, whose archs go into the fold
 twice.
 
 Example:
-    python tools/search.py --workdir=runs/quickstart --device=host --max_latency_ms=0.5 --output=arch.json
+    python tools/search.py --workdir=runs/quickstart --precision=int8 --max_latency_ms=0.5 --output=arch.json
     python tools/search.py --workdir=runs/quickstart --max_latency_ms=0.2,0.5,1 --output=found
     python tools/search.py --workdir=runs/quickstart --device=host,adb:SERIAL --max_latency_ms=0.5,1 --output=found
     python tools/search.py --workdir=runs/quickstart --latency_table=one.json,two.json --max_latency_ms=1 --output=found

@@ -7,6 +7,7 @@ from typing import Any
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import locked_file
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_facts import shareable_facts
@@ -49,8 +50,8 @@ class MeasuredRun(SampledRun):
             The table, calibrated; see `ofa_tf.workflow.latency.held_out_report`.
 
         Raises:
-            InputError: If the device cannot measure, too few models run on it, or `path`
-                is a table of another device or of other settings.
+            InputError: If the device cannot measure, too few models run on it, `path`
+                is a table of another device or of other settings, or another program measures it.
         """
         from ofa_tf.workflow import latency
 
@@ -59,10 +60,11 @@ class MeasuredRun(SampledRun):
         path = self.check_latency_table_path(device, settings, path)
         unfinished_path = path.with_suffix(UNFINISHED_TABLE)
         num_classes = self.supernet.num_classes
-        table = latency.measure_latency_table(self.space, num_classes, device, settings, unfinished_path)
-        table.save(path)
-        unfinished_path.unlink(missing_ok=True)
-        files.write_bytes(path.with_suffix(".svg"), latency.plot_held_out(table).encode())
+        with locked_file(path):
+            table = latency.measure_latency_table(self.space, num_classes, device, settings, unfinished_path)
+            table.save(path)
+            unfinished_path.unlink(missing_ok=True)
+            files.write_bytes(path.with_suffix(".svg"), latency.plot_held_out(table).encode())
         return table
 
     def check_latency_table_path(

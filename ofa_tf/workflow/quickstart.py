@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ofa_tf.base import files
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import locked_file
 from ofa_tf.base.progress import tell
 from ofa_tf.devices.device import Device
 from ofa_tf.latency.budgets import spread_budgets_ms
+from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.report.quickstart_table import PLAIN_NETWORK
 from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
@@ -72,14 +75,24 @@ def run_quickstart(
     _announce_step("train")
     trained = train(config, METHODS[config.method], resume=True)
     run = Run(config.workdir, trained.evaluator)
+    # The training had a lock of its own.
+    with locked_file(run.summary_path):
+        return _take_steps(run, device, settings, command)
+
+
+def _take_steps(run: Run, device: Device, settings: QuickstartSettings, command: str | None) -> dict[str, Any]:
+    """All steps behind the training; returns the summary."""
+    config = run.config
     clock = _Clock(run.quickstart_seconds_path)
     _announce_step("accuracy_table")
     with clock.measure("accuracy_table", goes_on=run.accuracy_table_path.exists()):
         accuracies = run.build_accuracy_table(settings.num_archs, config.seed)
-    unfinished_table = run.latency_table_path(device, settings.precision).with_suffix(UNFINISHED_TABLE)
     _announce_step("latency_table")
-    with clock.measure("latency_table", goes_on=unfinished_table.exists()):
-        table = run.build_latency_table(device, _latency_settings(settings, config.seed))
+    table = _find_better_table(run, device, settings)
+    if table is None:
+        unfinished_table = run.latency_table_path(device, settings.precision).with_suffix(UNFINISHED_TABLE)
+        with clock.measure("latency_table", goes_on=unfinished_table.exists()):
+            table = run.build_latency_table(device, _latency_settings(settings, config.seed))
     _announce_step("search")
     with clock.measure("search"):
         candidates = _find_candidates(run, device, settings)
@@ -104,6 +117,21 @@ def run_quickstart(
     }
     files.write_json(run.summary_path, "summary", summary)
     return summary
+
+
+def _find_better_table(run: Run, device: Device, settings: QuickstartSettings) -> LatencyTable | None:
+    """A latency table that was checked on more networks than a quickstart would check it on; `None`: there is none."""
+    if not run.latency_table_path(device, settings.precision).exists():
+        return None
+    try:
+        table = run.latency_model(device, settings.precision).table
+        num_held_out = len(table.held_out["archs"])
+    except InputError:  # it is of something else, or was not checked
+        return None
+    if num_held_out <= _latency_settings(settings, seed=0).num_held_out:
+        return None
+    tell(f"keeping the latency table that was checked on {num_held_out} networks")
+    return table
 
 
 def _announce_step(step: str) -> None:

@@ -28,7 +28,7 @@ from ofa_tf.report.page.whole_page import is_page, make_page
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION
 from ofa_tf.workflow.measured_run import MeasuredRun
-from ofa_tf.workflow.report_files import find_documents, newest_first, of_kind
+from ofa_tf.workflow.report_files import find_documents, newest_first, note_damaged, of_kind
 from ofa_tf.workflow.report_subnets import SubnetReader
 from ofa_tf.workflow.report_tables import ReadTable, describe_accuracies, describe_device, read_latency_tables
 from ofa_tf.workflow.report_training import describe_models, describe_phases
@@ -125,6 +125,7 @@ class _Gathering:
         models = self._read_models()
         groups = self._read_subnets(tables, models)
         accuracy = self._judge_predictor(table)
+        self._notes[Section.SUBNETS] += note_damaged(self._run.path)
 
         num_measured = 0
         if table is not None:

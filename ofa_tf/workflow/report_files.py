@@ -1,6 +1,7 @@
 """`find_documents`: the JSON files of a run, by what they say they are. Loads neither TensorFlow nor Keras."""
 
 import dataclasses
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +42,26 @@ def find_documents(workdir: Path) -> list[Document]:
         if kind is not None:
             found.append(Document(path, kind))
     return found
+
+
+def note_damaged(workdir: Path) -> list[Note]:
+    """What the report says of JSON files below a folder that say nothing of themselves as they are cut or empty."""
+    notes = []
+    for path in _json_files(workdir):
+        if read_kind(path) is None and not _is_json(path):
+            notes.append(Note(f"{path} was left out: it is empty or damaged. Put it back from a copy, or remove it."))
+    return notes
+
+
+def _is_json(path: Path) -> bool:
+    """Whether a file is JSON, of whatever program; also if it cannot be read, which says nothing against it."""
+    try:
+        json.loads(path.read_bytes())
+    except OSError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def of_kind(documents: Sequence[Document], kind: str) -> list[Path]:

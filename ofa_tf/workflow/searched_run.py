@@ -15,7 +15,7 @@ from ofa_tf.search.front.measured_front import Front
 from ofa_tf.search.predictors.accuracy_predictor import check_table
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.run_folder import device_id
@@ -238,6 +238,7 @@ class SearchedRun(MeasuredRun):
         self.check_accuracy_table()
         workdir = f"--workdir={self.path}"
         commands = {self.accuracy_table_path: shell_command("tools/build_accuracy_table.py", workdir)}
+        hint = ""
         if needs_latency or latency_table is not None:
             opened(device)  # raises if there can be none of that id
             path = self.latency_table_path(device, precision, latency_table)
@@ -246,4 +247,14 @@ class SearchedRun(MeasuredRun):
                 check_name_of_missing(path)
                 options.append(f"--output={latency_table}")
             commands[path] = shell_command("tools/build_latency_table.py", *options, workdir)
-        check_present(commands)
+            hint = self._hint_at_other_precision(path, device, precision)
+        check_present(commands, hint)
+
+    def _hint_at_other_precision(self, path: Path, device: Device | str, precision: str) -> str:
+        """That there is a latency table of the device, though of another precision than the one that is missing."""
+        if path.exists():
+            return ""
+        for other in PRECISIONS:
+            if other != precision and self.latency_table_path(device, other).exists():
+                return f"There is one of {other} models: --precision={other} takes it."
+        return ""

@@ -74,11 +74,12 @@ def check_same_use(table: LatencyTable, device: Device) -> None:
             )
 
 
-def check_present(commands: Mapping[Path, str]) -> None:
+def check_present(commands: Mapping[Path, str], hint: str = "") -> None:
     """Check that tables are there.
 
     Args:
         commands: Tables -> the command that builds them.
+        hint: What a message should add.
 
     Raises:
         InputError: If some are not; it names them and the commands that build them.
@@ -92,7 +93,8 @@ def check_present(commands: Mapping[Path, str]) -> None:
         files = "file" if len(missing) == 1 else "files"
         places = " and ".join(str(path) for path in missing)
         builds = " and ".join(commands[path] for path in missing)
-        raise InputError(f"Expected {tables} at {places}. Received: no such {files}. Build with: {builds}.")
+        message = f"Expected {tables} at {places}. Received: no such {files}. Build with: {builds}. {hint}"
+        raise InputError(message.strip())
 
 
 def check_name_of_missing(path: Path) -> None:

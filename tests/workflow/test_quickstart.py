@@ -1,4 +1,5 @@
 import dataclasses
+import types
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.shipping.sidecar import describe, save_tflite
 from ofa_tf.workflow import quickstart, quickstart_export
 from ofa_tf.workflow.quickstart_settings import QUICKSTART_MODELS, QuickstartSettings
+from tests.support.formula_device import FormulaDevice
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,31 @@ def test_the_seconds_of_what_was_interrupted_count_too(tmp_path: Path, monkeypat
     with clock.measure("search"):
         now[0] += 2
     assert clock.seconds["search"] == 2
+
+
+@pytest.mark.parametrize(("num_held_out", "is_kept"), [(3, False), (4, True)])
+def test_a_latency_table_that_was_checked_on_more_networks_is_kept(
+    tmp_path: Path, num_held_out: int, is_kept: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "table.json"
+    table = types.SimpleNamespace(held_out={"archs": [{}] * num_held_out})
+    run = types.SimpleNamespace(
+        latency_table_path=lambda device, precision: path,
+        latency_model=lambda device, precision: types.SimpleNamespace(table=table),
+    )
+    settings = QuickstartSettings(num_networks=6)
+    assert quickstart._find_better_table(run, FormulaDevice(), settings) is None  # there is no file
+    path.touch()
+    kept = quickstart._find_better_table(run, FormulaDevice(), settings)
+    assert (kept is table) == is_kept
+    assert ("keeping the latency table that was checked on 4 networks" in capsys.readouterr().err) == is_kept
+
+
+def test_a_latency_table_of_something_else_is_not_kept(tmp_path: Path) -> None:
+    def refuse(device: object, precision: str) -> None:
+        raise InputError("of another computer")
+
+    path = tmp_path / "table.json"
+    path.touch()
+    run = types.SimpleNamespace(latency_table_path=lambda device, precision: path, latency_model=refuse)
+    assert quickstart._find_better_table(run, FormulaDevice(), QuickstartSettings()) is None

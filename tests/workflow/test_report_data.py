@@ -364,6 +364,21 @@ def test_without_a_latency_table_the_latency_of_a_subnet_is_that_with_one_thread
     assert subnet.measured_ms == 3.0
 
 
+@pytest.mark.parametrize("content", ["", "{", '{"schema": "ofa'])
+def test_a_file_that_is_empty_or_cut_off_at_its_beginning_is_named(content: str, tmp_path: Path) -> None:
+    run = unfinished_run(tmp_path / "run")
+    archs = run.path / "archs"
+    archs.mkdir()
+    (archs / "found_1.json").write_text(content)
+    (archs / "mine.json").write_text("[1, 2]")  # another program's
+    notes = [note.text for note in gather(run).notes[Section.SUBNETS]]
+    assert (
+        f"{archs / 'found_1.json'} was left out: it is empty or damaged. Put it back from a copy, or remove it."
+        in notes
+    )
+    assert not any("mine.json" in text for text in notes)
+
+
 # --- runs of other kinds ------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.folder_lock import locked_file
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.search.constraints import Limits
@@ -69,6 +70,26 @@ def test_a_search_keeps_to_the_latencies_that_a_device_s_table_predicts(measured
     assert found.costs["latency_ms"] <= limit_ms
     assert found.measured_top1 == measured_run.measure(found.arch, "search").top1
     assert found.reported_top1 == measured_run.measure(found.arch, "report").top1
+
+
+def test_a_missing_latency_table_of_another_precision_is_told_of(measured_run: Run) -> None:
+    with pytest.raises(
+        InputError, match=r"formula_int8.json.*There is one of float32 models: --precision=float32 takes "
+    ):
+        measured_run.check_tables(True, FormulaDevice(), "int8")
+
+
+def test_a_latency_table_is_measured_by_one_program_at_a_time(measured_run: Run) -> None:
+    device = FormulaDevice()
+    path = measured_run.latency_table_path(device)
+    before = path.read_bytes()
+    with (
+        locked_file(path),
+        pytest.raises(InputError, match=f"Expected {path} to have one writer at a time"),
+    ):
+        measured_run.build_latency_table(device, LatencyTableSettings(num_networks=4, num_held_out=2))
+    assert path.read_bytes() == before
+    assert not device.models
 
 
 def test_latency_tables_tell_of_models_like_theirs_only(measured_run: Run, tmp_path: Path) -> None:
