@@ -269,3 +269,31 @@ def test_where_the_library_is_not_installed_it_is_said_how_to(monkeypatch: pytes
     monkeypatch.setattr(plotly_library.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"Install it with pip install -c constraints\.txt -e \.\[report\]"):
         plotly_library.read_plotly()
+
+
+def _page_of(subnet: ReportedSubnet, **facts: str) -> str:
+    """The texts of a page with one subnet, in a group of which some facts are others."""
+    data = _data("phone")
+    group = dataclasses.replace(data.groups[0], subnets=[subnet], **facts)
+    return "\n".join(_Reader(make_page(dataclasses.replace(data, groups=[group]), "0")).texts)
+
+
+def test_a_prediction_of_an_earlier_latency_table_is_told_from_that_of_the_present_one() -> None:
+    subnet = _data("phone").groups[0].subnets[0]
+    assert "that is there now" not in _page_of(subnet)
+    told = _page_of(dataclasses.replace(subnet, predicted_ms=1.2))
+    assert "predicted by the latency table that is there now; the search had another one, which said 1.2 ms" in told
+
+
+def test_a_latency_that_is_not_to_be_trusted_is_marked_wherever_it_stands() -> None:
+    subnet = dataclasses.replace(_data("phone").groups[0].subnets[0], measured_doubt="it was hot")
+    told = _page_of(subnet)
+    assert told.count("1.1 ms, doubtful") == 3  # at the head, in the table and, with the reason, in the card
+    assert "1.1 ms, doubtful: it was hot" in told
+
+
+def test_a_page_says_of_which_models_accuracies_are_where_these_are_others() -> None:
+    subnet = _data("phone").groups[0].subnets[0]
+    assert "Accuracies are top-1 of float32 models with one standard" in _page_of(subnet, accuracy_precision="float32")
+    for same in ({"accuracy_precision": "int8"}, {}):
+        assert "Accuracies are top-1 with one standard error" in _page_of(subnet, **same)
