@@ -27,10 +27,10 @@ def test_facts_are_replaced_not_piled_up(float_model: bytes, tmp_path: Path) -> 
     assert len(twice) == len(once)
 
 
-def test_weights_stay_aligned(subnet: keras.Model, images: np.ndarray) -> None:
+def _sizes_of_aligned_buffers(content: bytes) -> list[int]:
+    """The sizes of all buffers that hold something, each of which must begin at a multiple of 16 bytes."""
     from ai_edge_litert import schema_py_generated as schema
 
-    content = add_metadata(to_tflite(subnet, "int8", [images]), FACTS)
     model = schema.Model.GetRootAs(content)
     sizes = []
     for index in range(model.BuffersLength()):
@@ -39,7 +39,14 @@ def test_weights_stay_aligned(subnet: keras.Model, images: np.ndarray) -> None:
             sizes.append(buffer.DataLength())
             start = buffer._tab.Vector(buffer._tab.Offset(4))
             assert start % 16 == 0
-    assert max(sizes) > 10_000
+    return sizes
+
+
+@pytest.mark.parametrize("quantization", ["none", "float16", "dynamic", "int8"])
+def test_weights_are_aligned_and_stay_so(subnet: keras.Model, images: np.ndarray, quantization: str) -> None:
+    content = to_tflite(subnet, quantization, [images])
+    assert max(_sizes_of_aligned_buffers(content)) > 10_000
+    assert max(_sizes_of_aligned_buffers(add_metadata(content, FACTS))) > 10_000
 
 
 def test_a_model_without_facts_is_named(float_model: bytes, tmp_path: Path) -> None:
