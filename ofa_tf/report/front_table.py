@@ -169,4 +169,6 @@ def _describe_columns(front: Front) -> list[str]:
     if first.reported is not None:
         num_images = sum(first.reported.num_images)
         lines.append(f"report: measured on {num_images} images that nothing was chosen by: quote these")
+    noise = points_in_words(front.noise_of_difference)
+    lines.append(f"differences of measured accuracies (meas.) below {noise} points are noise")
     return lines

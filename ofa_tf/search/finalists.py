@@ -21,7 +21,7 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constraints import Constraint, is_exactly_feasible
 from ofa_tf.search.near_clones import least_difference
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
-from ofa_tf.search.predictors.prediction import NUM_STDS_OF_90_PERCENT
+from ofa_tf.search.predictors.prediction import noise_of_difference
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 
@@ -123,7 +123,7 @@ class Final:
     @property
     def noise_of_difference(self) -> float:
         """By how much measured accuracies of two archs differ by chance at most, in 9 of 10 cases."""
-        return float(NUM_STDS_OF_90_PERCENT * np.sqrt(2) * self.noise_std)
+        return noise_of_difference(self.noise_std)
 
 
 def pick_finalists(space: SearchSpace, ranked: np.ndarray, known: np.ndarray, count: int) -> np.ndarray:

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -69,6 +70,8 @@ def test_each_arch_of_a_front_has_a_line_with_its_number_costs_and_accuracies(fr
     num_images = sum(front.best[0].measured.num_images)
     assert f"meas.:  measured on {num_images} images; +/-: one standard error in points" in explained
     assert f"report: measured on {num_images} images that nothing was chosen by: quote these" in explained
+    noise = 100 * 1.645 * math.sqrt(2) * front.predictor.table.noise_std
+    assert f"differences of measured accuracies (meas.) below {noise:.2f} points are noise" in explained
 
 
 def test_the_front_is_told_with_its_costs_device_and_precision(front: Front) -> None:

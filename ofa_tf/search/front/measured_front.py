@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.search.predictors.prediction import noise_of_difference
 from ofa_tf.space.arch import Arch
 
 
@@ -76,6 +77,11 @@ class Front:
     stop_reason: StopReason
     quality_before: PredictorQuality
     margins: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def noise_of_difference(self) -> float:
+        """By how much measured accuracies of two archs differ by chance at most, in 9 of 10 cases."""
+        return noise_of_difference(self.predictor.table.noise_std)
 
     @property
     def best(self) -> list[FrontPoint]:

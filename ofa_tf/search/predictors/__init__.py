@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "accuracy_predictor": ["AccuracyPredictor", "MIN_ARCHS_FOR_PREDICTOR", "check_space", "check_table"],
         "cross_validation": ["PredictorQuality", "learning_curve"],
         "fitted_predictor": ["FittedPredictor", "fit_predictor"],
-        "prediction": ["NUM_STDS_OF_90_PERCENT", "Prediction"],
+        "prediction": ["Prediction", "noise_of_difference"],
         "predictor_registry": ["AUTOMATIC", "LINEAR", "PREDICTORS", "check_predictor", "get_predictor"],
     },
 )

@@ -9,6 +9,15 @@ import numpy as np
 NUM_STDS_OF_90_PERCENT = 1.645
 
 
+def noise_of_difference(noise_std: float) -> float:
+    """By how much measured accuracies of two archs differ by chance at most, in 9 of 10 cases.
+
+    Args:
+        noise_std: Standard deviation of one of them from the true one.
+    """
+    return float(NUM_STDS_OF_90_PERCENT * np.sqrt(2) * noise_std)
+
+
 @dataclasses.dataclass(frozen=True)
 class Prediction:
     """What is known of the accuracies of some archs.
