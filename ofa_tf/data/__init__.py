@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "dataset_checks": ["check_dataset"],
         "dataset_names": ["absolute_dataset"],
         "held_out": ["HoldOut"],
-        "image_source": ["DecodedImages", "EncodedImage", "ImageSource"],
+        "image_source": ["SPLITS", "DecodedImages", "EncodedImage", "ImageSource"],
         "input_throughput": ["InputTask", "InputThroughput", "measure_input_throughput", "write_photos"],
         "kept_batches": ["DEFAULT_KEPT_BYTES", "BatchKeeper"],
         "preprocessing": ["IMAGE_MEAN", "IMAGE_STD"],

@@ -16,7 +16,9 @@ from ofa_tf.base import files
 from ofa_tf.base.cluster import check_batch_size
 from ofa_tf.base.compute_precision import check_replicas
 from ofa_tf.base.folder_lock import locked
+from ofa_tf.base.progress import tell
 from ofa_tf.base.replicas import Replicas
+from ofa_tf.data.image_source import SPLITS, ImageSource
 from ofa_tf.data.sources import open_source
 from ofa_tf.networks.file_names import SUPERNET_FILE, check_archive
 from ofa_tf.training.config import TrainConfig
@@ -97,10 +99,20 @@ def _train_unfinished(
     )
     trainer = Trainer(config, source, replicas)
     if replicas.is_first_worker:
+        tell(_describe_images(source))
         config.save()
     for phase in unfinished:
         trainer.run_phase(phase, resume)
     return TrainResult(unfinished, trainer.evaluator)
+
+
+def _describe_images(source: ImageSource) -> str:
+    """How many images there are for what."""
+    counts = {split: f"{source.num_examples(split):,}" for split in SPLITS}
+    return (
+        f"images of {source.num_classes:,} classes: {counts['train']} to train on, {counts['validation']} for "
+        f"validation, {counts['test']} for testing"
+    )
 
 
 def _put_network_back(config: TrainConfig) -> None:

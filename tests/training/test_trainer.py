@@ -159,6 +159,9 @@ def test_the_sandwich_method_trains_in_one_phase_and_resumes_bit_for_bit(
     num_images = source.num_examples("validation")
     by_guessing = share_of_commonest_class(source, "validation")
     assert told.count(f"sandwich: {of_largest} of {num_images}, guessing {by_guessing}") == 1
+    counts = [source.num_examples(split) for split in ("train", "validation", "test")]
+    images = "images of {} classes: {} to train on, {} for validation, {} for testing"
+    assert images.format(source.num_classes, *counts) in told
     _assert_equal_weights(load_supernet(interrupted.workdir), load_supernet(config.workdir))
 
 
