@@ -36,9 +36,8 @@ class QuantizationMode:
             first.
         is_exact: Whether the model must compute what the network computes.
         largest_difference: Largest difference of a logit, over the largest logit of
-            the image (see the gate), that is let through.
-        is_judged_by_difference: Whether that difference counts where labels are known,
-            too. Rounded activations make larger ones than a class depends on.
+            the image (see the gate), that is let through; `None`: any, as rounded
+            activations make larger ones than a class depends on.
         may_be_mended: Whether remedies are tried where it loses too much accuracy,
             see `shipping/remedies.py`.
         advice: What a user can do about a model that does not pass the gate.
@@ -53,8 +52,7 @@ class QuantizationMode:
     activation_bits: int | None = None
     needs_fine_tuning: bool = False
     is_exact: bool = False
-    largest_difference: float = 0.5
-    is_judged_by_difference: bool = False
+    largest_difference: float | None = None
     may_be_mended: bool = False
     advice: str = _ADVICE_FOR_LOSSY
 
@@ -115,15 +113,9 @@ NOT_QUANTIZED = QuantizationMode(
     weight_bits=32,
     is_exact=True,
     largest_difference=1e-4,
-    is_judged_by_difference=True,
     advice="This is a fault of the conversion: try --lowering=none, and report it.",
 )
-FLOAT16 = QuantizationMode(
-    name="float16",
-    weight_bits=16,
-    largest_difference=1e-2,
-    is_judged_by_difference=True,
-)
+FLOAT16 = QuantizationMode(name="float16", weight_bits=16, largest_difference=1e-2)
 DYNAMIC = QuantizationMode(name="dynamic", weight_bits=8)
 INT8 = QuantizationMode(
     name="int8",

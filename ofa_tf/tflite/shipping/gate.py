@@ -211,8 +211,7 @@ def find_fault(
     """
     if not comparison.is_finite:
         return NOT_FINITE
-    has_no_labels = comparison.top1 is None or comparison.reference_top1 is None
-    if mode.is_judged_by_difference or has_no_labels:
+    if mode.largest_difference is not None:
         fault = _find_difference(comparison, mode.largest_difference)
         if fault is not None:
             return fault

@@ -104,7 +104,7 @@ def test_kl_is_that_of_the_definition(subnet: keras.Model, images: np.ndarray, d
         ("none", {}, None),
         ("none", {"max_relative_error": 2e-4}, "its logits differ by 2.0e-04 of the largest (at most 1e-04)"),
         ("none", {"max_relative_error": float("nan")}, "not all of its logits are finite"),
-        ("dynamic", {"top1": None, "max_relative_error": 0.9}, "its logits differ by 9.0e-01 of the largest"),
+        ("dynamic", {"top1": None, "max_relative_error": 0.9}, None),
         ("float16", {"top1": None, "max_relative_error": 0.02}, "its logits differ by 2.0e-02 of the largest"),
         ("int8", {"mean_kl": float("inf")}, "not all of its logits are finite"),
         ("float16", {"max_relative_error": 0.02}, "its logits differ by 2.0e-02 of the largest"),
