@@ -8,6 +8,7 @@ and with which learning rate (`schedules`), one step (`train_step`), what the us
 """
 
 import dataclasses
+import functools
 import math
 import time
 import zlib
@@ -361,6 +362,11 @@ class Trainer:
         if self._is_stopping(run):
             raise _saved_interrupt(run)
 
+    @functools.cached_property
+    def _guessed_top1(self) -> float:
+        """What is right of the validation images without looking at them. Read once for all phases."""
+        return share_of_commonest_class(self.source, "validation")
+
     def _warn_of_guessing(self, run: _PhaseRun) -> None:
         """Say so if a phase ends with a network that is as good as guessing: those to come learn from it."""
         result = run.state.history[-1]
@@ -369,7 +375,7 @@ class Trainer:
             run.phase,
             result[name],
             self.source.num_examples("validation"),
-            share_of_commonest_class(self.source, "validation"),
+            self._guessed_top1,
         )
         if warning is not None:
             tell(warning)

@@ -88,11 +88,12 @@ def _take_steps(run: Run, device: Device, settings: QuickstartSettings, command:
     with clock.measure("accuracy_table", goes_on=run.accuracy_table_path.exists()):
         accuracies = run.build_accuracy_table(settings.num_archs, config.seed)
     _announce_step("latency_table")
-    table = _find_better_table(run, device, settings)
+    table_settings = _latency_settings(settings, config.seed)
+    table = _find_better_table(run, device, table_settings)
     if table is None:
         unfinished_table = run.latency_table_path(device, settings.precision).with_suffix(UNFINISHED_TABLE)
         with clock.measure("latency_table", goes_on=unfinished_table.exists()):
-            table = run.build_latency_table(device, _latency_settings(settings, config.seed))
+            table = run.build_latency_table(device, table_settings)
     _announce_step("search")
     with clock.measure("search"):
         candidates = _find_candidates(run, device, settings)
@@ -119,8 +120,8 @@ def _take_steps(run: Run, device: Device, settings: QuickstartSettings, command:
     return summary
 
 
-def _find_better_table(run: Run, device: Device, settings: QuickstartSettings) -> LatencyTable | None:
-    """A latency table that was checked on more networks than a quickstart would check it on; `None`: there is none."""
+def _find_better_table(run: Run, device: Device, settings: LatencyTableSettings) -> LatencyTable | None:
+    """A latency table that was checked on more networks than these settings ask for; `None`: there is none."""
     if not run.latency_table_path(device, settings.precision).exists():
         return None
     try:
@@ -128,7 +129,7 @@ def _find_better_table(run: Run, device: Device, settings: QuickstartSettings) -
         num_held_out = len(table.held_out["archs"])
     except InputError:  # it is of something else, or was not checked
         return None
-    if num_held_out <= _latency_settings(settings, seed=0).num_held_out:
+    if num_held_out <= settings.num_held_out:
         return None
     tell(f"keeping the latency table that was checked on {num_held_out} networks")
     return table

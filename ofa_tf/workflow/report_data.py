@@ -125,7 +125,7 @@ class _Gathering:
         models = self._read_models()
         groups = self._read_subnets(tables, models)
         accuracy = self._judge_predictor(table)
-        self._notes[Section.SUBNETS] += note_damaged(self._run.path)
+        self._notes[Section.SUBNETS] += note_damaged(self._documents)
 
         num_measured = 0
         if table is not None:

@@ -17,6 +17,9 @@ FAULTS = (InputError, KeyError, TypeError, ValueError, AttributeError, IndexErro
 _SCHEMA = re.compile(rb'"schema":\s*"ofa_tf/(\w+)/')
 _BYTES_TO_SCHEMA = 200
 
+# What a file is called that is no JSON at all.
+_DAMAGED = "damaged"
+
 # Checkpoints hold gigabytes, logs no JSON.
 _FOLDERS_PASSED_OVER = frozenset({"checkpoints", "logs"})
 
@@ -35,21 +38,22 @@ class Document:
 
 
 def find_documents(workdir: Path) -> list[Document]:
-    """The JSON files below a folder that say what they are, by their paths."""
+    """The JSON files below a folder that say what they are, or are damaged before they could, by their paths."""
     found = []
     for path in _json_files(workdir):
         kind = read_kind(path)
+        if kind is None and not _is_json(path):
+            kind = _DAMAGED
         if kind is not None:
             found.append(Document(path, kind))
     return found
 
 
-def note_damaged(workdir: Path) -> list[Note]:
-    """What the report says of JSON files below a folder that say nothing of themselves as they are cut or empty."""
+def note_damaged(documents: Sequence[Document]) -> list[Note]:
+    """What the report says of files that are empty or cut off at their beginning."""
     notes = []
-    for path in _json_files(workdir):
-        if read_kind(path) is None and not _is_json(path):
-            notes.append(Note(f"{path} was left out: it is empty or damaged. Put it back from a copy, or remove it."))
+    for path in of_kind(documents, _DAMAGED):
+        notes.append(Note(f"{path} was left out: it is empty or damaged. Put it back from a copy, or remove it."))
     return notes
 
 

@@ -11,6 +11,7 @@ from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.shipping.sidecar import describe, save_tflite
 from ofa_tf.workflow import quickstart, quickstart_export
+from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.quickstart_settings import QUICKSTART_MODELS, QuickstartSettings
 from tests.support.formula_device import FormulaDevice
 
@@ -86,7 +87,7 @@ def test_a_latency_table_that_was_checked_on_more_networks_is_kept(
         latency_table_path=lambda device, precision: path,
         latency_model=lambda device, precision: types.SimpleNamespace(table=table),
     )
-    settings = QuickstartSettings(num_networks=6)
+    settings = LatencyTableSettings(precision="int8", num_held_out=3)
     assert quickstart._find_better_table(run, FormulaDevice(), settings) is None  # there is no file
     path.touch()
     kept = quickstart._find_better_table(run, FormulaDevice(), settings)
@@ -101,4 +102,4 @@ def test_a_latency_table_of_something_else_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     path.touch()
     run = types.SimpleNamespace(latency_table_path=lambda device, precision: path, latency_model=refuse)
-    assert quickstart._find_better_table(run, FormulaDevice(), QuickstartSettings()) is None
+    assert quickstart._find_better_table(run, FormulaDevice(), LatencyTableSettings()) is None

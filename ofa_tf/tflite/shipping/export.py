@@ -102,7 +102,13 @@ class Export:
         if self._references.reported is not self._references.decisive:
             images = round_images(self._data.reported(self._arch), self._input_format)
             reported = compare(content, self._references.reported, images)
-        return GateReport(decisive, self._data.decisive_split, reported, inspect_delegation(content), len(content))
+        return GateReport(
+            decisive=decisive,
+            decisive_split=self._data.decisive_split,
+            reported=reported,
+            delegation=inspect_delegation(content),
+            size_bytes=len(content),
+        )
 
     def apply_remedies(self, conversion: Conversion) -> Conversion:
         """The conversion with the remedies that bring it nearer to the network on the representative images."""

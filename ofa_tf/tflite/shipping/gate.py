@@ -297,30 +297,42 @@ def _max_relative_error(expected: np.ndarray, logits: np.ndarray) -> float:
 
 
 def _mean_kl(expected: np.ndarray, actual: np.ndarray) -> float:
-    """Mean over images of sum(p * (log p - log q)), with p the expected and q the actual probabilities."""
-    log_p = _log_softmax(expected.astype(np.float64))
-    log_q = _log_softmax(actual.astype(np.float64))
-    terms = np.exp(log_p) * (log_p - log_q)
-    return float(terms.sum(axis=-1).mean())
+    """Mean divergence of the probabilities of actual logits from those of expected ones."""
+    return _mean_divergence(_log_softmax(expected), _log_softmax(actual))
 
 
 def _information(logits: np.ndarray) -> float:
-    """Mean over images of sum(p * (log p - log m)), with p an image's probabilities and m their mean over images."""
-    log_p = _log_softmax(logits.astype(np.float64))
-    mean = np.exp(log_p).mean(axis=0, keepdims=True)
-    log_mean = np.log(np.maximum(mean, np.finfo(np.float64).tiny))
-    terms = np.exp(log_p) * (log_p - log_mean)
-    return float(terms.sum(axis=-1).mean())
+    """Mean divergence of the mean probabilities of all images from those of each image."""
+    log_p = _log_softmax(logits)
+    mean = np.exp(log_p).mean(axis=0)
+    # A class may be so improbable in all images that nothing is left of it.
+    smallest = np.finfo(np.float64).tiny
+    log_mean = np.log(np.maximum(mean, smallest))
+    return _mean_divergence(log_p, log_mean)
+
+
+def _mean_divergence(log_p: np.ndarray, log_q: np.ndarray) -> float:
+    """Mean over images of sum(p * (log p - log q)), the Kullback-Leibler divergence of q from p, nats."""
+    terms = np.exp(log_p) * (log_p - log_q)
+    divergences = terms.sum(axis=-1)
+    return float(divergences.mean())
 
 
 def _lost_variance(expected: np.ndarray, logits: np.ndarray) -> float:
     """Mean square of the differences of logits, over the variance of the expected ones over the images."""
     centered = _without_mean_of_classes(expected)
     differences = _without_mean_of_classes(logits) - centered
-    variance = np.square(centered - centered.mean(axis=0)).mean()
-    typical = np.median(np.abs(expected).max(axis=-1))
-    negligible = max(_NEGLIGIBLE_DEVIATION * typical, np.finfo(np.float32).tiny) ** 2
-    return float(np.square(differences).mean() / max(variance, negligible))
+
+    deviations = centered - centered.mean(axis=0)
+    variance = float(np.square(deviations).mean())
+
+    largest_logits = np.abs(expected).max(axis=-1)
+    negligible_deviation = _NEGLIGIBLE_DEVIATION * float(np.median(largest_logits))
+    smallest_deviation = float(np.finfo(np.float32).tiny)
+    least_variance = max(negligible_deviation, smallest_deviation) ** 2
+
+    mean_square = float(np.square(differences).mean())
+    return mean_square / max(variance, least_variance)
 
 
 def _without_mean_of_classes(logits: np.ndarray) -> np.ndarray:
@@ -329,6 +341,8 @@ def _without_mean_of_classes(logits: np.ndarray) -> np.ndarray:
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Logarithms of the probabilities of logits, float64."""
+    logits = logits.astype(np.float64)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     total = np.exp(shifted).sum(axis=-1, keepdims=True)
     return shifted - np.log(total)

@@ -212,6 +212,11 @@ def test_a_network_that_says_nearly_the_same_of_all_images_may_be_rounded() -> N
     assert find_fault(comparison, get_quantization_mode("int8"), max_accuracy_drop=0) is None
 
 
+def test_a_network_that_says_nothing_at_all_is_agreed_with() -> None:
+    nothing = np.zeros((4, 5), np.float32)
+    assert compare_logits(nothing, Reference(nothing, None)).lost_variance == 0
+
+
 def test_rounding_that_changes_few_classes_passes() -> None:
     logits, labels = _answers(0.9)
     rounded = logits + 0.1 * np.random.default_rng(0).normal(size=logits.shape).astype(np.float32)
