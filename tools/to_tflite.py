@@ -29,6 +29,7 @@ from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import INPUT_TYPES
 from ofa_tf.tflite.litert.interpreter import describe_model
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
+from ofa_tf.tflite.lowering.targets import CPU, target_help
 from ofa_tf.tflite.quantization.modes import (
     QUANTIZATION_MODES,
     QuantizationMode,
@@ -75,10 +76,11 @@ _NUM_IMAGES = flags.DEFINE_integer(
     "Training images that set the ranges of activations.",
     lower_bound=1,
 )
+_TARGET = flags.DEFINE_string("target", CPU.name, target_help())
 _LOWERING = flags.DEFINE_list(
     "lowering",
     ["all"],
-    f"Rewrites for LiteRT's CPU kernels: all, none (for other delegates), or some of {', '.join(LOWERINGS)}.",
+    f"For experts, rewrites of the graph: all that pay on --target, none, or some of {', '.join(LOWERINGS)}.",
 )
 _INPUT_TYPE = flags.DEFINE_enum(
     "input_type",
@@ -179,6 +181,7 @@ def _options() -> ExportOptions:
         num_representative_images=_NUM_IMAGES.value,
         qat_epochs=_QAT_EPOCHS.value,
         qat_learning_rate=_QAT_LEARNING_RATE.value,
+        target=_TARGET.value,
     )
 
 

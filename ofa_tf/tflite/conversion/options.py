@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.graph.input_format import check_input_type
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.lowering.targets import get_target
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning, check_count, check_learning_rate
 from ofa_tf.tflite.quantization.modes import QuantizationMode, get_quantization_mode
+from ofa_tf.tflite.quantization.target_modes import check_input, check_mode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +48,8 @@ class ExportOptions:
             integer_activations=mode.has_integer_activations,
             target=target,
         )
-        check_input_type(self.input_type)
-        if self.input_type == "uint8" and not mode.can_take_uint8:
-            raise InputError(
-                f"Expected `input_type` to be 'normalized' or 'float32' with quantization={mode.name!r}, "
-                f"which takes int{mode.activation_bits}. Received: input_type='uint8'."
-            )
+        check_mode(mode, target)
+        check_input(self.input_type, mode, target)
         if not 0 <= self.max_accuracy_drop <= 1:
             raise InputError(
                 f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."

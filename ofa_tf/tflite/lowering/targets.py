@@ -1,4 +1,4 @@
-"""`Target`: what runs a model, and which lowerings pay on it.
+"""`Target`: what runs a model, which models it takes, and which lowerings pay on it.
 
 Loads neither TensorFlow nor Keras.
 """
@@ -13,14 +13,19 @@ from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A kind of hardware with the delegate that runs models on it.
+    """A kind of hardware: which models it takes, who runs them there, and which lowerings pay.
 
     Another target is added by registering it in `TARGETS`. Which rewrites pay on
     it has to be measured, see `tools/bench_export.py`.
 
     Args:
         name: What users call it.
-        delegate: The LiteRT delegate that takes the operators.
+        description: What it is, in words.
+        delegates: Names of the delegates of phones that run models on it, the usual one
+            first. Empty: there is no device to measure on.
+        bits: Bits of a weight and of an activation (`None`: float) that its models may
+            have, see `QuantizationMode`. Empty: any.
+        takes_uint8_of_float: Whether a float model may take whole numbers from 0 to 255.
         float_lowerings: Names of the rewrites that pay for float activations.
         integer_lowerings: Names of those that pay for integer activations.
 
@@ -29,9 +34,12 @@ class Target:
     """
 
     name: str
-    delegate: str
+    description: str
+    delegates: tuple[str, ...]
     float_lowerings: tuple[str, ...]
     integer_lowerings: tuple[str, ...]
+    bits: tuple[tuple[int, int | None], ...] = ()
+    takes_uint8_of_float: bool = True
 
     def __post_init__(self) -> None:
         for lowering in (*self.float_lowerings, *self.integer_lowerings):
@@ -47,17 +55,58 @@ class Target:
             return self.integer_lowerings
         return self.float_lowerings
 
+    def takes(self, weight_bits: int, activation_bits: int | None) -> bool:
+        """Whether models with weights and activations of so many bits are for it."""
+        return not self.bits or (weight_bits, activation_bits) in self.bits
+
 
 # XNNPACK has an operator for hard-swish in float. In int8 it has none: in parts, it stays with the delegate.
 CPU = Target(
     name="cpu",
-    delegate="xnnpack",
+    description="LiteRT's XNNPACK on a CPU",
+    delegates=("xnnpack", "none"),
     float_lowerings=("fold_batch_norm", "hard_sigmoid", "split_depthwise"),
     integer_lowerings=("fold_batch_norm", "hard_sigmoid", "hard_swish", "split_depthwise"),
 )
 
+# Hardware with kernels of its own takes whole depthwise kernels and hard-swish. A hard-sigmoid as a ReLU6 is fused
+# with the convolution before it.
+_FOR_OWN_KERNELS = ("fold_batch_norm", "hard_sigmoid")
+
+# A GPU computes with floats: it would make floats of integers again, once an operator.
+GPU = Target(
+    name="gpu",
+    description="the GPU of a phone",
+    delegates=("gpu",),
+    bits=((32, None), (16, None)),
+    float_lowerings=_FOR_OWN_KERNELS,
+    integer_lowerings=_FOR_OWN_KERNELS,
+)
+
+NPU = Target(
+    name="npu",
+    description="the neural processor of a phone",
+    delegates=("nnapi",),
+    bits=((32, None), (16, None), (8, 8), (8, 16)),
+    float_lowerings=_FOR_OWN_KERNELS,
+    integer_lowerings=_FOR_OWN_KERNELS,
+)
+
+# Memory is what there is least of, and every rewrite has tensors of its own. TFLite Micro makes no floats of float16
+# or int8 weights, and its QUANTIZE makes none of uint8.
+MCU = Target(
+    name="mcu",
+    description="TFLite Micro on a microcontroller",
+    delegates=(),
+    bits=((32, None), (8, 8), (8, 16)),
+    takes_uint8_of_float=False,
+    float_lowerings=(),
+    integer_lowerings=(),
+)
+
 TARGETS: Registry[Target] = Registry("target", PLUGIN_HINT)
-TARGETS.register(CPU.name, CPU)
+for _target in (CPU, GPU, NPU, MCU):
+    TARGETS.register(_target.name, _target)
 
 
 def get_target(name: str) -> Target:
@@ -69,3 +118,11 @@ def get_target(name: str) -> Target:
     if not isinstance(name, str) or name not in TARGETS:
         raise InputError(f"Expected `target` to be one of {list(TARGETS)}. Received: target={name!r}. {PLUGIN_HINT}")
     return TARGETS[name]
+
+
+def target_help() -> str:
+    """What a flag says of the targets that there are to choose from."""
+    descriptions = []
+    for name in TARGETS:
+        descriptions.append(f"{name} ({TARGETS[name].description})")
+    return f"What will run the model: {', '.join(descriptions)}."

@@ -1,11 +1,11 @@
 """Quantization: weights and activations as integers or as half-precision numbers, with as little loss as can be.
 
-Read `modes.py` first, which says what there is to choose from, and `precisions.py`, which says what latencies are
-measured in. `ranges.py` measures how large activations get, `dead_channels.py` mends what integers cannot hold, and
-`quantizer.py` makes an integer model of a float one. Then what makes a model more accurate: `equalization.py`,
-`bias_correction.py` and `range_clipping.py` from some images (with `activation_statistics.py`), and `qat.py` by
-training (with `fine_tuning.py` and `qat_layers.py`). The modes, the precisions and `fine_tuning.py` load no
-TensorFlow.
+Read `modes.py` first, which says what there is to choose from, `target_modes.py`, which of it a target takes, and
+`precisions.py`, what latencies are measured in. `ranges.py` measures how large activations get, `dead_channels.py`
+mends what integers cannot hold, and `quantizer.py` makes an integer model of a float one. Then what makes a model more
+accurate: `equalization.py`, `bias_correction.py` and `range_clipping.py` from some images (with
+`activation_statistics.py`), and `qat.py` by training (with `fine_tuning.py` and `qat_layers.py`). The modes, the
+precisions and `fine_tuning.py` load no TensorFlow.
 """
 
 import lazy_loader
@@ -29,5 +29,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "quantizer": ["quantize_model", "quantize_weights"],
         "range_clipping": ["clip_ranges"],
         "ranges": ["Range", "measure_ranges"],
+        "target_modes": ["check_input", "check_mode"],
     },
 )

@@ -5,12 +5,18 @@ import pytest
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings, lower
-from ofa_tf.tflite.lowering.targets import CPU, TARGETS, Target, get_target
+from ofa_tf.tflite.lowering.targets import CPU, GPU, MCU, NPU, Target, get_target
 from tests.support.random_subnets import random_subnet
 from tests.support.spaces import SMALL
 
 # A target that wants little, and other things than the CPU.
-_OTHER = Target("other", "gpu", float_lowerings=("hard_swish",), integer_lowerings=("fold_batch_norm",))
+_OTHER = Target(
+    name="other",
+    description="another one",
+    delegates=("gpu",),
+    float_lowerings=("hard_swish",),
+    integer_lowerings=("fold_batch_norm",),
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,9 @@ _OTHER = Target("other", "gpu", float_lowerings=("hard_swish",), integer_lowerin
     [
         (CPU, False, ("fold_batch_norm", "hard_sigmoid", "split_depthwise")),
         (CPU, True, ("fold_batch_norm", "hard_sigmoid", "hard_swish", "split_depthwise")),
+        (GPU, False, ("fold_batch_norm", "hard_sigmoid")),
+        (NPU, True, ("fold_batch_norm", "hard_sigmoid")),
+        (MCU, True, ()),
         (_OTHER, False, ("hard_swish",)),
         (_OTHER, True, ("fold_batch_norm",)),
     ],
@@ -59,12 +68,12 @@ def test_no_rewrites_leave_the_graph_alone() -> None:
 
 
 def test_an_unknown_target_is_named() -> None:
-    assert list(TARGETS) == ["cpu"]
-    assert get_target("cpu") is CPU
-    with pytest.raises(InputError, match=r"`target` to be one of \['cpu'\]. Received: target='npu'"):
-        get_target("npu")
+    for target in (CPU, GPU, NPU, MCU):
+        assert get_target(target.name) is target
+    with pytest.raises(InputError, match=r"`target` to be one of \['cpu', 'gpu', .*\]. Received: target='tpu'"):
+        get_target("tpu")
 
 
 def test_a_target_that_wants_unknown_rewrites_is_refused() -> None:
     with pytest.raises(InputError, match=r"lowerings of the target 'tpu' to be of .*'hard_swish'.*Received: 'folding'"):
-        Target("tpu", "edgetpu", float_lowerings=(), integer_lowerings=("folding",))
+        Target("tpu", "another one", delegates=(), float_lowerings=(), integer_lowerings=("folding",))

@@ -1,0 +1,55 @@
+"""Which quantization modes and inputs a target takes. Loads neither TensorFlow nor Keras."""
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.graph.input_format import check_input_type
+from ofa_tf.tflite.lowering.targets import Target
+from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES, QuantizationMode
+
+
+def check_mode(mode: QuantizationMode, target: Target) -> None:
+    """Check that a target takes models in a quantization mode.
+
+    Args:
+        mode: The mode.
+        target: The target.
+
+    Raises:
+        InputError: If it does not; names the modes that it takes.
+    """
+    if target.takes(mode.weight_bits, mode.activation_bits):
+        return
+    taken = []
+    for name in QUANTIZATION_MODES:
+        other = QUANTIZATION_MODES[name]
+        if target.takes(other.weight_bits, other.activation_bits):
+            taken.append(name)
+    raise InputError(
+        f"Expected models for the target {target.name!r}, {target.description}, to be quantized as one of {taken}. "
+        f"Received: {mode.name!r}. Take one of those, or another target."
+    )
+
+
+def check_input(input_type: str, mode: QuantizationMode, target: Target) -> None:
+    """Check that models in a quantization mode can take a type of input, and a target then takes them.
+
+    Args:
+        input_type: See `InputFormat`.
+        mode: The mode.
+        target: The target.
+
+    Raises:
+        InputError: If they cannot, or it does not.
+    """
+    check_input_type(input_type)
+    if input_type != "uint8":
+        return
+    if not mode.can_take_uint8:
+        raise InputError(
+            f"Expected `input_type` to be 'normalized' or 'float32' with quantization={mode.name!r}, "
+            f"which takes int{mode.activation_bits}. Received: input_type='uint8'."
+        )
+    if not mode.has_integer_activations and not target.takes_uint8_of_float:
+        raise InputError(
+            f"Expected `input_type` to be 'normalized' or 'float32' for float models of the target {target.name!r}, "
+            f"{target.description}. Received: input_type='uint8'. Take int8."
+        )
