@@ -29,7 +29,8 @@ from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.data.shares import SHARES
 from ofa_tf.devices.opening import open_device
 from ofa_tf.report.evaluation import EvaluationTable
-from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.tflite.lowering.targets import CPU, target_help
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.workflow.arch_names import parse_arch_list
 from ofa_tf.workflow.evaluation import describe_evaluation
 from ofa_tf.workflow.run import open_run
@@ -47,6 +48,7 @@ _SPLIT = flags.DEFINE_enum(
     "Images to measure on; search and report are the halves of the validation images that searches choose on and not.",
 )
 _DEVICE = flags.DEFINE_string("device", "host", "Whose latency is predicted, if its latency table is there.")
+_TARGET = flags.DEFINE_string("target", CPU.name, target_help())
 _PRECISION = flags.DEFINE_string("precision", "float32", "Of the shipped models, for size and latency.")
 _SEED = flags.DEFINE_integer("seed", 0, "Decides the random archs.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
@@ -61,9 +63,9 @@ def main(argv: Sequence[str]) -> None:
     archs = parse_arch_list(run.space, _ARCH.value, _SEED.value)
     if not archs:
         raise InputError("Expected --arch to name an arch. Received: none. Pass --arch=max or another.")
-    precision = get_precision(_PRECISION.value)
+    form = ModelForm.of_names(_PRECISION.value, _TARGET.value)
     open_device(_DEVICE.value)  # raises if there can be no such device
-    latency_model = run.find_latency_model(_DEVICE.value, precision.name)
+    latency_model = run.find_latency_model(_DEVICE.value, form)
     if _OUTPUT.value:
         files.check_output(_OUTPUT.value)
         files.check_replaceable(_OUTPUT.value, "evaluation")
@@ -77,14 +79,20 @@ def main(argv: Sequence[str]) -> None:
     for name, arch in archs.items():
         measured = run.measure(arch, _SPLIT.value)
         num_classes = run.supernet.num_classes
-        facts = describe_evaluation(run.space, num_classes, arch, measured, precision, latency_model)
+        facts = describe_evaluation(run.space, num_classes, arch, measured, form, latency_model)
         if replicas.is_first_worker:
             if not results:
                 print(table.heading())
             print(table.line({"name": name, **facts}), flush=True)
         results.append({"name": name, "arch": arch.to_dict(), **facts})
     if _OUTPUT.value and replicas.is_first_worker:
-        payload = {"split": _SPLIT.value, "device": _DEVICE.value, "precision": _PRECISION.value, "results": results}
+        payload = {
+            "split": _SPLIT.value,
+            "device": _DEVICE.value,
+            "target": _TARGET.value,
+            "precision": _PRECISION.value,
+            "results": results,
+        }
         files.write_json(_OUTPUT.value, "evaluation", payload)
 
 

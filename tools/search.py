@@ -48,8 +48,9 @@ from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, PREDICTORS
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
-from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
+from ofa_tf.tflite.graph.input_format import INPUT_TYPES, NORMALIZED
+from ofa_tf.tflite.lowering.targets import CPU, target_help
+from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.found_costs import save_and_measure
 from ofa_tf.workflow.front import FrontRequest, plot_path, save_front
 from ofa_tf.workflow.many_searches import (
@@ -75,7 +76,14 @@ _LATENCY_TABLES = flags.DEFINE_list(
     "Latency tables: several of one device, or one for each of --device, in that order. By default, and where one is "
     "left empty (A,,C), that in the folder of the run.",
 )
+_TARGET = flags.DEFINE_string("target", CPU.name, target_help())
 _PRECISION = flags.DEFINE_string("precision", "float32", f"Precision of the shipped model: {', '.join(PRECISIONS)}.")
+_INPUT_TYPE = flags.DEFINE_enum(
+    "input_type",
+    NORMALIZED,
+    INPUT_TYPES,
+    "What the shipped model takes, as for tools/to_tflite.py: its latency includes what makes normalised images of it.",
+)
 _GENERATIONS = flags.DEFINE_integer("num_generations", 500, "Generations of the evolution.")
 _POPULATION = flags.DEFINE_integer("population_size", 100, "Size of its population.")
 _FINALISTS = flags.DEFINE_integer(
@@ -96,7 +104,7 @@ _PESSIMISM = flags.DEFINE_float(
 _SHIPPED_ARCHS = flags.DEFINE_integer(
     "num_shipped_archs",
     8,
-    "With another precision than float32, archs of the accuracy table that are measured as they are shipped, for a "
+    "With an integer precision, archs of the accuracy table that are measured as they are shipped, for a "
     "correction; finalists are, too. 0: measure in float32, which is faster.",
     lower_bound=0,
 )
@@ -140,6 +148,8 @@ def main(argv: Sequence[str]) -> None:
         pessimism=_PESSIMISM.value,
         num_shipped_archs=_SHIPPED_ARCHS.value,
         confidence=_CONFIDENCE.value,
+        target=_TARGET.value,
+        input_type=_INPUT_TYPE.value,
     )
     _check_flags(all_limits, settings)
     run = open_run(_WORKDIR.value)
@@ -155,13 +165,13 @@ def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
     for device in _DEVICE.value:
         kind_of(device)  # raises for an unknown one
     is_latency_limited = any(limits.latency_ms is not None for limits in all_limits)
-    is_quantized = get_precision(settings.precision).mode != NOT_QUANTIZED
+    is_integer = settings.form.mode.has_integer_activations
     check_has_effect = command_line.check_has_effect
     check_has_effect(_FINALISTS, not _FRONT.value, "without --front, which measures --num_measurements")
     check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front", advice="Add --front, or leave it out.")
     check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
     check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
-    check_has_effect(_SHIPPED_ARCHS, is_quantized, "with another --precision than float32")
+    check_has_effect(_SHIPPED_ARCHS, is_integer, "with an integer --precision, such as int8")
     if not _FRONT.value:
         check_any_limit(all_limits)
 
@@ -229,7 +239,7 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         print()
         if len(plans) > 1:
             print(f"--- {plan.name}")
-        print(describe_front(front, costs, request.limits_by_name, settings.precision))
+        print(describe_front(front, costs, request.limits_by_name, settings.precision, settings.target))
         print(f"\nwritten to {plan.output}, with a plot in {plot_path(plan.output).name}")
         print(f"Next, for example for number 0: {_next_commands(settings).export(plan.output, 0)}", flush=True)
 
@@ -267,7 +277,7 @@ def _save_and_measure(
         run,
         archs,
         plan.device,
-        settings.precision,
+        settings.form,
         save,
         latency_table=plan.latency_table,
         is_measured=is_measured,
@@ -284,7 +294,7 @@ def _tell_what_is_next(output: Path, found: SearchResult, settings: SearchSettin
 
 
 def _next_commands(settings: SearchSettings) -> NextCommands:
-    return NextCommands(_WORKDIR.value, settings.precision, flags.FLAGS["plugins"].value)
+    return NextCommands(_WORKDIR.value, settings.form, flags.FLAGS["plugins"].value)
 
 
 if __name__ == "__main__":

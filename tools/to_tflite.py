@@ -44,7 +44,7 @@ from ofa_tf.workflow.export_plan import (
     plan_exports,
     plan_limits,
     search_facts,
-    warn_of_other_precision,
+    warn_of_other_form,
 )
 from ofa_tf.workflow.model_cards import update_model_card
 from ofa_tf.workflow.run import open_run
@@ -228,12 +228,12 @@ def _export_subnets(options: ExportOptions) -> None:
         )
     run = open_run(_WORKDIR.value)
     exports = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
-    limits = plan_limits(exports, options.mode)
+    limits = plan_limits(exports, options)
     archs = {path: export.arch for path, export in exports.items()}
     command = command_line.typed_command()
     origins = {path: Origin(command, search_facts(export)) for path, export in exports.items()}
     for text in dict.fromkeys(export.text for export in exports.values()):
-        warning = warn_of_other_precision(text, options.mode)
+        warning = warn_of_other_form(text, options)
         if warning is not None:
             print(f"warning: {warning}", file=sys.stderr)
     run.check_supernet()

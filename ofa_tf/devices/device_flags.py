@@ -12,6 +12,7 @@ from ofa_tf.devices.android.delegates import DELEGATES
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_kind import DeviceKind
 from ofa_tf.devices.opening import DEVICE_KINDS, describe_forms, kind_of, open_device
+from ofa_tf.tflite.lowering.targets import CPU, Target, usual_delegate
 
 _BENCHMARK_BINARY = define_in_group(
     FlagGroup.PHONES,
@@ -26,7 +27,7 @@ _DELEGATE = define_in_group(
     "delegate",
     "xnnpack",
     list(DELEGATES),
-    "Who runs the operators on a phone.",
+    "Who runs the operators on a phone; by default what runs models of --target, where there is such a flag.",
 )
 _CPU_MASK = define_in_group(
     FlagGroup.PHONES,
@@ -55,16 +56,21 @@ _FLAGS = {
 DEVICE_HELP = f"{describe_forms()}."
 
 
-def device_from_flags(device_id: str) -> Device:
+def device_from_flags(device_id: str, target: Target = CPU) -> Device:
     """The device of an id, used as the flags say.
 
+    Args:
+        device_id: The id.
+        target: What the models are for that will run on it.
+
     Raises:
-        InputError: If the id or a flag has a wrong value, or a flag is given that
-            such devices do not take.
+        InputError: If the id or a flag has a wrong value, a flag is given that
+            such devices do not take, or a delegate that does not run such models.
     """
     kind = kind_of(device_id)
     _check_flags_are_taken(kind, device_id)
     values = _option_values()
+    values["delegate"] = _choose_delegate(target)
     options = {name: values[name] for name in values if name in kind.options}
     return open_device(device_id, **options)
 
@@ -87,6 +93,20 @@ def devices_from_flags(device_ids: Sequence[str]) -> list[Device]:
             "Measure them in separate calls."
         )
     return devices
+
+
+def _choose_delegate(target: Target) -> str:
+    """The delegate that the flag names, or the usual one of a target."""
+    usual = usual_delegate(target)
+    if not _DELEGATE.present:
+        return usual or _DELEGATE.value
+    # A CPU's models run wherever a user wants to see what becomes of them.
+    if target != CPU and _DELEGATE.value not in target.delegates:
+        raise InputError(
+            f"Expected --delegate to be one that runs models of the target {target.name}: "
+            f"{' or '.join(target.delegates)}. Received: --delegate={_DELEGATE.value}. Leave it out."
+        )
+    return _DELEGATE.value
 
 
 def _check_flags_are_taken(kind: DeviceKind, device_id: str) -> None:

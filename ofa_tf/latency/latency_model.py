@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ import numpy as np
 from ofa_tf.base.correlation import rank_correlation
 from ofa_tf.base.errors import InputError
 from ofa_tf.latency.latency_table import LatencyTable
-from ofa_tf.latency.pieces import OVERHEAD
+from ofa_tf.latency.pieces import OVERHEAD, piece_key
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.part_tables import PartTables
 from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.graph.input_format import NORMALIZED
 
 _SPREAD = 0.05  # usual relative deviation; larger ones weigh less and less in the fit
 MIN_ARCHS_FOR_EXPONENT = 4  # with fewer, only the scale is fitted
@@ -39,6 +40,7 @@ class LatencyModel:
             and exponent are the defaults.
         scale: Factor.
         exponent: Exponent of the sum.
+        input_type: What the networks take as an image, see `InputFormat`.
 
     Raises:
         InputError: If the table is of another space, or was calibrated by an
@@ -51,6 +53,8 @@ class LatencyModel:
         table: LatencyTable,
         scale: float | None = None,
         exponent: float | None = None,
+        *,
+        input_type: str = NORMALIZED,
     ) -> None:
         if table.space != space:
             raise InputError(
@@ -72,7 +76,8 @@ class LatencyModel:
             exponent = fitted["exponent"]
         self.scale = float(scale)
         self.exponent = float(exponent)
-        self._tables = PartTables(space, _piece_latency(table), np.float64, is_covered=table.covers)
+        self.input_type = input_type
+        self._tables = PartTables(space, self._piece_ms, np.float64, is_covered=table.covers)
 
     def predict(self, archs: Arch | Sequence[Arch] | np.ndarray) -> Any:
         """Predicted latency, milliseconds.
@@ -113,7 +118,7 @@ class LatencyModel:
         input_sizes = self.space.input_sizes(arch.image_size)
         pieces_ms = {OVERHEAD: self.table.overhead_ms}
         for name, part in self.space.plain_parts(arch).items():
-            pieces_ms[name] = self.table.latency_ms(part.latency_key, input_sizes[name])
+            pieces_ms[name] = self._piece_ms(part, input_sizes[name])
         factor = predicted_ms / sum(pieces_ms.values())
         return {name: factor * piece_ms for name, piece_ms in pieces_ms.items()}
 
@@ -150,7 +155,7 @@ class LatencyModel:
                 f"Expected {self.table.title} to have at least {num_needed} held-out networks for "
                 f"confidence={confidence:g}. Received: {num_networks}, which are enough for {surest:g}. "
                 f"Call tools/build_latency_table.py again as for this table ({self.table.device['device']}, "
-                f"{self.table.precision}), with --num_held_out={num_needed}, or be content with less."
+                f"{self.table.form_name}), with --num_held_out={num_needed}, or be content with less."
             )
         return max(0.0, float(errors[rank - 1]))
 
@@ -162,7 +167,9 @@ class LatencyModel:
         if not archs:
             return np.zeros(0)
         measured = np.asarray(held_out["measured_ms"], float)
-        return np.sort(measured / self.predict(archs) - 1)
+        # Tables are checked on networks that take normalised images, whatever is predicted here.
+        predicted = LatencyModel(self.space, self.table, self.scale, self.exponent).predict(archs)
+        return np.sort(measured / predicted - 1)
 
     def calibrate(self, archs: Sequence[Arch], measured_ms: Sequence[float]) -> "LatencyModel":
         """Fit scale and exponent on whole networks measured on the table's device.
@@ -223,17 +230,16 @@ class LatencyModel:
             "rank_correlation": rank_correlation(predicted, measured),
         }
 
+    def _piece_ms(self, part: PlainPart, input_size: int) -> float:
+        """The latency of a part's piece, milliseconds, for an input size."""
+        return self.table.latency_ms(piece_key(part, self.input_type), input_size)
+
     def _sum(self, genes: np.ndarray) -> np.ndarray:
         """Latencies of the pieces and the overhead, added up, milliseconds: `(n,)` for genes `(n, num_genes)`."""
         used_image_sizes = np.unique(genes[:, self.space.image_size_gene])
         for index in used_image_sizes:
             self.table.check_image_size(self.space.image_sizes[index])
         return self._tables.combine(genes, np.add, start=self.table.overhead_ms)
-
-
-def _piece_latency(table: LatencyTable) -> Callable[[PlainPart, int], float]:
-    """The latency of a part's piece, milliseconds, for an input size."""
-    return lambda part, input_size: table.latency_ms(part.latency_key, input_size)
 
 
 def _fit_power(sums: np.ndarray, measured: np.ndarray) -> tuple[float, float]:

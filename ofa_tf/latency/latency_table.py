@@ -12,6 +12,8 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device_facts import DECISIVE_FACTS
 from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import form_name
 
 _KIND = "latency_table"
 _TUPLES = ("image_sizes", "lowering", "conditions")
@@ -39,6 +41,7 @@ class LatencyTable:
         doubts: Pieces whose latency is not to be trusted, as `KEY@SIZE` -> why.
         conditions: Of each part of the measurement, what the device told of its
             heat, battery and clock `before` and `after`.
+        target: Name of the `Target` that the pieces are for.
         path: The file that it was read from, for messages.
     """
 
@@ -54,6 +57,7 @@ class LatencyTable:
     lowering: tuple[str, ...] = ()
     doubts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     conditions: tuple[Mapping[str, Any], ...] = ()
+    target: str = CPU.name
     path: Path | None = dataclasses.field(default=None, compare=False)
 
     @property
@@ -62,6 +66,11 @@ class LatencyTable:
         if self.path is None:
             return f"the latency table of {self.space.name}"
         return f"the latency table {self.path}"
+
+    @property
+    def form_name(self) -> str:
+        """What its models are called, see `ModelForm.name`."""
+        return form_name(self.precision, self.target)
 
     def latency_ms(self, key: str, input_size: int) -> float:
         """Latency of a piece, interpolated between the measured input sizes.
@@ -170,7 +179,7 @@ class LatencyTable:
         """
         document = files.read_json(path, _KIND, hint=_HINT)
         try:
-            optional: dict[str, Any] = {"doubts": {}, "conditions": []}  # which older tables lack
+            optional: dict[str, Any] = {"doubts": {}, "conditions": [], "target": CPU.name}  # which older tables lack
             document = {**optional, **document}
             values = {name: document[name] for name in cls._kept_fields()}
             values["space"] = SearchSpace.from_dict(values["space"])

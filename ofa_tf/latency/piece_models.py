@@ -9,11 +9,11 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.latency.pieces import Piece
 from ofa_tf.networks.subnet import add_part
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.conversion.for_measuring import convert_graph_for_measuring
+from ofa_tf.tflite.conversion.for_measuring import convert_graph_for_measuring, input_for_measuring
 from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.graph.keras_reader import read_keras
-from ofa_tf.tflite.lowering.lowerings import choose_lowerings, lower
-from ofa_tf.tflite.quantization.precisions import Precision, get_precision
+from ofa_tf.tflite.lowering.lowerings import lower
+from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU, ModelForm, as_model_form
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,32 +23,34 @@ class PieceModels:
     Args:
         space: The search space.
         num_classes: Number of classes of the head.
-        precision: Name of the precision that they are converted to.
-        lowering: Names of the rewrites that are applied to them.
+        form: The form that they are converted to, but for what models take as an image:
+            stems are there for each type.
+        input_types: These types.
         convert: From a piece and the height and width of its input to the content of
             a `.tflite` file.
     """
 
     space: SearchSpace
     num_classes: int
-    precision: str
-    lowering: tuple[str, ...]
+    form: ModelForm
+    input_types: tuple[str, ...]
     convert: Callable[[Piece, int], bytes]
 
 
-def make_piece_models(space: SearchSpace, num_classes: int, precision: str = "float32") -> PieceModels:
+def make_piece_models(space: SearchSpace, num_classes: int, form: ModelForm | str = FLOAT32_ON_CPU) -> PieceModels:
     """The models of the pieces of a space, with random weights: latency does not depend on them.
 
     Args:
         space: The search space.
         num_classes: Number of classes of the head.
-        precision: Name of a `Precision`.
+        form: Their form, or the name of its precision.
 
     Raises:
-        InputError: If `precision` or `num_classes` is not allowed.
+        InputError: If `form` or `num_classes` is not allowed.
     """
-    converter = _PieceConverter(space, num_classes, get_precision(precision))
-    return PieceModels(space, num_classes, precision, converter.lowering, converter.convert)
+    form = as_model_form(form)
+    converter = _PieceConverter(space, num_classes, form)
+    return PieceModels(space, num_classes, form, form.possible_input_types, converter.convert)
 
 
 class _PieceConverter:
@@ -60,13 +62,12 @@ class _PieceConverter:
     their own.
     """
 
-    def __init__(self, space: SearchSpace, num_classes: int, precision: Precision) -> None:
+    def __init__(self, space: SearchSpace, num_classes: int, form: ModelForm) -> None:
         if num_classes < 1:
             raise InputError(f"Expected `num_classes` to be at least 1. Received: num_classes={num_classes}.")
-        self.lowering = choose_lowerings("all", integer_activations=precision.has_integer_activations)
         self._space = space
         self._num_classes = num_classes
-        self._precision = precision
+        self._form = form
         self._flexible_models: dict[str, bytes] = {}
 
     def convert(self, piece: Piece, size: int) -> bytes:
@@ -81,8 +82,15 @@ class _PieceConverter:
     def _convert_for(self, piece: Piece, size: int | None) -> bytes:
         graph = read_keras(build_piece(piece, self._space, self._num_classes))
         graph = dataclasses.replace(graph, input_shape=(size, size, piece.in_channels))
-        graph = lower(graph, self.lowering, integer_activations=self._precision.has_integer_activations)
-        return convert_graph_for_measuring(_without_last_scale(graph), self._precision.mode)
+        input_format = input_for_measuring(piece.input_type)
+        graph = input_format.prepend_to(graph)
+        mode = self._form.mode
+        graph = lower(
+            graph,
+            integer_activations=mode.has_integer_activations,
+            target=self._form.target,
+        )
+        return convert_graph_for_measuring(_without_last_scale(graph), mode, takes_uint8=input_format.is_uint8)
 
 
 def _without_last_scale(graph: Graph) -> Graph:

@@ -63,7 +63,7 @@ def build_latency_table(
     """
     sizes = _choose_image_sizes(models.space, image_sizes)
     settings = dataclasses.replace(settings, warmup_runs=0, num_runs=1, measure_peak_ram=False)
-    pieces = _label_pieces(models.space, sizes)
+    pieces = _label_pieces(models, sizes)
     builder = _TableBuilder(models, device, settings, pieces, unfinished_path)
     known = builder.measure_all(_circumstances(models, device, settings, sizes), on_progress)
     if known.failed:
@@ -75,22 +75,23 @@ def build_latency_table(
     return LatencyTable(
         space=models.space,
         num_classes=models.num_classes,
-        precision=models.precision,
+        precision=models.form.precision.name,
+        target=models.form.target.name,
         device=known.device,
         settings=settings.to_dict(),
         image_sizes=sizes,
         overhead_ms=known.overhead_ms,
         entries=_entries(pieces, known),
-        lowering=models.lowering,
+        lowering=models.form.lowering,
         doubts=known.doubts,
         conditions=tuple(known.conditions),
     )
 
 
-def _label_pieces(space: SearchSpace, image_sizes: tuple[int, ...]) -> dict[Label, Piece]:
+def _label_pieces(models: PieceModels, image_sizes: tuple[int, ...]) -> dict[Label, Piece]:
     """The overhead, and every piece at every size of its input."""
     pieces: dict[Label, Piece] = {(OVERHEAD, 1): Piece(OVERHEAD, 8)}
-    for piece, input_sizes in distinct_pieces(space, image_sizes):
+    for piece, input_sizes in distinct_pieces(models.space, image_sizes, models.input_types):
         for size in input_sizes:
             pieces[piece.key, size] = piece
     return pieces
@@ -114,10 +115,11 @@ def _circumstances(
         {
             "space": models.space.to_dict(),
             "num_classes": models.num_classes,
-            "precision": models.precision,
+            "precision": models.form.precision.name,
+            "target": models.form.target.name,
             "settings": fixed_settings,
             "image_sizes": image_sizes,
-            "lowering": models.lowering,
+            "lowering": models.form.lowering,
             "device": device.describe().without_address().to_dict(),
             "versions": files.versions(),
         }

@@ -11,6 +11,8 @@ from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.front.measured_front import Front, FrontPoint, StopReason
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import form_name
 
 _COLUMNS = (
     Column("number", "N", "{}"),
@@ -37,6 +39,7 @@ def describe_front(
     costs: Sequence[SubnetCosts],
     limits: Mapping[str, float] | None = None,
     precision: str = "float32",
+    target: str = CPU.name,
 ) -> str:
     """The archs of a front, one a line, below what the front is of and how it was found.
 
@@ -45,10 +48,11 @@ def describe_front(
         costs: Of each arch of `front.best`, in order.
         limits: Name -> limit, of the costs that are limited.
         precision: Of the models that the costs are of.
+        target: Their target.
     """
     limits = limits or {}
     paragraphs = [
-        _describe_search(front, costs, limits, precision),
+        _describe_search(front, costs, limits, _describe_objectives(front, precision, target)),
         _describe_archs(front, costs, limits),
         _describe_columns(front),
     ]
@@ -56,13 +60,13 @@ def describe_front(
 
 
 def _describe_search(
-    front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float], precision: str
+    front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float], objectives: str
 ) -> list[str]:
     """What the front is of, and how the search for it went."""
     lines = [
         # What an earlier search measured is not measured again.
         f"front: {front_in_words(front, limits)} ({front.num_measured} measured for this search or earlier ones)",
-        f"  {_describe_objectives(front, precision)}{_describe_device(costs)}",
+        f"  {objectives}{_describe_device(costs)}",
     ]
     if limits:
         lines.append(f"  limits: {limits_in_words(limits, front.margins)}")
@@ -72,13 +76,14 @@ def _describe_search(
     return lines
 
 
-def _describe_objectives(front: Front, precision: str) -> str:
+def _describe_objectives(front: Front, precision: str, target: str) -> str:
     """What accuracy is weighed against, and of which models these are."""
     costs = " and ".join(front.best[0].costs)
+    form = form_name(precision, target)
     precision_of_top1 = precision_of_accuracies(front.predictor, precision)
     if precision_of_top1 == precision:
-        return f"top-1 against {costs}, of {precision} models"
-    return f"top-1 of {precision_of_top1} models against {costs} of {precision} models"
+        return f"top-1 against {costs}, of {form} models"
+    return f"top-1 of {precision_of_top1} models against {costs} of {form} models"
 
 
 def _describe_device(costs: Sequence[SubnetCosts]) -> str:

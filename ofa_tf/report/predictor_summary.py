@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from ofa_tf.base.numbers_in_words import points_in_words
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import form_name
 
 _FLOAT = "float32"
 
@@ -78,9 +80,16 @@ def precision_of_accuracies(predictor: FittedPredictor | None, precision: str) -
     return precision
 
 
-def models_in_words(predictor: FittedPredictor | None, precision: str) -> str:
-    """Of which models costs and accuracies are told; for the arguments see `precision_of_accuracies`."""
+def models_in_words(predictor: FittedPredictor | None, precision: str, target: str = CPU.name) -> str:
+    """Of which models costs and accuracies are told.
+
+    Args:
+        predictor: See `precision_of_accuracies`.
+        precision: See `precision_of_accuracies`.
+        target: Name of the target of the models that were searched for.
+    """
+    form = form_name(precision, target)
     precision_of_top1 = precision_of_accuracies(predictor, precision)
     if precision_of_top1 == precision:
-        return f"{precision} models"
-    return f"costs of {precision} models, top-1 of {precision_of_top1} models"
+        return f"{form} models"
+    return f"costs of {form} models, top-1 of {precision_of_top1} models"

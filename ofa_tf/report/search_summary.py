@@ -12,6 +12,7 @@ from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.finalists import Final
+from ofa_tf.tflite.quantization.model_form import form_name
 
 
 def describe_search(found: SearchResult, costs: SubnetCosts) -> str:
@@ -39,7 +40,7 @@ def _describe_arch(found: SearchResult) -> str:
 
 
 def _describe_costs(found: SearchResult, costs: SubnetCosts) -> list[str]:
-    lines = [f"costs of the {found.precision} model"]
+    lines = [f"costs of the {form_name(found.precision, found.target)} model"]
     lines.append(f"  {costs.num_macs:,} MACs, file of {costs.size_bytes:,} bytes")
     lines += _describe_latency(found, costs)
     for name, value in found.costs.items():

@@ -46,7 +46,8 @@ def describe_searches(searches: Sequence[FinishedSearch]) -> str:
         Column("top1", f"{kind} top-1", "{}"),
         Column("output", "file", "{}", alignment="<"),
     ]
-    models = models_in_words(searches[0].found.predictor, searches[0].found.precision)
+    first = searches[0].found
+    models = models_in_words(first.predictor, first.precision, first.target)
     lines = [f"--- all {len(searches)} searches, {models}"]
     lines.append(format_columns(columns, [_row(search) for search in searches]))
     lines += explain_marks([_excess(search) for search in searches])

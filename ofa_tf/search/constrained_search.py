@@ -34,7 +34,9 @@ class SearchResult:
         final: How it was chosen; `None` if nothing was measured.
         reported: What it gets right of images that no choice depended on; `None` if that was not measured.
         device: Id of the device whose latency was limited; `None` for no limit.
-        precision: Precision that the costs are of.
+        target: Target of the models that the costs are of.
+        precision: Their precision.
+        input_type: What they take as an image.
         accuracy_precision: Precision that accuracies were measured in.
         latency_margin: By which share latencies were taken to be higher than predicted, to keep their limit.
         confidence: Probability with which a random network keeps the limit for that; `None` without a margin.
@@ -51,7 +53,9 @@ class SearchResult:
     final: Final | None = None
     reported: AccuracyCount | None = None
     device: str | None = None
+    target: str = "cpu"
     precision: str = "float32"
+    input_type: str = "normalized"
     accuracy_precision: str = "float32"
     latency_margin: float = 0.0
     confidence: float | None = None
@@ -107,7 +111,9 @@ class SearchResult:
         notes["confidence"] = self.confidence
         notes["latency_margin"] = self.latency_margin
         notes["device"] = self.device
+        notes["target"] = self.target
         notes["precision"] = self.precision
+        notes["input_type"] = self.input_type
         notes["accuracy_precision"] = self.accuracy_precision
         return notes
 

@@ -8,6 +8,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Device
 from ofa_tf.space.plain_networks import SMALL_NETWORKS
+from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU
 
 # From a fifth to one and a half times the published widths.
 WIDTHS = tuple(round(0.2 + 0.1 * step, 1) for step in range(14))
@@ -60,7 +61,7 @@ def measure_plain_networks(device: Device, num_classes: int, widths: Sequence[fl
     names_and_widths = [(name, width) for name in SMALL_NETWORKS for width in widths]
     spaces = [SMALL_NETWORKS[name](width) for name, width in names_and_widths]
     networks = [(space, space.largest()) for space in spaces]
-    measurements = measure_networks(networks, num_classes, device, "float32", NETWORK_SETTINGS)
+    measurements = measure_networks(networks, num_classes, device, FLOAT32_ON_CPU, NETWORK_SETTINGS)
     measured_networks = []
     for (name, width), space, measured in zip(names_and_widths, spaces, measurements, strict=True):
         if measured.latency_ms is None:

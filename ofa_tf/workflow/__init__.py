@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plan_exports",
             "plan_limits",
             "search_facts",
-            "warn_of_other_precision",
+            "warn_of_other_form",
         ],
         "finetuning": ["FinetuneSettings", "finetune_config"],
         "found_costs": ["save_and_measure"],

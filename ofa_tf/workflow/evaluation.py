@@ -8,8 +8,8 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.footprint.footprint import Footprint
-from ofa_tf.tflite.quantization.precisions import Precision
+from ofa_tf.tflite.footprint.footprint import footprint_of_form
+from ofa_tf.tflite.quantization.model_form import ModelForm
 
 
 def describe_evaluation(
@@ -17,7 +17,7 @@ def describe_evaluation(
     num_classes: int,
     arch: Arch,
     measured: AccuracyCount,
-    precision: Precision,
+    form: ModelForm,
     latency_model: LatencyModel | None = None,
 ) -> dict[str, Any]:
     """What a subnet costs and what it gets right, as JSON-serialisable data.
@@ -27,14 +27,14 @@ def describe_evaluation(
         num_classes: Number of classes.
         arch: The subnet.
         measured: What it gets right.
-        precision: Of the shipped model, which its size depends on.
+        form: Of the shipped model, which its size depends on.
         latency_model: Predicts its latency; `None` if there is no such prediction.
 
     Returns:
         `image_size` (pixels), `num_macs`, `size_bytes` (of the file, predicted), `latency_ms` (predicted, or `None`),
         `top1`, `standard_error`, `num_correct` and `num_images`.
     """
-    costs = predict_costs(space, num_classes, arch, precision, latency_model)
+    costs = predict_costs(space, num_classes, arch, form, latency_model)
     return {
         "image_size": arch.image_size,
         "num_macs": costs.num_macs,
@@ -51,7 +51,7 @@ def predict_costs(
     space: SearchSpace,
     num_classes: int,
     arch: Arch,
-    precision: Precision,
+    form: ModelForm,
     latency_model: LatencyModel | None = None,
     device: str = "",
 ) -> SubnetCosts:
@@ -61,7 +61,7 @@ def predict_costs(
         space: Search space of the subnet.
         num_classes: Number of classes.
         arch: The subnet.
-        precision: Of the shipped model.
+        form: Of the shipped model.
         latency_model: Predicts its latency; `None` if there is no such prediction.
         device: Id of the device of the latency.
     """
@@ -71,6 +71,6 @@ def predict_costs(
     return SubnetCosts(
         device=device,
         num_macs=int(num_macs(space, arch, num_classes)),
-        size_bytes=int(Footprint(space, num_classes, precision.mode).size_bytes(arch)),
+        size_bytes=int(footprint_of_form(space, num_classes, form).size_bytes(arch)),
         latency_ms=latency_ms,
     )

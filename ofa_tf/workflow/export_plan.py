@@ -12,7 +12,10 @@ from ofa_tf.devices.device_facts import shareable_name
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.quantization.modes import QuantizationMode
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.graph.input_format import NORMALIZED
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import form_name
 from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION, PRECISIONS
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
 from ofa_tf.workflow.arch_names import expand_folders, parse_archs, split_arch_text, stands_for_any_number
@@ -24,6 +27,7 @@ _FACTS_OF_SEARCH = (
     "num_report_images",
     "limits",
     "device",
+    "target",
     "precision",
     "accuracy_precision",
     "measured_latency_ms",
@@ -66,20 +70,20 @@ def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> 
     return planned
 
 
-def plan_limits(exports: Mapping[str, PlannedExport], mode: QuantizationMode) -> dict[str, dict[str, float]]:
+def plan_limits(exports: Mapping[str, PlannedExport], options: ExportOptions) -> dict[str, dict[str, float]]:
     """What the models must keep within, by their paths: the limits of the searches that found their archs.
 
     Args:
         exports: What is exported, see `plan_exports`.
-        mode: How the models are quantized. Limits of models in another precision do not
-            count, see `find_other_precision`.
+        options: How the models are made. Limits of models for another target or in another
+            precision do not count, see `find_other_form`.
 
     Returns:
         Limits by their names, for each model that has some.
     """
     limits: dict[str, dict[str, float]] = {}
     for path, export in exports.items():
-        found = _limits_of_search(export.text, mode)
+        found = _limits_of_search(export.text, options)
         if found:
             limits[path] = found
     return limits
@@ -92,7 +96,8 @@ def search_facts(export: PlannedExport) -> dict[str, Any]:
         export: What is exported.
 
     Returns:
-        `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device`, `precision` (of costs),
+        `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device`, `target` and `precision`
+        (of costs),
         `accuracy_precision` (that accuracies were measured in) and `measured_latency_ms`, as far as they are known.
         The device is named without its address.
     """
@@ -155,11 +160,11 @@ def _name_models(
     return planned
 
 
-def _limits_of_search(arch_text: str, mode: QuantizationMode) -> dict[str, float]:
-    """The limits in the notes of an arch or a front, by name, if they are of models in a quantization mode."""
+def _limits_of_search(arch_text: str, options: ExportOptions) -> dict[str, float]:
+    """The limits in the notes of an arch or a front, by name, if they are of models like those that are made."""
     notes = _read_notes(arch_text)
     limits = notes.get("limits")
-    if not isinstance(limits, dict) or find_other_precision(arch_text, mode) is not None:
+    if not isinstance(limits, dict) or find_other_form(arch_text, options) is not None:
         return {}
     return {name: float(limit) for name, limit in limits.items() if isinstance(limit, int | float)}
 
@@ -175,63 +180,92 @@ def check_model_output(path: str | Path) -> None:
     check_model_replaceable(path)
 
 
-def find_other_precision(arch_text: str, mode: QuantizationMode) -> str | None:
-    """The precision that an arch was searched in, if what it was chosen by does not hold in a quantization mode.
+def find_other_form(arch_text: str, options: ExportOptions) -> str | None:
+    """What the models are called that an arch was searched for, if what it was chosen by does not hold for others.
 
     Args:
         arch_text: What names archs, such as an arch file.
-        mode: How the arch's model is quantized.
+        options: How the arch's model is made.
 
     Returns:
-        The name of the precision; `None`: it is the mode's, or nothing is known of it.
+        The name of their form, see `ModelForm.name`; `None`: it is the model's, or nothing is known of it.
     """
     notes = _read_notes(arch_text)
     limits = notes.get("limits")
     costs = notes.get("costs") or {}
     if limits is not None and not _depends_on_precision([*limits, *costs]):
         return None
-    return _searched_precision(notes, mode)
+    return _searched_form(notes, options)
 
 
-def _searched_precision(notes: Mapping[str, Any], mode: QuantizationMode) -> str | None:
-    """The precision of a search, by its notes, if models in a quantization mode are of another one."""
+def _searched_form(notes: Mapping[str, Any], options: ExportOptions) -> str | None:
+    """What the models of a search are called, by its notes, if models that are made in some way are of another form."""
     if notes.get("precision") is None:
         return None
-    name = str(notes["precision"])
-    if name in PRECISIONS and PRECISIONS[name].holds_for(mode):
+    precision = str(notes["precision"])
+    target = str(notes.get("target", CPU.name))
+    is_of_precision = precision in PRECISIONS and PRECISIONS[precision].holds_for(options.mode)
+    if is_of_precision and target == options.target:
         return None
-    return name
+    return form_name(precision, target)
 
 
-def warn_of_other_precision(arch_text: str, mode: QuantizationMode) -> str | None:
-    """What to tell a user who exports an arch in another precision than it was searched in, and what to do about it.
+def warn_of_other_form(arch_text: str, options: ExportOptions) -> str | None:
+    """What to tell a user who exports an arch in another form than it was searched for, and what to do about it.
 
     Args:
-        arch_text: See `find_other_precision`.
-        mode: See `find_other_precision`.
+        arch_text: See `find_other_form`.
+        options: See `find_other_form`.
 
     Returns:
         A sentence or two; `None`: there is nothing to tell.
     """
-    precision = _searched_precision(_read_notes(arch_text), mode)
-    if precision is None:
-        return None
-    told = f"{arch_text} was searched with --precision={precision}, but --quantization={mode.name} is asked for"
-    if find_other_precision(arch_text, mode) is None:
-        return f"{told}: it was chosen by what is known of {precision} models; its limits hold for this one, too."
+    notes = _read_notes(arch_text)
+    searched = _searched_form(notes, options)
+    if searched is None:
+        return _warn_of_other_input(arch_text, notes, options)
+    precision = str(notes["precision"])
+    target = str(notes.get("target", CPU.name))
+    with_targets = target != options.target
+    searched_flags = _flags(target, with_targets, f"--precision={precision}")
+    asked_flags = _flags(options.target, with_targets, f"--quantization={options.mode.name}")
+    told = f"{arch_text} was searched with {searched_flags}, but {asked_flags} is asked for"
+    if find_other_form(arch_text, options) is None:
+        return f"{told}: it was chosen by what is known of {searched} models; its limits hold for this one, too."
     ways = []
-    fitting = [name for name in PRECISIONS if PRECISIONS[name].holds_for(mode)]
+    fitting = [name for name in PRECISIONS if PRECISIONS[name].holds_for(options.mode)]
     if fitting:
-        ways.append(f"search again with --precision={fitting[0]}")
+        ways.append(f"search again with {_flags(options.target, with_targets, f'--precision={fitting[0]}')}")
     if precision in PRECISIONS:
-        ways.append(f"export with --quantization={PRECISIONS[precision].mode.name}")
+        quantization = f"--quantization={PRECISIONS[precision].mode.name}"
+        ways.append(f"export with {_flags(target, with_targets, quantization)}")
     warning = f"{told}: the latency and size that the search told are not those of this model"
-    if _read_notes(arch_text).get("limits") == {}:  # such as a front without limits
+    if notes.get("limits") == {}:  # such as a front without limits
         return f"{warning}."
     warning += ", and the limits of the search are not checked."
     if ways:
         warning += f" To keep the limits, {' or '.join(ways)}."
     return warning
+
+
+def _flags(target: str, with_target: bool, flag: str) -> str:
+    """A flag, after that of the target where targets differ."""
+    if with_target:
+        return f"--target={target} {flag}"
+    return flag
+
+
+def _warn_of_other_input(arch_text: str, notes: Mapping[str, Any], options: ExportOptions) -> str | None:
+    """What to tell a user whose model takes other images than those that it was searched for."""
+    searched = str(notes.get("input_type", NORMALIZED))
+    is_of_latency = "latency_ms" in (notes.get("costs") or {})
+    if not is_of_latency or searched == options.input_type:
+        return None
+    return (
+        f"{arch_text} was searched with --input_type={searched}, but --input_type={options.input_type} is asked for: "
+        "the latency that the search told is not that of this model. To keep a budget, search again with "
+        f"--input_type={options.input_type}."
+    )
 
 
 def _read_notes(arch_text: str) -> dict[str, Any]:

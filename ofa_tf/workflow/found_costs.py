@@ -7,6 +7,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.workflow.measured_run import MeasuredRun
 
 
@@ -14,7 +15,7 @@ def save_and_measure(
     run: MeasuredRun,
     archs: Sequence[Arch],
     device: str,
-    precision: str,
+    form: ModelForm,
     save: Callable[[Sequence[SubnetCosts]], None],
     *,
     latency_table: str | Path | None = None,
@@ -26,7 +27,7 @@ def save_and_measure(
         run: The run.
         archs: What was found.
         device: Id of the device.
-        precision: Name of the `Precision` of the models.
+        form: Form of the models.
         save: Writes the archs with their costs, in the order of `archs`.
         latency_table: The device's table; by default the run's own.
         is_measured: Whether latencies are measured; a device that cannot is announced.
@@ -34,12 +35,12 @@ def save_and_measure(
     Returns:
         The costs that were saved last.
     """
-    costs = run.predict_costs(archs, device, precision, latency_table)
+    costs = run.predict_costs(archs, device, form, latency_table)
     save(costs)
     if not is_measured:
         return costs
     try:
-        costs = run.measure_costs(archs, device, precision, latency_table)
+        costs = run.measure_costs(archs, device, form, latency_table)
     except InputError as error:
         announce(f"without measured latencies: {error}")
         return costs

@@ -99,7 +99,7 @@ def search_front(
         InputError: If latency counts and there is no model, or not even the smallest subnet is within the limits.
     """
     space = predictor.table.space
-    context = cost_context(space, num_classes, request.search.precision, latency_model)
+    context = cost_context(space, num_classes, request.search.form, latency_model)
     constraints = []
     if request.limits is not None:
         constraints = constraints_within(context, request.limits, latency_model, request.search.confidence)
@@ -155,7 +155,7 @@ def check_costs(
         InputError: If what a cost depends on is not there, or a cost is not above 0.
     """
     space = table.space
-    context = cost_context(space, num_classes, request.search.precision, latency_model)
+    context = cost_context(space, num_classes, request.search.form, latency_model)
     genes = np.concatenate([space.encode([space.largest()]), table.genes])
     for name in request.costs:
         cost = make_constraint(context, name)
@@ -246,7 +246,9 @@ def save_front(
     payload = {
         "device": device,
         "latency_table": latency_table,
+        "target": request.search.target,
         "precision": request.search.precision,
+        "input_type": request.search.input_type,
         "accuracy_precision": request.search.measured_precision,
         "limits": request.limits_by_name,
         "confidence": request.search.confidence,
@@ -271,7 +273,7 @@ def _draw(front: Front, request: FrontRequest, file_name: str, device: str) -> s
     limits = {}
     for name, limit in request.limits_by_name.items():
         limits[name] = CostLimit(limit, front.margins.get(name, 0.0))
-    models = models_in_words(front.predictor, request.search.precision)
+    models = models_in_words(front.predictor, request.search.precision, request.search.target)
     return front_svg(
         front,
         request.costs,

@@ -20,7 +20,7 @@ from ofa_tf.report.scatter import scatter_svg
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.for_measuring import convert_subnet_for_measuring
-from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.workflow.latency_settings import NETWORK_SETTINGS, LatencyTableSettings
 
 
@@ -69,7 +69,7 @@ def plot_held_out(table: LatencyTable) -> str:
     held_out = table.held_out
     archs = [Arch.from_dict(arch) for arch in held_out["archs"]]
     predicted_ms = LatencyModel(table.space, table).predict(archs)
-    title = f"{table.space.name} on {table.device['device']}, {table.precision}: {len(archs)} random networks"
+    title = f"{table.space.name} on {table.device['device']}, {table.form_name}: {len(archs)} random networks"
     return scatter_svg(
         held_out["measured_ms"],
         predicted_ms,
@@ -86,7 +86,7 @@ def _measure_pieces(
     settings: LatencyTableSettings,
     unfinished_path: Path | None,
 ) -> LatencyTable:
-    models = make_piece_models(space, num_classes, settings.precision)
+    models = make_piece_models(space, num_classes, settings.form)
     table_settings = dataclasses.replace(
         TABLE_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
     )
@@ -124,7 +124,7 @@ def _measure_networks(
     network_settings = dataclasses.replace(
         NETWORK_SETTINGS, num_threads=settings.num_threads, time_limit_s=settings.time_limit_s
     )
-    measurements = measure_subnets(space, num_classes, device, archs, settings.precision, network_settings)
+    measurements = measure_subnets(space, num_classes, device, archs, settings.form, network_settings)
     _announce_faults("did not run and are left out", _failures(measurements), len(archs))
     _announce_faults("have doubtful latencies", _doubts(measurements), len(archs))
     return measurements
@@ -135,7 +135,7 @@ def measure_subnets(
     num_classes: int,
     device: Device,
     archs: Sequence[Arch],
-    precision: str,
+    form: ModelForm,
     settings: BenchmarkSettings,
 ) -> list[Measurement]:
     """Measure the latencies of subnets, with random weights, on which they do not depend.
@@ -145,7 +145,7 @@ def measure_subnets(
         num_classes: Number of classes.
         device: Where to measure.
         archs: The subnets.
-        precision: Name of the `Precision` of their models.
+        form: Form of their models.
         settings: How to measure.
 
     Returns:
@@ -155,14 +155,14 @@ def measure_subnets(
         InputError: If the device cannot measure.
     """
     networks = [(space, arch) for arch in archs]
-    return measure_networks(networks, num_classes, device, precision, settings)
+    return measure_networks(networks, num_classes, device, form, settings)
 
 
 def measure_networks(
     networks: Sequence[tuple[SearchSpace, Arch]],
     num_classes: int,
     device: Device,
-    precision: str,
+    form: ModelForm,
     settings: BenchmarkSettings,
 ) -> list[Measurement]:
     """Measure the latencies of subnets of any spaces, in turns, with random weights.
@@ -171,7 +171,7 @@ def measure_networks(
         networks: The search space and the arch of each.
         num_classes: See `measure_subnets`.
         device: See `measure_subnets`.
-        precision: See `measure_subnets`.
+        form: See `measure_subnets`.
         settings: See `measure_subnets`.
 
     Returns:
@@ -180,12 +180,11 @@ def measure_networks(
     Raises:
         InputError: See `measure_subnets`.
     """
-    mode = get_precision(precision).mode
     models = []
     with progress_bar(len(networks), "converting networks", "network") as bar:
         for index, (space, arch) in enumerate(networks):
             subnet = build_subnet(space, arch, num_classes)
-            models.append(BenchmarkModel(f"network {index}", convert_subnet_for_measuring(subnet, mode)))
+            models.append(BenchmarkModel(f"network {index}", convert_subnet_for_measuring(subnet, form)))
             bar.update()
     with progress_bar(None, f"networks on {device.id}", "step") as bar:
         return device.measure(models, settings, on_progress(bar))

@@ -5,7 +5,8 @@ import dataclasses
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import BenchmarkSettings
 from ofa_tf.latency.latency_model import MIN_ARCHS_FOR_EXPONENT
-from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import ModelForm
 
 _SMALLEST = {
     "num_networks": MIN_ARCHS_FOR_EXPONENT,
@@ -27,6 +28,7 @@ class LatencyTableSettings:
 
     Args:
         precision: Name of the `Precision` of the models.
+        target: Name of the `Target` that they are for.
         num_threads: Threads of the interpreter.
         num_networks: Whole networks that calibrate the model: the smallest, the
             largest and evenly drawn random ones.
@@ -36,7 +38,7 @@ class LatencyTableSettings:
             seconds; above what measuring takes at least.
 
     Raises:
-        InputError: If a number is too small or there is no such precision.
+        InputError: If a number is too small, or there are no such models.
     """
 
     precision: str = "float32"
@@ -45,9 +47,10 @@ class LatencyTableSettings:
     num_held_out: int = 50
     seed: int = 0
     time_limit_s: float = 1800.0
+    target: str = CPU.name
 
     def __post_init__(self) -> None:
-        get_precision(self.precision)
+        _ = self.form  # raises if there is none
         for name, minimum in _SMALLEST.items():
             number = getattr(self, name)
             if number < minimum:
@@ -58,3 +61,8 @@ class LatencyTableSettings:
                 f"Expected `time_limit_s` to be above {shortest_s:g} seconds, which the networks are measured for at "
                 f"least. Received: time_limit_s={self.time_limit_s:g}."
             )
+
+    @property
+    def form(self) -> ModelForm:
+        """The form of the models."""
+        return ModelForm.of_names(self.precision, self.target)

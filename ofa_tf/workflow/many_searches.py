@@ -265,7 +265,7 @@ def compare_devices(
         return None
     models = {}
     for name, plan in by_name.items():
-        models[name] = run.latency_model(plan.device, settings.precision, plan.latency_table)
+        models[name] = run.latency_model(plan.device, settings.form, plan.latency_table)
     found = []
     for plan, result in zip(plans, results, strict=True):
         found.append(_on_each_device(run, plan, result, models, settings))
@@ -293,7 +293,7 @@ def _on_each_device(
     fits = {}
     for name, model in models.items():
         latency_ms[name] = float(model.predict(result.arch))
-        context = cost_context(run.space, run.num_classes, settings.precision, model)
+        context = cost_context(run.space, run.num_classes, settings.form, model)
         constraints = constraints_within(context, plan.limits, model, settings.confidence)
         fits[name] = bool(is_exactly_feasible(constraints, genes)[0])
     top1 = result.reported_top1

@@ -19,7 +19,8 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.lowering.targets import get_target
-from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
+from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU, ModelForm, as_model_form
+from ofa_tf.tflite.quantization.precisions import PRECISIONS
 from ofa_tf.workflow.evaluation import predict_costs
 from ofa_tf.workflow.latency_settings import FOUND_SETTINGS, LatencyTableSettings
 from ofa_tf.workflow.run_folder import UNFINISHED_TABLE, device_id
@@ -56,7 +57,7 @@ class MeasuredRun(SampledRun):
         from ofa_tf.workflow import latency
 
         settings = settings or LatencyTableSettings()
-        device = opened(device)
+        device = opened(device, settings.form.target)
         path = self.check_latency_table_path(device, settings, path)
         unfinished_path = path.with_suffix(UNFINISHED_TABLE)
         num_classes = self.supernet.num_classes
@@ -85,55 +86,62 @@ class MeasuredRun(SampledRun):
                 of other settings.
         """
         check_archive(find_supernet(self.path))
-        path = self.latency_table_path(device, settings.precision, path)
+        path = self.latency_table_path(device, settings.form, path)
         check_table_path(path, self.space, device, settings)
         return path
 
     def latency_model(
-        self, device: Device | str = "host", precision: str = "float32", latency_table: str | Path | None = None
+        self,
+        device: Device | str = "host",
+        form: ModelForm | str = FLOAT32_ON_CPU,
+        latency_table: str | Path | None = None,
     ) -> LatencyModel:
         """The latency model of a device, from its table.
 
         Args:
             device: The device, or its id.
-            precision: Name of the `Precision` of the models whose latency is predicted.
+            form: Form of the models whose latency is predicted, or the name of its precision.
             latency_table: The device's table; by default that at `latency_table_path`.
 
         Returns:
             The model, calibrated if the table is; it predicts milliseconds.
 
         Raises:
-            InputError: If there is no table, it is of another device, precision or number of
+            InputError: If there is no table, it is of another device, target, precision or number of
                 classes, its pieces were exported in another way, or it was measured on
                 another computer or with another runtime.
         """
-        path = self.latency_table_path(device, precision, latency_table)
+        form = as_model_form(form)
+        path = self.latency_table_path(device, form, latency_table)
         table = LatencyTable.load(path, self.space)
-        check_latency_table(table, path, device, precision)
+        check_latency_table(table, path, device, form)
         if table.num_classes != self.num_classes:
             raise InputError(
                 f"Expected {path} to be of networks with {self.num_classes} classes, as the supernet has. "
                 f"Received: one of {table.num_classes}. Build it again with tools/build_latency_table.py."
             )
-        return LatencyModel(self.space, table)
+        return LatencyModel(self.space, table, input_type=form.input_type)
 
     def find_latency_model(
-        self, device: Device | str = "host", precision: str = "float32", latency_table: str | Path | None = None
+        self,
+        device: Device | str = "host",
+        form: ModelForm | str = FLOAT32_ON_CPU,
+        latency_table: str | Path | None = None,
     ) -> LatencyModel | None:
         """The latency model of a device, where there is a table that it can be made from.
 
         Args:
             device: See `latency_model`.
-            precision: See `latency_model`.
+            form: See `latency_model`.
             latency_table: See `latency_model`.
 
         Returns:
             The model; `None` where there is no table, or, which is announced, one of something else.
         """
-        if not self.latency_table_path(device, precision, latency_table).exists():
+        if not self.latency_table_path(device, form, latency_table).exists():
             return None
         try:
-            return self.latency_model(device, precision, latency_table)
+            return self.latency_model(device, form, latency_table)
         except InputError as error:
             announce(f"without predicted latencies: {error}")
             return None
@@ -141,17 +149,17 @@ class MeasuredRun(SampledRun):
     def predict_latencies(self, arch: Arch, options: ExportOptions) -> list[dict[str, Any]]:
         """What the run's latency tables say of a subnet's model, as its sidecar tells it.
 
-        Nothing is measured, so the devices need not be there. A table of other models (of another precision or
-        number of classes, or exported with other rewrites) is passed over, and so is one that is damaged or incomplete:
-        an export needs none.
+        Nothing is measured, so the devices need not be there. A table of other models (for another target, of another
+        precision or number of classes, or exported with other rewrites) is passed over, and so is one that is damaged
+        or incomplete: an export needs none.
 
         Args:
             arch: The subnet.
             options: How it is exported.
 
         Returns:
-            For each table that tells of such models `latency_ms`, `device`, `precision` and
-            `mean_error`, see `Origin`.
+            For each table that tells of such models `latency_ms`, `device`, `target`, `precision`
+            and `mean_error`, see `Origin`.
         """
         rewrites = choose_lowerings(
             options.lowering,
@@ -163,9 +171,11 @@ class MeasuredRun(SampledRun):
             try:
                 table = LatencyTable.load(path, self.space)
                 is_of_precision = table.precision in PRECISIONS and PRECISIONS[table.precision].holds_for(options.mode)
-                is_of_such_models = table.lowering == rewrites and table.num_classes == self.num_classes
-                if is_of_precision and is_of_such_models and table.covers(arch.image_size):
-                    latency_ms = float(LatencyModel(self.space, table).predict(arch))
+                is_of_form = is_of_precision and (table.target, table.lowering) == (options.target, rewrites)
+                is_of_such_models = is_of_form and table.num_classes == self.num_classes
+                if is_of_such_models and table.covers(arch.image_size):
+                    model = LatencyModel(self.space, table, input_type=options.input_type)
+                    latency_ms = float(model.predict(arch))
                     predictions.append(_describe_prediction(table, latency_ms))
             except InputError:
                 continue
@@ -177,7 +187,7 @@ class MeasuredRun(SampledRun):
         self,
         archs: Sequence[Arch],
         device: Device | str = "host",
-        precision: str = "float32",
+        form: ModelForm | str = FLOAT32_ON_CPU,
         latency_table: str | Path | None = None,
     ) -> list[SubnetCosts]:
         """What subnets cost: MACs, size of the file, latency if there is a table for it.
@@ -185,10 +195,11 @@ class MeasuredRun(SampledRun):
         Args:
             archs: The subnets.
             device: Of the latencies.
-            precision: Name of the `Precision` of the models.
+            form: Form of the models, or the name of its precision.
             latency_table: The device's table; by default that at `latency_table_path`.
         """
-        model = self.find_latency_model(device, precision, latency_table)
+        form = as_model_form(form)
+        model = self.find_latency_model(device, form, latency_table)
         costs = []
         for arch in archs:
             costs.append(
@@ -196,7 +207,7 @@ class MeasuredRun(SampledRun):
                     self.space,
                     self.num_classes,
                     arch,
-                    get_precision(precision),
+                    form,
                     model,
                     device_id(device),
                 )
@@ -207,7 +218,7 @@ class MeasuredRun(SampledRun):
         self,
         archs: Sequence[Arch],
         device: Device | str = "host",
-        precision: str = "float32",
+        form: ModelForm | str = FLOAT32_ON_CPU,
         latency_table: str | Path | None = None,
     ) -> list[SubnetCosts]:
         """What subnets cost, see `predict_costs`, with latencies measured on the device, which takes seconds.
@@ -215,7 +226,7 @@ class MeasuredRun(SampledRun):
         Args:
             archs: The subnets.
             device: Where to measure.
-            precision: Name of the `Precision` of the models.
+            form: Form of the models, or the name of its precision.
             latency_table: The device's table, which says with how many threads models run.
 
         Raises:
@@ -223,15 +234,16 @@ class MeasuredRun(SampledRun):
         """
         from ofa_tf.workflow.latency import measure_subnets
 
-        costs = self.predict_costs(archs, device, precision, latency_table)
-        device = opened(device)
+        form = as_model_form(form)
+        costs = self.predict_costs(archs, device, form, latency_table)
+        device = opened(device, form.target)
         settings = FOUND_SETTINGS
-        path = self.latency_table_path(device, precision, latency_table)
+        path = self.latency_table_path(device, form, latency_table)
         if path.exists():
             table = LatencyTable.load(path, self.space)
             check_same_use(table, device)
             settings = dataclasses.replace(settings, num_threads=table.device.get("num_threads") or 1)
-        measurements = measure_subnets(self.space, self.num_classes, device, archs, precision, settings)
+        measurements = measure_subnets(self.space, self.num_classes, device, archs, form, settings)
         measured = []
         for cost, measurement in zip(costs, measurements, strict=True):
             measured.append(dataclasses.replace(cost, measurement=measurement))
@@ -245,6 +257,7 @@ def _describe_prediction(table: LatencyTable, latency_ms: float) -> dict[str, An
     return {
         "latency_ms": latency_ms,
         "device": shareable_facts(table.device),
+        "target": table.target,
         "precision": table.precision,
         "mean_error": report.get("mape"),
     }

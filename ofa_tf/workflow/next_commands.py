@@ -4,9 +4,12 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from ofa_tf.base import files
 from ofa_tf.base.shell_commands import shell_command
+from ofa_tf.tflite.graph.input_format import NORMALIZED
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
-from ofa_tf.tflite.quantization.precisions import get_precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,18 +18,18 @@ class NextCommands:
 
     Args:
         workdir: Folder of the run.
-        precision: Name of the `Precision` that was searched for.
+        form: Form of the models that were searched for.
         plugins: What `--plugins` was given.
     """
 
     workdir: str
-    precision: str
+    form: ModelForm
     plugins: Sequence[str] = ()
 
     def export(self, output: Path, number: int | None = None) -> str:
         """The command that makes a model of an arch, beside the arch's file and named after it.
 
-        The precision is in the name, too: exports in several of them do not overwrite each other, and the model's
+        The form is in the name, too: exports in several of them do not overwrite each other, and the model's
         sidecar, `M.json` beside `M.tflite`, does not meet the file of the arch.
 
         Args:
@@ -37,9 +40,12 @@ class NextCommands:
         if number is not None:
             arch += f":{number}"
             name += f"_{number}"
-        model = output.with_name(f"{name}_{self.precision}.tflite")
-        mode = get_precision(self.precision).mode
-        return self._command("to_tflite", f"--arch={arch}", f"--quantization={mode.name}", f"--output={model}")
+        form = self.form
+        model = output.with_name(f"{name}_{files.safe_name(form.name)}.tflite")
+        options = [f"--arch={arch}", *target_flags(form), f"--quantization={form.mode.name}"]
+        if form.input_type != NORMALIZED:
+            options.append(f"--input_type={form.input_type}")
+        return self._command("to_tflite", *options, f"--output={model}")
 
     def evaluate(self, output: Path) -> str:
         """The command that measures an arch on the images that no search chooses by, as a float32 model.
@@ -48,12 +54,25 @@ class NextCommands:
             output: File of the arch.
         """
         options = [f"--arch={output}", "--split=report"]
-        if get_precision(self.precision).mode != NOT_QUANTIZED:
-            options.append(f"--precision={self.precision}")
+        options += target_flags(self.form)
+        if self.form.mode != NOT_QUANTIZED:
+            options.append(f"--precision={self.form.precision.name}")
         return self._command("evaluate", *options)
 
     def _command(self, tool: str, *options: str) -> str:
         return shell_command(f"tools/{tool}.py", f"--workdir={self.workdir}", *options, plugins=self.plugins)
+
+
+def target_flags(form: ModelForm) -> list[str]:
+    """The flag that names the target of a form, where it is not the usual one."""
+    if form.target == CPU:
+        return []
+    return [f"--target={form.target.name}"]
+
+
+def form_flags(form: ModelForm) -> list[str]:
+    """The flags that name the target and the precision of a form."""
+    return [*target_flags(form), f"--precision={form.precision.name}"]
 
 
 def _without_ending(output: Path) -> str:

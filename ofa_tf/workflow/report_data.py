@@ -26,7 +26,8 @@ from ofa_tf.report.page.contents import (
 from ofa_tf.report.page.plotly_library import read_plotly
 from ofa_tf.report.page.whole_page import is_page, make_page
 from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.report_files import find_documents, newest_first, note_damaged, of_kind
 from ofa_tf.workflow.report_subnets import SubnetReader
@@ -248,7 +249,7 @@ class _Gathering:
                 Section.SUBNETS,
                 "There is no front yet: it shows the most accurate subnet for every budget.",
                 "tools/search.py --front",
-                *_precision_flags(tables),
+                *_form_flags(tables),
                 f"--output={self._run.path / 'front.json'}",
             )
         archs = of_kind(self._documents, "arch")
@@ -299,9 +300,13 @@ class _Gathering:
         self._notes[section].append(Note(text, shlex.join(words)))
 
 
-def _precision_flags(tables: Sequence[ReadTable]) -> list[str]:
+def _form_flags(tables: Sequence[ReadTable]) -> list[str]:
     """What a search needs to be told to go by one of the latency tables that are there."""
-    precisions = [table.model.table.precision for table in tables]
-    if not precisions or FLOAT32_PRECISION.name in precisions:
+    names = [table.model.table.form_name for table in tables]
+    if not names or FLOAT32_ON_CPU.name in names:
         return []
-    return [f"--precision={precisions[0]}"]
+    first = tables[0].model.table
+    flags = [f"--precision={first.precision}"]
+    if first.target != CPU.name:
+        flags.insert(0, f"--target={first.target}")
+    return flags

@@ -22,7 +22,9 @@ from ofa_tf.report.page.contents import (
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.quantization.precisions import PRECISIONS
+from ofa_tf.tflite.graph.input_format import NORMALIZED
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import ModelForm, form_name
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.next_commands import NextCommands
 from ofa_tf.workflow.report_files import FAULTS, note_left_out
@@ -41,18 +43,37 @@ class _Use:
 
     Args:
         device: Id of the device of their latencies.
-        precision: Name of the `Precision` of their models.
+        target: Name of the `Target` of their models.
+        precision: Name of their `Precision`.
+        input_type: What they take as an image, see `InputFormat`.
         cost_name: What a budget limits.
     """
 
     device: str
+    target: str
     precision: str
+    input_type: str
     cost_name: str
 
     @classmethod
     def of(cls, notes: Mapping[str, Any], costs: Mapping[str, float]) -> "_Use":
         """The use that a search was for, by what it wrote, with costs of an arch."""
-        return cls(str(notes.get("device") or ""), str(notes["precision"]), _main_cost(costs))
+        return cls(
+            device=str(notes.get("device") or ""),
+            target=str(notes.get("target", CPU.name)),
+            precision=str(notes["precision"]),
+            input_type=str(notes.get("input_type", NORMALIZED)),
+            cost_name=_main_cost(costs),
+        )
+
+    @property
+    def form(self) -> ModelForm:
+        """The form of the models.
+
+        Raises:
+            InputError: If it is not known here, as that of a plugin that was not loaded.
+        """
+        return ModelForm.of_names(self.precision, self.target, self.input_type)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,9 +161,10 @@ class SubnetReader:
             title=title,
             is_front=False,
             device=use.device,
+            target=use.target,
             precision=use.precision,
             cost_name=use.cost_name,
-            subnets=sorted(self._with_sizes(subnets, use.precision), key=lambda subnet: subnet.cost),
+            subnets=sorted(self._with_sizes(subnets, use), key=lambda subnet: subnet.cost),
             latency_error=latency_error,
             num_held_out=num_held_out,
         )
@@ -163,7 +185,7 @@ class SubnetReader:
         name = short_path(path, self.workdir)
         if number is not None:
             name += f":{number}"
-        commands = NextCommands(str(self.workdir), use.precision, self.plugins)
+        commands = NextCommands(str(self.workdir), use.form, self.plugins)
         predicted_ms = entry.get("predicted_latency_ms", entry["costs"].get(_LATENCY))
         measured = _read_measured(entry) or self._find_measured(arch, use)
         subnet = ReportedSubnet(
@@ -189,12 +211,11 @@ class SubnetReader:
 
         It stands beside predictions, so it must have been measured as the pieces of the latency table were.
         """
-        if use.precision not in PRECISIONS:
-            return None
-        quantization = PRECISIONS[use.precision].mode.name
+        form = use.form
         expected = self._expected_facts(use)
         for model in self.models:
-            if (model.arch, model.quantization) != (arch, quantization):
+            found = (model.arch, model.target, model.quantization, model.input_type)
+            if found != (arch, form.target.name, form.mode.name, form.input_type):
                 continue
             for measured in model.latencies:
                 if _agree(measured.facts, expected):
@@ -208,11 +229,11 @@ class SubnetReader:
             return {"device": use.device, "num_threads": LatencyTableSettings().num_threads}
         return table.model.table.device
 
-    def _with_sizes(self, subnets: Sequence[ReportedSubnet], precision: str) -> list[ReportedSubnet]:
+    def _with_sizes(self, subnets: Sequence[ReportedSubnet], use: _Use) -> list[ReportedSubnet]:
         """Subnets with MACs, sizes and memory, where the number of classes is known."""
-        if self.num_classes is None or precision not in PRECISIONS:
+        if self.num_classes is None:
             return list(subnets)
-        context = cost_context(self.space, self.num_classes, precision, None)
+        context = cost_context(self.space, self.num_classes, use.form, None)
         genes = self.space.encode([subnet.arch for subnet in subnets])
         columns: dict[str, list[int]] = {}
         for field, name in _COST_OF_FIELD.items():
@@ -254,7 +275,7 @@ class SubnetReader:
 
 
 def _is_for(table: ReadTable, use: _Use) -> bool:
-    return (table.device, table.precision) == (use.device, use.precision)
+    return (table.device, table.model.table.form_name) == (use.device, form_name(use.precision, use.target))
 
 
 def _agree(facts: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:

@@ -40,14 +40,9 @@ class ReadTable:
         return str(self.model.table.device["device"])
 
     @property
-    def precision(self) -> str:
-        """Name of the `Precision` of the pieces."""
-        return self.model.table.precision
-
-    @property
     def name(self) -> str:
         """What the report calls it."""
-        return f"{self.device}, {self.precision}"
+        return f"{self.device}, {self.model.table.form_name}"
 
     @property
     def held_out(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ofa_tf.devices.device_facts import kind_of_measurement
 from ofa_tf.report.page.contents import Accuracy, MeasuredLatency, ModelReport, Note, PhaseReport
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.graph.input_format import NORMALIZED
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.train_state import latest_checkpoint, read_state
 from ofa_tf.workflow.report_files import FAULTS, newest_first, note_left_out
@@ -155,6 +156,7 @@ def _describe_model(path: Path, workdir: Path, measured: Sequence[_Measured]) ->
         arch=_read_arch(sidecar),
         is_plain=bool(sidecar.get("is_plain")),
         latencies=_choose_latencies(model, sidecar.get("sha256"), measured),
+        input_type=sidecar.get("input_type", NORMALIZED),
     )
 
 

@@ -7,6 +7,7 @@ from ofa_tf.devices.device import Device
 from ofa_tf.report.quickstart_table import PLAIN_NETWORK
 from ofa_tf.search.accuracy_table_file import ending_of_network
 from ofa_tf.search.shards import Shard
+from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU, ModelForm, as_model_form
 
 UNFINISHED_TABLE = ".part.json"  # ending of the file of a latency table that is still being measured
 
@@ -31,27 +32,27 @@ class RunFolder:
         """Where earlier versions kept the accuracy table, in another form."""
         return self.path / "accuracy_table.json"
 
-    def search_measurements_path(self, share: str, precision: str, network: str) -> Path:
+    def search_measurements_path(self, share: str, form: str, network: str) -> Path:
         """Where searches keep what they measured of a supernet.
 
         Each supernet has its own file: of two searches at the same time, one may still have that of an earlier phase.
 
         Args:
             share: On which images, a name in `SHARES`.
-            precision: Name of the `Precision` of the models.
+            form: What the models are called, see `ModelForm.name`.
             network: What identifies the supernet.
         """
-        name = f"{share}_{precision}.{ending_of_network(network)}.jsonl"
+        name = files.safe_name(f"{share}_{form}.{ending_of_network(network)}.jsonl")
         return self.path / "search_measurements" / name
 
-    def earlier_search_measurements_path(self, share: str, precision: str) -> Path:
+    def earlier_search_measurements_path(self, share: str, form: str) -> Path:
         """Where earlier versions kept what searches measured, of whatever supernet there was.
 
         Args:
             share: See `search_measurements_path`.
-            precision: See `search_measurements_path`.
+            form: See `search_measurements_path`.
         """
-        return self.path / "search_measurements" / f"{share}_{precision}.jsonl"
+        return self.path / "search_measurements" / files.safe_name(f"{share}_{form}.jsonl")
 
     def shard_path(self, shard: Shard) -> Path:
         """Where one of several processes that measure a table together keeps what it measured."""
@@ -62,18 +63,22 @@ class RunFolder:
         return sorted(self.path.glob("accuracy_table.shard-*-of-*.jsonl"))
 
     def latency_table_path(
-        self, device: Device | str, precision: str = "float32", latency_table: str | Path | None = None
+        self,
+        device: Device | str,
+        form: ModelForm | str = FLOAT32_ON_CPU,
+        latency_table: str | Path | None = None,
     ) -> Path:
         """Where the latency table of a device lies.
 
         Args:
             device: The device, or its id.
-            precision: Name of the `Precision` of its models.
+            form: Form of its models, or the name of its precision.
             latency_table: The file, if the user named another one than the run's own.
         """
         if latency_table is not None:
             return Path(latency_table)
-        return self.path / "latency_tables" / f"{files.safe_name(device_id(device))}_{precision}.json"
+        name = files.safe_name(f"{device_id(device)}_{as_model_form(form).name}")
+        return self.path / "latency_tables" / f"{name}.json"
 
     def latency_table_paths(self) -> list[Path]:
         """The latency tables that lie where this run keeps them; those that are still being measured are none."""

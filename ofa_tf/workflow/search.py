@@ -16,9 +16,10 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.search.predictors.predictor_registry import AUTOMATIC, check_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.footprint.footprint import Footprint
-from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED
-from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.tflite.footprint.footprint import footprint_of_form
+from ofa_tf.tflite.graph.input_format import NORMALIZED
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU, ModelForm
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,21 +27,23 @@ class SearchSettings:
     """How a search is made.
 
     Args:
-        precision: Precision of the shipped model, which latencies and sizes depend on.
+        precision: Name of the `Precision` of the shipped model, which latencies and sizes depend on.
         evolution: Size and length of the evolution, of each round.
         num_finalists: Archs found that are measured; 0: predictions are trusted.
         seed: Decides every random choice.
         predictor: Name of what predicts accuracies, one of `PREDICTORS`; `AUTOMATIC` for the one that
             cross-validation finds best.
         pessimism: By how many standard deviations predicted accuracies are lowered in the evolution.
-        num_shipped_archs: In a precision other than float32, archs of the accuracy table that are measured as
+        num_shipped_archs: In an integer precision, archs of the accuracy table that are measured as
             they are shipped, which corrects the table; finalists are measured so, too. 0: all is measured in float32.
         confidence: Probability with which a random network keeps a limit of the latency, see
             `LatencyModel.margin`; `None`: the prediction has to keep it. Of what a search picks near the limit,
             fewer do.
+        target: Name of the `Target` of the shipped model.
+        input_type: What it takes as an image, see `InputFormat`.
 
     Raises:
-        InputError: If a number is negative, or there is no such precision or predictor.
+        InputError: If a number is negative, or there are no such models or no such predictor.
     """
 
     precision: str = "float32"
@@ -51,9 +54,11 @@ class SearchSettings:
     pessimism: float = 0.0
     num_shipped_archs: int = 8
     confidence: float | None = None
+    target: str = CPU.name
+    input_type: str = NORMALIZED
 
     def __post_init__(self) -> None:
-        get_precision(self.precision)
+        _ = self.form  # raises if there is none
         check_predictor(self.predictor)
         for name in ("num_finalists", "seed", "pessimism", "num_shipped_archs"):
             number = getattr(self, name)
@@ -65,17 +70,26 @@ class SearchSettings:
             )
 
     @property
+    def form(self) -> ModelForm:
+        """The form of the shipped model."""
+        return ModelForm.of_names(self.precision, self.target, self.input_type)
+
+    @property
     def measures_shipped_models(self) -> bool:
-        """Whether accuracies are those of quantized models."""
-        is_quantized = get_precision(self.precision).mode != NOT_QUANTIZED
-        return is_quantized and self.num_shipped_archs > 0
+        """Whether accuracies are those of quantized models; half precision is as accurate as single."""
+        return self.form.mode.has_integer_activations and self.num_shipped_archs > 0
+
+    @property
+    def measured_form(self) -> ModelForm:
+        """The form of the models whose accuracies are measured."""
+        if self.measures_shipped_models:
+            return self.form
+        return FLOAT32_ON_CPU
 
     @property
     def measured_precision(self) -> str:
         """Name of the `Precision` of the models whose accuracies are measured."""
-        if self.measures_shipped_models:
-            return self.precision
-        return "float32"
+        return self.measured_form.precision.name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +135,7 @@ def search_within(
     device = None
     if latency_model is not None:
         device = latency_model.table.device["device"]
-    context = cost_context(space, num_classes, settings.precision, latency_model)
+    context = cost_context(space, num_classes, settings.form, latency_model)
     constraints = constraints_within(context, limits, latency_model, settings.confidence)
     with progress_bar(None, "search", "generation") as bar:
         final = None
@@ -153,7 +167,9 @@ def search_within(
     return dataclasses.replace(
         found,
         device=device,
+        target=settings.target,
         precision=settings.precision,
+        input_type=settings.input_type,
         accuracy_precision=settings.measured_precision,
         latency_margin=max(constraint.margin for constraint in constraints),
         confidence=confidence,
@@ -162,14 +178,14 @@ def search_within(
 
 
 def cost_context(
-    space: SearchSpace, num_classes: int, precision: str, latency_model: LatencyModel | None
+    space: SearchSpace, num_classes: int, form: ModelForm, latency_model: LatencyModel | None
 ) -> CostContext:
     """What the costs of the subnets of a search depend on. Loads no TensorFlow.
 
     Args:
         space: Search space.
         num_classes: Number of classes.
-        precision: Name of the `Precision` of the models that are shipped.
+        form: Form of the models that are shipped.
         latency_model: Of the device whose latency counts; `None` if none does.
     """
     predict_latency_ms = None
@@ -179,7 +195,7 @@ def cost_context(
         space=space,
         num_classes=num_classes,
         predict_latency_ms=predict_latency_ms,
-        footprint=Footprint(space, num_classes, get_precision(precision).mode),
+        footprint=footprint_of_form(space, num_classes, form),
     )
 
 

@@ -9,7 +9,6 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_header import Origin, read_origin
 from ofa_tf.search.accuracy_table import check_num_images
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.quantization.precisions import get_precision
 from ofa_tf.workflow.measured_once import MEASURE_ANEW, MeasuredOnce, check_measurements
 from ofa_tf.workflow.search import Measurers, SearchSettings
 from ofa_tf.workflow.trained_run import TrainedRun, hash_file
@@ -57,11 +56,11 @@ class SearchMeasurements:
 
     def _path(self, origin: Origin) -> Path:
         """Where searches keep what they measure: where an earlier version did, if that is of the same supernet."""
-        precision = self._settings.measured_precision
-        earlier = self._run.earlier_search_measurements_path(origin.split, precision)
+        form = self._settings.measured_form
+        earlier = self._run.earlier_search_measurements_path(origin.split, form.name)
         if earlier.exists() and read_origin(earlier, MEASURE_ANEW).network == origin.network:
             return earlier
-        return self._run.search_measurements_path(origin.split, precision, origin.network)
+        return self._run.search_measurements_path(origin.split, form.name, origin.network)
 
     def _measured_once(self, share: str) -> MeasuredOnce:
         possible_num_images = self._possible_num_images[share]
@@ -84,5 +83,4 @@ class SearchMeasurements:
             return self._run.measure(arch, share)
         from ofa_tf.workflow.shipped_accuracy import measure_as_shipped
 
-        mode = get_precision(self._settings.precision).mode
-        return measure_as_shipped(self._run.evaluator, arch, share, mode)
+        return measure_as_shipped(self._run.evaluator, arch, share, self._settings.form)

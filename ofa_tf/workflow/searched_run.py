@@ -15,9 +15,10 @@ from ofa_tf.search.front.measured_front import Front
 from ofa_tf.search.predictors.accuracy_predictor import check_table
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.quantization.precisions import PRECISIONS, get_precision
+from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU, ModelForm, all_forms, as_model_form
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
 from ofa_tf.workflow.measured_run import MeasuredRun
+from ofa_tf.workflow.next_commands import form_flags
 from ofa_tf.workflow.run_folder import device_id
 from ofa_tf.workflow.search import SearchSettings, constraints_within, cost_context, search_within
 from ofa_tf.workflow.search_measurements import SearchMeasurements
@@ -55,7 +56,7 @@ class SearchedRun(MeasuredRun):
         self.check_search(limits, device, settings, latency_table)
         model = None
         if limits.latency_ms is not None:
-            model = self.latency_model(device, settings.precision, latency_table)
+            model = self.latency_model(device, settings.form, latency_table)
         predictor = predictor or self.fit_predictor(settings)
         return search_within(
             limits,
@@ -91,7 +92,7 @@ class SearchedRun(MeasuredRun):
         self.check_front(request, device, latency_table)
         model = None
         if request.needs_latency:
-            model = self.latency_model(device, request.search.precision, latency_table)
+            model = self.latency_model(device, request.search.form, latency_table)
         predictor = predictor or self.fit_predictor(request.search)
         return search_front(
             request,
@@ -104,7 +105,7 @@ class SearchedRun(MeasuredRun):
     def fit_predictor(self, settings: SearchSettings | None = None) -> FittedPredictor:
         """Fit the accuracy predictor of searches to the accuracy table.
 
-        In another precision than float32, some subnets of the table are measured first, as the models that will be
+        In an integer precision, some subnets of the table are measured first, as the models that will be
         shipped, which corrects the table.
 
         Args:
@@ -139,7 +140,7 @@ class SearchedRun(MeasuredRun):
         search = request.search
         self.check_one_worker()
         self.check_supernet()
-        self.check_tables(request.needs_latency, device, search.precision, latency_table)
+        self.check_tables(request.needs_latency, device, search.form, latency_table)
         model = self._checked_latency_model(request.needs_latency, device, search, latency_table)
         if request.limits is not None:
             self._check_feasible(request.limits, model, search)
@@ -153,12 +154,12 @@ class SearchedRun(MeasuredRun):
     ) -> LatencyModel | None:
         """The latency model that a search needs, or of the table that was named for it, to be told in the end."""
         if is_needed or latency_table is not None:
-            return self.latency_model(device, settings.precision, latency_table)
+            return self.latency_model(device, settings.form, latency_table)
         return None
 
     def _check_feasible(self, limits: Limits, latency_model: LatencyModel | None, settings: SearchSettings) -> None:
         """Check, without loading TensorFlow, that the smallest subnet keeps limits."""
-        context = cost_context(self.space, self.num_classes, settings.precision, latency_model)
+        context = cost_context(self.space, self.num_classes, settings.form, latency_model)
         check_feasible(self.space, constraints_within(context, limits, latency_model, settings.confidence))
 
     def _accuracies(self, settings: SearchSettings) -> AccuracyTable:
@@ -171,7 +172,7 @@ class SearchedRun(MeasuredRun):
         measurers = SearchMeasurements(self, settings, table.num_images).measurers()
         num_archs = settings.num_shipped_archs
         num_measured = min(num_archs, len(table))
-        with progress_bar(num_measured, f"subnets of the table as {settings.precision} models", "subnet") as bar:
+        with progress_bar(num_measured, f"subnets of the table as {settings.form.name} models", "subnet") as bar:
 
             def measure(arch: Arch) -> AccuracyCount:
                 measured = measurers.choose(arch)
@@ -180,7 +181,7 @@ class SearchedRun(MeasuredRun):
 
             table, loss = correct_table(table, measure, num_archs)
         comparative = "less" if loss >= 0 else "more"
-        tell(f"{settings.precision} models are {points_in_words(abs(loss))} points {comparative} accurate on average")
+        tell(f"{settings.form.name} models are {points_in_words(abs(loss))} points {comparative} accurate on average")
         return table
 
     def check_search(
@@ -205,7 +206,7 @@ class SearchedRun(MeasuredRun):
         settings = settings or SearchSettings()
         self.check_one_worker()
         self.check_supernet()
-        self.check_tables(limits.latency_ms is not None, device, settings.precision, latency_table)
+        self.check_tables(limits.latency_ms is not None, device, settings.form, latency_table)
         needs_latency = limits.latency_ms is not None
         model = self._checked_latency_model(needs_latency, device, settings, latency_table)
         self._check_feasible(limits, model, settings)
@@ -217,7 +218,7 @@ class SearchedRun(MeasuredRun):
         self,
         needs_latency: bool,
         device: Device | str,
-        precision: str = "float32",
+        form: ModelForm | str = FLOAT32_ON_CPU,
         latency_table: str | Path | None = None,
     ) -> None:
         """Check, without loading TensorFlow, that the tables that a search needs are there.
@@ -225,36 +226,36 @@ class SearchedRun(MeasuredRun):
         Args:
             needs_latency: Whether a latency table is needed, too.
             device: Device of the latency table, or its id.
-            precision: Name of the `Precision` of its models.
+            form: Form of its models, or the name of its precision.
             latency_table: The table, which must be there in any case; by default that at `latency_table_path`.
 
         Raises:
-            InputError: If there is no training run, no such precision or no such
+            InputError: If there is no training run, there are no such models or no such
                 device; else names each table that is missing and the command that
                 builds it.
         """
         self.check()
-        get_precision(precision)
+        form = as_model_form(form)
         self.check_accuracy_table()
         workdir = f"--workdir={self.path}"
         commands = {self.accuracy_table_path: shell_command("tools/build_accuracy_table.py", workdir)}
         hint = ""
         if needs_latency or latency_table is not None:
-            opened(device)  # raises if there can be none of that id
-            path = self.latency_table_path(device, precision, latency_table)
-            options = [f"--device={device_id(device)}", f"--precision={precision}"]
+            opened(device, form.target)  # raises if there can be none of that id
+            path = self.latency_table_path(device, form, latency_table)
+            options = [f"--device={device_id(device)}", *form_flags(form)]
             if latency_table is not None:
                 check_name_of_missing(path)
                 options.append(f"--output={latency_table}")
             commands[path] = shell_command("tools/build_latency_table.py", *options, workdir)
-            hint = self._hint_at_other_precision(path, device, precision)
+            hint = self._hint_at_other_form(path, device, form)
         check_present(commands, hint)
 
-    def _hint_at_other_precision(self, path: Path, device: Device | str, precision: str) -> str:
-        """That there is a latency table of the device, though of another precision than the one that is missing."""
+    def _hint_at_other_form(self, path: Path, device: Device | str, form: ModelForm) -> str:
+        """That there is a latency table of the device, though of other models than the one that is missing."""
         if path.exists():
             return ""
-        for other in PRECISIONS:
-            if other != precision and self.latency_table_path(device, other).exists():
-                return f"There is one of {other} models: --precision={other} takes it."
+        for other in all_forms():
+            if other.name != form.name and self.latency_table_path(device, other).exists():
+                return f"There is one of {other.name} models: {' '.join(form_flags(other))} takes it."
         return ""

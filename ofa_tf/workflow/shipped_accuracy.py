@@ -16,14 +16,14 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
-from ofa_tf.tflite.quantization.modes import QuantizationMode
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.training.evaluation import Evaluator, count_in_halves
 
 # Fewer losses do not tell whether they grow with the accuracy.
 _MIN_ARCHS_FOR_SLOPE = 6
 
 
-def measure_as_shipped(evaluator: Evaluator, arch: Arch, split: str, mode: QuantizationMode) -> AccuracyCount:
+def measure_as_shipped(evaluator: Evaluator, arch: Arch, split: str, form: ModelForm) -> AccuracyCount:
     """Calibrate a subnet, convert it and count the images that the TFLite model gets right.
 
     It is the model before remedies: where int8 loses more than the gate lets pass, an export may do better.
@@ -32,16 +32,16 @@ def measure_as_shipped(evaluator: Evaluator, arch: Arch, split: str, mode: Quant
         evaluator: Of the supernet and the data set.
         arch: The subnet.
         split: A name in `SHARES`.
-        mode: How the model is quantized.
+        form: In which form. What the model takes as an image does not count: all are normalised.
 
     Returns:
         What it gets right; the halves are those of `Evaluator.measure`.
     """
     evaluator.calibrate(arch)
     subnet = extract_subnet(evaluator.supernet, arch)
-    options = ExportOptions(quantization=mode.name)
+    options = ExportOptions(quantization=form.mode.name, target=form.target.name)
     images = evaluator.training_images(arch.image_size, options.num_representative_images)
-    model = TFLiteModel(to_tflite(subnet, mode.name, images))
+    model = TFLiteModel(to_tflite(subnet, form.mode.name, images, target=form.target.name))
 
     counts = np.zeros((2, 2), int)
     for batch in evaluator.eval_batches(arch.image_size, split, with_positions=True):

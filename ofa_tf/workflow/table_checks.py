@@ -8,53 +8,60 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_facts import CHOSEN_FACTS
-from ofa_tf.devices.opening import open_device
+from ofa_tf.devices.opening import kind_of, open_device
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.lowering.lowerings import choose_lowerings
-from ofa_tf.tflite.quantization.precisions import get_precision
+from ofa_tf.tflite.lowering.targets import CPU, Target, usual_delegate
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.workflow.latency_settings import LatencyTableSettings
 from ofa_tf.workflow.run_folder import device_id
 
 _ENDING = ".json"  # of a latency table that is built
 
 
-def opened(device: Device | str) -> Device:
+def opened(device: Device | str, target: Target = CPU) -> Device:
     """A device that is given itself or by its id.
 
+    Args:
+        device: The device; one that is given itself is used as it is.
+        target: What runs the models on a device that is given by its id.
+
     Raises:
-        InputError: If there can be none of that id.
+        InputError: If there can be none of that id, or nothing here measures models of the target.
     """
-    if isinstance(device, str):
-        return open_device(device)
-    return device
+    if not isinstance(device, str):
+        return device
+    delegate = usual_delegate(target)
+    if delegate is not None and "delegate" in kind_of(device).options:
+        return open_device(device, delegate=delegate)
+    return open_device(device)
 
 
-def check_latency_table(table: LatencyTable, path: Path, device: Device | str, precision: str) -> None:
+def check_latency_table(table: LatencyTable, path: Path, device: Device | str, form: ModelForm) -> None:
     """Check that a latency table is of a device as it is now, and of models as they are exported now.
 
     Args:
         table: The table.
         path: Where it lies, for messages.
         device: The device, or its id.
-        precision: Name of the `Precision` that the table must be of.
+        form: Form that the table's models must have.
 
     Raises:
-        InputError: If it is of another device or precision, was measured on another
-            computer or with another runtime, or its pieces were exported in another way.
+        InputError: If it is of another device, target or precision, was measured on another
+            computer or with another runtime, its pieces were exported in another way, or it has none
+            that take such images.
     """
-    found = (table.device.get("device"), table.precision)
-    if found != (device_id(device), precision):
+    found = (table.device.get("device"), table.form_name)
+    if found != (device_id(device), form.name):
         raise InputError(
-            f"Expected {path} to be a latency table of {device_id(device)}, {precision}. "
+            f"Expected {path} to be a latency table of {device_id(device)}, {form.name}. "
             f"Received: one of {', '.join(map(str, found))}. "
-            "Name another device or precision, or build that table with tools/build_latency_table.py."
+            "Name another device, target or precision, or build that table with tools/build_latency_table.py."
         )
-    table.check_device(opened(device).known_facts().to_dict())
-    lowering = choose_lowerings(integer_activations=get_precision(precision).has_integer_activations)
-    if table.lowering != lowering:
+    table.check_device(opened(device, form.target).known_facts().to_dict())
+    if table.lowering != form.lowering:
         raise InputError(
-            f"Expected a latency table of pieces exported with the rewrites {list(lowering)}. "
+            f"Expected a latency table of pieces exported with the rewrites {list(form.lowering)}. "
             f"Received: one with {list(table.lowering)}. Build it again with tools/build_latency_table.py."
         )
 
@@ -137,10 +144,10 @@ def check_table_path(path: Path, space: SearchSpace, device: Device, settings: L
             f"Received: one that cannot be read ({error.__cause__ or error!r}). "
             "Move it away, or name another file with --output."
         ) from error
-    found = {**table.device, "space": table.space.name, "precision": table.precision}
+    found = {**table.device, "space": table.space.name, "target": table.target, "precision": table.precision}
     facts = dataclasses.replace(device.describe(), num_threads=settings.num_threads)
-    now = {**facts.to_dict(), "space": space.name, "precision": settings.precision}
-    for name in ("space", "precision", *device.facts_that_tell_tables_apart):
+    now = {**facts.to_dict(), "space": space.name, "target": settings.target, "precision": settings.precision}
+    for name in ("space", "target", "precision", *device.facts_that_tell_tables_apart):
         if found.get(name) != now.get(name):
             raise InputError(
                 f"Expected the latency table {path} to have been measured with {name}={now.get(name)!r}, as it would "

@@ -9,6 +9,7 @@ from absl.testing import flagsaver
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices import device_flags
 from ofa_tf.devices.device_flags import device_from_flags, devices_from_flags
+from ofa_tf.tflite.lowering.targets import CPU, GPU, MCU, NPU, Target
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,23 @@ def test_a_cpu_mask_is_for_devices_of_one_kind() -> None:
     assert len(devices_from_flags(["adb:1", "adb:2"])) == 2
     with pytest.raises(InputError, match=r"with devices of one kind. Received: the host and a phone\. Measure them in"):
         devices_from_flags(["host", "adb:1"])
+
+
+def _delegate_of(target: Target) -> str | None:
+    return device_from_flags("adb", target).known_facts().delegate
+
+
+def test_a_phone_runs_models_of_a_target_with_a_delegate_of_it() -> None:
+    assert [_delegate_of(target) for target in (CPU, GPU, NPU)] == ["xnnpack", "gpu", "nnapi"]
+    _give("--delegate=gpu")
+    assert [_delegate_of(target) for target in (CPU, GPU)] == ["gpu", "gpu"]
+    with pytest.raises(InputError, match=r"models of the target npu: nnapi. Received: --delegate=gpu. Leave it out"):
+        device_from_flags("adb", NPU)
+
+
+def test_no_device_measures_for_microcontrollers() -> None:
+    with pytest.raises(InputError, match=r"can be measured here, or on a phone. Received: mcu, TFLite Micro on "):
+        device_from_flags("host", MCU)
 
 
 @pytest.mark.parametrize("device_ids", [[], ["host", "host"], ["adb:1", "adb:1"]])

@@ -92,8 +92,9 @@ def test_options_of_another_kind_are_refused() -> None:
         open_device("host", delegate="gpu")
 
 
-def test_of_a_device_that_is_not_at_hand_only_its_id_is_known() -> None:
-    assert open_device("adb:0123").known_facts() == DeviceFacts(device="adb:0123")
+def test_of_a_device_that_is_not_at_hand_only_its_id_and_use_are_known() -> None:
+    phone = open_device("adb:0123", delegate="gpu", cpu_mask="f0")
+    assert phone.known_facts() == DeviceFacts(device="adb:0123", delegate="gpu", cpu_mask="f0")
     host = open_device("host")
     assert host.known_facts() == host.describe()
 

@@ -50,6 +50,27 @@ def test_the_parts_of_a_network_take_its_latency_together(space: SearchSpace, ta
     assert times_ms["stem"] / times_ms[OVERHEAD] == pytest.approx(ratio)
 
 
+def test_images_that_are_not_normalised_take_the_stem_s_piece_of_their_type(
+    space: SearchSpace, formula_device: Any
+) -> None:
+    models = dataclasses.replace(piece_models(space, 10), input_types=("normalized", "uint8"))
+    table = build_latency_table(models, formula_device)
+    arch = space.largest()
+    stem = space.plain_parts(arch)["stem"]
+    of_pixels_ms = table.latency_ms(f"{stem.latency_key}_uint8", arch.image_size)
+    more_ms = of_pixels_ms - table.latency_ms(stem.latency_key, arch.image_size)
+    assert more_ms != 0
+    usual_ms = LatencyModel(space, table).predict(arch)
+    of_pixels = LatencyModel(space, table, input_type="uint8")
+    assert of_pixels.predict(arch) == pytest.approx(usual_ms + more_ms)
+    assert sum(of_pixels.latency_by_part(arch).values()) == pytest.approx(usual_ms + more_ms)
+
+
+def test_a_table_without_pieces_of_such_images_is_told(space: SearchSpace, table: LatencyTable) -> None:
+    with pytest.raises(InputError, match=r"to have the piece 'stem_uint8'. Received: no such piece. Build it again"):
+        LatencyModel(space, table, input_type="uint8").predict(space.largest())
+
+
 def test_entries_of_skipped_blocks_do_not_matter(space: SearchSpace, table: LatencyTable) -> None:
     genes = np.zeros((2, space.num_genes), np.int32)
     genes[1, space.layout.of_field("kernel_sizes").start + 3] = 2  # the fourth block of a stage of depth 2
@@ -153,6 +174,14 @@ def test_the_margin_is_a_quantile_of_the_errors_of_held_out_networks(space: Sear
     assert model.margin(0.8) == pytest.approx(0.06)
     assert model.margin(0.81) == pytest.approx(0.10)
     assert model.margin(0.1) == 0  # a network is never said to be faster than predicted
+
+
+def test_margins_do_not_depend_on_what_images_are_taken(space: SearchSpace, formula_device: Any) -> None:
+    """Tables are checked on networks that take normalised images."""
+    models = dataclasses.replace(piece_models(space, 10), input_types=("normalized", "uint8"))
+    model, _ = checked_model(space, build_latency_table(models, formula_device), [0.1, -0.1, 0.2])
+    of_pixels = LatencyModel(space, model.table, input_type="uint8")
+    assert of_pixels.margin(0.75) == model.margin(0.75)
 
 
 def test_bounds_hold_as_often_as_they_say(space: SearchSpace, table: LatencyTable) -> None:

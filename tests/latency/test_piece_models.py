@@ -15,6 +15,7 @@ from ofa_tf.tflite.conversion.converter import convert_float_graph
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.litert.delegation import inspect_delegation
 from ofa_tf.tflite.lowering.lowerings import lower
+from ofa_tf.tflite.quantization.model_form import ModelForm
 
 SPACE = get_search_space("mobilenet_v3_tiny")
 
@@ -94,6 +95,48 @@ def test_a_piece_is_converted_once_for_all_sizes_that_need_no_model_of_their_own
     assert models.convert(piece, 3) != models.convert(piece, 4)
 
 
+@pytest.mark.parametrize("form", ["float32", "int8"])
+def test_a_stem_has_a_piece_for_each_type_of_image(form: str) -> None:
+    models = make_piece_models(SPACE, 10, form)
+    stem = SPACE.parts[0].largest
+    dtypes = {}
+    num_operators = {}
+    for input_type in models.input_types:
+        content = models.convert(Piece.of_part(stem, input_type), 12)
+        interpreter = Interpreter(model_content=content)
+        dtypes[input_type] = interpreter.get_input_details()[0]["dtype"]
+        num_operators[input_type] = inspect_delegation(content).num_operators
+    assert dtypes["uint8"] == np.uint8
+    assert dtypes["normalized"] == {"float32": np.float32, "int8": np.int8}[form]
+    # What makes normalised images of others is in the piece.
+    assert num_operators["uint8"] > num_operators["normalized"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 12])
+def test_pieces_are_lowered_for_the_target(size: int) -> None:
+    piece = _piece(4, 2)  # a kernel of 7, which CPUs want in strips
+    contents = {}
+    for form in (ModelForm.of_names("float32"), ModelForm.of_names("float32", "gpu")):
+        keras.utils.set_random_seed(0)
+        contents[form.target.name] = make_piece_models(SPACE, 10, form).convert(piece, size)
+    values = np.random.default_rng(size).standard_normal((1, size, size, piece.in_channels), dtype=np.float32)
+    for_cpus, _ = _run(contents["cpu"], values)
+    for_gpus, _ = _run(contents["gpu"], values)
+    np.testing.assert_allclose(for_gpus, for_cpus, rtol=1e-3, atol=1e-4)
+    assert _num_convolutions(contents["gpu"]) == 1
+    assert _num_convolutions(contents["cpu"]) > 1 or size <= 3
+
+
+def _num_convolutions(content: bytes) -> int:
+    """How many depthwise convolutions there are."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content)
+    codes = [code.builtinCode for code in model.operatorCodes]
+    operators = model.subgraphs[0].operators
+    return sum(codes[one.opcodeIndex] == schema.BuiltinOperator.DEPTHWISE_CONV_2D for one in operators)
+
+
 def test_overhead_piece_does_next_to_nothing() -> None:
     model = build_piece(Piece(OVERHEAD, 8), SPACE, 10)
     assert isinstance(model, keras.Model)
@@ -101,7 +144,7 @@ def test_overhead_piece_does_next_to_nothing() -> None:
 
 
 def test_an_unknown_precision_is_named() -> None:
-    with pytest.raises(InputError, match=r"'float32', 'int8'.*Received: precision='int4'"):
+    with pytest.raises(InputError, match=r"'float32', 'float16', 'int8'.*Received: precision='int4'"):
         make_piece_models(SPACE, 10, "int4")
     with pytest.raises(InputError, match=r"num_classes=0"):
         make_piece_models(SPACE, 0)

@@ -8,6 +8,8 @@ from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Measurement
 from ofa_tf.devices.device_facts import CHOSEN_FACTS, DeviceFacts
 from ofa_tf.latency.piece_models import PieceModels
 from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.graph.input_format import NORMALIZED
+from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU
 
 _OVERHEAD_MS = 0.25
 
@@ -79,4 +81,4 @@ class FormulaDevice:
 
 def piece_models(space: SearchSpace, num_classes: int) -> PieceModels:
     """Empty models: the device above does not look at them."""
-    return PieceModels(space, num_classes, "float32", (), lambda piece, size: b"")
+    return PieceModels(space, num_classes, FLOAT32_ON_CPU, (NORMALIZED,), lambda piece, size: b"")

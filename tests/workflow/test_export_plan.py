@@ -7,15 +7,20 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
-from ofa_tf.tflite.quantization.modes import FLOAT16, INT8, NOT_QUANTIZED, QAT, QuantizationMode
+from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.quantization.modes import DYNAMIC, FLOAT16, INT8, NOT_QUANTIZED, QAT, QuantizationMode
 from ofa_tf.workflow.export_plan import (
-    find_other_precision,
+    find_other_form,
     plan_exports,
     plan_limits,
     search_facts,
-    warn_of_other_precision,
+    warn_of_other_form,
 )
 from tests.support.spaces import SMALL
+
+
+def _options(mode: QuantizationMode) -> ExportOptions:
+    return ExportOptions(mode.name)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +40,7 @@ def test_an_arch_that_was_searched_in_another_precision_is_noticed(
 ) -> None:
     path = tmp_path / "arch.json"
     SMALL.smallest().save(path, notes={"precision": precision})
-    assert find_other_precision(str(path), mode) == other
+    assert find_other_form(str(path), _options(mode)) == other
 
 
 @pytest.mark.parametrize(
@@ -47,7 +52,7 @@ def test_the_precision_does_not_matter_where_nothing_that_depends_on_it_was_limi
 ) -> None:
     path = tmp_path / "arch.json"
     SMALL.smallest().save(path, notes={"precision": "float32", "limits": limits})
-    assert find_other_precision(str(path), INT8) == other
+    assert find_other_form(str(path), _options(INT8)) == other
 
 
 @pytest.mark.parametrize(
@@ -55,9 +60,9 @@ def test_the_precision_does_not_matter_where_nothing_that_depends_on_it_was_limi
     [
         ("float32", INT8, "search again with --precision=int8 or export with --quantization=none."),
         ("int8", NOT_QUANTIZED, "search again with --precision=float32 or export with --quantization=int8."),
-        ("float32", FLOAT16, "To keep the limits, export with --quantization=none."),  # no search is of float16 models
+        ("float32", DYNAMIC, "To keep the limits, export with --quantization=none."),  # no search is of such models
         ("int3", INT8, "To keep the limits, search again with --precision=int8."),
-        ("int3", FLOAT16, "and the limits of the search are not checked."),  # a plugin's, which was not loaded
+        ("int3", DYNAMIC, "and the limits of the search are not checked."),  # a plugin's, which was not loaded
     ],
 )
 def test_the_warning_of_another_precision_names_both_and_what_to_do(
@@ -65,11 +70,11 @@ def test_the_warning_of_another_precision_names_both_and_what_to_do(
 ) -> None:
     path = tmp_path / "arch.json"
     SMALL.smallest().save(path, notes={"precision": precision})
-    warning = warn_of_other_precision(str(path), mode)
+    warning = warn_of_other_form(str(path), _options(mode))
     assert warning is not None
     assert warning.startswith(f"{path} was searched with --precision={precision}, but --quantization={mode.name} is ")
     assert warning.endswith(advice)
-    assert warn_of_other_precision("max", mode) is None
+    assert warn_of_other_form("max", _options(mode)) is None
 
 
 def test_the_warning_of_another_precision_tells_no_limits_where_there_are_none(tmp_path: Path) -> None:
@@ -77,7 +82,7 @@ def test_the_warning_of_another_precision_tells_no_limits_where_there_are_none(t
     entries = [{"arch": SMALL.smallest().to_dict(), "costs": {"latency_ms": 0.5}}]
     front = {"schema": "ofa_tf/front/1", "precision": "float32", "limits": {}, "entries": entries}
     path.write_text(json.dumps(front))
-    warning = warn_of_other_precision(f"{path}:0", INT8)
+    warning = warn_of_other_form(f"{path}:0", _options(INT8))
     assert warning is not None
     assert warning.endswith(" that the search told are not those of this model.")
 
@@ -89,12 +94,43 @@ def test_another_precision_is_told_also_where_the_limits_do_not_depend_on_it(
     path = tmp_path / "arch.json"
     SMALL.smallest().save(path, notes={"precision": precision, "limits": {"macs": 1e6}})
     told = f"{path} was searched with --precision={precision}, but --quantization={mode.name} is asked for: it was"
-    warning = warn_of_other_precision(str(path), mode)
+    warning = warn_of_other_form(str(path), _options(mode))
     assert warning is not None
     assert warning.startswith(told)
     assert warning.endswith("its limits hold for this one, too.")
     same = {"int8": INT8, "float32": NOT_QUANTIZED}[precision]
-    assert warn_of_other_precision(str(path), same) is None
+    assert warn_of_other_form(str(path), _options(same)) is None
+
+
+def test_an_arch_that_was_searched_for_another_target_is_told_with_both(tmp_path: Path) -> None:
+    path = tmp_path / "arch.json"
+    notes = {"target": "gpu", "precision": "float32", "limits": {"latency_ms": 1.0}}
+    SMALL.smallest().save(path, notes=notes)
+    assert find_other_form(str(path), ExportOptions("none", target="gpu")) is None
+    assert find_other_form(str(path), ExportOptions("none")) == "gpu float32"
+    assert _limits_of(path, ExportOptions("none")) == {}
+    assert _limits_of(path, ExportOptions("none", target="gpu")) == {"latency_ms": 1.0}
+    warning = warn_of_other_form(str(path), ExportOptions("none"))
+    assert warning is not None
+    assert "was searched with --target=gpu --precision=float32, but --target=cpu --quantization=none is" in warning
+    assert warning.endswith(
+        "search again with --target=cpu --precision=float32 or export with --target=gpu --quantization=none."
+    )
+
+
+def test_an_arch_whose_latency_was_told_for_another_input_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "arch.json"
+    notes = {"precision": "int8", "input_type": "uint8", "costs": {"latency_ms": 1.0}, "limits": {"latency_ms": 1.0}}
+    SMALL.smallest().save(path, notes=notes)
+    assert warn_of_other_form(str(path), ExportOptions("int8", input_type="uint8")) is None
+    warning = warn_of_other_form(str(path), ExportOptions("int8"))
+    assert warning is not None
+    assert "--input_type=uint8, but --input_type=normalized is asked for: the latency" in warning
+
+
+def _limits_of(path: Path, options: ExportOptions) -> dict[str, float]:
+    output = str(path.with_name("model.tflite"))
+    return plan_limits(plan_exports(SMALL, [str(path)], output), options).get(output, {})
 
 
 def test_each_arch_of_a_folder_keeps_the_limits_of_its_own_search(tmp_path: Path) -> None:
@@ -105,7 +141,7 @@ def test_each_arch_of_a_folder_keeps_the_limits_of_its_own_search(tmp_path: Path
     output = str(tmp_path / "models")
     paths = {name: f"{output}/{name}.tflite" for name in archs}
     assert _planned_archs([str(folder)], output) == {paths[name]: arch for name, arch in archs.items()}
-    limits = plan_limits(plan_exports(SMALL, [str(folder)], output), NOT_QUANTIZED)
+    limits = plan_limits(plan_exports(SMALL, [str(folder)], output), _options(NOT_QUANTIZED))
     assert limits == {paths["a"]: {"size_bytes": 97}, paths["b"]: {"size_bytes": 98}}
 
 
@@ -142,23 +178,25 @@ def test_a_front_and_each_of_its_archs_have_the_notes_of_the_front(tmp_path: Pat
     write("macs")
     output = str(tmp_path / "model.tflite")
     assert _planned_archs([f"{path}:1"], output) == {output: archs[1]}
-    assert plan_limits(plan_exports(SMALL, [f"{path}:1"], output), NOT_QUANTIZED) == {output: {"size_bytes": 1e5}}
+    assert plan_limits(plan_exports(SMALL, [f"{path}:1"], output), _options(NOT_QUANTIZED)) == {
+        output: {"size_bytes": 1e5}
+    }
     folder = str(tmp_path / "models")
     paths = [f"{folder}/front_0.tflite", f"{folder}/front_1.tflite"]
     assert _planned_archs([str(path)], folder) == dict(zip(paths, archs, strict=True))
-    assert list(plan_limits(plan_exports(SMALL, [str(path)], folder), NOT_QUANTIZED)) == paths
-    assert find_other_precision(f"{path}:0", INT8) == "float32"
+    assert list(plan_limits(plan_exports(SMALL, [str(path)], folder), _options(NOT_QUANTIZED))) == paths
+    assert find_other_form(f"{path}:0", _options(INT8)) == "float32"
     front["limits"] = {}
     write("macs")
-    assert find_other_precision(str(path), INT8) is None
+    assert find_other_form(str(path), _options(INT8)) is None
     write("latency_ms")
-    assert find_other_precision(str(path), INT8) == "float32"
+    assert find_other_form(str(path), _options(INT8)) == "float32"
 
 
 def test_nothing_is_known_of_archs_without_notes(tmp_path: Path) -> None:
     SMALL.smallest().save(tmp_path / "arch.json")
-    assert find_other_precision(str(tmp_path / "arch.json"), INT8) is None
-    assert find_other_precision("max", INT8) is None
+    assert find_other_form(str(tmp_path / "arch.json"), _options(INT8)) is None
+    assert find_other_form("max", _options(INT8)) is None
 
 
 def test_the_limits_of_a_search_are_those_of_its_models_in_the_same_precision(tmp_path: Path) -> None:
@@ -170,10 +208,10 @@ def test_the_limits_of_a_search_are_those_of_its_models_in_the_same_precision(tm
     output = str(tmp_path / "model.tflite")
     folder = str(tmp_path / "models")
 
-    assert plan_limits(plan_exports(SMALL, [str(limited)], output), QAT) == {output: limits}
-    assert plan_limits(plan_exports(SMALL, [str(limited)], output), NOT_QUANTIZED) == {}
-    assert plan_limits(plan_exports(SMALL, [str(free)], output), INT8) == {}
-    several = plan_limits(plan_exports(SMALL, [str(limited), "max", str(free)], folder), INT8)
+    assert plan_limits(plan_exports(SMALL, [str(limited)], output), _options(QAT)) == {output: limits}
+    assert plan_limits(plan_exports(SMALL, [str(limited)], output), _options(NOT_QUANTIZED)) == {}
+    assert plan_limits(plan_exports(SMALL, [str(free)], output), _options(INT8)) == {}
+    several = plan_limits(plan_exports(SMALL, [str(limited), "max", str(free)], folder), _options(INT8))
     assert several == {f"{folder}/limited.tflite": limits}
     assert several.keys() < plan_exports(SMALL, [str(limited), "max", str(free)], folder).keys()
 

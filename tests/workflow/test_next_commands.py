@@ -1,10 +1,11 @@
 import shlex
 from pathlib import Path
 
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.tflite.shipping.sidecar import sidecar_path
 from ofa_tf.workflow.next_commands import NextCommands
 
-_COMMANDS = NextCommands("runs/mine", "int8")
+_COMMANDS = NextCommands("runs/mine", ModelForm.of_names("int8"))
 
 
 def _flag(command: str, name: str) -> str:
@@ -19,7 +20,7 @@ def test_an_export_goes_beside_the_arch_under_its_name() -> None:
         "python tools/to_tflite.py --workdir=runs/mine --arch=found/host_latency_ms_0.1.json --quantization=int8 "
         "--output=found/host_latency_ms_0.1_int8.tflite"
     )
-    float_command = NextCommands("runs/mine", "float32").export(Path("arch.json"))
+    float_command = NextCommands("runs/mine", ModelForm.of_names("float32")).export(Path("arch.json"))
     assert float_command.endswith(" --arch=arch.json --quantization=none --output=arch_float32.tflite")
 
 
@@ -42,7 +43,7 @@ def test_an_arch_of_a_front_is_named_by_its_number() -> None:
 
 
 def test_names_are_quoted_for_a_shell_and_plugins_are_named_again() -> None:
-    commands = NextCommands("my runs/it's", "int8", plugins=["a.py", "b c.py"])
+    commands = NextCommands("my runs/it's", ModelForm.of_names("int8"), plugins=["a.py", "b c.py"])
     for command in (commands.export(Path("an arch.json")), commands.evaluate(Path("an arch.json"))):
         assert _flag(command, "workdir") == "my runs/it's"
         assert _flag(command, "plugins") == "a.py,b c.py"
@@ -53,4 +54,14 @@ def test_an_evaluation_is_on_images_that_nothing_was_chosen_by() -> None:
     assert _COMMANDS.evaluate(Path("arch.json")) == (
         "python tools/evaluate.py --workdir=runs/mine --arch=arch.json --split=report --precision=int8"
     )
-    assert "--precision" not in NextCommands("runs/mine", "float32").evaluate(Path("arch.json"))
+    assert "--precision" not in NextCommands("runs/mine", ModelForm.of_names("float32")).evaluate(Path("arch.json"))
+
+
+def test_target_and_input_are_named_where_they_are_not_the_usual_ones() -> None:
+    form = ModelForm.of_names("float16", "gpu", "uint8")
+    commands = NextCommands("runs/mine", form)
+    assert commands.export(Path("arch.json")) == (
+        "python tools/to_tflite.py --workdir=runs/mine --arch=arch.json --target=gpu --quantization=float16 "
+        "--input_type=uint8 --output=arch_gpu_float16.tflite"
+    )
+    assert commands.evaluate(Path("arch.json")).endswith(" --split=report --target=gpu --precision=float16")

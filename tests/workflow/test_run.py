@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.networks.saving import save_supernet
 from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.search.constraints import Limits
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.evaluation import Evaluator
 from ofa_tf.workflow import trained_run
@@ -170,6 +172,33 @@ def test_a_latency_table_of_another_device_or_precision_is_refused(tmp_path: Pat
         Run(tmp_path).latency_model("adb", "float32", tmp_path / "gpu.json")
     with pytest.raises(InputError, match=r"--device=adb --precision=int8 --output=.*none.json"):
         Run(tmp_path).check_tables(True, "adb", "int8", tmp_path / "none.json")
+
+
+def test_a_latency_table_of_another_target_is_refused(tmp_path: Path) -> None:
+    TrainConfig(str(tmp_path), space=MICRO.name).save()
+    run = Run(tmp_path)
+    form = ModelForm.of_names("float16", "gpu")
+    assert run.latency_table_path("adb", form) == tmp_path / "latency_tables" / "adb_gpu_float16.json"
+    arguments = (MICRO, 3, "float16", {"device": "adb"}, {}, MICRO.image_sizes, 0.01, {"stem": {16: 0.1}})
+    lowering = form.lowering
+    LatencyTable(*arguments, target="gpu", lowering=lowering).save(tmp_path / "table.json")
+    with pytest.raises(InputError, match=r"latency table of adb, float16. Received: one of adb, gpu float16"):
+        run.latency_model("adb", "float16", tmp_path / "table.json")
+    with pytest.raises(InputError, match=r"--device=adb --target=gpu --precision=float16 --workdir="):
+        run.check_tables(True, "adb", form)
+    run.latency_table_path("adb", form).parent.mkdir()
+    (tmp_path / "table.json").rename(run.latency_table_path("adb", form))
+    with pytest.raises(InputError, match=r"one of gpu float16 models: --target=gpu --precision=float16 takes it"):
+        run.check_tables(True, "adb", "float16")
+
+
+def test_a_table_of_an_earlier_version_is_of_the_cpu(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    LatencyTable(MICRO, 3, "int8", {"device": "adb"}, {}, MICRO.image_sizes, 0.01, {"stem": {16: 0.1}}).save(path)
+    document = json.loads(path.read_text())
+    del document["target"]
+    path.write_text(json.dumps(document))
+    assert LatencyTable.load(path).form_name == "int8"
 
 
 def test_a_space_that_changed_since_the_training_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from ofa_tf.space.costs import num_macs
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.metadata import read_metadata
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.workflow.latency import held_out_report
@@ -27,6 +28,8 @@ from ofa_tf.workflow.search import SearchSettings
 from tests.support.formula_device import FormulaDevice
 from tests.support.repository import FIXTURES
 from tests.support.spaces import MICRO
+
+_OF_PIXELS = ModelForm.of_names("float32", input_type="uint8")
 
 
 @pytest.fixture
@@ -118,6 +121,28 @@ def test_latency_tables_tell_of_models_like_theirs_only(measured_run: Run, tmp_p
     assert of_phone["mean_error"] is None
     assert run.predict_latencies(arch, ExportOptions(lowering="none")) == []
     assert run.predict_latencies(arch, ExportOptions("float16")) == []
+    assert run.predict_latencies(arch, ExportOptions(target="gpu")) == []
+    (of_pixels,) = run.predict_latencies(arch, ExportOptions(input_type="uint8"))[1:]
+    assert of_pixels["latency_ms"] == run.latency_model(FormulaDevice(), _OF_PIXELS).predict(arch)
+    assert of_pixels["latency_ms"] != of_formula["latency_ms"]
+
+
+def test_each_target_has_a_table_of_its_own(measured_run: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(measured_run.path, tmp_path / "run"))
+    device = FormulaDevice()
+    settings = LatencyTableSettings(num_networks=4, num_held_out=2, target="gpu")
+    table = run.build_latency_table(device, settings)
+    assert run.latency_table_path(device, settings.form) == tmp_path / "run/latency_tables/formula_gpu_float32.json"
+    assert (table.target, table.lowering) == ("gpu", ("fold_batch_norm", "hard_sigmoid"))
+    (prediction,) = run.predict_latencies(MICRO.largest(), ExportOptions(target="gpu"))
+    assert prediction["target"] == "gpu"
+    limit_ms = run.latency_model(device, settings.form).predict(MICRO.largest())
+    search = SearchSettings(evolution=EvolutionSettings(20, 10), num_finalists=1, target="gpu")
+    found = run.search(Limits(latency_ms=limit_ms), device, search)
+    assert (found.target, found.precision) == ("gpu", "float32")
+    assert found.notes()["target"] == "gpu"
+    with pytest.raises(InputError, match=r"formula_gpu_float16.json.*There is one of .*: --.* takes it"):
+        run.check_tables(True, device, ModelForm.of_names("float16", "gpu"))
 
 
 def test_a_shipped_model_says_where_it_comes_from(measured_run: Run, tmp_path: Path) -> None:

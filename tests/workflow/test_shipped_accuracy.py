@@ -11,7 +11,7 @@ from ofa_tf.search.constraints import Limits
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
-from ofa_tf.tflite.quantization.modes import INT8
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.workflow import shipped_accuracy
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings
@@ -154,7 +154,7 @@ def test_a_subnet_is_measured_as_the_model_that_is_shipped(run: Run, tmp_path: P
     for share, of_share in ((SEARCH_SHARE, is_right[0::2]), (REPORT_SHARE, is_right[1::2])):
         first, second = of_share[0::2], of_share[1::2]
         expected = AccuracyCount((int(first.sum()), int(second.sum())), (len(first), len(second)))
-        assert measure_as_shipped(run.evaluator, arch, share, INT8) == expected
+        assert measure_as_shipped(run.evaluator, arch, share, ModelForm.of_names("int8")) == expected
 
 
 def test_a_search_for_an_int8_model_measures_such_models_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,11 @@ def test_a_search_for_an_int8_model_measures_such_models_once(run: Run, monkeypa
     assert found.measured_top1 == measured[found.arch]
     assert MICRO.decode(reported.genes) == [found.arch]
     assert (chosen.split, reported.split) == (SEARCH_SHARE, REPORT_SHARE)
-    assert found.reported == reported.measurement(0) == measure_as_shipped(run.evaluator, found.arch, "report", INT8)
+    assert (
+        found.reported
+        == reported.measurement(0)
+        == measure_as_shipped(run.evaluator, found.arch, "report", ModelForm.of_names("int8"))
+    )
     # The least and the most accurate arch of the better half of the table correct the others.
     table = run.accuracy_table()
     by_accuracy = MICRO.decode(MICRO.canonical_genes(table.genes[np.argsort(table.top1, kind="stable")]))

@@ -58,8 +58,12 @@ class PhoneDevice:
         self._found_serial: str | None = None  # once the phone was there: from then on it is waited for
 
     def known_facts(self) -> DeviceFacts:
-        """The id: a phone tells everything else itself, and need not be at hand."""
-        return DeviceFacts(device=self.id)
+        """The id, and how it is used: a phone tells everything else itself, and need not be at hand."""
+        return DeviceFacts(
+            device=self.id,
+            delegate=self._settings.delegate,
+            cpu_mask=self._settings.cpu_mask,
+        )
 
     def describe(self) -> DeviceFacts:
         """Facts that latencies depend on.

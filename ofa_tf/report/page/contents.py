@@ -10,6 +10,9 @@ from typing import Any
 
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.graph.input_format import NORMALIZED
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import form_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +164,8 @@ class SubnetGroup:
         title: What it is, such as the file of the front.
         is_front: Whether it is a front.
         device: Id of the device of its latencies.
-        precision: Name of the `Precision` of its models.
+        target: Name of the `Target` of its models.
+        precision: Name of their `Precision`.
         cost_name: What the budget limits, a name in `CONSTRAINT_KINDS`.
         subnets: In ascending order of cost.
         other_costs: Of other subnets that the search measured.
@@ -183,6 +187,12 @@ class SubnetGroup:
     latency_error: float | None = None
     num_held_out: int = 0
     accuracy_precision: str | None = None
+    target: str = CPU.name
+
+    @property
+    def form_name(self) -> str:
+        """What its models are called, see `ModelForm.name`."""
+        return form_name(self.precision, self.target)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -303,6 +313,7 @@ class ModelReport:
         arch: The subnet that it was made from; `None`: not one of the run's space.
         is_plain: Whether it is the ordinary network that a quickstart trains for comparison.
         latencies: What was measured of it: the newest of each device and way to use it, the newest first.
+        input_type: What it takes as an image, see `InputFormat`.
     """
 
     file: str
@@ -320,6 +331,7 @@ class ModelReport:
     arch: Arch | None = None
     is_plain: bool = False
     latencies: Sequence[MeasuredLatency] = ()
+    input_type: str = NORMALIZED
 
 
 @dataclasses.dataclass(frozen=True)

@@ -149,7 +149,7 @@ def describe_group(group: SubnetGroup) -> str:
     words = [group.title]
     if group.device:
         words.append(f"on {group.device}")
-    return f"{' '.join(words)}, {group.precision}"
+    return f"{' '.join(words)}, {group.form_name}"
 
 
 def draw_latencies(device: DeviceReport) -> Figure:

@@ -217,7 +217,7 @@ def _tabulate_times(part_times: Sequence[PartTime], predicted_ms: float | None, 
         if group.device:
             of_device = f" of {group.device}"
         return element(
-            "p", f"Where its time goes is known once there is a latency table{of_device} for {group.precision} models."
+            "p", f"Where its time goes is known once there is a latency table{of_device} for {group.form_name} models."
         )
     total_ms = sum(part.latency_ms for part in part_times)
     largest_ms = max(part.latency_ms for part in part_times)

@@ -144,7 +144,7 @@ def _recommend(group: SubnetGroup) -> list[Markup]:
                 subnet.name,
             )
         )
-    caption = f"Which subnet to take, by what was found on {group.device or 'any device'}, {group.precision}"
+    caption = f"Which subnet to take, by what was found on {group.device or 'any device'}, {group.form_name}"
     best = group.subnets[choices[-1].index]
     explanation = _explain_errors(best, group)
     return [make_table(caption, _HEADINGS_OF_CHOICES, rows), element("p", explanation, class_="explanation")]

@@ -6,37 +6,55 @@ from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.conversion.representative_images import random_images
 from ofa_tf.tflite.graph.graph import Graph
+from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
+# Latency does not depend on the numbers of a normalization.
+_MEAN = (127.5, 127.5, 127.5)
+_STD = (63.75, 63.75, 63.75)
 
-def convert_graph_for_measuring(graph: Graph, mode: QuantizationMode) -> bytes:
+
+def input_for_measuring(input_type: str) -> InputFormat:
+    """A format of images of some type, with some normalization."""
+    return InputFormat(input_type, _MEAN, _STD)
+
+
+def convert_graph_for_measuring(graph: Graph, mode: QuantizationMode, takes_uint8: bool = False) -> bytes:
     """Convert a graph that is lowered already.
 
     Args:
         graph: What to convert; heights and widths that it leaves open can be set
             later by the interpreter.
         mode: How to quantize it.
+        takes_uint8: Whether it takes whole numbers from 0 to 255.
 
     Returns:
         Content of the `.tflite` file.
     """
-    conversion = Conversion(graph, mode)
+    conversion = Conversion(graph, mode, takes_uint8)
     if mode.needs_images:
         conversion = conversion.with_graph(graph, [random_images(graph.input_shape)])
     return conversion.run()
 
 
-def convert_subnet_for_measuring(subnet: keras.Model, mode: QuantizationMode) -> bytes:
+def convert_subnet_for_measuring(subnet: keras.Model, form: ModelForm) -> bytes:
     """Convert a subnet as `to_tflite` does.
 
     Args:
         subnet: See `to_tflite`.
-        mode: How to quantize it.
+        form: In which form.
 
     Returns:
         Content of the `.tflite` file.
     """
-    if not mode.needs_images:
-        return to_tflite(subnet, mode.name)
-    images = random_images(tuple(subnet.input_shape[1:]))
-    return to_tflite(subnet, mode.name, representative_images=[images])
+    images = None
+    if form.mode.needs_images:
+        images = [random_images(tuple(subnet.input_shape[1:]))]
+    return to_tflite(
+        subnet,
+        form.mode.name,
+        images,
+        input_format=input_for_measuring(form.input_type),
+        target=form.target.name,
+    )

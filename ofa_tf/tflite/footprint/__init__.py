@@ -11,6 +11,6 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "footprint": ["Footprint"],
+        "footprint": ["Footprint", "footprint_of_form"],
     },
 )

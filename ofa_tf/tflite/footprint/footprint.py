@@ -18,6 +18,7 @@ from ofa_tf.tflite.footprint.part_graphs import make_part_graph
 from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.lowering.targets import CPU, Target
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
 _IMAGE_CHANNELS = 3
@@ -169,6 +170,11 @@ class Footprint:
             self._graphs[key] = make_part_graph(part, key[1], self._num_classes, self._lowerings)
         graph = self._graphs[key]
         return Graph((input_size, input_size, part.in_channels), graph.nodes)
+
+
+def footprint_of_form(space: SearchSpace, num_classes: int, form: ModelForm) -> Footprint:
+    """The footprint of models in a form; arguments as for `Footprint`."""
+    return Footprint(space, num_classes, form.mode, target=form.target)
 
 
 def _like(genes: np.ndarray, totals: np.ndarray) -> Any:

@@ -10,7 +10,8 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph import nodes
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 
-INPUT_TYPES = ("normalized", "float32", "uint8")
+NORMALIZED = "normalized"
+INPUT_TYPES = (NORMALIZED, "float32", "uint8")
 
 
 def check_input_type(input_type: str) -> None:
@@ -42,14 +43,14 @@ class InputFormat:
             of different lengths, or a number of `std` is not positive.
     """
 
-    input_type: str = "normalized"
+    input_type: str = NORMALIZED
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         check_input_type(self.input_type)
         has_normalization = bool(self.mean) and len(self.mean) == len(self.std)
-        if self.input_type != "normalized" and not has_normalization:
+        if self.input_type != NORMALIZED and not has_normalization:
             raise InputError(
                 f"Expected `mean` and `std`, one number a channel, for input_type={self.input_type!r}. "
                 f"Received: mean={self.mean}, std={self.std}."
@@ -62,7 +63,7 @@ class InputFormat:
         """The format that a model's metadata name; see `describe`."""
         normalization = facts.get("normalization") or {}
         return cls(
-            input_type=facts.get("input_type", "normalized"),
+            input_type=facts.get("input_type", NORMALIZED),
             mean=tuple(normalization.get("mean") or ()),
             std=tuple(normalization.get("std") or ()),
         )
@@ -75,7 +76,7 @@ class InputFormat:
     def denormalize(self, images: np.ndarray) -> np.ndarray:
         """Normalised images as the model takes them: float32, whole numbers for `"uint8"`."""
         images = np.asarray(images, np.float32)
-        if self.input_type == "normalized":
+        if self.input_type == NORMALIZED:
             return images
         pixels = images * _as_array(self.std) + _as_array(self.mean)
         if self.is_uint8:
@@ -91,7 +92,7 @@ class InputFormat:
 
     def prepend_to(self, graph: Graph) -> Graph:
         """A graph that takes images of this format instead of normalised ones."""
-        if self.input_type == "normalized":
+        if self.input_type == NORMALIZED:
             return graph
         largest_pixel = 1.0 if self.input_type == "float32" else 255.0
         unit = 255.0 / largest_pixel

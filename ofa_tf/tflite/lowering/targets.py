@@ -109,6 +109,25 @@ for _target in (CPU, GPU, NPU, MCU):
     TARGETS.register(_target.name, _target)
 
 
+def usual_delegate(target: Target) -> str | None:
+    """The delegate of phones that runs models of a target, unless another one is asked for.
+
+    Returns:
+        Its name; `None` for the CPU, which phones take by themselves.
+
+    Raises:
+        InputError: If no device that is supported runs models of the target.
+    """
+    if not target.delegates:
+        raise InputError(
+            f"Expected a target whose models can be measured here, or on a phone. Received: {target.name}, "
+            f"{target.description}. Latencies of such models have to be measured by other means."
+        )
+    if target == CPU:
+        return None
+    return target.delegates[0]
+
+
 def get_target(name: str) -> Target:
     """The target of a name.
 

@@ -8,7 +8,7 @@ import dataclasses
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.registry import Registry
-from ofa_tf.tflite.quantization.modes import INT8, NOT_QUANTIZED, QAT, QuantizationMode
+from ofa_tf.tflite.quantization.modes import FLOAT16, INT8, NOT_QUANTIZED, QAT, QuantizationMode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +36,11 @@ class Precision:
 
 
 FLOAT32_PRECISION = Precision("float32", NOT_QUANTIZED)
+FLOAT16_PRECISION = Precision("float16", FLOAT16)
 INT8_PRECISION = Precision("int8", INT8, like_modes=(QAT,))
 
 PRECISIONS: Registry[Precision] = Registry("precision", PLUGIN_HINT)
-for _precision in (FLOAT32_PRECISION, INT8_PRECISION):
+for _precision in (FLOAT32_PRECISION, FLOAT16_PRECISION, INT8_PRECISION):
     PRECISIONS.register(_precision.name, _precision)
 
 

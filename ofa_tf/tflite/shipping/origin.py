@@ -14,7 +14,7 @@ class Origin:
         search: What the search that found the arch wrote of it: `reported_top1` and others,
             see `SearchResult.notes` of `ofa_tf.search.constrained_search`.
         predicted_latencies: What latency tables say of it. Each has `latency_ms`, `device`
-            (facts about the device that may be handed on), `precision` and, if the table was
+            (facts about the device that may be handed on), `target`, `precision` and, if the table was
             checked on other networks, `mean_error`.
         is_plain: Whether it is a network that was trained alone, in no supernet.
     """

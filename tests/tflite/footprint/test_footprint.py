@@ -21,7 +21,10 @@ from ofa_tf.tflite.footprint.footprint import Footprint
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.arena_size import measure_arena
 from ofa_tf.tflite.litert.metadata import add_metadata
+from ofa_tf.tflite.lowering.targets import CPU, GPU, MCU, NPU, Target
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.tflite.quantization.modes import DYNAMIC, FLOAT16, INT8, INT16X8, NOT_QUANTIZED, QuantizationMode
+from ofa_tf.tflite.quantization.precisions import Precision
 from ofa_tf.tflite.shipping.sidecar import describe
 from tests.support.spaces import BOTTLENECKS, MICRO
 
@@ -41,20 +44,21 @@ def build_trained_looking(space: SearchSpace, arch: Arch, num_classes: int) -> k
     return subnet
 
 
-def convert_as_shipped(subnet: keras.Model, arch: Arch, mode: QuantizationMode) -> bytes:
+def convert_as_shipped(subnet: keras.Model, arch: Arch, mode: QuantizationMode, target: Target = CPU) -> bytes:
     """The model of a subnet with the metadata that a shipped one has."""
     num_classes = int(subnet.output_shape[-1])
     input_format = InputFormat("normalized", (0.5,) * 3, (0.25,) * 3)
-    facts = describe(arch, ExportOptions(mode.name), num_classes, input_format)
-    return add_metadata(convert_subnet_for_measuring(subnet, mode), facts)
+    facts = describe(arch, ExportOptions(mode.name, target=target.name), num_classes, input_format)
+    form = ModelForm(Precision(mode.name, mode), target)
+    return add_metadata(convert_subnet_for_measuring(subnet, form), facts)
 
 
 def check(space: SearchSpace, arch: Arch, num_classes: int = NUM_CLASSES) -> None:
     """Compare sizes with the file as it is shipped, and memory with what LiteRT allocates for it."""
     subnet = build_trained_looking(space, arch, num_classes)
-    for mode in (NOT_QUANTIZED, INT8):
-        content = convert_as_shipped(subnet, arch, mode)
-        footprint = Footprint(space, num_classes, mode)
+    for mode, target in ((NOT_QUANTIZED, CPU), (INT8, CPU), (FLOAT16, GPU), (INT8, NPU), (INT8, MCU)):
+        content = convert_as_shipped(subnet, arch, mode, target)
+        footprint = Footprint(space, num_classes, mode, target=target)
         assert footprint.peak_ram_bytes(arch) == measure_arena(content)
         size_bytes = footprint.size_bytes(arch)
         assert len(content) <= size_bytes <= 1.05 * len(content)
