@@ -84,12 +84,12 @@ class PartTables:
             start += by_depth.size
         self._numbers = np.concatenate(flat_tables)
 
-    def combine(self, genes: np.ndarray, join: np.ufunc, start: float = 0) -> np.ndarray:
+    def combine(self, genes: np.ndarray, join: np.ufunc, start: int | float = 0) -> np.ndarray:
         """Combine the numbers of the parts of each network; parts that are skipped count 0.
 
         Args:
             genes: int, shape `(n, num_genes)`.
-            join: How, such as `np.add` or `np.maximum`.
+            join: How, such as `np.add`, `np.maximum` or `np.bitwise_or`.
             start: What the parts' numbers are joined to, one after the other.
 
         Returns:

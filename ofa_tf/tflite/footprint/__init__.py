@@ -2,8 +2,8 @@
 
 Read `footprint.py` first: `Footprint` looks both up for whole populations. `part_graphs.py` makes the lowered graph of
 a part from its layers as data, and `operators.py` what the converter makes of it. `file_size.py` counts the bytes that
-an operator adds to a file, `memory.py` the activations that are alive at once, which `arena.py` lays out as LiteRT
-does. No TensorFlow is loaded.
+an operator adds to a file, `zero_points.py` those that a network has once, `memory.py` the activations that are alive
+at once, which `arena.py` lays out as LiteRT does. No TensorFlow is loaded.
 """
 
 import lazy_loader

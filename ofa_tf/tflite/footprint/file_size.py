@@ -4,13 +4,18 @@ The numbers below are what `flatbuffers` writes for the tables of the TFLite sch
 are small beside the weights of a large network, and a tenth of a small one in int8.
 """
 
+from collections.abc import Hashable, Sequence
+
 from ofa_tf.tflite.footprint.operators import Constant, ConstantKind, Operator
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
 _OPERATOR_BYTES = 60  # its table, its options and the numbers of its tensors
-_TENSOR_BYTES = 52  # its table, its shape, and the length and the end of its name
+_TENSOR_BYTES = 32  # its table, and the length and the end of its name
+_SHAPE_BYTES = 20  # of an image or a kernel: four numbers and how many there are
+_BIAS_SHAPE_BYTES = 8
 _QUANTIZATION_BYTES = 26  # of a tensor that has scales
-_SCALE_BYTES = 4 + 8  # a scale and a zero point
+_SCALE_BYTES = 4
+_ZERO_POINT_BYTES = 8  # of an activation; those of weights are counted once for the file, see `ZeroPoints`
 _EMPTY_BUFFER_BYTES = 8
 _FULL_BUFFER_BYTES = 20  # beside its data
 _BUFFER_ALIGNMENT = 16
@@ -22,7 +27,7 @@ _OPERATION_NAME_BYTES = len("/BiasAdd;")
 _SETTING_NAME_BYTES = len("arith.constant10")
 
 # The model's own table, its kinds of operators, its input, what the converter and this program say of it.
-MODEL_BYTES = 1700
+MODEL_BYTES = 1000
 
 _FLOAT32_BYTES = 4
 _INT32_BYTES = 4
@@ -30,16 +35,50 @@ _INT64_BYTES = 8
 _HAS_FLOAT_KERNELS_IN_DYNAMIC = "depthwise_conv2d"  # see `quantize_weights`
 
 
-def operator_bytes(operator: Operator, mode: QuantizationMode) -> int:
-    """What an operator with its constants and its output adds to the file of a model in some mode."""
+def operators_bytes(operators: Sequence[Operator], mode: QuantizationMode) -> int:
+    """What the operators of a part, with their constants and outputs, add to the file of a model in some mode.
+
+    Shapes of tensors are in a file once. Those that a part shares with others are counted in each.
+    """
+    total = sum(_shapes_bytes(operators).values())
+    for operator in operators:
+        total += _operator_bytes(operator, mode)
+    return total
+
+
+def _shapes_bytes(operators: Sequence[Operator]) -> dict[Hashable, int]:
+    """What each of the shapes of the outputs and the constants takes, by what tells it from others."""
+    num_bytes: dict[Hashable, int] = {}
+    for operator in operators:
+        num_bytes["output", operator.num_values, operator.num_channels] = _SHAPE_BYTES
+        for constant in operator.constants:
+            if constant.kind is ConstantKind.BIAS:
+                num_bytes["bias", constant.num_values] = _BIAS_SHAPE_BYTES
+            else:
+                num_bytes[operator.op, constant.num_values, constant.num_channels] = _SHAPE_BYTES
+    return num_bytes
+
+
+def _operator_bytes(operator: Operator, mode: QuantizationMode) -> int:
     total = _OPERATOR_BYTES + _TENSOR_BYTES + _output_name_bytes(operator)
     if mode.has_integer_activations:
-        total += _QUANTIZATION_BYTES + _SCALE_BYTES
+        total += _QUANTIZATION_BYTES + _SCALE_BYTES + _ZERO_POINT_BYTES
     else:
         total += _EMPTY_BUFFER_BYTES
     for constant in operator.constants:
         total += _constant_bytes(constant, operator, mode)
     return total
+
+
+def zero_point_lengths(operators: Sequence[Operator], mode: QuantizationMode) -> frozenset[int]:
+    """How many zero points constants of operators have, in the file of a model in some mode: each number once."""
+    lengths: set[int] = set()
+    for operator in operators:
+        for constant in operator.constants:
+            is_setting = constant.kind is ConstantKind.SETTING
+            if not is_setting and _has_scales(constant, operator, mode):
+                lengths.add(constant.num_channels)
+    return frozenset(lengths)
 
 
 def _constant_bytes(constant: Constant, operator: Operator, mode: QuantizationMode) -> int:

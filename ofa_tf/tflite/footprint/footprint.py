@@ -11,10 +11,11 @@ from ofa_tf.space.blocks.part_type import PlainPart, StemPart
 from ofa_tf.space.part_tables import PartTables
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.footprint.arena import align
-from ofa_tf.tflite.footprint.file_size import MODEL_BYTES, operator_bytes
+from ofa_tf.tflite.footprint.file_size import MODEL_BYTES, operators_bytes, zero_point_lengths
 from ofa_tf.tflite.footprint.memory import peak_bytes
 from ofa_tf.tflite.footprint.operators import Operator, join_parts, make_operators
 from ofa_tf.tflite.footprint.part_graphs import make_part_graph
+from ofa_tf.tflite.footprint.zero_points import ZeroPoints
 from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.lowering.targets import CPU, Target
@@ -29,7 +30,7 @@ class Footprint:
 
     Both follow from the lowered graph: each different part is lowered once, and from its
     operators follow the bytes that it adds to the file and the memory that it needs. File
-    sizes add up; of memory, the part that needs most counts.
+    sizes add up, but for zero points; of memory, the part that needs most counts.
 
     Args:
         space: The search space.
@@ -75,8 +76,9 @@ class Footprint:
             InputError: If an arch is not of the space, or genes are out of range.
         """
         genes = self._space.as_genes(archs)
-        totals = self._size_tables.combine(np.atleast_2d(genes), np.add, start=MODEL_BYTES)
-        return _like(genes, totals)
+        rows = np.atleast_2d(genes)
+        totals = self._size_tables.combine(rows, np.add, start=MODEL_BYTES)
+        return _like(genes, totals + self._zero_points.num_bytes(rows))
 
     def peak_ram_bytes(self, archs: Arch | Sequence[Arch] | np.ndarray) -> Any:
         """What LiteRT allocates for the activations of one image, without a delegate and on one thread.
@@ -123,12 +125,18 @@ class Footprint:
         return PartTables(self._space, functools.cache(self._part_size_bytes))
 
     @functools.cached_property
+    def _zero_points(self) -> ZeroPoints:
+        return ZeroPoints(self._space, functools.cache(self._zero_point_lengths))
+
+    @functools.cached_property
     def _memory_tables(self) -> PartTables:
         return PartTables(self._space, functools.cache(self._part_peak_bytes))
 
     def _part_size_bytes(self, part: PlainPart, input_size: int) -> int:
-        operators = self._operators(part, input_size)
-        return sum(operator_bytes(operator, self._mode) for operator in operators)
+        return operators_bytes(self._operators(part, input_size), self._mode)
+
+    def _zero_point_lengths(self, part: PlainPart, input_size: int) -> frozenset[int]:
+        return zero_point_lengths(self._operators(part, input_size), self._mode)
 
     def _part_peak_bytes(self, part: PlainPart, input_size: int) -> int:
         return peak_bytes(

@@ -56,6 +56,7 @@ class Operator:
         inputs: Names of the outputs of other operators, or `INPUT`.
         constants: What it takes besides.
         num_values: Entries of its output.
+        num_channels: Channels of its output.
         num_scratch_values: Entries of what it writes while it runs.
     """
 
@@ -64,6 +65,7 @@ class Operator:
     inputs: tuple[str, ...]
     constants: tuple[Constant, ...]
     num_values: int
+    num_channels: int
     num_scratch_values: int = 0
 
     @property
@@ -108,6 +110,7 @@ def make_operators(graph: Graph) -> list[Operator]:
             inputs=inputs,
             constants=_constants(node),
             num_values=num_pixels * channels[node.name],
+            num_channels=channels[node.name],
             num_scratch_values=_num_scratch_values(node, num_pixels),
         )
     return list(operators.values())
