@@ -6,11 +6,11 @@ that are complete or absent), `folder_lock.py` (one writer at a time) and `regis
 name). The others are looked up when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C
 where it must not strike), `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's
 own), `shell_commands.py` (commands that messages name), `correlation.py` (of ranks), `counts.py` and
-`numbers_in_words.py` (numbers as text), `markdown.py` (tables), `shares.py` (how sure a share is), `hardware.py` (what
-there is to compute on), `linear_algebra_threads.py` (with how many threads NumPy does), `compute_precision.py` (half
-precision, and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and which worker this process
-is), `replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py` (how the programs set
-TensorFlow up). Nothing here but `replicas.py` loads TensorFlow by being imported.
+`numbers_in_words.py` (numbers as text), `markdown.py` (tables), `shares.py` (how sure a share is), `cpu_model.py` and
+`hardware.py` (what there is to compute on), `linear_algebra_threads.py` (with how many threads NumPy does),
+`compute_precision.py` (half precision, and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and
+which worker this process is), `replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py`
+(how the programs set TensorFlow up). Nothing here but `replicas.py` loads TensorFlow by being imported.
 """
 
 import lazy_loader
@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "check_replicas",
             "get_compute_precision",
         ],
+        "cpu_model": ["read_cpu_model"],
         "counts": ["count_in_words"],
         "correlation": ["kendall_tau", "rank_correlation"],
         "distribution_flag": [
@@ -44,7 +45,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "locked_file",
             "waited_for_file",
         ],
-        "hardware": ["describe_hardware", "find_unused_gpu", "read_cpu_model"],
+        "hardware": ["describe_hardware", "find_unused_gpu"],
         "interrupts": ["StopRequest", "delayed_interrupts"],
         "linear_algebra_threads": ["one_thread_of_linear_algebra"],
         "markdown": ["markdown_table"],

@@ -3,11 +3,11 @@
 Loads no TensorFlow: who has loaded it passes on what it sees.
 """
 
-import contextlib
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from ofa_tf.base.cpu_model import read_cpu_entries, read_cpu_model
 
 DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")  # of the NVIDIA driver on Linux, one entry a GPU
 
@@ -47,14 +47,10 @@ def describe_hardware(
     return description
 
 
-def read_cpu_model() -> str:
-    """The name of this computer's processor, as the operating system gives it."""
-    return _read_cpu_entry("model name") or platform.processor() or platform.machine()
-
-
 def read_cpu_features() -> frozenset[str]:
     """What this computer's processor can do, in Linux's words, such as `avx512f`; empty where that is not known."""
-    return frozenset(_read_cpu_entry("flags").split())
+    flags = " ".join(read_cpu_entries("flags")[:1])
+    return frozenset(flags.split())
 
 
 def has_nvidia_gpu(
@@ -93,14 +89,3 @@ def find_unused_gpu(
         "warning: this computer has an NVIDIA GPU that TensorFlow does not use; its CUDA libraries are missing or too "
         "old for the driver. Install them: pip install -c constraints.txt -e .[cuda]"
     )
-
-
-def _read_cpu_entry(name: str) -> str:
-    """What Linux says of the first processor under a name; empty if nothing."""
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        for line in lines:
-            entry, _, value = line.partition(":")
-            if entry.strip() == name:
-                return value.strip()
-    return ""

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ofa_tf.base import files
+from ofa_tf.base.cpu_model import read_cpu_model
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.hardware import read_cpu_model
 from ofa_tf.base.progress import announce
 from ofa_tf.base.shell_commands import shell_command
 

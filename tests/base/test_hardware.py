@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ofa_tf.base.hardware import describe_hardware, find_unused_gpu, read_cpu_model
+from ofa_tf.base.cpu_model import read_cpu_model
+from ofa_tf.base.hardware import describe_hardware, find_unused_gpu
 
 
 def test_what_is_computed_on_is_said_with_threads_and_precision() -> None:

@@ -7,8 +7,8 @@ import os
 import platform
 from pathlib import Path
 
+from ofa_tf.base.cpu_model import read_cpu_model
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.hardware import read_cpu_model
 from ofa_tf.devices.device_facts import DeviceFacts
 
 HOST_ID = "host"

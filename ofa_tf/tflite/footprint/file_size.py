@@ -17,7 +17,7 @@ _QUANTIZATION_BYTES = 26  # of a tensor that has scales
 _SCALE_BYTES = 4
 _ZERO_POINT_BYTES = 8  # of an activation; those of weights are counted once for the file, see `ZeroPoints`
 _EMPTY_BUFFER_BYTES = 8
-_FULL_BUFFER_BYTES = 20  # beside its data
+_FULL_BUFFER_BYTES = 24  # beside its data, with what aligns it
 _BUFFER_ALIGNMENT = 16
 
 # Tensors are called after the layers that make them: `stage1_block2_expand_bn/Conv2D`;
@@ -27,7 +27,7 @@ _OPERATION_NAME_BYTES = len("/BiasAdd;")
 _SETTING_NAME_BYTES = len("arith.constant10")
 
 # The model's own table, its kinds of operators, its input, what the converter and this program say of it.
-MODEL_BYTES = 1000
+MODEL_BYTES = 1200
 
 _FLOAT32_BYTES = 4
 _INT32_BYTES = 4

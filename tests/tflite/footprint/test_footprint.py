@@ -31,6 +31,9 @@ from tests.support.spaces import BOTTLENECKS, MICRO
 TINY = get_search_space("mobilenet_v3_tiny")
 NUM_CLASSES = 10
 
+# What is in a file once, though several parts have it, is counted in each: some percent of files below 30 KB.
+_SLACK_BYTES = 512
+
 
 def build_trained_looking(space: SearchSpace, arch: Arch, num_classes: int) -> keras.Model:
     """A subnet with different numbers in all its weights: equal ones would be kept once in a file."""
@@ -61,7 +64,7 @@ def check(space: SearchSpace, arch: Arch, num_classes: int = NUM_CLASSES) -> Non
         footprint = Footprint(space, num_classes, mode, target=target)
         assert footprint.peak_ram_bytes(arch) == measure_arena(content)
         size_bytes = footprint.size_bytes(arch)
-        assert len(content) <= size_bytes <= 1.05 * len(content)
+        assert len(content) <= size_bytes <= 1.05 * len(content) + _SLACK_BYTES
 
 
 def archs_of_all_kinds() -> list[Any]:
