@@ -25,9 +25,9 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
+from ofa_tf.report.layer_errors_table import describe_layer_errors
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import INPUT_TYPES
-from ofa_tf.tflite.litert.interpreter import describe_model
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.lowering.targets import CPU, target_help
 from ofa_tf.tflite.quantization.modes import (
@@ -36,6 +36,7 @@ from ofa_tf.tflite.quantization.modes import (
     get_quantization_mode,
     modes_with_setting,
 )
+from ofa_tf.tflite.shipping.model_summary import read_facts, summarize
 from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.tflite.shipping.sidecar import card_path, sidecar_path
 from ofa_tf.tflite.snippets.programs import PROGRAM_KINDS, write_program
@@ -102,7 +103,18 @@ _QAT_EPOCHS = flags.DEFINE_integer(
 _QAT_LEARNING_RATE = flags.DEFINE_float(
     "qat_learning_rate", ExportOptions.qat_learning_rate, "Learning rate of Adam at the start, with qat."
 )
-_DESCRIBE = flags.DEFINE_string("describe", None, "Print what is known of this .tflite file, and do nothing else.")
+_FLOAT_LAYERS = flags.DEFINE_list(
+    "float_layers",
+    [],
+    "Layers that stay float where others become integers: names as --verbose lists them, with * and ?, such as "
+    "stage1_*.",
+)
+_VERBOSE = flags.DEFINE_bool(
+    "verbose", False, "Measure and print the error of each layer; with --describe, all that is known."
+)
+_DESCRIBE = flags.DEFINE_string(
+    "describe", None, "Print what this .tflite file is, in ten lines (with --verbose, all), and do nothing else."
+)
 _SNIPPET = flags.DEFINE_enum(
     "snippet",
     None,
@@ -122,7 +134,11 @@ def main(argv: Sequence[str]) -> None:
     command_line.check_has_effect(_BENCHMARK, _CARD.value is not None, "with --card")
     _check_one_task()
     if _DESCRIBE.value is not None:
-        print(json.dumps(describe_model(_DESCRIBE.value), indent=1, ensure_ascii=False))
+        facts = read_facts(_DESCRIBE.value)
+        if _VERBOSE.value:
+            print(json.dumps(facts, indent=1, ensure_ascii=False))
+        else:
+            print(summarize(_DESCRIBE.value, facts))
         return
     if _SNIPPET.value is not None:
         _print_program()
@@ -148,7 +164,11 @@ def _check_one_task() -> None:
     if not given:
         return
     # The flags that go with a task; without it, other checks speak of them.
-    companions = (_MODEL, _BENCHMARK) if _SNIPPET.present else (_BENCHMARK,)
+    companions = [_BENCHMARK]
+    if _SNIPPET.present:
+        companions.append(_MODEL)
+    if _DESCRIBE.present:
+        companions.append(_VERBOSE)
     have_effect = {flag.name for flag in (*tasks, *companions)}
     flags_here = [value for value in globals().values() if isinstance(value, flags.FlagHolder)]
     given += [f"--{flag.name}" for flag in flags_here if flag.present and flag.name not in have_effect]
@@ -182,6 +202,8 @@ def _options() -> ExportOptions:
         qat_epochs=_QAT_EPOCHS.value,
         qat_learning_rate=_QAT_LEARNING_RATE.value,
         target=_TARGET.value,
+        float_layers=tuple(_FLOAT_LAYERS.value),
+        measures_layers=_VERBOSE.value,
     )
 
 
@@ -263,6 +285,8 @@ def _report(facts: Mapping[str, Any]) -> None:
         f"for people in {card}",
         flush=True,
     )
+    if "layer_errors" in facts:
+        print(describe_layer_errors(facts["layer_errors"], facts["float_layers"]), flush=True)
 
 
 if __name__ == "__main__":

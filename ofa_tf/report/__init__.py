@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "results_plot": ["results_svg"],
         "results_tables": ["describe_results"],
         "search_summary": ["describe_search"],
+        "layer_errors_table": ["describe_layer_errors"],
         "quickstart_table": ["PLAIN_NETWORK", "ShownKeys", "describe_quickstart"],
     },
 )

@@ -73,13 +73,17 @@ def test_a_found_arch_becomes_a_measured_model(run: Run, quickstart: Path, found
     assert sidecar["search"]["reported_top1"] == notes["reported_top1"]
     card = model.with_suffix(".md").read_text()
     assert f"Top-1 that the search reported, as float32, before this export: {notes['reported_top1']:.2%}" in card
-    described = run("tools/to_tflite.py", f"--describe={model}")
+    described = run("tools/to_tflite.py", f"--describe={model}", "--verbose")
     facts = json.loads(described.stdout)
     assert (facts["class_names"], facts["input_type"]) == (["ant", "bee"], "uint8")
     assert facts["lowering"] == ["all"]
     assert facts["input_tensor"]["dtype"] == "uint8"
     assert (facts["input_tensor"]["scale"], facts["input_tensor"]["zero_point"]) == (1, 0)
     assert facts["output_tensor"]["shape"] == [1, 2]
+    assert facts["output_tensor"]["name"] == "logits"
+    in_short = run("tools/to_tflite.py", f"--describe={model}").stdout
+    assert len(in_short.splitlines()) == 10
+    assert "the pixels, rounded" in in_short
     assert f"warning: {found} was searched with --precision=float32, but --quantization=int8" in result.stderr
 
     result = run("tools/benchmark.py", f"--model={model}", "--device=host", f"--output={measured}", "--rounds=3")

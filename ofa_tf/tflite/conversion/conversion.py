@@ -7,7 +7,6 @@ import numpy as np
 
 from ofa_tf.tflite.conversion.converter import convert_float_graph
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
-from ofa_tf.tflite.litert.flatbuffer import pack_model, unpack_model
 from ofa_tf.tflite.lowering.rewrites import split_into_operators
 from ofa_tf.tflite.quantization.dead_channels import lift_kernels, widen_ranges
 from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED, QuantizationMode
@@ -78,8 +77,7 @@ class Conversion:
         )
         if self.mode.weight_bits == 8:
             return quantize_weights(content)
-        # The converter leaves most buffers off the addresses that kernels rely on.
-        return pack_model(unpack_model(content))
+        return content
 
     def _run_integer(self, activation_bits: int) -> bytes:
         ranges = widen_ranges(self.ranges)

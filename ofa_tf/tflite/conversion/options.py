@@ -26,6 +26,9 @@ class ExportOptions:
         qat_epochs: Passes over the training images for `"qat"`.
         qat_learning_rate: See `FineTuning`.
         target: Name of a `Target`: what will run the model.
+        float_layers: Patterns of names of layers that stay float where others become
+            integers, as of files in a shell.
+        measures_layers: Whether the error of each layer is measured, for the sidecar.
 
     Raises:
         InputError: If a value is not allowed.
@@ -39,6 +42,8 @@ class ExportOptions:
     qat_epochs: int = 3
     qat_learning_rate: float = FineTuning.learning_rate
     target: str = "cpu"
+    float_layers: tuple[str, ...] = ()
+    measures_layers: bool = False
 
     def __post_init__(self) -> None:
         mode = get_quantization_mode(self.quantization)
@@ -53,6 +58,11 @@ class ExportOptions:
         if not 0 <= self.max_accuracy_drop <= 1:
             raise InputError(
                 f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."
+            )
+        if self.float_layers and not mode.has_integer_activations:
+            raise InputError(
+                f"Expected `float_layers` with a quantization of activations, such as 'int8'. "
+                f"Received: quantization={mode.name!r}, in which all layers compute with floats. Leave it out."
             )
         check_count("num_representative_images", self.num_representative_images)
         check_count("qat_epochs", self.qat_epochs)

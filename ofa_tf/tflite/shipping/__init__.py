@@ -3,9 +3,9 @@
 Read `ship_subnet.py` first: it converts a subnet, lets the model through the gate (`gate.py`), tries remedies where
 it does not pass (`remedies.py`, then `mixed_precision.py`, which asks `layer_errors.py` where the error comes from)
 and writes the file with its sidecar (`sidecar.py`) and a card for people (`model_card.py`, in the words of
-`card_words.py`). `export.py` holds the subnet on its way, `export_data.py` the images that it is judged on,
-`references.py` what the network says of them, `preprocessing.py` what is done to them, and `origin.py` where the model
-comes from.
+`card_words.py`). `model_summary.py` says in ten lines what a file is. `export.py` holds the subnet on its way,
+`export_data.py` the images that it is judged on, `references.py` what the network says of them, `preprocessing.py`
+what is done to them, and `origin.py` where the model comes from.
 """
 
 import lazy_loader
@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "export_data": ["ExportData"],
+        "model_summary": ["read_facts", "summarize"],
         "origin": ["Origin"],
         "preprocessing": ["Preprocessing"],
         "references": ["References"],

@@ -1,13 +1,16 @@
-"""Mixed precision: the layers that int8 serves worst stay float."""
+"""Mixed precision: the layers that a user names, or that int8 serves worst, stay float."""
 
 import dataclasses
+import fnmatch
 from collections.abc import Collection, Iterator, Sequence
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.graph.graph import INPUT, KEEPS_RANGE, Graph
 from ofa_tf.tflite.shipping.layer_errors import LayerError
 
 _LARGEST_FLOAT_SHARE = 1 / 4  # of the layers that are chosen for their error
+_NUM_NAMES_TOLD = 3  # of layers, by a message about one that there is not
 
 
 def keep_float(
@@ -33,12 +36,45 @@ def keep_float(
     while num_worst <= _LARGEST_FLOAT_SHARE * len(stored):
         chosen = _with_sources(conversion.graph, stored[:num_worst], stored)
         num_float = sum(name in stored for name in chosen)
+        float_nodes = (*conversion.float_nodes, *_with_fused(conversion.graph, chosen, stored))
         yield dataclasses.replace(
             conversion,
-            float_nodes=_with_fused(conversion.graph, chosen, stored),
+            float_nodes=tuple(dict.fromkeys(float_nodes)),
             remedies=(*conversion.remedies, f"{num_float} of {len(stored)} layers float"),
         )
         num_worst *= 2
+
+
+def keep_named_float(
+    conversion: Conversion,
+    patterns: Sequence[str],
+    errors: Sequence[LayerError],
+) -> Conversion:
+    """Leave the layers float whose names match a pattern, as of files in a shell.
+
+    Args:
+        conversion: With integer activations.
+        patterns: The patterns.
+        errors: Of the layers of its model, see `layer_errors`: these have names to choose by.
+
+    Returns:
+        The conversion with those layers, and what is fused with them, float.
+
+    Raises:
+        InputError: If a pattern matches none.
+    """
+    stored = [entry.name for entry in errors]
+    chosen: list[str] = []
+    for pattern in patterns:
+        matching = fnmatch.filter(stored, pattern)
+        if not matching:
+            some = ", ".join(stored[:_NUM_NAMES_TOLD])
+            raise InputError(
+                f"Expected the layers that stay float to be of the {len(stored)} of the model, such as {some}. "
+                f"Received: {pattern}, which matches none. --verbose lists them all."
+            )
+        chosen += matching
+    return dataclasses.replace(conversion, float_nodes=_with_fused(conversion.graph, chosen, stored))
 
 
 def _with_sources(

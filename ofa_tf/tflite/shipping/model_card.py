@@ -15,6 +15,8 @@ from ofa_tf.base.numbers_in_words import accuracy_in_words
 from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import form_name
 from ofa_tf.tflite.shipping.card_words import (
     Facts,
     arch_in_words,
@@ -214,7 +216,7 @@ def _searched_lines(search: Facts) -> list[str]:
         if search.get("device"):
             searched += f" for {search['device']}"
         if search.get("precision"):
-            searched += f", as {search['precision']}"
+            searched += f", as {form_name(search['precision'], search.get('target', CPU.name))}"
         lines.append(f"{searched}, within {limits}")
     return lines
 
@@ -240,10 +242,6 @@ def _latency_section(facts: Facts) -> str:
         )
     table = markdown_table(["device", "run by", "threads", "one image"], rows)
     notes = []
-    if facts.get("predicted_latencies"):
-        notes.append(
-            "Predictions are of the input that training took; with another `--input_type`, small networks are slower."
-        )
     search = facts.get("search") or {}
     if search.get("measured_latency_ms") is not None:
         model = "a model of the same network"

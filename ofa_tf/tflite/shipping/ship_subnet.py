@@ -19,7 +19,7 @@ from ofa_tf.tflite.shipping.export import Export
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.gate import NOT_FINITE, Comparison, GateReport, find_broken_limit, find_fault
 from ofa_tf.tflite.shipping.layer_errors import LayerError
-from ofa_tf.tflite.shipping.mixed_precision import keep_float
+from ofa_tf.tflite.shipping.mixed_precision import keep_float, keep_named_float
 from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.tflite.shipping.references import References
 from ofa_tf.tflite.shipping.sidecar import save_tflite
@@ -64,7 +64,8 @@ def ship(
     Returns:
         `path`, `size_bytes`, `remedies`, `float_layers` (with those that are fused with
         them), `top1` on test images (`None` if it was not measured), `num_macs`,
-        `num_params` and `gate`, see `GateReport.facts`.
+        `num_params`, `gate`, see `GateReport.facts`, and, if they were to be measured,
+        `layer_errors`, see `LayerError`.
 
     Raises:
         InputError: If the model does not pass the gate, or breaks a limit; nothing is
@@ -77,13 +78,16 @@ def ship(
         raise _gate_error(options, NOT_FINITE)
     _check_limits(report, limits or {}, options)
 
-    facts = {
+    facts: dict[str, Any] = {
         "remedies": list(passed.conversion.remedies),
         "float_layers": list(passed.conversion.float_nodes),
         "top1": report.reported.top1,
         **_count_costs(arch, export.num_classes),
         "gate": report.facts(),
     }
+    if options.measures_layers:
+        measured = export.layer_errors(passed.conversion, passed.content)
+        facts["layer_errors"] = [dataclasses.asdict(error) for error in measured]
 
     further = dict((origin or Origin()).facts())
     if data.data_set is not None:
@@ -136,6 +140,9 @@ def _check_limits(
 def _attempts(export: Export, options: ExportOptions) -> Iterator[Conversion]:
     """The conversion as the options say and, as long as more is asked for, what may be better."""
     conversion = export.prepare_conversion()
+    if options.float_layers:
+        errors = export.layer_errors(conversion, export.convert(conversion))
+        conversion = keep_named_float(conversion, options.float_layers, errors)
     yield conversion
     if not options.mode.may_be_mended:
         return

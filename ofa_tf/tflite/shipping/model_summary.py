@@ -1,0 +1,166 @@
+"""A model in ten lines: what it is, what it takes and gives, how accurate and how fast it is."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.base.numbers_in_words import accuracy_in_words
+from ofa_tf.base.shares import standard_error_of_share
+from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.litert.interpreter import describe_model
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.shipping.card_words import (
+    cut_in_words,
+    delegation_in_words,
+    dequantization_in_words,
+    measured_in_words,
+    precision_in_words,
+    quantization_in_words,
+)
+from ofa_tf.tflite.shipping.sidecar import load_sidecar
+
+_MAX_CLASSES_NAMED = 10
+_Facts = Mapping[str, Any]
+
+
+def read_facts(path: str | Path) -> dict[str, Any]:
+    """All that is known of a model: its own metadata, its tensors, and the sidecar, if there is one that belongs to it.
+
+    Raises:
+        InputError: If the model is missing, damaged or not one that tools/to_tflite.py wrote.
+    """
+    facts = describe_model(path)
+    try:
+        sidecar = load_sidecar(path)
+    except InputError:
+        return facts
+    return {**facts, **sidecar}
+
+
+def summarize(path: str | Path, facts: _Facts) -> str:
+    """What a model is, in ten lines.
+
+    Args:
+        path: The model's file.
+        facts: See `read_facts`.
+    """
+    rows = [
+        ("model", _describe_model(facts)),
+        ("file", f"{Path(path).name}, {Path(path).stat().st_size:,} bytes, for the target {_target(facts)}"),
+        ("image", _describe_image(facts)),
+        ("input", _describe_input(facts)),
+        ("output", _describe_output(facts)),
+        ("classes", _describe_classes(facts)),
+        ("accuracy", _describe_accuracy(facts)),
+        ("latency", _describe_latency(facts)),
+        ("run by", _describe_runtime(facts)),
+        ("made by", facts.get("command") or "not known"),
+    ]
+    width = max(len(title) for title, _ in rows)
+    return "\n".join(f"{title:{width}}  {text}" for title, text in rows)
+
+
+def _describe_model(facts: _Facts) -> str:
+    arch = facts["arch"]
+    return (
+        f"{facts['num_classes']} classes, a subnet of {arch['space']} for {facts['image_size']} px, "
+        f"{precision_in_words(facts).replace('`', '')}"
+    )
+
+
+def _target(facts: _Facts) -> str:
+    return str(facts.get("target", CPU.name))
+
+
+def _describe_image(facts: _Facts) -> str:
+    size = facts["image_size"]
+    cut = cut_in_words(facts.get("preprocessing"))
+    return f"upright, red, green, blue from 0 to 255; {_uncapitalized(cut)}; resize to {size} x {size}, antialiased"
+
+
+def _describe_input(facts: _Facts) -> str:
+    """From pixels to the input tensor."""
+    tensor = facts["input_tensor"]
+    described = f"{tensor['name']} {tuple(tensor['shape'])} {tensor['dtype']}"
+    input_format = InputFormat.from_facts(facts)
+    if input_format.is_uint8:
+        return f"{described}: the pixels, rounded"
+    if input_format.input_type == "float32":
+        values = "pixels / 255"
+    else:
+        mean = ", ".join(f"{number:g}" for number in input_format.mean)
+        std = ", ".join(f"{number:g}" for number in input_format.std)
+        values = f"x = (pixels - [{mean}]) / [{std}]"
+    if "scale" in tensor:
+        values += f"; {_first_clause(quantization_in_words(tensor))}"
+    return f"{described}: {values}"
+
+
+def _describe_output(facts: _Facts) -> str:
+    tensor = facts["output_tensor"]
+    described = f"{tensor['name']} {tuple(tensor['shape'])} {tensor['dtype']}"
+    if "scale" in tensor:
+        return f"{described}: {dequantization_in_words(tensor)}, the largest is the answer"
+    return f"{described}: the largest is the answer"
+
+
+def _describe_classes(facts: _Facts) -> str:
+    names: Sequence[str] | None = facts.get("class_names")
+    if names is None:
+        return "names not known"
+    shown = ", ".join(names[:_MAX_CLASSES_NAMED])
+    num_left = len(names) - _MAX_CLASSES_NAMED
+    if num_left > 0:
+        shown += f" and {num_left:,} more"
+    return shown
+
+
+def _describe_accuracy(facts: _Facts) -> str:
+    gate = facts.get("gate")
+    if gate is None:
+        return "not known: there is no sidecar of this file beside it"
+    if gate.get("top1") is None:
+        return "not measured: exported without a data set"
+    num_images = gate["num_images"]
+    error = standard_error_of_share(round(gate["top1"] * num_images), num_images)
+    words = f"top-1 {accuracy_in_words(gate['top1'], error)} on {num_images:,} test images"
+    if gate.get("reference_top1") is not None:
+        words += f" (network before conversion {gate['reference_top1']:.2%})"
+    return words
+
+
+def _describe_latency(facts: _Facts) -> str:
+    """The last measurement, else a prediction."""
+    for measurement in reversed(facts.get("measured_latencies") or []):
+        return f"{measured_in_words(measurement)} on {_place(measurement['device'])}"
+    for prediction in facts.get("predicted_latencies") or []:
+        return f"predicted {prediction['latency_ms']:.3f} ms on {_place(prediction['device'])}"
+    return "not known"
+
+
+def _place(device: _Facts) -> str:
+    threads = device.get("num_threads")
+    words = f"{device.get('device', 'a device')} ({device.get('model', 'not known')}"
+    if threads is not None:
+        words += f", {threads} threads" if threads > 1 else ", 1 thread"
+    return f"{words})"
+
+
+def _describe_runtime(facts: _Facts) -> str:
+    gate = facts.get("gate") or {}
+    if "num_partitions" not in gate or "num_operators" not in gate:
+        return "not known"
+    words = delegation_in_words(gate)
+    if "peak_ram_bytes" in gate:
+        words += f"; {gate['peak_ram_bytes']:,} bytes of activations"
+    return words
+
+
+def _uncapitalized(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _first_clause(words: str) -> str:
+    clause, _, _ = words.partition(";")
+    return clause
