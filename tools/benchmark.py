@@ -30,10 +30,12 @@ from ofa_tf.devices.android.benchmark_binary import fetch_benchmark_binary
 from ofa_tf.devices.benchmark_results import KIND, save_benchmark, with_hashes
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.devices.opening import list_devices
+from ofa_tf.tflite.lowering.targets import CPU, get_target, target_help
 
 define_plugins_flag()
 _MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.")
 _DEVICE = flags.DEFINE_list("device", ["host"], f"{device_flags.DEVICE_HELP} Several are separated by commas.")
+_TARGET = flags.DEFINE_string("target", CPU.name, f"{target_help()} It decides which delegate a phone takes.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.")
 _WARMUP_RUNS = flags.DEFINE_integer("warmup_runs", 2, "Runs before the measured ones of a round.")
 _NUM_RUNS = flags.DEFINE_integer("num_runs", 10, "Measured runs of a round.")
@@ -74,7 +76,7 @@ def _measure_models() -> None:
     """Measure all models on all devices; what fails is told at the end, so that the rest is measured."""
     settings = _settings_from_flags()
     models = _models_named()
-    devices = device_flags.devices_from_flags(_DEVICE.value)
+    devices = device_flags.devices_from_flags(_DEVICE.value, get_target(_TARGET.value))
     _check_files(models)
     outputs = _choose_outputs(devices)
 

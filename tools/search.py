@@ -272,7 +272,8 @@ def _save_and_measure(
     """Save what was found, with measured latencies if that is wanted and possible."""
     is_measured = _MEASURE_FOUND.value
     if is_measured is None:
-        is_measured = kind_of(plan.device).is_always_at_hand
+        can_be_measured = bool(settings.form.target.delegates)
+        is_measured = can_be_measured and kind_of(plan.device).is_always_at_hand
     return save_and_measure(
         run,
         archs,

@@ -27,7 +27,7 @@ _DELEGATE = define_in_group(
     "delegate",
     "xnnpack",
     list(DELEGATES),
-    "Who runs the operators on a phone; by default what runs models of --target, where there is such a flag.",
+    "Who runs the operators on a phone; by default what runs models of the target.",
 )
 _CPU_MASK = define_in_group(
     FlagGroup.PHONES,
@@ -75,8 +75,12 @@ def device_from_flags(device_id: str, target: Target = CPU) -> Device:
     return open_device(device_id, **options)
 
 
-def devices_from_flags(device_ids: Sequence[str]) -> list[Device]:
+def devices_from_flags(device_ids: Sequence[str], target: Target = CPU) -> list[Device]:
     """The devices of several ids, used as the flags say.
+
+    Args:
+        device_ids: The ids.
+        target: See `device_from_flags`.
 
     Raises:
         InputError: If no device is named, one is named twice, or a cpu mask is given for
@@ -85,7 +89,7 @@ def devices_from_flags(device_ids: Sequence[str]) -> list[Device]:
     """
     if not device_ids or len(set(device_ids)) < len(device_ids):
         raise InputError(f"Expected --device to name devices, each once. Received: {','.join(device_ids)!r}.")
-    devices = [device_from_flags(device_id) for device_id in device_ids]
+    devices = [device_from_flags(device_id, target) for device_id in device_ids]
     kinds = dict.fromkeys(kind_of(device_id).description for device_id in device_ids)
     if len(kinds) > 1 and _CPU_MASK.present:
         raise InputError(

@@ -72,6 +72,28 @@ class LatencyTable:
         """What its models are called, see `ModelForm.name`."""
         return form_name(self.precision, self.target)
 
+    @property
+    def doubt(self) -> str | None:
+        """Why no prediction from the table is to be trusted; `None`: there is nothing against them.
+
+        Some doubtful pieces among others even out. Where most are, or most of the networks that the model was
+        calibrated and checked on, the computer or the phone was not at its pace.
+        """
+        num_pieces = sum(len(latencies_ms) for latencies_ms in self.entries.values())
+        calibration = self.calibration or {}
+        doubts_of_networks = calibration.get("doubts") or []
+        held_out = calibration.get("held_out") or {}
+        num_networks = len(calibration.get("archs") or []) + len(held_out.get("archs") or [])
+        has_doubtful_pieces = len(self.doubts) > num_pieces / 2
+        has_doubtful_networks = len(doubts_of_networks) > num_networks / 2
+        if not has_doubtful_pieces and not has_doubtful_networks:
+            return None
+        _, _, reason = [*doubts_of_networks, *(f": {doubt}" for doubt in self.doubts.values())][0].partition(": ")
+        return (
+            f"when the latency table was measured, latencies of {len(self.doubts)} of {num_pieces} pieces and of "
+            f"{len(doubts_of_networks)} of {num_networks} networks were doubtful, such as: {reason}"
+        )
+
     def latency_ms(self, key: str, input_size: int) -> float:
         """Latency of a piece, interpolated between the measured input sizes.
 

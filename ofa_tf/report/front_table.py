@@ -138,10 +138,15 @@ def _describe_archs(front: Front, costs: Sequence[SubnetCosts], limits: Mapping[
 
 def _list_doubts(costs: Sequence[SubnetCosts]) -> list[str]:
     """A line where measured latencies are not to be trusted."""
-    doubts = {cost.measured_doubt: None for cost in costs if cost.measured_doubt is not None}
-    if not doubts:
-        return []
-    return [f"measured latencies are DOUBTFUL: {'; '.join(doubts)}"]
+    lines = []
+    for kind, doubts in (
+        ("predicted", [cost.predicted_doubt for cost in costs]),
+        ("measured", [cost.measured_doubt for cost in costs]),
+    ):
+        different = dict.fromkeys(doubt for doubt in doubts if doubt is not None)
+        if different:
+            lines.append(f"{kind} latencies are DOUBTFUL: {'; '.join(different)}")
+    return lines
 
 
 def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:

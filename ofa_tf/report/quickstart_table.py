@@ -53,7 +53,7 @@ def describe_quickstart(summary: Mapping[str, Any], keys: ShownKeys) -> str:
     rows = [_Row(row, keys) for row in summary["rows"]]
     lines = [format_columns(_COLUMNS, [row.cells() for row in rows])]
     lines.append(_explain(summary, rows, keys))
-    lines += _list_doubts(rows)
+    lines += _list_doubts(rows, (summary.get("latency_model") or {}).get("doubt"))
     lines += _list_repeated(rows)
     lines += _list_errors(rows)
     lines += _list_missed_budgets(rows)
@@ -151,12 +151,18 @@ def _list_repeated(rows: Sequence[_Row]) -> list[str]:
     return lines
 
 
-def _list_doubts(rows: Sequence[_Row]) -> list[str]:
-    """A line where latencies are not to be trusted."""
+def _list_doubts(rows: Sequence[_Row], doubt_of_predictions: str | None) -> list[str]:
+    """Lines where latencies are not to be trusted."""
+    lines = []
+    if doubt_of_predictions is not None:
+        lines.append(
+            f"Budgets and predicted latencies are DOUBTFUL: {doubt_of_predictions}. Delete the latency table and, on a "
+            "quiet computer, call it again."
+        )
     doubts = {row.doubt: None for row in rows if row.doubt is not None}
-    if not doubts:
-        return []
-    return [f"The measured latencies are DOUBTFUL: {'; '.join(doubts)}. On a quiet computer, call it again."]
+    if doubts:
+        lines.append(f"The measured latencies are DOUBTFUL: {'; '.join(doubts)}. On a quiet computer, call it again.")
+    return lines
 
 
 def _list_errors(rows: Sequence[_Row]) -> list[str]:

@@ -62,6 +62,8 @@ def _describe_latency(found: SearchResult, costs: SubnetCosts) -> list[str]:
         if limit_ms is not None:
             words += f", limit {limit_in_words(limit_ms)} ms"
         lines.append(words)
+        if costs.predicted_doubt:
+            lines.append(f"    DOUBTFUL: {costs.predicted_doubt}")
     measurement = costs.measurement
     if measurement is None:
         return lines

@@ -21,6 +21,7 @@ class SubnetCosts:
         size_bytes: Size of the model's file, predicted.
         latency_ms: Predicted latency, milliseconds; `None` where there is no latency table.
         measurement: Of the latency; `None` where it was not measured.
+        predicted_doubt: Why the prediction is not to be trusted; `None` where nothing is against it.
     """
 
     device: str
@@ -28,6 +29,7 @@ class SubnetCosts:
     size_bytes: int
     latency_ms: float | None = None
     measurement: Measurement | None = None
+    predicted_doubt: str | None = None
 
     @property
     def measured_ms(self) -> float | None:
@@ -62,6 +64,7 @@ class SubnetCosts:
             "num_macs": self.num_macs,
             "size_bytes": self.size_bytes,
             "predicted_latency_ms": self.latency_ms,
+            "predicted_latency_doubt": self.predicted_doubt,
             "measured_latency_ms": self.measured_ms,
             "measured_latency_doubt": self.measured_doubt,
         }

@@ -66,11 +66,14 @@ def predict_costs(
         device: Id of the device of the latency.
     """
     latency_ms = None
+    doubt = None
     if latency_model is not None:
         latency_ms = float(latency_model.predict(arch))
+        doubt = latency_model.table.doubt
     return SubnetCosts(
         device=device,
         num_macs=int(num_macs(space, arch, num_classes)),
         size_bytes=int(footprint_of_form(space, num_classes, form).size_bytes(arch)),
         latency_ms=latency_ms,
+        predicted_doubt=doubt,
     )

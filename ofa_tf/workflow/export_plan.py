@@ -29,8 +29,10 @@ _FACTS_OF_SEARCH = (
     "device",
     "target",
     "precision",
+    "input_type",
     "accuracy_precision",
     "measured_latency_ms",
+    "measured_latency_doubt",
 )
 
 
@@ -98,7 +100,8 @@ def search_facts(export: PlannedExport) -> dict[str, Any]:
     Returns:
         `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device`, `target` and `precision`
         (of costs),
-        `accuracy_precision` (that accuracies were measured in) and `measured_latency_ms`, as far as they are known.
+        `input_type`, `accuracy_precision` (that accuracies were measured in), `measured_latency_ms` and
+        `measured_latency_doubt`, as far as they are known.
         The device is named without its address.
     """
     notes = _read_notes_of(export)

@@ -158,8 +158,8 @@ class MeasuredRun(SampledRun):
             options: How it is exported.
 
         Returns:
-            For each table that tells of such models `latency_ms`, `device`, `target`, `precision`
-            and `mean_error`, see `Origin`.
+            For each table that tells of such models `latency_ms`, `device`, `target`, `precision`,
+            `input_type`, `mean_error` and `doubt`, see `Origin`.
         """
         rewrites = choose_lowerings(
             options.lowering,
@@ -176,7 +176,7 @@ class MeasuredRun(SampledRun):
                 if is_of_such_models and table.covers(arch.image_size):
                     model = LatencyModel(self.space, table, input_type=options.input_type)
                     latency_ms = float(model.predict(arch))
-                    predictions.append(_describe_prediction(table, latency_ms))
+                    predictions.append(_describe_prediction(model, latency_ms))
             except InputError:
                 continue
         return predictions
@@ -250,8 +250,9 @@ class MeasuredRun(SampledRun):
         return measured
 
 
-def _describe_prediction(table: LatencyTable, latency_ms: float) -> dict[str, Any]:
+def _describe_prediction(model: LatencyModel, latency_ms: float) -> dict[str, Any]:
     """A predicted latency as a sidecar has it: without the table's file, whose name has the address of a phone."""
+    table = model.table
     held_out = (table.calibration or {}).get("held_out") or {}
     report = held_out.get("report") or {}
     return {
@@ -260,4 +261,6 @@ def _describe_prediction(table: LatencyTable, latency_ms: float) -> dict[str, An
         "target": table.target,
         "precision": table.precision,
         "mean_error": report.get("mape"),
+        "input_type": model.input_type,
+        "doubt": table.doubt,
     }

@@ -113,7 +113,7 @@ def _take_steps(run: Run, device: Device, settings: QuickstartSettings, command:
         "peak_ram_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         "accuracy_predictor": fit_predictor(accuracies).quality.to_dict(),
         "guessed_top1": share_of_commonest_class(run.source, "test"),
-        "latency_model": held_out_report(table),
+        "latency_model": {**held_out_report(table), "doubt": table.doubt},
         "device": device.describe().to_dict(),
     }
     files.write_json(run.summary_path, "summary", summary)

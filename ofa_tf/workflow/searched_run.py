@@ -15,6 +15,7 @@ from ofa_tf.search.front.measured_front import Front
 from ofa_tf.search.predictors.accuracy_predictor import check_table
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU, ModelForm, all_forms, as_model_form
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
 from ofa_tf.workflow.measured_run import MeasuredRun
@@ -255,7 +256,12 @@ class SearchedRun(MeasuredRun):
         """That there is a latency table of the device, though of other models than the one that is missing."""
         if path.exists():
             return ""
-        for other in all_forms():
-            if other.name != form.name and self.latency_table_path(device, other).exists():
-                return f"There is one of {other.name} models: {' '.join(form_flags(other))} takes it."
+        others = [other for other in all_forms() if other.name != form.name]
+        others.sort(key=lambda other: other.target != form.target)  # those for the same target first
+        for other in others:
+            if self.latency_table_path(device, other).exists():
+                flags = form_flags(other)
+                if other.target == CPU and form.target != CPU:
+                    flags.insert(0, f"--target={CPU.name}")
+                return f"There is one of {other.name} models: {' '.join(flags)} takes it."
         return ""

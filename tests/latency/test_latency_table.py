@@ -293,6 +293,27 @@ def test_table_of_another_space_or_device_is_refused(table: LatencyTable, space:
         table.check_device({"device": "formula", "num_threads": 4})
 
 
+@pytest.mark.parametrize(
+    ("num_pieces", "num_networks", "is_doubtful"), [(0, 0, False), (3, 1, False), (None, 0, True), (0, 5, True)]
+)
+def test_a_table_is_doubtful_where_most_of_what_it_is_made_of_is(
+    num_pieces: int | None, num_networks: int, is_doubtful: bool, table: LatencyTable
+) -> None:
+    names = [f"{key}@{size}" for key, row in table.entries.items() for size in row]
+    archs = [table.space.smallest().to_dict()] * 4
+    calibration = {
+        "archs": archs,
+        "held_out": {"archs": archs},
+        "doubts": [f"network {number}: others were busy" for number in range(num_networks)],
+    }
+    doubts = dict.fromkeys(names[:num_pieces], "others were busy")
+    found = dataclasses.replace(table, doubts=doubts, calibration=calibration).doubt
+    assert (found is not None) == is_doubtful
+    if found is not None:
+        assert f"latencies of {len(doubts)} of {len(names)} pieces and of {num_networks} of 8 networks were" in found
+        assert found.endswith("such as: others were busy")
+
+
 @pytest.mark.parametrize("latency_ms", [float("nan"), float("inf"), -0.5])
 @pytest.mark.parametrize("place", ["overhead_ms", "stem"])
 def test_a_latency_that_is_none_is_named(table: LatencyTable, tmp_path: Path, place: str, latency_ms: float) -> None:

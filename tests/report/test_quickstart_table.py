@@ -157,6 +157,13 @@ def test_latencies_that_are_not_to_be_trusted_are_said_to_be_doubtful_once(summa
     assert "\nThe measured latencies are DOUBTFUL: it was busy. On a quiet computer, call it again.\n" in told
 
 
+def test_a_doubtful_latency_table_casts_doubt_on_budgets(summary: dict[str, Any]) -> None:
+    assert "DOUBTFUL" not in describe_quickstart(summary, KEYS)
+    summary["latency_model"] = {"doubt": "others were busy"}
+    told = describe_quickstart(summary, KEYS)
+    assert "Budgets and predicted latencies are DOUBTFUL: others were busy. Delete the latency table and" in told
+
+
 def test_a_predictor_of_no_use_is_told(summary: dict[str, Any]) -> None:
     for rmse, verdict in ((0.0100, "HARDLY BETTER"), (0.0102, "NO BETTER"), (0.0090, None)):
         summary["accuracy_predictor"] = {"rmse": rmse, "spread": 0.0101}

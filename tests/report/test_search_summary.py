@@ -104,6 +104,11 @@ def test_a_predicted_latency_is_beside_its_limit_and_what_was_measured(found: Se
     assert "latency on host: not measured, it broke" in describe_search(limited, failed)
 
 
+def test_a_doubtful_prediction_is_told(found: SearchResult) -> None:
+    costs = dataclasses.replace(_COSTS, latency_ms=0.1, predicted_doubt="others were busy")
+    assert "\n    DOUBTFUL: others were busy\n" in describe_search(found, costs)
+
+
 @pytest.mark.parametrize(("measured_ms", "words"), [(0.06, "45.5% below"), (0.16, "45.5% above"), (0.13, None)])
 def test_a_prediction_that_is_far_off_casts_doubt_on_the_latency_table(
     found: SearchResult, measured_ms: float, words: str | None

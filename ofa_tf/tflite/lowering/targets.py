@@ -23,6 +23,7 @@ class Target:
         description: What it is, in words.
         delegates: Names of the delegates of phones that run models on it, the usual one
             first. Empty: there is no device to measure on.
+        accelerators: What apps call the hardware, in LiteRT's `Accelerator`, the best first.
         bits: Bits of a weight and of an activation (`None`: float) that its models may
             have, see `QuantizationMode`. Empty: any.
         takes_uint8_of_float: Whether a float model may take whole numbers from 0 to 255.
@@ -36,6 +37,7 @@ class Target:
     name: str
     description: str
     delegates: tuple[str, ...]
+    accelerators: tuple[str, ...]
     float_lowerings: tuple[str, ...]
     integer_lowerings: tuple[str, ...]
     bits: tuple[tuple[int, int | None], ...] = ()
@@ -65,6 +67,7 @@ CPU = Target(
     name="cpu",
     description="LiteRT's XNNPACK on a CPU",
     delegates=("xnnpack", "none"),
+    accelerators=("CPU",),
     float_lowerings=("fold_batch_norm", "hard_sigmoid", "split_depthwise"),
     integer_lowerings=("fold_batch_norm", "hard_sigmoid", "hard_swish", "split_depthwise"),
 )
@@ -78,6 +81,7 @@ GPU = Target(
     name="gpu",
     description="the GPU of a phone",
     delegates=("gpu",),
+    accelerators=("GPU", "CPU"),
     bits=((32, None), (16, None)),
     float_lowerings=_FOR_OWN_KERNELS,
     integer_lowerings=_FOR_OWN_KERNELS,
@@ -87,6 +91,7 @@ NPU = Target(
     name="npu",
     description="the neural processor of a phone",
     delegates=("nnapi",),
+    accelerators=("NPU", "CPU"),
     bits=((32, None), (16, None), (8, 8), (8, 16)),
     float_lowerings=_FOR_OWN_KERNELS,
     integer_lowerings=_FOR_OWN_KERNELS,
@@ -98,6 +103,7 @@ MCU = Target(
     name="mcu",
     description="TFLite Micro on a microcontroller",
     delegates=(),
+    accelerators=(),
     bits=((32, None), (8, 8), (8, 16)),
     takes_uint8_of_float=False,
     float_lowerings=(),

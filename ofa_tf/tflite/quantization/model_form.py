@@ -9,7 +9,7 @@ from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.lowering.targets import CPU, TARGETS, Target, get_target
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION, PRECISIONS, Precision, get_precision
-from ofa_tf.tflite.quantization.target_modes import check_input, check_mode
+from ofa_tf.tflite.quantization.target_modes import check_input, takes_mode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,12 @@ class ModelForm:
     input_type: str = NORMALIZED
 
     def __post_init__(self) -> None:
-        check_mode(self.mode, self.target)
+        if not takes_mode(self.target, self.mode):
+            taken = [name for name in PRECISIONS if takes_mode(self.target, PRECISIONS[name].mode)]
+            raise InputError(
+                f"Expected the precision of models for the target {self.target.name!r}, {self.target.description}, to "
+                f"be one of {taken}. Received: {self.precision.name!r}. Take one of those, or another target."
+            )
         check_input(self.input_type, self.mode, self.target)
 
     @classmethod
@@ -88,7 +93,7 @@ def all_forms() -> list[ModelForm]:
     for target_name in TARGETS:
         for precision_name in PRECISIONS:
             target, precision = TARGETS[target_name], PRECISIONS[precision_name]
-            if target.takes(precision.mode.weight_bits, precision.mode.activation_bits):
+            if takes_mode(target, precision.mode):
                 forms.append(ModelForm(precision, target))
     return forms
 

@@ -6,6 +6,11 @@ from ofa_tf.tflite.lowering.targets import Target
 from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES, QuantizationMode
 
 
+def takes_mode(target: Target, mode: QuantizationMode) -> bool:
+    """Whether a target takes models in a quantization mode."""
+    return target.takes(mode.weight_bits, mode.activation_bits)
+
+
 def check_mode(mode: QuantizationMode, target: Target) -> None:
     """Check that a target takes models in a quantization mode.
 
@@ -16,13 +21,9 @@ def check_mode(mode: QuantizationMode, target: Target) -> None:
     Raises:
         InputError: If it does not; names the modes that it takes.
     """
-    if target.takes(mode.weight_bits, mode.activation_bits):
+    if takes_mode(target, mode):
         return
-    taken = []
-    for name in QUANTIZATION_MODES:
-        other = QUANTIZATION_MODES[name]
-        if target.takes(other.weight_bits, other.activation_bits):
-            taken.append(name)
+    taken = [name for name in QUANTIZATION_MODES if takes_mode(target, QUANTIZATION_MODES[name])]
     raise InputError(
         f"Expected models for the target {target.name!r}, {target.description}, to be quantized as one of {taken}. "
         f"Received: {mode.name!r}. Take one of those, or another target."
@@ -46,7 +47,7 @@ def check_input(input_type: str, mode: QuantizationMode, target: Target) -> None
     if not mode.can_take_uint8:
         raise InputError(
             f"Expected `input_type` to be 'normalized' or 'float32' with quantization={mode.name!r}, "
-            f"which takes int{mode.activation_bits}. Received: input_type='uint8'."
+            f"which takes int{mode.activation_bits}. Received: input_type='uint8'. Take int8, or one of those types."
         )
     if not mode.has_integer_activations and not target.takes_uint8_of_float:
         raise InputError(

@@ -6,7 +6,11 @@ from typing import Any
 from ofa_tf.base.counts import count_in_words
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space, list_search_spaces
+from ofa_tf.tflite.graph.input_format import NORMALIZED
+from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.quantization.model_form import form_name
 from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES
+from ofa_tf.tflite.quantization.precisions import PRECISIONS
 
 _MAX_CLASSES_NAMED = 100
 _BITS_A_BYTE = 8
@@ -32,6 +36,30 @@ def precision_in_words(facts: Facts) -> str:
     if mode.weight_bits == _BITS_A_BYTE:
         kind = "int"
     return f"quantization `{name}` (weights {kind}{mode.weight_bits}, activations {activations})"
+
+
+def searched_form_in_words(search: Facts) -> str:
+    """For which models an arch was searched, after a comma; nothing where that is not known."""
+    if not search.get("precision"):
+        return ""
+    words = f", as {form_name(search['precision'], search.get('target', CPU.name))}"
+    input_type = search.get("input_type", NORMALIZED)
+    if input_type != NORMALIZED:
+        words += f" taking {input_type}"
+    return words
+
+
+def is_of_searched_form(facts: Facts) -> bool:
+    """Whether a model is such a one as its arch was searched for, as far as that is known."""
+    search = facts.get("search") or {}
+    precision = str(search.get("precision"))
+    mode = facts["quantization"]
+    if precision not in PRECISIONS or mode not in QUANTIZATION_MODES:
+        return True
+    is_of_precision = PRECISIONS[precision].holds_for(QUANTIZATION_MODES[mode])
+    is_for_target = search.get("target", CPU.name) == facts.get("target", CPU.name)
+    takes_the_same = search.get("input_type", NORMALIZED) == facts.get("input_type", NORMALIZED)
+    return is_of_precision and is_for_target and takes_the_same
 
 
 def arch_in_words(arch: Facts) -> str:

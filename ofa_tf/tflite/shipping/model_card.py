@@ -15,8 +15,7 @@ from ofa_tf.base.numbers_in_words import accuracy_in_words
 from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.tflite.graph.input_format import InputFormat
-from ofa_tf.tflite.lowering.targets import CPU
-from ofa_tf.tflite.quantization.model_form import form_name
+from ofa_tf.tflite.lowering.targets import CPU, TARGETS
 from ofa_tf.tflite.shipping.card_words import (
     Facts,
     arch_in_words,
@@ -24,10 +23,12 @@ from ofa_tf.tflite.shipping.card_words import (
     delegation_in_words,
     dequantization_in_words,
     device_cells,
+    is_of_searched_form,
     measured_in_words,
     names_in_words,
     precision_in_words,
     quantization_in_words,
+    searched_form_in_words,
 )
 
 _FIRST_LINE = "<!-- ofa_tf/model_card/1 -->"
@@ -149,8 +150,12 @@ def _model_lines(facts: Facts) -> list[str]:
     gate = facts.get("gate") or {}
     if "peak_ram_bytes" in gate:
         lines.append(f"Memory of its activations, without a delegate: {gate['peak_ram_bytes']:,} bytes")
+    target = str(facts.get("target", CPU.name))
+    if target != CPU.name and target in TARGETS:
+        lines.append(f"Made for the target `{target}`: {TARGETS[target].description}; not tried there by this export")
     if "num_partitions" in gate and "num_operators" in gate:
-        lines.append(delegation_in_words(gate))
+        where = "" if target == CPU.name else "On a CPU, "
+        lines.append(f"{where}{delegation_in_words(gate)}")
     if facts.get("remedies"):
         lines.append(f"Quantized so that less accuracy is lost: {', '.join(facts['remedies'])}")
     if facts.get("float_layers"):
@@ -192,14 +197,15 @@ def _accuracy_lines(facts: Facts) -> list[str]:
         decided_on = gate.get("decided_on") or {"split": "test"}
         if facts.get("remedies") and decided_on["split"] == "test":
             lines.append("How the model was quantized was chosen with these images, so they flatter it a little")
-    lines += _searched_lines(facts.get("search") or {})
+    lines += _searched_lines(facts)
     if lines and gate.get("top1") is not None:
         lines.append("Behind +- is one standard error, in percentage points")
     return lines
 
 
-def _searched_lines(search: Facts) -> list[str]:
+def _searched_lines(facts: Facts) -> list[str]:
     """What the search that found the arch measured."""
+    search = facts.get("search") or {}
     lines = []
     model = "before this export"
     if search.get("accuracy_precision"):
@@ -215,9 +221,9 @@ def _searched_lines(search: Facts) -> list[str]:
         searched = "It was searched"
         if search.get("device"):
             searched += f" for {search['device']}"
-        if search.get("precision"):
-            searched += f", as {form_name(search['precision'], search.get('target', CPU.name))}"
-        lines.append(f"{searched}, within {limits}")
+        searched += searched_form_in_words(search)
+        kept = "" if is_of_searched_form(facts) else ": limits of other models, which this one was not checked for"
+        lines.append(f"{searched}, within {limits}{kept}")
     return lines
 
 
@@ -229,6 +235,8 @@ def _latency_section(facts: Facts) -> str:
         if error is not None:
             checked = f" ({error:.1%} off on other networks, on average)"
         latency = f"predicted {prediction['latency_ms']:.3f} ms{checked}"
+        if prediction.get("doubt"):
+            latency += f" DOUBTFUL: {prediction['doubt']}"
         rows.append([*device_cells(prediction["device"]), latency])
     for measurement in facts.get("measured_latencies") or []:
         rows.append([*device_cells(measurement["device"]), measured_in_words(measurement)])
@@ -244,13 +252,14 @@ def _latency_section(facts: Facts) -> str:
     notes = []
     search = facts.get("search") or {}
     if search.get("measured_latency_ms") is not None:
-        model = "a model of the same network"
-        if search.get("precision"):
-            model += f", as {search['precision']},"
-        notes.append(
-            f"The search that found it measured {search['measured_latency_ms']:.3f} ms of {model} on "
+        model = f"a model of the same network{searched_form_in_words(search)}"
+        note = (
+            f"The search that found it measured {search['measured_latency_ms']:.3f} ms of {model}, on "
             f"{search.get('device', 'its device')}."
         )
+        if search.get("measured_latency_doubt"):
+            note += f" DOUBTFUL: {search['measured_latency_doubt']}."
+        notes.append(note)
     return "\n\n".join(["## Latency", table, *notes])
 
 

@@ -135,7 +135,10 @@ def _describe_latency(facts: _Facts) -> str:
     for measurement in reversed(facts.get("measured_latencies") or []):
         return f"{measured_in_words(measurement)} on {_place(measurement['device'])}"
     for prediction in facts.get("predicted_latencies") or []:
-        return f"predicted {prediction['latency_ms']:.3f} ms on {_place(prediction['device'])}"
+        words = f"predicted {prediction['latency_ms']:.3f} ms on {_place(prediction['device'])}"
+        if prediction.get("doubt"):
+            words += f" DOUBTFUL: {prediction['doubt']}"
+        return words
     return "not known"
 
 

@@ -14,8 +14,9 @@ class Origin:
         search: What the search that found the arch wrote of it: `reported_top1` and others,
             see `SearchResult.notes` of `ofa_tf.search.constrained_search`.
         predicted_latencies: What latency tables say of it. Each has `latency_ms`, `device`
-            (facts about the device that may be handed on), `target`, `precision` and, if the table was
-            checked on other networks, `mean_error`.
+            (facts about the device that may be handed on), `target`, `precision`, `input_type`
+            and, if the table was checked on other networks, `mean_error`; `doubt` says why it is not
+            to be trusted.
         is_plain: Whether it is a network that was trained alone, in no supernet.
     """
 

@@ -25,7 +25,7 @@ def kotlin_program(use: ModelUse) -> str:
 
     Raises:
         InputError: If the model takes or gives integers that LiteRT's Kotlin buffers do not
-            know.
+            know, or is for no phone.
     """
     for tensor in (use.input_tensor, use.output_tensor):
         _check_dtype(tensor)
@@ -33,6 +33,7 @@ def kotlin_program(use: ModelUse) -> str:
     return fill_template(
         "Classifier.kt.txt",
         {
+            "ACCELERATORS": _accelerators(use),
             "MODEL": _quote(use.file_name),
             "LABELS": fill_lines(use.labels, _quote),
             "IMAGE_SIZE": str(use.image_size),
@@ -43,6 +44,16 @@ def kotlin_program(use: ModelUse) -> str:
             "READ_OUTPUT": _read_output(use.output_tensor),
         },
     )
+
+
+def _accelerators(use: ModelUse) -> str:
+    """What runs the model, and what then runs what that does not take."""
+    if not use.accelerators:
+        raise InputError(
+            "Expected a model for phones, with --snippet=kotlin. Received: one for hardware that no app runs on. "
+            "Export it with --target=cpu."
+        )
+    return ", ".join(f"Accelerator.{name}" for name in use.accelerators)
 
 
 def _check_dtype(tensor: TensorUse) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.interpreter import describe_model
+from ofa_tf.tflite.lowering.targets import CPU, TARGETS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +60,7 @@ class ModelUse:
         knows_crop: Whether it is known what is cut out of an image first.
         crop_fraction: Side of the central square that is cut out over the image's shorter
             side; `None`: the whole image is squeezed into a square.
+        accelerators: What LiteRT calls the hardware that runs it on a phone, the best first.
     """
 
     file_name: str
@@ -69,6 +71,7 @@ class ModelUse:
     output_tensor: TensorUse
     knows_crop: bool = True
     crop_fraction: float | None = None
+    accelerators: tuple[str, ...] = CPU.accelerators
 
     @classmethod
     def read(cls, path: str | Path) -> "ModelUse":
@@ -82,6 +85,8 @@ class ModelUse:
         if labels is None:
             labels = [f"class {index}" for index in range(facts["num_classes"])]
         preprocessing = facts.get("preprocessing")
+        target = str(facts.get("target", CPU.name))
+        accelerators = TARGETS[target].accelerators if target in TARGETS else CPU.accelerators
         return cls(
             file_name=Path(path).name,
             image_size=int(facts["image_size"]),
@@ -91,4 +96,5 @@ class ModelUse:
             output_tensor=TensorUse.from_facts(facts["output_tensor"]),
             knows_crop=preprocessing is not None,
             crop_fraction=(preprocessing or {}).get("crop_fraction"),
+            accelerators=accelerators,
         )

@@ -14,6 +14,7 @@ _OTHER = Target(
     name="other",
     description="another one",
     delegates=("gpu",),
+    accelerators=("GPU",),
     float_lowerings=("hard_swish",),
     integer_lowerings=("fold_batch_norm",),
 )
@@ -76,4 +77,4 @@ def test_an_unknown_target_is_named() -> None:
 
 def test_a_target_that_wants_unknown_rewrites_is_refused() -> None:
     with pytest.raises(InputError, match=r"lowerings of the target 'tpu' to be of .*'hard_swish'.*Received: 'folding'"):
-        Target("tpu", "another one", delegates=(), float_lowerings=(), integer_lowerings=("folding",))
+        Target("tpu", "another one", delegates=(), accelerators=(), float_lowerings=(), integer_lowerings=("folding",))

@@ -46,7 +46,7 @@ def test_modes_store_and_need_what_they_say(
 
 def test_the_names_are_in_the_order_of_the_help() -> None:
     assert list(QUANTIZATION_MODES) == ["none", "float16", "dynamic", "int8", "int16x8", "qat"]
-    assert list(PRECISIONS) == ["float32", "int8"]
+    assert list(PRECISIONS) == ["float32", "float16", "int8"]
 
 
 def test_settings_are_heeded_by_some_modes_only() -> None:
@@ -80,7 +80,9 @@ def test_a_mode_that_there_is_no_way_to_make_is_refused(properties: dict[str, An
 def test_other_names_are_refused(name: object) -> None:
     with pytest.raises(InputError, match=r"`quantization` to be one of \['none', .*'qat'\]. Received: quantization="):
         get_quantization_mode(name)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"`precision` to be one of \['float32', 'int8'\]. Received: precision="):
+    with pytest.raises(
+        InputError, match=r"`precision` to be one of \['float32', 'float16', 'int8'\]. Received: precision="
+    ):
         get_precision(f"no {name}")
 
 
@@ -89,7 +91,7 @@ def test_a_precision_holds_for_the_modes_that_compute_alike() -> None:
         precision: [mode for mode in QUANTIZATION_MODES if get_precision(precision).holds_for(QUANTIZATION_MODES[mode])]
         for precision in PRECISIONS
     }
-    assert holding == {"float32": ["none"], "int8": ["int8", "qat"]}
+    assert holding == {"float32": ["none"], "float16": ["float16"], "int8": ["int8", "qat"]}
 
 
 def test_precisions_know_which_lowerings_pay() -> None:

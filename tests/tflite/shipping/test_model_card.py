@@ -193,6 +193,37 @@ def test_remedies_and_measured_latencies_are_told(arch: Arch) -> None:
     assert "Predictions" not in card
 
 
+def test_doubtful_predictions_and_searches_are_told(arch: Arch) -> None:
+    device = {"device": "host"}
+    prediction = {"latency_ms": 1.0, "device": device, "mean_error": 0.01, "doubt": "others were busy"}
+    search = {"precision": "float32", "device": "host", "measured_latency_ms": 1.1, "measured_latency_doubt": "so, too"}
+    card = describe_model_card(_facts(arch, predicted_latencies=[prediction], search=search))
+    assert "predicted 1.000 ms (1.0% off on other networks, on average) DOUBTFUL: others were busy |" in card
+    assert "measured 1.100 ms of a model of the same network, as float32, on host. DOUBTFUL: so, too." in card
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ({}, "as int8, within latency_ms at most 1\n"),
+        ({"target": "gpu", "precision": "float16"}, "as gpu float16, within latency_ms at most 1: limits of other mod"),
+        ({"input_type": "uint8"}, "as int8 taking uint8, within latency_ms at most 1: limits of other models, which"),
+        ({"precision": "float32"}, "as float32, within latency_ms at most 1: limits of other models, which this one w"),
+    ],
+)
+def test_limits_of_a_search_for_other_models_are_told_as_such(search: dict, words: str, arch: Arch) -> None:
+    notes = {"precision": "int8", "device": "host", "limits": {"latency_ms": 1.0}, **search}
+    card = describe_model_card(_facts(arch, quantization="int8", search=notes))
+    assert f"- It was searched for host, {words}" in card
+
+
+def test_a_model_for_other_hardware_is_not_said_to_have_run_there(arch: Arch) -> None:
+    gate = {"top1": 0.8, "num_images": 50, "num_operators": 9, "num_partitions": 1}
+    card = describe_model_card(_facts(arch, target="gpu", quantization="float16", gate=gate))
+    assert "Made for the target `gpu`: the GPU of a phone; not tried there by this export" in card
+    assert "On a CPU, LiteRT's XNNPACK delegate runs its 9 operators" in card
+
+
 def test_many_classes_are_not_all_named(arch: Arch) -> None:
     names = [f"name {number}" for number in range(1000)]
     card = describe_model_card(_facts(arch, class_names=names, num_classes=1000))

@@ -3,6 +3,7 @@
 LiteRT and Android are replaced by the declarations in tests/support/kotlin; they are not to be had where this runs.
 """
 
+import dataclasses
 import importlib.util
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.lowering.targets import TARGETS
 from ofa_tf.tflite.snippets.kotlin_program import kotlin_program
 from ofa_tf.tflite.snippets.model_use import ModelUse, TensorUse
 from ofa_tf.tflite.snippets.programs import write_program
@@ -150,3 +152,11 @@ def test_names_are_quoted_for_kotlin() -> None:
     tensor = TensorUse("float32")
     use = ModelUse("m.tflite", 24, ('say "$x\\"',), InputFormat(), tensor, tensor)
     assert '    "say \\"\\$x\\\\\\""\n' in kotlin_program(use)
+
+
+def test_a_program_asks_for_the_hardware_that_the_model_is_for() -> None:
+    for target, accelerators in (("cpu", "Accelerator.CPU"), ("gpu", "Accelerator.GPU, Accelerator.CPU")):
+        use = dataclasses.replace(DOCUMENTED_MODEL, accelerators=TARGETS[target].accelerators)
+        assert f"CompiledModel.Options({accelerators})" in kotlin_program(use)
+    with pytest.raises(InputError, match=r"a model for phones, .* Export it with --target=cpu"):
+        kotlin_program(dataclasses.replace(DOCUMENTED_MODEL, accelerators=TARGETS["mcu"].accelerators))
