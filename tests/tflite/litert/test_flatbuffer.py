@@ -1,4 +1,4 @@
-"""Files hold what their models say, aligned, and equal vectors and strings once."""
+"""Files hold what their models say, and equal vectors and strings once."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.flatbuffer import _SharingBuilder, pack_model, unpack_model
+from tests.support.flatbuffers import buffer_places
 
 
 @pytest.fixture(scope="module")
@@ -15,30 +16,8 @@ def int8_model(subnet: keras.Model, images: np.ndarray) -> bytes:
     return to_tflite(subnet, "int8", [images])
 
 
-def _buffer_offsets(content: bytes) -> list[int]:
-    """Where the data of the buffers begin that have some."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(content)
-    offsets = []
-    for number in range(model.BuffersLength()):
-        buffer = model.Buffers(number)
-        if buffer.DataLength():
-            field = buffer._tab.Offset(4)
-            offsets.append(buffer._tab.Vector(field))
-    return offsets
-
-
 def test_a_file_that_is_unpacked_and_packed_again_is_the_same(int8_model: bytes) -> None:
     assert pack_model(unpack_model(int8_model)) == int8_model
-
-
-@pytest.mark.parametrize("quantization", ["none", "float16", "dynamic", "int8"])
-def test_buffers_are_aligned_whatever_the_quantization(
-    quantization: str, subnet: keras.Model, images: np.ndarray
-) -> None:
-    content = to_tflite(subnet, quantization, [images])
-    assert {offset % 16 for offset in _buffer_offsets(content)} == {0}
 
 
 def test_equal_vectors_and_strings_are_written_once(int8_model: bytes, images: np.ndarray) -> None:
@@ -83,5 +62,5 @@ def test_equal_weights_of_two_layers_keep_buffers_of_their_own(int8_model: bytes
     model = unpack_model(int8_model)
     full = [buffer for buffer in model.buffers if buffer.data is not None and len(buffer.data) > 64]
     full[1].data = full[0].data
-    offsets = _buffer_offsets(pack_model(model))
+    offsets = [offset for offset, _ in buffer_places(pack_model(model))]
     assert len(set(offsets)) == len(offsets)

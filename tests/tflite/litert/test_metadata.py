@@ -9,6 +9,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.metadata import add_metadata, read_metadata
+from tests.support.flatbuffers import buffer_places
 
 FACTS = {"labels": ["Äpfel", "pears"], "mean": [0.5, 0.25, 0.125]}
 
@@ -27,26 +28,13 @@ def test_facts_are_replaced_not_piled_up(float_model: bytes, tmp_path: Path) -> 
     assert len(twice) == len(once)
 
 
-def _sizes_of_aligned_buffers(content: bytes) -> list[int]:
-    """The sizes of all buffers that hold something, each of which must begin at a multiple of 16 bytes."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(content)
-    sizes = []
-    for index in range(model.BuffersLength()):
-        buffer = model.Buffers(index)
-        if buffer.DataLength():
-            sizes.append(buffer.DataLength())
-            start = buffer._tab.Vector(buffer._tab.Offset(4))
-            assert start % 16 == 0
-    return sizes
-
-
 @pytest.mark.parametrize("quantization", ["none", "float16", "dynamic", "int8"])
 def test_weights_are_aligned_and_stay_so(subnet: keras.Model, images: np.ndarray, quantization: str) -> None:
     content = to_tflite(subnet, quantization, [images])
-    assert max(_sizes_of_aligned_buffers(content)) > 10_000
-    assert max(_sizes_of_aligned_buffers(add_metadata(content, FACTS))) > 10_000
+    for whole in (content, add_metadata(content, FACTS)):
+        places = buffer_places(whole)
+        assert max(length for _, length in places) > 10_000
+        assert {offset % 16 for offset, _ in places} == {0}
 
 
 def test_a_model_without_facts_is_named(float_model: bytes, tmp_path: Path) -> None:
