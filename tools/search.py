@@ -65,6 +65,7 @@ from ofa_tf.workflow.many_searches import (
 from ofa_tf.workflow.next_commands import NextCommands
 from ofa_tf.workflow.run import Run, open_run
 from ofa_tf.workflow.search import SearchSettings
+from ofa_tf.workflow.table_checks import announce_other_hardware, opened
 
 define_limit_flags()
 define_plugins_flag()
@@ -179,7 +180,7 @@ def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
 def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
     plans = plan_searches(_DEVICE.value, all_limits, _OUTPUT.value, _LATENCY_TABLES.value)
     check_each(plans, lambda plan: run.check_search(plan.limits, plan.device, settings, plan.latency_table))
-    configure_tensorflow()
+    _start(plans, settings)
     predictor = _fit_predictor(run, settings)
     results = []
     finished = []
@@ -222,7 +223,7 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
     )
     plans = plan_fronts(_DEVICE.value, _OUTPUT.value, _LATENCY_TABLES.value)
     check_each(plans, lambda plan: run.check_front(request, plan.device, plan.latency_table))
-    configure_tensorflow()
+    _start(plans, settings)
     predictor = _fit_predictor(run, settings)
     for plan in plans:
         front = run.front(request, plan.device, plan.latency_table, predictor)
@@ -242,6 +243,15 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         print(describe_front(front, costs, request.limits_by_name, settings.precision, settings.target))
         print(f"\nwritten to {plan.output}, with a plot in {plot_path(plan.output).name}")
         print(f"Next, for example for number 0: {_next_commands(settings).export(plan.output, 0)}", flush=True)
+
+
+def _start(plans: Sequence[SearchedDevice], settings: SearchSettings) -> None:
+    """Say what is to be said of the devices, and load TensorFlow."""
+    target = settings.form.target
+    if target.delegates:  # else nothing is measured anywhere
+        for device in dict.fromkeys(plan.device for plan in plans):
+            announce_other_hardware(opened(device, target), target)
+    configure_tensorflow()
 
 
 def _fit_predictor(run: Run, settings: SearchSettings) -> FittedPredictor:

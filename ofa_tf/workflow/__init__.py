@@ -52,5 +52,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "run": ["Run", "open_run"],
         "run_folder": ["RunFolder"],
         "search": ["SearchSettings"],
+        "table_checks": ["announce_other_hardware", "opened"],
     },
 )

@@ -20,7 +20,6 @@ from ofa_tf.report.scatter import scatter_svg
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.for_measuring import convert_subnet_for_measuring
-from ofa_tf.tflite.lowering.targets import Target
 from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.workflow.latency_settings import NETWORK_SETTINGS, LatencyTableSettings
 
@@ -52,22 +51,11 @@ def measure_latency_table(
         InputError: If the device cannot measure, or a piece, the smallest or the
             largest network, or half of those held out do not run on it.
     """
-    _announce_other_hardware(device, settings.form.target)
     table = _measure_pieces(space, num_classes, device, settings, unfinished_path)
     archs = _draw_networks(space, settings)
     measurements = _measure_networks(space, num_classes, device, archs, settings)
     check_networks(measurements, settings.num_networks)
     return _calibrate(table, archs, measurements, settings.num_networks)
-
-
-def _announce_other_hardware(device: Device, target: Target) -> None:
-    """Say so where a device has nothing that models of a target are for, as a computer has no phone's GPU."""
-    delegate = device.known_facts().delegate
-    if delegate is not None and delegate.lower() not in target.delegates:
-        tell(
-            f"{device.id} runs models for {target.name} with {delegate}: their latencies there tell nothing of "
-            f"{target.description}"
-        )
 
 
 def held_out_report(table: LatencyTable) -> dict[str, Any]:

@@ -25,7 +25,13 @@ from ofa_tf.workflow.evaluation import predict_costs
 from ofa_tf.workflow.latency_settings import FOUND_SETTINGS, LatencyTableSettings
 from ofa_tf.workflow.run_folder import UNFINISHED_TABLE, device_id
 from ofa_tf.workflow.sampled_run import SampledRun
-from ofa_tf.workflow.table_checks import check_latency_table, check_same_use, check_table_path, opened
+from ofa_tf.workflow.table_checks import (
+    announce_other_hardware,
+    check_latency_table,
+    check_same_use,
+    check_table_path,
+    opened,
+)
 
 
 class MeasuredRun(SampledRun):
@@ -59,6 +65,7 @@ class MeasuredRun(SampledRun):
         settings = settings or LatencyTableSettings()
         device = opened(device, settings.form.target)
         path = self.check_latency_table_path(device, settings, path)
+        announce_other_hardware(device, settings.form.target)
         unfinished_path = path.with_suffix(UNFINISHED_TABLE)
         num_classes = self.supernet.num_classes
         with locked_file(path):

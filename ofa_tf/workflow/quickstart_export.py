@@ -143,6 +143,7 @@ def _export(
         "train_seconds": candidate.train_seconds,
         "errors": {},
         "doubts": {},
+        "float_layers": {},
     }
     for kind in QUICKSTART_MODELS.values():
         path = run.model_path(candidate.name, kind.name)
@@ -163,6 +164,7 @@ def _export(
             row[kind.size_key] = shipped["size_bytes"]
             row[kind.top1_key] = shipped["top1"]
             row[kind.path_key] = shipped["path"]
+            row["float_layers"][kind.name] = len(shipped["float_layers"])
     return row
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.base.progress import tell
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_facts import CHOSEN_FACTS
 from ofa_tf.devices.opening import kind_of, open_device
@@ -35,6 +36,16 @@ def opened(device: Device | str, target: Target = CPU) -> Device:
     if delegate is not None and "delegate" in kind_of(device).options:
         return open_device(device, delegate=delegate)
     return open_device(device)
+
+
+def announce_other_hardware(device: Device, target: Target) -> None:
+    """Say so where a device has nothing that models of a target are for, as a computer has no phone's GPU."""
+    delegate = device.known_facts().delegate
+    if delegate is not None and delegate.lower() not in target.delegates:
+        tell(
+            f"{device.id} runs models for {target.name} with {delegate}: their latencies there tell nothing of "
+            f"{target.description}"
+        )
 
 
 def check_latency_table(table: LatencyTable, path: Path, device: Device | str, form: ModelForm) -> None:

@@ -149,6 +149,15 @@ def test_measurements_far_from_their_predictions_cast_doubt_on_the_latency_table
     assert "Measured far from what was predicted: 0.250 (52.0% below), 0.500 (25.1% above). " in told
 
 
+def test_a_model_with_float_layers_is_not_the_latency_table_s_fault(summary: dict[str, Any]) -> None:
+    row = summary["rows"][0]
+    row["predicted_latency_ms"] = 0.5 * row["int8_latency_ms"]
+    row["float_layers"] = {"int8": 3}
+    told = describe_quickstart(summary, KEYS)
+    assert "% above), as layers of the model stayed float for the sake of its accuracy (its card" in told
+    assert "The computer was slower" not in told
+
+
 def test_latencies_that_are_not_to_be_trusted_are_said_to_be_doubtful_once(summary: dict[str, Any]) -> None:
     assert "DOUBTFUL" not in describe_quickstart(summary, KEYS)
     for row in summary["rows"]:

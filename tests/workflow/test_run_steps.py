@@ -10,6 +10,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked_file
+from ofa_tf.devices.device_facts import DeviceFacts
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.search.constraints import Limits
@@ -127,11 +128,24 @@ def test_latency_tables_tell_of_models_like_theirs_only(measured_run: Run, tmp_p
     assert of_pixels["latency_ms"] != of_formula["latency_ms"]
 
 
-def test_each_target_has_a_table_of_its_own(measured_run: Run, tmp_path: Path) -> None:
+class _OnPaper(FormulaDevice):
+    """A device that says what runs its models."""
+
+    def describe(self) -> DeviceFacts:
+        return dataclasses.replace(super().describe(), delegate="paper")
+
+
+def test_each_target_has_a_table_of_its_own(
+    measured_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = Run(shutil.copytree(measured_run.path, tmp_path / "run"))
-    device = FormulaDevice()
+    device = _OnPaper()
     settings = LatencyTableSettings(num_networks=4, num_held_out=2, target="gpu")
     table = run.build_latency_table(device, settings)
+    assert (
+        "formula runs models for gpu with paper: their latencies there tell nothing of the GPU"
+        in capsys.readouterr().err
+    )
     assert run.latency_table_path(device, settings.form) == tmp_path / "run/latency_tables/formula_gpu_float32.json"
     assert (table.target, table.lowering) == ("gpu", ("fold_batch_norm", "hard_sigmoid"))
     (prediction,) = run.predict_latencies(MICRO.largest(), ExportOptions(target="gpu"))
