@@ -13,10 +13,11 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.footprint.arena import align
 from ofa_tf.tflite.footprint.file_size import MODEL_BYTES, operators_bytes, zero_point_lengths
 from ofa_tf.tflite.footprint.memory import peak_bytes
-from ofa_tf.tflite.footprint.operators import Operator, join_parts, make_operators
+from ofa_tf.tflite.footprint.operators import Operator, behind_cast, join_parts, make_operators
 from ofa_tf.tflite.footprint.part_graphs import make_part_graph
 from ofa_tf.tflite.footprint.zero_points import ZeroPoints
 from ofa_tf.tflite.graph.graph import Graph
+from ofa_tf.tflite.graph.input_format import NORMALIZED, UINT8
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.lowering.targets import CPU, Target
 from ofa_tf.tflite.quantization.model_form import ModelForm
@@ -38,6 +39,7 @@ class Footprint:
         mode: How the models are quantized.
         lowering: Rewrites, see `choose_lowerings`.
         target: What will run the models.
+        input_type: What they take as an image, see `InputFormat`.
 
     Raises:
         InputError: If a rewrite is unknown.
@@ -51,10 +53,12 @@ class Footprint:
         *,
         lowering: str | Sequence[str] = "all",
         target: Target = CPU,
+        input_type: str = NORMALIZED,
     ) -> None:
         self._space = space
         self._num_classes = num_classes
         self._mode = mode
+        self._input_type = input_type
         self._lowerings = choose_lowerings(
             lowering,
             integer_activations=mode.has_integer_activations,
@@ -162,12 +166,16 @@ class Footprint:
     def _image_bytes(self, image_sizes: Any) -> Any:
         """Memory of images, which are kept until the end, as an application may want to use them again."""
         num_values = image_sizes**2 * _IMAGE_CHANNELS
-        return align(num_values * self._mode.bytes_per_value)
+        bytes_per_value = 1 if self._input_type == UINT8 else self._mode.bytes_per_value
+        return align(num_values * bytes_per_value)
 
     def _operators(self, part: PlainPart, input_size: int) -> list[Operator]:
         key = (part, input_size)
         if key not in self._operators_by_part:
-            self._operators_by_part[key] = make_operators(self._lowered(part, input_size))
+            operators = make_operators(self._lowered(part, input_size))
+            if isinstance(part, StemPart) and self._input_type == UINT8:
+                operators = behind_cast(operators, num_values=input_size**2 * _IMAGE_CHANNELS)
+            self._operators_by_part[key] = operators
         return self._operators_by_part[key]
 
     def _lowered(self, part: PlainPart, input_size: int) -> Graph:
@@ -175,14 +183,20 @@ class Footprint:
         is_cut = part.depthwise_kernel_size // 2 >= input_size
         key = (part, input_size if is_cut else None)
         if key not in self._graphs:
-            self._graphs[key] = make_part_graph(part, key[1], self._num_classes, self._lowerings)
+            self._graphs[key] = make_part_graph(
+                part,
+                key[1],
+                self._num_classes,
+                self._lowerings,
+                self._input_type,
+            )
         graph = self._graphs[key]
         return Graph((input_size, input_size, part.in_channels), graph.nodes)
 
 
 def footprint_of_form(space: SearchSpace, num_classes: int, form: ModelForm) -> Footprint:
     """The footprint of models in a form; arguments as for `Footprint`."""
-    return Footprint(space, num_classes, form.mode, target=form.target)
+    return Footprint(space, num_classes, form.mode, target=form.target, input_type=form.input_type)
 
 
 def _like(genes: np.ndarray, totals: np.ndarray) -> Any:

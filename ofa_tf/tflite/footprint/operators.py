@@ -15,6 +15,8 @@ _IN_PLACE = ("add", "multiply", "add_constant", "scale")  # whose output may lie
 
 _NUM_SETTINGS = {"pad": 4 * 2, "crop": 3 * 4}  # before and behind 4 axes; begin, end and stride of 4 axes
 
+_CAST = "images_cast"  # name of the operator that makes numbers of bytes
+
 _NUM_OPERATIONS_WITH_BIAS = 3  # the sum of products, the addition and the bias itself
 _NUM_OPERATIONS_OF_HARD_SWISH = 4
 
@@ -114,6 +116,21 @@ def make_operators(graph: Graph) -> list[Operator]:
             num_scratch_values=_num_scratch_values(node, num_pixels),
         )
     return list(operators.values())
+
+
+def behind_cast(operators: Sequence[Operator], num_values: int) -> list[Operator]:
+    """The operators of a stem behind one that makes numbers of an image's bytes.
+
+    Args:
+        operators: Of the stem.
+        num_values: Entries of the image.
+    """
+    cast = Operator((_CAST,), op=_CAST, inputs=(INPUT,), constants=(), num_values=num_values, num_channels=1)
+    moved = []
+    for operator in operators:
+        inputs = tuple(_CAST if source == INPUT else source for source in operator.inputs)
+        moved.append(dataclasses.replace(operator, inputs=inputs))
+    return [cast, *moved]
 
 
 def join_parts(parts: Mapping[str, Sequence[Operator]]) -> list[Operator]:

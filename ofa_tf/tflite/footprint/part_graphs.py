@@ -10,10 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ofa_tf.space.blocks.layers import PART_INPUT, Layer, LayerKind
-from ofa_tf.space.blocks.part_type import PlainPart
+from ofa_tf.space.blocks.part_type import PlainPart, StemPart
 from ofa_tf.tflite.graph import nodes
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
+from ofa_tf.tflite.graph.input_format import NORMALIZED, InputFormat
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS, split_into_operators
+
+# Sizes do not depend on the numbers of a normalization.
+_MEAN = (127.5, 127.5, 127.5)
+_STD = (63.75, 63.75, 63.75)
 
 _WINDOWED = (LayerKind.CONVOLUTION, LayerKind.DEPTHWISE, LayerKind.MAX_POOL)
 
@@ -23,6 +28,7 @@ def make_part_graph(
     input_size: int | None,
     num_classes: int,
     lowerings: Sequence[str],
+    input_type: str = NORMALIZED,
 ) -> Graph:
     """The lowered graph of a part.
 
@@ -31,6 +37,7 @@ def make_part_graph(
         input_size: Height and width of its input, pixels; `None` leaves them open.
         num_classes: Number of classes of the network.
         lowerings: Names of the rewrites, see `choose_lowerings`.
+        input_type: Of a stem, what its network takes as an image, see `InputFormat`.
     """
     all_nodes: list[Node] = []
     node_names = {PART_INPUT: INPUT}
@@ -40,6 +47,8 @@ def make_part_graph(
         node_names[layer.name] = all_nodes[-1].name
 
     graph = Graph((input_size, input_size, part.in_channels), tuple(all_nodes))
+    if isinstance(part, StemPart):
+        graph = InputFormat(input_type, _MEAN, _STD).prepend_to(graph)
     for name in lowerings:
         rewrite = LOWERINGS[name]
         graph = rewrite(graph)

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["nodes"],
     submod_attrs={
         "graph": ["Graph", "INPUT", "KEEPS_RANGE", "LINEAR", "Node"],
-        "input_format": ["INPUT_TYPES", "InputFormat", "NORMALIZED", "check_input_type"],
+        "input_format": ["INPUT_TYPES", "InputFormat", "NORMALIZED", "UINT8", "check_input_type"],
         "keras_reader": ["read_keras"],
         "nodes": ["Borders"],
         "tensorflow_runner": ["iterate_outputs", "run_all", "run_graph", "run_node"],

@@ -11,7 +11,8 @@ from ofa_tf.tflite.graph import nodes
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 
 NORMALIZED = "normalized"
-INPUT_TYPES = (NORMALIZED, "float32", "uint8")
+UINT8 = "uint8"
+INPUT_TYPES = (NORMALIZED, "float32", UINT8)
 
 
 def check_input_type(input_type: str) -> None:
@@ -71,7 +72,7 @@ class InputFormat:
     @property
     def is_uint8(self) -> bool:
         """Whether the model takes whole numbers from 0 to 255."""
-        return self.input_type == "uint8"
+        return self.input_type == UINT8
 
     def denormalize(self, images: np.ndarray) -> np.ndarray:
         """Normalised images as the model takes them: float32, whole numbers for `"uint8"`."""

@@ -1,7 +1,7 @@
 """Which quantization modes and inputs a target takes. Loads neither TensorFlow nor Keras."""
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.graph.input_format import check_input_type
+from ofa_tf.tflite.graph.input_format import UINT8, check_input_type
 from ofa_tf.tflite.lowering.targets import Target
 from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES, QuantizationMode
 
@@ -42,7 +42,7 @@ def check_input(input_type: str, mode: QuantizationMode, target: Target) -> None
         InputError: If they cannot, or it does not.
     """
     check_input_type(input_type)
-    if input_type != "uint8":
+    if input_type != UINT8:
         return
     if not mode.can_take_uint8:
         raise InputError(

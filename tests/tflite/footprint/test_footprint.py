@@ -35,6 +35,19 @@ NUM_CLASSES = 10
 _SLACK_BYTES = 512
 
 
+_FORMS = (
+    (NOT_QUANTIZED, CPU, "normalized"),
+    (NOT_QUANTIZED, CPU, "uint8"),
+    (INT8, CPU, "normalized"),
+    (INT8, CPU, "uint8"),
+    (INT8, CPU, "float32"),
+    (FLOAT16, GPU, "normalized"),
+    (FLOAT16, GPU, "uint8"),
+    (INT8, NPU, "normalized"),
+    (INT8, MCU, "normalized"),
+)
+
+
 def build_trained_looking(space: SearchSpace, arch: Arch, num_classes: int) -> keras.Model:
     """A subnet with different numbers in all its weights: equal ones would be kept once in a file."""
     subnet = build_subnet(space, arch, num_classes)
@@ -47,21 +60,23 @@ def build_trained_looking(space: SearchSpace, arch: Arch, num_classes: int) -> k
     return subnet
 
 
-def convert_as_shipped(subnet: keras.Model, arch: Arch, mode: QuantizationMode, target: Target = CPU) -> bytes:
+def convert_as_shipped(
+    subnet: keras.Model, arch: Arch, mode: QuantizationMode, target: Target = CPU, input_type: str = "normalized"
+) -> bytes:
     """The model of a subnet with the metadata that a shipped one has."""
     num_classes = int(subnet.output_shape[-1])
-    input_format = InputFormat("normalized", (0.5,) * 3, (0.25,) * 3)
+    input_format = InputFormat(input_type, (0.5,) * 3, (0.25,) * 3)
     facts = describe(arch, ExportOptions(mode.name, target=target.name), num_classes, input_format)
-    form = ModelForm(Precision(mode.name, mode), target)
+    form = ModelForm(Precision(mode.name, mode), target, input_type)
     return add_metadata(convert_subnet_for_measuring(subnet, form), facts)
 
 
 def check(space: SearchSpace, arch: Arch, num_classes: int = NUM_CLASSES) -> None:
     """Compare sizes with the file as it is shipped, and memory with what LiteRT allocates for it."""
     subnet = build_trained_looking(space, arch, num_classes)
-    for mode, target in ((NOT_QUANTIZED, CPU), (INT8, CPU), (FLOAT16, GPU), (INT8, NPU), (INT8, MCU)):
-        content = convert_as_shipped(subnet, arch, mode, target)
-        footprint = Footprint(space, num_classes, mode, target=target)
+    for mode, target, input_type in _FORMS:
+        content = convert_as_shipped(subnet, arch, mode, target, input_type)
+        footprint = Footprint(space, num_classes, mode, target=target, input_type=input_type)
         assert footprint.peak_ram_bytes(arch) == measure_arena(content)
         size_bytes = footprint.size_bytes(arch)
         assert len(content) <= size_bytes <= 1.05 * len(content) + _SLACK_BYTES
