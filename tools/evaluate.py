@@ -29,6 +29,7 @@ from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.data.shares import SHARES
 from ofa_tf.devices.opening import open_device
 from ofa_tf.report.evaluation import EvaluationTable
+from ofa_tf.tflite.graph.input_format import INPUT_TYPES, NORMALIZED
 from ofa_tf.tflite.lowering.targets import CPU, target_help
 from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.workflow.arch_names import parse_arch_list
@@ -48,6 +49,9 @@ _SPLIT = flags.DEFINE_enum(
     "Images to measure on; search and report are the halves of the validation images that searches choose on and not.",
 )
 _DEVICE = flags.DEFINE_string("device", "host", "Whose latency is predicted, if its latency table is there.")
+_INPUT_TYPE = flags.DEFINE_enum(
+    "input_type", NORMALIZED, INPUT_TYPES, "What the shipped models take, for their latency."
+)
 _TARGET = flags.DEFINE_string("target", CPU.name, target_help())
 _PRECISION = flags.DEFINE_string("precision", "float32", "Of the shipped models, for size and latency.")
 _SEED = flags.DEFINE_integer("seed", 0, "Decides the random archs.", lower_bound=0)
@@ -63,7 +67,7 @@ def main(argv: Sequence[str]) -> None:
     archs = parse_arch_list(run.space, _ARCH.value, _SEED.value)
     if not archs:
         raise InputError("Expected --arch to name an arch. Received: none. Pass --arch=max or another.")
-    form = ModelForm.of_names(_PRECISION.value, _TARGET.value)
+    form = ModelForm.of_names(_PRECISION.value, _TARGET.value, _INPUT_TYPE.value)
     open_device(_DEVICE.value)  # raises if there can be no such device
     latency_model = run.find_latency_model(_DEVICE.value, form)
     if _OUTPUT.value:
@@ -91,6 +95,7 @@ def main(argv: Sequence[str]) -> None:
             "device": _DEVICE.value,
             "target": _TARGET.value,
             "precision": _PRECISION.value,
+            "input_type": _INPUT_TYPE.value,
             "results": results,
         }
         files.write_json(_OUTPUT.value, "evaluation", payload)

@@ -166,7 +166,7 @@ def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
     for device in _DEVICE.value:
         kind_of(device)  # raises for an unknown one
     is_latency_limited = any(limits.latency_ms is not None for limits in all_limits)
-    is_integer = settings.form.mode.has_integer_activations
+    is_integer = settings.form.mode.rounds_to_integers
     check_has_effect = command_line.check_has_effect
     check_has_effect(_FINALISTS, not _FRONT.value, "without --front, which measures --num_measurements")
     check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front", advice="Add --front, or leave it out.")

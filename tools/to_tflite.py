@@ -45,6 +45,7 @@ from ofa_tf.workflow.export_plan import (
     plan_exports,
     plan_limits,
     search_facts,
+    searched_for_such,
     warn_of_other_form,
 )
 from ofa_tf.workflow.model_cards import update_model_card
@@ -253,7 +254,10 @@ def _export_subnets(options: ExportOptions) -> None:
     limits = plan_limits(exports, options)
     archs = {path: export.arch for path, export in exports.items()}
     command = command_line.typed_command()
-    origins = {path: Origin(command, search_facts(export)) for path, export in exports.items()}
+    origins = {}
+    for path, export in exports.items():
+        search = search_facts(export)
+        origins[path] = Origin(command, search, is_searched_for_such=searched_for_such(search, options))
     for text in dict.fromkeys(export.text for export in exports.values()):
         warning = warn_of_other_form(text, options)
         if warning is not None:

@@ -1,7 +1,7 @@
 """What this computer's processor is, by which latency tables of one computer are told from those of another.
 
-Linux tells the name on x86 only. On ARM it tells the numbers of each core's design, and often the name of the board;
-macOS is asked by a program.
+Linux tells the name on x86. On ARM it tells the numbers of each core's design, and often the name of the board (and
+on 32 bits a name that many processors share); macOS is asked by a program.
 """
 
 import contextlib
@@ -22,11 +22,13 @@ def read_cpu_model(processor_file: Path = PROCESSOR_FILE, board_file: Path = BOA
         processor_file: What Linux says of the processors.
         board_file: What Linux says of the board.
     """
+    arm_name = _read_arm_name(processor_file, board_file)
+    if arm_name:
+        return arm_name
     names = read_cpu_entries("model name", processor_file)
     if names:
         return names[0]
-    arm_name = _read_arm_name(processor_file, board_file)
-    return arm_name or _ask_macos() or platform.processor() or platform.machine()
+    return _ask_macos() or platform.processor() or platform.machine()
 
 
 def read_cpu_entries(name: str, processor_file: Path = PROCESSOR_FILE) -> list[str]:

@@ -88,7 +88,10 @@ class LatencyTable:
         has_doubtful_networks = len(doubts_of_networks) > num_networks / 2
         if not has_doubtful_pieces and not has_doubtful_networks:
             return None
-        _, _, reason = [*doubts_of_networks, *(f": {doubt}" for doubt in self.doubts.values())][0].partition(": ")
+        if self.doubts:
+            reason = next(iter(self.doubts.values()))
+        else:
+            reason = doubts_of_networks[0]
         return (
             f"when the latency table was measured, latencies of {len(self.doubts)} of {num_pieces} pieces and of "
             f"{len(doubts_of_networks)} of {num_networks} networks were doubtful, such as: {reason}"

@@ -157,8 +157,8 @@ def _list_doubts(rows: Sequence[_Row], doubt_of_predictions: str | None) -> list
     lines = []
     if doubt_of_predictions is not None:
         lines.append(
-            f"Budgets and predicted latencies are DOUBTFUL: {doubt_of_predictions}. Delete the latency table and, on a "
-            "quiet computer, call it again."
+            f"Budgets and predicted latencies are DOUBTFUL: {doubt_of_predictions}. On a quiet computer, call it "
+            "again; a table of tools/build_latency_table.py is kept: build that again first."
         )
     doubts = {row.doubt: None for row in rows if row.doubt is not None}
     if doubts:

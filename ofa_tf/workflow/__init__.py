@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plan_exports",
             "plan_limits",
             "search_facts",
+            "searched_for_such",
             "warn_of_other_form",
         ],
         "finetuning": ["FinetuneSettings", "finetune_config"],

@@ -32,7 +32,8 @@ def describe_evaluation(
 
     Returns:
         `image_size` (pixels), `num_macs`, `size_bytes` (of the file, predicted), `latency_ms` (predicted, or `None`),
-        `top1`, `standard_error`, `num_correct` and `num_images`.
+        `latency_doubt` (why that is not to be trusted, or `None`), `top1`, `standard_error`, `num_correct` and
+        `num_images`.
     """
     costs = predict_costs(space, num_classes, arch, form, latency_model)
     return {
@@ -40,6 +41,7 @@ def describe_evaluation(
         "num_macs": costs.num_macs,
         "size_bytes": costs.size_bytes,
         "latency_ms": costs.latency_ms,
+        "latency_doubt": costs.predicted_doubt,
         "top1": measured.top1,
         "standard_error": measured.standard_error,
         "num_correct": sum(measured.num_correct),

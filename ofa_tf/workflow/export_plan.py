@@ -258,11 +258,34 @@ def _flags(target: str, with_target: bool, flag: str) -> str:
     return flag
 
 
+def searched_for_such(search: Mapping[str, Any], options: ExportOptions) -> bool:
+    """Whether what a search said of its models, such as its limits, is said of a model that is made in some way.
+
+    Args:
+        search: What the search wrote, see `search_facts`.
+        options: How the model is made.
+    """
+    limits = search.get("limits") or {}
+    if limits and not _depends_on_precision(limits):
+        return True
+    takes_the_same = search.get("input_type", NORMALIZED) == options.input_type
+    if "latency_ms" in limits and not takes_the_same:
+        return False
+    return _searched_form(search, options) is None and not options.float_layers
+
+
 def _warn_of_other_input(arch_text: str, notes: Mapping[str, Any], options: ExportOptions) -> str | None:
-    """What to tell a user whose model takes other images than those that it was searched for."""
+    """What to tell a user whose model takes other images than it was searched for, or has layers that stay float."""
     searched = str(notes.get("input_type", NORMALIZED))
     is_of_latency = "latency_ms" in (notes.get("costs") or {})
-    if not is_of_latency or searched == options.input_type:
+    if not is_of_latency:
+        return None
+    if options.float_layers:
+        return (
+            f"{arch_text} was searched for models without float layers, but --float_layers is asked for: the latency "
+            "that the search told is not that of this model. tools/benchmark.py measures it."
+        )
+    if searched == options.input_type:
         return None
     return (
         f"{arch_text} was searched with --input_type={searched}, but --input_type={options.input_type} is asked for: "

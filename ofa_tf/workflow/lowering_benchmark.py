@@ -21,7 +21,7 @@ from ofa_tf.tflite.litert.delegation import inspect_delegation
 from ofa_tf.tflite.lowering.lowerings import lower
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.lowering.targets import CPU
-from ofa_tf.tflite.quantization.precisions import INT8_PRECISION, PRECISIONS, Precision
+from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION, INT8_PRECISION, Precision
 
 REFERENCE = "TFLiteConverter.from_keras_model"
 ALL = "all rewrites"
@@ -102,8 +102,8 @@ def measure_lowerings(
 def _list_ways(subnet: keras.Model) -> list[_Way]:
     graph = read_keras(subnet)
     ways: list[_Way] = []
-    for name in PRECISIONS:
-        ways += _ways_of_precision(subnet, graph, PRECISIONS[name])
+    for precision in (FLOAT32_PRECISION, INT8_PRECISION):
+        ways += _ways_of_precision(subnet, graph, precision)
     return ways
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.folder_lock import locked_file
-from ofa_tf.base.progress import announce
+from ofa_tf.base.progress import announce, tell
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_facts import shareable_facts
 from ofa_tf.latency.latency_model import LatencyModel
@@ -168,6 +168,8 @@ class MeasuredRun(SampledRun):
             For each table that tells of such models `latency_ms`, `device`, `target`, `precision`,
             `input_type`, `mean_error` and `doubt`, see `Origin`.
         """
+        if options.float_layers:
+            return []  # tables are of models without such layers
         rewrites = choose_lowerings(
             options.lowering,
             integer_activations=options.mode.has_integer_activations,
@@ -180,12 +182,17 @@ class MeasuredRun(SampledRun):
                 is_of_precision = table.precision in PRECISIONS and PRECISIONS[table.precision].holds_for(options.mode)
                 is_of_form = is_of_precision and (table.target, table.lowering) == (options.target, rewrites)
                 is_of_such_models = is_of_form and table.num_classes == self.num_classes
-                if is_of_such_models and table.covers(arch.image_size):
-                    model = LatencyModel(self.space, table, input_type=options.input_type)
-                    latency_ms = float(model.predict(arch))
-                    predictions.append(_describe_prediction(model, latency_ms))
             except InputError:
                 continue
+            if not is_of_such_models or not table.covers(arch.image_size):
+                continue
+            try:
+                model = LatencyModel(self.space, table, input_type=options.input_type)
+                latency_ms = float(model.predict(arch))
+            except InputError as error:
+                tell(f"without a latency that {path} predicts: {error}")
+                continue
+            predictions.append(_describe_prediction(model, latency_ms))
         return predictions
 
     # --- costs -----------------------------------------------------------

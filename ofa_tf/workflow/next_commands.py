@@ -43,8 +43,7 @@ class NextCommands:
         form = self.form
         model = output.with_name(f"{name}_{files.safe_name(form.name)}.tflite")
         options = [f"--arch={arch}", *target_flags(form), f"--quantization={form.mode.name}"]
-        if form.input_type != NORMALIZED:
-            options.append(f"--input_type={form.input_type}")
+        options += input_flags(form)
         return self._command("to_tflite", *options, f"--output={model}")
 
     def evaluate(self, output: Path) -> str:
@@ -57,6 +56,7 @@ class NextCommands:
         options += target_flags(self.form)
         if self.form.mode != NOT_QUANTIZED:
             options.append(f"--precision={self.form.precision.name}")
+        options += input_flags(self.form)
         return self._command("evaluate", *options)
 
     def _command(self, tool: str, *options: str) -> str:
@@ -68,6 +68,13 @@ def target_flags(form: ModelForm) -> list[str]:
     if form.target == CPU:
         return []
     return [f"--target={form.target.name}"]
+
+
+def input_flags(form: ModelForm) -> list[str]:
+    """The flag that names what models take as an image, where it is not the usual thing."""
+    if form.input_type == NORMALIZED:
+        return []
+    return [f"--input_type={form.input_type}"]
 
 
 def form_flags(form: ModelForm) -> list[str]:

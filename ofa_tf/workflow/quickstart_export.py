@@ -20,6 +20,7 @@ from ofa_tf.tflite.shipping.references import References
 from ofa_tf.tflite.shipping.ship_subnet import ship
 from ofa_tf.tflite.shipping.sidecar import remove_model
 from ofa_tf.workflow.export import data_of_run
+from ofa_tf.workflow.export_plan import searched_for_such
 from ofa_tf.workflow.model_cards import update_model_card
 from ofa_tf.workflow.quickstart_settings import QUICKSTART_MODELS, QuickstartModels, QuickstartSettings
 from ofa_tf.workflow.run import Run
@@ -153,6 +154,7 @@ def _export(
             candidate.search,
             run.predict_latencies(arch, options_of_kind),
             is_plain=candidate.model is not None,
+            is_searched_for_such=searched_for_such(candidate.search or {}, options_of_kind),
         )
         try:
             shipped = ship(network, arch, path, options_of_kind, data=data, references=references, origin=origin)

@@ -152,10 +152,12 @@ class SubnetReader:
 
     def _make_group(self, title: str, use: _Use, subnets: Sequence[ReportedSubnet]) -> SubnetGroup:
         latency_error = None
+        latency_doubt = None
         num_held_out = 0
         table = self._table_for(use)
         if table is not None:
             latency_error = table.error
+            latency_doubt = table.model.table.doubt
             num_held_out = len(table.held_out.get("archs", ()))
         return SubnetGroup(
             title=title,
@@ -166,6 +168,7 @@ class SubnetReader:
             cost_name=use.cost_name,
             subnets=sorted(self._with_sizes(subnets, use), key=lambda subnet: subnet.cost),
             latency_error=latency_error,
+            latency_doubt=latency_doubt,
             num_held_out=num_held_out,
         )
 

@@ -77,7 +77,7 @@ class SearchSettings:
     @property
     def measures_shipped_models(self) -> bool:
         """Whether accuracies are those of quantized models; half precision is as accurate as single."""
-        return self.form.mode.has_integer_activations and self.num_shipped_archs > 0
+        return self.form.mode.rounds_to_integers and self.num_shipped_archs > 0
 
     @property
     def measured_form(self) -> ModelForm:

@@ -59,8 +59,8 @@ def check_latency_table(table: LatencyTable, path: Path, device: Device | str, f
 
     Raises:
         InputError: If it is of another device, target or precision, was measured on another
-            computer or with another runtime, its pieces were exported in another way, or it has none
-            that take such images.
+            computer, with another runtime or by another delegate, or its pieces were exported in
+            another way.
     """
     found = (table.device.get("device"), table.form_name)
     if found != (device_id(device), form.name):
@@ -69,12 +69,26 @@ def check_latency_table(table: LatencyTable, path: Path, device: Device | str, f
             f"Received: one of {', '.join(map(str, found))}. "
             "Name another device, target or precision, or build that table with tools/build_latency_table.py."
         )
-    table.check_device(opened(device, form.target).known_facts().to_dict())
+    facts = opened(device, form.target).known_facts()
+    table.check_device(facts.to_dict())
+    _check_delegate(table, path, facts.delegate, form.target)
     if table.lowering != form.lowering:
         raise InputError(
             f"Expected a latency table of pieces exported with the rewrites {list(form.lowering)}. "
             f"Received: one with {list(table.lowering)}. Build it again with tools/build_latency_table.py."
         )
+
+
+def _check_delegate(table: LatencyTable, path: Path, usual: str | None, target: Target) -> None:
+    """Check that a table's pieces were run by what runs models of a target on the device."""
+    delegate = table.device.get("delegate")
+    if delegate is None or usual is None or delegate == usual or delegate in target.delegates:
+        return
+    raise InputError(
+        f"Expected {path} to be of models that {usual} ran, as it runs those for the target {target.name}. Received: "
+        f"a latency table measured with delegate={delegate!r}. Measure one with tools/build_latency_table.py "
+        f"--target={target.name}."
+    )
 
 
 def check_same_use(table: LatencyTable, device: Device) -> None:

@@ -35,6 +35,13 @@ def test_arm_processors_are_told_by_their_cores_and_their_board(tmp_path: Path) 
     assert read_cpu_model(big_little, absent) == "ARM cores 0x41/0xd05, 0x41/0xd08"
 
 
+def test_a_name_that_many_arm_processors_share_is_none(tmp_path: Path) -> None:
+    shared = "model name\t: ARMv7 Processor rev 3 (v7l)\n"
+    pi = _write(tmp_path / "pi", shared + _CORTEX_A72.format(0))
+    other = _write(tmp_path / "other", shared + _CORTEX_A55.format(0))
+    assert read_cpu_model(pi, tmp_path / "absent") != read_cpu_model(other, tmp_path / "absent")
+
+
 def test_macos_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a program of that name: there is no macOS here."""
     program = _write(tmp_path / "sysctl", "#!/bin/sh\necho Apple M2: $@\n")

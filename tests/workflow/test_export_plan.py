@@ -14,6 +14,7 @@ from ofa_tf.workflow.export_plan import (
     plan_exports,
     plan_limits,
     search_facts,
+    searched_for_such,
     warn_of_other_form,
 )
 from tests.support.spaces import SMALL
@@ -126,6 +127,32 @@ def test_an_arch_whose_latency_was_told_for_another_input_is_told(tmp_path: Path
     warning = warn_of_other_form(str(path), ExportOptions("int8"))
     assert warning is not None
     assert "--input_type=uint8, but --input_type=normalized is asked for: the latency" in warning
+
+
+@pytest.mark.parametrize(
+    ("search", "changes", "is_for_such"),
+    [
+        ({}, {}, True),
+        ({"precision": "int8", "limits": {"latency_ms": 1.0}}, {}, True),
+        ({"precision": "int8", "limits": {"latency_ms": 1.0}}, {"input_type": "uint8"}, False),
+        ({"precision": "int8", "limits": {"size_bytes": 1.0}}, {"input_type": "uint8"}, True),
+        ({"precision": "int8", "limits": {"latency_ms": 1.0}}, {"float_layers": ("stem*",)}, False),
+        ({"precision": "int8", "limits": {"latency_ms": 1.0}}, {"target": "npu"}, False),
+        ({"precision": "float32", "limits": {"latency_ms": 1.0}}, {}, False),
+        ({"precision": "float32", "limits": {"macs": 1.0}}, {}, True),
+        ({"precision": "int3", "limits": {"latency_ms": 1.0}}, {}, False),
+    ],
+)
+def test_what_a_search_said_is_said_of_models_like_its_own(search: dict, changes: dict, is_for_such: bool) -> None:
+    assert searched_for_such(search, ExportOptions("int8", **changes)) == is_for_such
+
+
+def test_float_layers_are_not_what_a_latency_was_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "arch.json"
+    SMALL.smallest().save(path, notes={"precision": "int8", "costs": {"latency_ms": 1.0}, "limits": {}})
+    warning = warn_of_other_form(str(path), ExportOptions("int8", float_layers=("stem*",)))
+    assert warning is not None
+    assert "--float_layers is asked for: the latency that the search told is not that of this model" in warning
 
 
 def _limits_of(path: Path, options: ExportOptions) -> dict[str, float]:

@@ -64,4 +64,6 @@ def test_target_and_input_are_named_where_they_are_not_the_usual_ones() -> None:
         "python tools/to_tflite.py --workdir=runs/mine --arch=arch.json --target=gpu --quantization=float16 "
         "--input_type=uint8 --output=arch_gpu_float16.tflite"
     )
-    assert commands.evaluate(Path("arch.json")).endswith(" --split=report --target=gpu --precision=float16")
+    assert commands.evaluate(Path("arch.json")).endswith(
+        " --split=report --target=gpu --precision=float16 --input_type=uint8"
+    )

@@ -24,6 +24,7 @@ from ofa_tf.training.evaluation import Evaluator
 from ofa_tf.workflow import trained_run
 from ofa_tf.workflow.front import FrontRequest
 from ofa_tf.workflow.run import Run
+from ofa_tf.workflow.table_checks import check_latency_table
 from tests.support.spaces import MICRO
 
 
@@ -190,6 +191,24 @@ def test_a_latency_table_of_another_target_is_refused(tmp_path: Path) -> None:
     (tmp_path / "table.json").rename(run.latency_table_path("adb", form))
     with pytest.raises(InputError, match=r"one of gpu float16 models: --target=gpu --precision=float16 takes it"):
         run.check_tables(True, "adb", "float16")
+
+
+@pytest.mark.parametrize(
+    ("delegate", "target", "is_refused"),
+    [("gpu", "cpu", True), ("xnnpack", "gpu", True), ("gpu", "gpu", False), ("none", "cpu", False)],
+)
+def test_a_table_that_another_delegate_ran_is_refused(
+    delegate: str, target: str, is_refused: bool, tmp_path: Path
+) -> None:
+    form = ModelForm.of_names("float32", target)
+    device = {"device": "adb", "delegate": delegate}
+    entries = {"stem": {16: 0.1}}
+    table = LatencyTable(MICRO, 3, "float32", device, {}, (16,), 0.1, entries, lowering=form.lowering, target=target)
+    if not is_refused:
+        check_latency_table(table, tmp_path / "t.json", "adb", form)
+        return
+    with pytest.raises(InputError, match=rf"for the target {target}. Received: .* delegate='{delegate}'. Measure one"):
+        check_latency_table(table, tmp_path / "t.json", "adb", form)
 
 
 def test_a_table_of_an_earlier_version_is_of_the_cpu(tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ class SubnetGroup:
         other_top1: Their accuracies on the images that the search chose by.
         latency_error: Mean relative error of the device's latency model on networks held out; `None`: not known.
         num_held_out: Number of these networks.
+        latency_doubt: Why predicted latencies are not to be trusted; `None`: nothing is against them.
         accuracy_precision: Name of the `Precision` of the models whose accuracies the search measured; `None`: not
             known.
     """
@@ -186,6 +187,7 @@ class SubnetGroup:
     other_top1: Sequence[float] = ()
     latency_error: float | None = None
     num_held_out: int = 0
+    latency_doubt: str | None = None
     accuracy_precision: str | None = None
     target: str = CPU.name
 

@@ -192,4 +192,6 @@ def _explain_errors(subnet: ReportedSubnet, group: SubnetGroup) -> str:
     if group.latency_error is not None:
         networks = count_in_words(group.num_held_out, "network")
         text += f" Predicted latencies are with their mean error on {networks} held out."
+    if group.latency_doubt is not None:
+        text += f" They are DOUBTFUL: {group.latency_doubt}."
     return text

@@ -16,7 +16,7 @@ class Target:
     """A kind of hardware: which models it takes, who runs them there, and which lowerings pay.
 
     Another target is added by registering it in `TARGETS`. Which rewrites pay on
-    it has to be measured, see `tools/bench_export.py`.
+    it has to be measured: on CPUs `tools/bench_export.py` does.
 
     Args:
         name: What users call it.

@@ -76,6 +76,11 @@ class QuantizationMode:
         return self.activation_bits is not None
 
     @property
+    def rounds_to_integers(self) -> bool:
+        """Whether weights or activations are integers, which costs accuracy; half precision hardly does."""
+        return self.weight_bits == _BITS_A_BYTE
+
+    @property
     def needs_images(self) -> bool:
         """Whether representative images have to set the ranges of the activations."""
         return self.has_integer_activations

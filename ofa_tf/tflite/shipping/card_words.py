@@ -10,7 +10,6 @@ from ofa_tf.tflite.graph.input_format import NORMALIZED
 from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.quantization.model_form import form_name
 from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES
-from ofa_tf.tflite.quantization.precisions import PRECISIONS
 
 _MAX_CLASSES_NAMED = 100
 _BITS_A_BYTE = 8
@@ -47,19 +46,6 @@ def searched_form_in_words(search: Facts) -> str:
     if input_type != NORMALIZED:
         words += f" taking {input_type}"
     return words
-
-
-def is_of_searched_form(facts: Facts) -> bool:
-    """Whether a model is such a one as its arch was searched for, as far as that is known."""
-    search = facts.get("search") or {}
-    precision = str(search.get("precision"))
-    mode = facts["quantization"]
-    if precision not in PRECISIONS or mode not in QUANTIZATION_MODES:
-        return True
-    is_of_precision = PRECISIONS[precision].holds_for(QUANTIZATION_MODES[mode])
-    is_for_target = search.get("target", CPU.name) == facts.get("target", CPU.name)
-    takes_the_same = search.get("input_type", NORMALIZED) == facts.get("input_type", NORMALIZED)
-    return is_of_precision and is_for_target and takes_the_same
 
 
 def arch_in_words(arch: Facts) -> str:

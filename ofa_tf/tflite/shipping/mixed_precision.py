@@ -29,7 +29,8 @@ def keep_float(
     Yields:
         Conversions with the 1, 2, 4, ... worst layers float, up to a quarter of all.
     """
-    worst_first = sorted(errors, key=lambda entry: -entry.added)
+    integer = [entry for entry in errors if entry.name not in conversion.float_nodes]
+    worst_first = sorted(integer, key=lambda entry: -entry.added)
     # The model has a tensor of each of these; others are fused with the one behind.
     stored = [entry.name for entry in worst_first]
     num_worst = 1

@@ -23,7 +23,6 @@ from ofa_tf.tflite.shipping.card_words import (
     delegation_in_words,
     dequantization_in_words,
     device_cells,
-    is_of_searched_form,
     measured_in_words,
     names_in_words,
     precision_in_words,
@@ -222,8 +221,10 @@ def _searched_lines(facts: Facts) -> list[str]:
         if search.get("device"):
             searched += f" for {search['device']}"
         searched += searched_form_in_words(search)
-        kept = "" if is_of_searched_form(facts) else ": limits of other models, which this one was not checked for"
-        lines.append(f"{searched}, within {limits}{kept}")
+        line = f"{searched}, within {limits}"
+        if not search.get("is_for_such_models", True):
+            line += ": limits of other models than this one"
+        lines.append(line)
     return lines
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ofa_tf.base.errors import InputError
 from ofa_tf.base.numbers_in_words import accuracy_in_words
 from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.tflite.graph.input_format import InputFormat
@@ -18,24 +17,23 @@ from ofa_tf.tflite.shipping.card_words import (
     precision_in_words,
     quantization_in_words,
 )
-from ofa_tf.tflite.shipping.sidecar import load_sidecar
+from ofa_tf.tflite.shipping.sidecar import load_sidecar, sidecar_path
 
 _MAX_CLASSES_NAMED = 10
 _Facts = Mapping[str, Any]
 
 
 def read_facts(path: str | Path) -> dict[str, Any]:
-    """All that is known of a model: its own metadata, its tensors, and the sidecar, if there is one that belongs to it.
+    """All that is known of a model: its own metadata, its tensors, and the sidecar, if there is one.
 
     Raises:
-        InputError: If the model is missing, damaged or not one that tools/to_tflite.py wrote.
+        InputError: If the model is missing, damaged or not one that tools/to_tflite.py wrote,
+            or its sidecar is damaged or of another file.
     """
     facts = describe_model(path)
-    try:
-        sidecar = load_sidecar(path)
-    except InputError:
+    if not sidecar_path(path).exists():
         return facts
-    return {**facts, **sidecar}
+    return {**facts, **load_sidecar(path)}
 
 
 def summarize(path: str | Path, facts: _Facts) -> str:
@@ -119,7 +117,7 @@ def _describe_classes(facts: _Facts) -> str:
 def _describe_accuracy(facts: _Facts) -> str:
     gate = facts.get("gate")
     if gate is None:
-        return "not known: there is no sidecar of this file beside it"
+        return "not known: its sidecar does not lie beside it"
     if gate.get("top1") is None:
         return "not measured: exported without a data set"
     num_images = gate["num_images"]
@@ -132,14 +130,18 @@ def _describe_accuracy(facts: _Facts) -> str:
 
 def _describe_latency(facts: _Facts) -> str:
     """The last measurement, else a prediction."""
-    for measurement in reversed(facts.get("measured_latencies") or []):
-        return f"{measured_in_words(measurement)} on {_place(measurement['device'])}"
-    for prediction in facts.get("predicted_latencies") or []:
-        words = f"predicted {prediction['latency_ms']:.3f} ms on {_place(prediction['device'])}"
-        if prediction.get("doubt"):
-            words += f" DOUBTFUL: {prediction['doubt']}"
-        return words
-    return "not known"
+    measurements = facts.get("measured_latencies")
+    if measurements:
+        last = measurements[-1]
+        return f"{measured_in_words(last)} on {_place(last['device'])}"
+    predictions = facts.get("predicted_latencies")
+    if not predictions:
+        return "not known"
+    first = predictions[0]
+    words = f"predicted {first['latency_ms']:.3f} ms on {_place(first['device'])}"
+    if first.get("doubt"):
+        words += f" DOUBTFUL: {first['doubt']}"
+    return words
 
 
 def _place(device: _Facts) -> str:

@@ -18,12 +18,15 @@ class Origin:
             and, if the table was checked on other networks, `mean_error`; `doubt` says why it is not
             to be trusted.
         is_plain: Whether it is a network that was trained alone, in no supernet.
+        is_searched_for_such: Whether what the search said is said of such a model: for the
+            same target, in the same precision, of the same images.
     """
 
     command: str | None = None
     search: Mapping[str, Any] | None = None
     predicted_latencies: Sequence[Mapping[str, Any]] = ()
     is_plain: bool = False
+    is_searched_for_such: bool = True
 
     def facts(self) -> dict[str, Any]:
         """What is known, as JSON-serialisable data."""
@@ -32,6 +35,8 @@ class Origin:
             facts["command"] = self.command
         if self.search:
             facts["search"] = dict(self.search)
+            if not self.is_searched_for_such:
+                facts["search"]["is_for_such_models"] = False
         if self.predicted_latencies:
             facts["predicted_latencies"] = [dict(prediction) for prediction in self.predicted_latencies]
         if self.is_plain:

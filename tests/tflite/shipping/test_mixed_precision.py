@@ -8,7 +8,7 @@ from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.layer_errors import LayerError, layer_errors
-from ofa_tf.tflite.shipping.mixed_precision import keep_float
+from ofa_tf.tflite.shipping.mixed_precision import keep_float, keep_named_float
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,14 @@ def test_a_convolution_that_is_fused_with_its_relu_stays_float_with_it(
     only = dataclasses.replace(first, bias_shifts={"stage1_block1_expand_bn": shifts["stage1_block1_expand_bn"]})
     plain = dataclasses.replace(first, bias_shifts={})
     assert only.run() == plain.run()
+
+
+def test_layers_that_are_float_already_are_not_chosen_again(conversion: Conversion) -> None:
+    names = [node.name for node in conversion.graph.nodes]
+    errors = [LayerError(name, 1.0, float(name == "classifier")) for name in names]
+    named = keep_named_float(conversion, ["classifier"], errors)
+    first = next(keep_float(named, errors))
+    assert set(named.float_nodes) < set(first.float_nodes)
 
 
 def test_the_input_keeps_its_type_when_the_first_layer_stays_float(conversion: Conversion, images: np.ndarray) -> None:

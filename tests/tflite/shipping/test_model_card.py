@@ -206,12 +206,12 @@ def test_doubtful_predictions_and_searches_are_told(arch: Arch) -> None:
     ("search", "words"),
     [
         ({}, "as int8, within latency_ms at most 1\n"),
-        ({"target": "gpu", "precision": "float16"}, "as gpu float16, within latency_ms at most 1: limits of other mod"),
-        ({"input_type": "uint8"}, "as int8 taking uint8, within latency_ms at most 1: limits of other models, which"),
-        ({"precision": "float32"}, "as float32, within latency_ms at most 1: limits of other models, which this one w"),
+        ({"target": "gpu", "precision": "float16"}, "as gpu float16, within latency_ms at most 1\n"),
+        ({"input_type": "uint8"}, "as int8 taking uint8, within latency_ms at most 1\n"),
+        ({"is_for_such_models": False}, "as int8, within latency_ms at most 1: limits of other models than this one\n"),
     ],
 )
-def test_limits_of_a_search_for_other_models_are_told_as_such(search: dict, words: str, arch: Arch) -> None:
+def test_it_is_told_which_models_were_searched_for(search: dict, words: str, arch: Arch) -> None:
     notes = {"precision": "int8", "device": "host", "limits": {"latency_ms": 1.0}, **search}
     card = describe_model_card(_facts(arch, quantization="int8", search=notes))
     assert f"- It was searched for host, {words}" in card

@@ -10,7 +10,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion
 from ofa_tf.tflite.conversion.options import ExportOptions
-from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.litert.interpreter import TFLiteModel, create_undelegated_interpreter
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.layer_errors import layer_errors
 from ofa_tf.tflite.shipping.mixed_precision import keep_named_float
@@ -66,7 +66,7 @@ def test_the_numbers_of_the_ten_lines_are_those_of_the_tensors(model: Path) -> N
 def test_without_a_sidecar_the_accuracy_is_not_known(model: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone.tflite"
     alone.write_bytes(model.read_bytes())
-    assert _lines(alone)["accuracy"] == "not known: there is no sidecar of this file beside it"
+    assert _lines(alone)["accuracy"] == "not known: its sidecar does not lie beside it"
     assert _lines(alone)["input"] == _lines(model)["input"]
 
 
@@ -77,7 +77,27 @@ def test_layers_that_were_named_stay_float_and_errors_are_measured(model: Path) 
     errors = {error["name"]: error["error"] for error in facts["layer_errors"]}
     chosen = [name for name in errors if name.startswith("stage5_")]
     assert set(chosen) <= set(facts["float_layers"])
-    assert max(errors[name] for name in errors if name not in chosen) > 0
+    dtypes = _dtypes(model)
+    assert all("float32" in dtypes[name] for name in chosen)
+    assert dtypes["stage5_block1_depthwise_bn"] == {"float32"}
+    assert "int8" in dtypes["stem_bn"]
+
+
+def _dtypes(model: Path) -> dict[str, set[str]]:
+    """The types of tensors, by the layers that they are called after."""
+    dtypes: dict[str, set[str]] = {}
+    for tensor in create_undelegated_interpreter(model.read_bytes()).get_tensor_details():
+        for operation in tensor["name"].split(";"):
+            dtypes.setdefault(operation.split("/")[0], set()).add(np.dtype(tensor["dtype"]).name)
+    return dtypes
+
+
+def test_a_damaged_sidecar_is_not_taken_for_none(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.tflite"
+    copy.write_bytes(model.read_bytes())
+    copy.with_suffix(".json").write_text("{}")
+    with pytest.raises(InputError, match=r"copy\.json"):
+        read_facts(copy)
 
 
 def test_a_pattern_that_no_layer_matches_is_told_with_names_that_there_are(
