@@ -378,7 +378,7 @@ def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path
         (["--front", "--num_finalists=3"], "Expected --num_finalists only without --front, which measures --num_meas"),
         (["--max_macs=1e7", "--front_costs=macs"], "Expected --front_costs only with --front. Received: "),
         (["--max_macs=1e7", "--num_measurements=9"], "Expected --num_measurements only with --front; other searches"),
-        (["--max_macs=1e7", "--num_shipped_archs=9"], "Expected --num_shipped_archs only with another --precision"),
+        (["--max_macs=1e7", "--num_shipped_archs=9"], "Expected --num_shipped_archs only with an integer --precision"),
         (["--max_macs=1"], "Expected the limit of macs (--max_macs) to be at least "),
         (["--max_macs=1e7", "--max_size_bytes=1000"], "limit of size_bytes (--max_size_bytes) to be at least "),
         (["--max_latency_ms=99", "--max_peak_ram_bytes=100"], "peak_ram_bytes (--max_peak_ram_bytes) to be at least "),
