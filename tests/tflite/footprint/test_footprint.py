@@ -75,7 +75,7 @@ def check(space: SearchSpace, arch: Arch, num_classes: int = NUM_CLASSES) -> Non
     """Compare sizes with the file as it is shipped, and memory with what LiteRT allocates for it."""
     subnet = build_trained_looking(space, arch, num_classes)
     # Networks that take longer are made in the usual forms only.
-    forms = _FORMS[:2] if space is TINY else _FORMS
+    forms = _FORMS if space in (BOTTLENECKS, MICRO) else _FORMS[:2]
     for mode, target, input_type in forms:
         content = convert_as_shipped(subnet, arch, mode, target, input_type)
         footprint = Footprint(space, num_classes, mode, target=target, input_type=input_type)
