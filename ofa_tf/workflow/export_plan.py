@@ -98,9 +98,8 @@ def search_facts(export: PlannedExport) -> dict[str, Any]:
         export: What is exported.
 
     Returns:
-        `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device`, `target` and `precision`
-        (of costs),
-        `input_type`, `accuracy_precision` (that accuracies were measured in), `measured_latency_ms` and
+        `reported_top1`, `reported_standard_error`, `num_report_images`, `limits`, `device`, `target`, `precision` and
+        `input_type` (of costs), `accuracy_precision` (that accuracies were measured in), `measured_latency_ms` and
         `measured_latency_doubt`, as far as they are known.
         The device is named without its address.
     """
@@ -226,7 +225,7 @@ def warn_of_other_form(arch_text: str, options: ExportOptions) -> str | None:
     notes = _read_notes(arch_text)
     searched = _searched_form(notes, options)
     if searched is None:
-        return _warn_of_other_input(arch_text, notes, options)
+        return _warn_of_other_latency(arch_text, notes, options)
     precision = str(notes["precision"])
     target = str(notes.get("target", CPU.name))
     with_targets = target != options.target
@@ -274,7 +273,7 @@ def searched_for_such(search: Mapping[str, Any], options: ExportOptions) -> bool
     return _searched_form(search, options) is None and not options.float_layers
 
 
-def _warn_of_other_input(arch_text: str, notes: Mapping[str, Any], options: ExportOptions) -> str | None:
+def _warn_of_other_latency(arch_text: str, notes: Mapping[str, Any], options: ExportOptions) -> str | None:
     """What to tell a user whose model takes other images than it was searched for, or has layers that stay float."""
     searched = str(notes.get("input_type", NORMALIZED))
     is_of_latency = "latency_ms" in (notes.get("costs") or {})
