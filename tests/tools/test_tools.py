@@ -251,7 +251,7 @@ def three_tables(quickstart: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     facts = {
         "one": measured.device,
         "two": {**measured.device, "num_threads": 2},
-        "phone": {"device": "adb:STANDIN1", "delegate": "cpu", "num_threads": 1},
+        "phone": {"device": "adb:STANDIN1", "delegate": "xnnpack", "num_threads": 1},
     }
     slowness = {"one": 1.0, "two": 0.5, "phone": 4.0}
     paths = []
