@@ -9,8 +9,9 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.latency.pieces import Piece
 from ofa_tf.networks.subnet import add_part
 from ofa_tf.space.search_space import SearchSpace
-from ofa_tf.tflite.conversion.for_measuring import convert_graph_for_measuring, input_for_measuring
+from ofa_tf.tflite.conversion.for_measuring import convert_graph_for_measuring
 from ofa_tf.tflite.graph.graph import Graph
+from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.keras_reader import read_keras
 from ofa_tf.tflite.lowering.lowerings import lower
 from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU, ModelForm, as_model_form
@@ -82,7 +83,7 @@ class _PieceConverter:
     def _convert_for(self, piece: Piece, size: int | None) -> bytes:
         graph = read_keras(build_piece(piece, self._space, self._num_classes))
         graph = dataclasses.replace(graph, input_shape=(size, size, piece.in_channels))
-        input_format = input_for_measuring(piece.input_type)
+        input_format = InputFormat.with_any_numbers(piece.input_type)
         graph = input_format.prepend_to(graph)
         mode = self._form.mode
         graph = lower(

@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "conversion": ["Conversion"],
-        "for_measuring": ["convert_graph_for_measuring", "convert_subnet_for_measuring", "input_for_measuring"],
+        "for_measuring": ["convert_graph_for_measuring", "convert_subnet_for_measuring"],
         "keras_to_tflite": ["prepare_conversion", "to_tflite"],
         "options": ["ExportOptions"],
         "representative_images": ["random_images"],

@@ -10,15 +10,6 @@ from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
-# Latency does not depend on the numbers of a normalization.
-_MEAN = (127.5, 127.5, 127.5)
-_STD = (63.75, 63.75, 63.75)
-
-
-def input_for_measuring(input_type: str) -> InputFormat:
-    """A format of images of some type, with some normalization."""
-    return InputFormat(input_type, _MEAN, _STD)
-
 
 def convert_graph_for_measuring(graph: Graph, mode: QuantizationMode, takes_uint8: bool = False) -> bytes:
     """Convert a graph that is lowered already.
@@ -55,6 +46,6 @@ def convert_subnet_for_measuring(subnet: keras.Model, form: ModelForm) -> bytes:
         subnet,
         form.mode.name,
         images,
-        input_format=input_for_measuring(form.input_type),
+        input_format=InputFormat.with_any_numbers(form.input_type),
         target=form.target.name,
     )

@@ -16,10 +16,6 @@ from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
 from ofa_tf.tflite.graph.input_format import NORMALIZED, InputFormat
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS, split_into_operators
 
-# Sizes do not depend on the numbers of a normalization.
-_MEAN = (127.5, 127.5, 127.5)
-_STD = (63.75, 63.75, 63.75)
-
 _WINDOWED = (LayerKind.CONVOLUTION, LayerKind.DEPTHWISE, LayerKind.MAX_POOL)
 
 
@@ -48,7 +44,7 @@ def make_part_graph(
 
     graph = Graph((input_size, input_size, part.in_channels), tuple(all_nodes))
     if isinstance(part, StemPart):
-        graph = InputFormat(input_type, _MEAN, _STD).prepend_to(graph)
+        graph = InputFormat.with_any_numbers(input_type).prepend_to(graph)
     for name in lowerings:
         rewrite = LOWERINGS[name]
         graph = rewrite(graph)

@@ -60,6 +60,11 @@ class InputFormat:
             raise InputError(f"Expected `std` to be above 0. Received: std={self.std}.")
 
     @classmethod
+    def with_any_numbers(cls, input_type: str) -> "InputFormat":
+        """A format with some normalization, for what depends on none of its numbers, such as latency and size."""
+        return cls(input_type, mean=(127.5, 127.5, 127.5), std=(63.75, 63.75, 63.75))
+
+    @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "InputFormat":
         """The format that a model's metadata name; see `describe`."""
         normalization = facts.get("normalization") or {}
