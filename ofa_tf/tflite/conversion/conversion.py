@@ -7,6 +7,7 @@ import numpy as np
 
 from ofa_tf.tflite.conversion.converter import convert_float_graph
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
+from ofa_tf.tflite.litert.flatbuffer import repack_classifier
 from ofa_tf.tflite.lowering.rewrites import split_into_operators
 from ofa_tf.tflite.quantization.dead_channels import lift_kernels, widen_ranges
 from ofa_tf.tflite.quantization.modes import NOT_QUANTIZED, QuantizationMode
@@ -77,7 +78,7 @@ class Conversion:
         )
         if self.mode.weight_bits == 8:
             return quantize_weights(content)
-        return content
+        return repack_classifier(content)
 
     def _run_integer(self, activation_bits: int) -> bytes:
         ranges = widen_ranges(self.ranges)

@@ -2,9 +2,6 @@
 
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.tflite.graph.graph import INPUT, Graph
-from ofa_tf.tflite.litert.flatbuffer import pack_model, unpack_model
-
-_OUTPUT_NAME = "logits"
 
 
 def convert_float_graph(
@@ -42,17 +39,4 @@ def convert_float_graph(
         if float16_weights:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
-        content = bytes(converter.convert())
-    return _with_output_name(content)
-
-
-def _with_output_name(content: bytes) -> bytes:
-    """The model with a name of its output that says what it is, for programs that list a model's tensors.
-
-    Packed anew, its buffers lie where kernels rely on; the converter leaves most of them elsewhere.
-    """
-    model = unpack_model(content)
-    (graph,) = model.subgraphs
-    (output,) = graph.outputs
-    graph.tensors[output].name = _OUTPUT_NAME
-    return pack_model(model)
+        return bytes(converter.convert())

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "arena_size": ["measure_arena"],
         "delegation": ["Delegation", "inspect_delegation"],
-        "flatbuffer": ["pack_model", "unpack_model"],
+        "flatbuffer": ["repack_classifier"],
         "interpreter": [
             "TFLiteModel",
             "create_interpreter",

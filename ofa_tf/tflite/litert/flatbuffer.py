@@ -7,6 +7,7 @@ import numpy as np
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite file
 _ALIGNMENT = 16  # bytes; the TFLite schema demands it of buffers, and kernels rely on it
+_OUTPUT_NAME = "logits"
 _BYTES_BESIDE_BUFFERS = 4096  # that the builder starts with; it grows where they do not suffice
 
 
@@ -23,6 +24,18 @@ def unpack_model(content: bytes) -> Any:
         if buffer.data is None and buffer.size:
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
     return model
+
+
+def repack_classifier(content: bytes) -> bytes:
+    """A classifier as it is shipped: its output called `logits`, its buffers where kernels rely on.
+
+    Converters call the output after nothing, and leave most buffers elsewhere.
+    """
+    model = unpack_model(content)
+    (graph,) = model.subgraphs
+    (output,) = graph.outputs
+    graph.tensors[output].name = _OUTPUT_NAME
+    return pack_model(model)
 
 
 def pack_model(model: Any) -> bytes:
