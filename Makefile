@@ -5,7 +5,7 @@ BIN = .venv/bin
 STAMP = .venv/.installed
 
 help: ## list the targets (the default)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "make install PYTHON=python3.12 picks the Python (3.10 to 3.13) for a new .venv; now: $(PYTHON)."
 
@@ -13,6 +13,10 @@ install: $(STAMP) ## make .venv with everything pinned; does nothing when it is 
 
 install-pytorch: $(STAMP) ## PyTorch besides, to read its files
 	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[pytorch]'
+
+install-mediapipe: $(STAMP) ## MediaPipe besides, in an environment of its own, for the tests of models in it
+	$(BIN)/python -m venv .venv/mediapipe
+	.venv/mediapipe/bin/python -m pip install -qq mediapipe==1.2.3
 
 quickstart: $(STAMP) ## the whole pipeline on a small data set, into runs/quickstart
 	$(BIN)/python tools/quickstart.py --flagfile=flags/quickstart.cfg --workdir=runs/quickstart

@@ -27,7 +27,9 @@ from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.layer_errors_table import describe_layer_errors
 from ofa_tf.tflite.conversion.options import ExportOptions
+from ofa_tf.tflite.conversion.presets import EXPORT_PRESETS, ExportPreset, preset_help
 from ofa_tf.tflite.graph.input_format import INPUT_TYPES
+from ofa_tf.tflite.graph.output_format import OUTPUT_TYPES
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.lowering.targets import CPU, target_help
 from ofa_tf.tflite.quantization.modes import (
@@ -90,6 +92,19 @@ _INPUT_TYPE = flags.DEFINE_enum(
     INPUT_TYPES,
     "What the model takes: images normalised as for training, or pixels, which it then normalises itself: float32 "
     "from 0 to 1, or uint8 from 0 to 255 as a camera gives them.",
+)
+_OUTPUT_TYPE = flags.DEFINE_enum(
+    "output_type",
+    None,
+    OUTPUT_TYPES,
+    "Type of the numbers that the model gives; those that --quantization computes with unless this is given. int8 and "
+    "uint8 with int8 and qat only.",
+)
+_SOFTMAX = flags.DEFINE_bool(
+    "softmax", False, "The model gives probabilities instead of logits; they are float32 in any quantization."
+)
+_PRESET = flags.DEFINE_enum(
+    "preset", None, list(EXPORT_PRESETS), f"Settings of --input_type, --output_type and --softmax. {preset_help()}"
 )
 _MAX_ACCURACY_DROP = flags.DEFINE_float(
     "max_accuracy_drop",
@@ -194,10 +209,11 @@ def _options() -> ExportOptions:
     mode = get_quantization_mode(_QUANTIZATION.value)
     for flag in (_QAT_EPOCHS, _QAT_LEARNING_RATE, _NUM_IMAGES, _MAX_ACCURACY_DROP):
         _check_is_heeded(flag, mode)
+    formats = _formats()
     return ExportOptions(
         quantization=_QUANTIZATION.value,
         lowering=tuple(_LOWERING.value),
-        input_type=_INPUT_TYPE.value,
+        input_type=formats.input_type,
         max_accuracy_drop=_MAX_ACCURACY_DROP.value / 100,
         num_representative_images=_NUM_IMAGES.value,
         qat_epochs=_QAT_EPOCHS.value,
@@ -205,7 +221,22 @@ def _options() -> ExportOptions:
         target=_TARGET.value,
         float_layers=tuple(_FLOAT_LAYERS.value),
         measures_layers=_VERBOSE.value,
+        output_type=formats.output_type,
+        has_softmax=formats.has_softmax,
     )
+
+
+def _formats() -> ExportPreset:
+    """What the model takes and gives: as the preset says, or as the flags do."""
+    if _PRESET.value is None:
+        return ExportPreset(_INPUT_TYPE.value, _OUTPUT_TYPE.value, _SOFTMAX.value)
+    given = [f"--{flag.name}" for flag in (_INPUT_TYPE, _OUTPUT_TYPE, _SOFTMAX) if flag.present]
+    if given:
+        raise InputError(
+            f"Expected --preset={_PRESET.value} without flags that it sets. Received: {' and '.join(given)}. "
+            "Leave the preset or the flags out."
+        )
+    return EXPORT_PRESETS[_PRESET.value]
 
 
 def _check_is_heeded(flag: flags.FlagHolder, mode: QuantizationMode) -> None:

@@ -72,3 +72,12 @@ def test_what_is_asked_for_in_a_wrong_way_is_refused_before_tensorflow_loads(mod
     line = refusal(f"--card={model}", f"--benchmark={tmp_path / 'b.json'}")
     assert f"Expected a file at {tmp_path / 'b.json'}. Received: no such file. Write one with tools/bench" in line
     assert "or --describe, --snippet or --card. Received: none of them." in refusal()
+    preset = ("--output=m.tflite", "--preset=mediapipe")
+    assert "without flags that it sets. Received: --input_type and --softmax." in refusal(
+        *preset, "--input_type=float32", "--softmax"
+    )
+    assert "Expected --preset to be one of mediapipe." in refusal("--preset=apple")
+    assert "which takes int16. Received: input_type='uint8'" in refusal(*preset, "--quantization=int16x8")
+    assert "which computes with float32. Received: output_type='int8'" in refusal(
+        "--output=m.tflite", "--output_type=int8"
+    )

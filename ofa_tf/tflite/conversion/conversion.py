@@ -7,6 +7,7 @@ import numpy as np
 
 from ofa_tf.tflite.conversion.converter import convert_float_graph
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
+from ofa_tf.tflite.graph.output_format import COMPUTED_LOGITS, OutputFormat
 from ofa_tf.tflite.litert.flatbuffer import repack_classifier
 from ofa_tf.tflite.lowering.rewrites import split_into_operators
 from ofa_tf.tflite.quantization.dead_channels import lift_kernels, widen_ranges
@@ -29,6 +30,7 @@ class Conversion:
         mode: How weights and activations are quantized.
         takes_uint8: Whether the model takes uint8, which the graph sees as
             numbers from 0 to 255.
+        output_format: What it gives.
         ranges: Of the input and all nodes, see `measure_ranges`; needed where
             activations become integers.
         float_nodes: Names of nodes that stay float where others do not.
@@ -41,6 +43,7 @@ class Conversion:
     graph: Graph
     mode: QuantizationMode = NOT_QUANTIZED
     takes_uint8: bool = False
+    output_format: OutputFormat = COMPUTED_LOGITS
     ranges: Mapping[str, Range] = dataclasses.field(default_factory=dict)
     float_nodes: tuple[str, ...] = ()
     bias_shifts: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
@@ -67,7 +70,13 @@ class Conversion:
 
         Returns:
             Content of the `.tflite` file.
+
+        Raises:
+            InputError: If the last layer stays float, and the output shall be integers.
         """
+        return repack_classifier(self._convert(), self.output_format)
+
+    def _convert(self) -> bytes:
         if self.mode.activation_bits is not None:
             return self._run_integer(self.mode.activation_bits)
         float16_weights = self.mode.weight_bits == 16
@@ -78,7 +87,7 @@ class Conversion:
         )
         if self.mode.weight_bits == 8:
             return quantize_weights(content)
-        return repack_classifier(content)
+        return content
 
     def _run_integer(self, activation_bits: int) -> bytes:
         ranges = widen_ranges(self.ranges)

@@ -13,6 +13,7 @@ from ofa_tf.tflite.conversion.representative_images import check_representative_
 from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.keras_reader import read_keras
+from ofa_tf.tflite.graph.output_format import COMPUTED_LOGITS, OutputFormat
 from ofa_tf.tflite.lowering.lowerings import lower
 from ofa_tf.tflite.lowering.rewrites import fold_batch_norm
 from ofa_tf.tflite.lowering.targets import get_target
@@ -28,6 +29,7 @@ def to_tflite(
     input_format: InputFormat | None = None,
     fine_tuning: FineTuning | None = None,
     target: str = "cpu",
+    output_format: OutputFormat | None = None,
 ) -> bytes:
     """Convert a subnet to a TFLite model of batch 1.
 
@@ -53,14 +55,17 @@ def to_tflite(
             int8 or int16 if it is quantized to that.
         fine_tuning: What `"qat"` trains on.
         target: What will run the model, see `Target`.
+        output_format: What the model shall give; logits by default, in the numbers that
+            the quantization computes with.
 
     Returns:
         Content of the `.tflite` file.
 
     Raises:
-        InputError: If `quantization`, `lowering` or `target` is unknown, the subnet
-            has layers that cannot be converted, or the representative images are
-            missing, empty or of another size than the subnet's.
+        InputError: If `quantization`, `lowering` or `target` is unknown, a model in that
+            quantization cannot take or give what the formats say, the subnet has layers
+            that cannot be converted, or the representative images are missing, empty or
+            of another size than the subnet's.
     """
     conversion = prepare_conversion(
         subnet,
@@ -70,6 +75,7 @@ def to_tflite(
         input_format=input_format,
         fine_tuning=fine_tuning,
         target=target,
+        output_format=output_format,
     )
     return conversion.run()
 
@@ -83,20 +89,24 @@ def prepare_conversion(
     input_format: InputFormat | None = None,
     fine_tuning: FineTuning | None = None,
     target: str = "cpu",
+    output_format: OutputFormat | None = None,
 ) -> Conversion:
     """What `to_tflite` runs; arguments as there."""
     input_format = input_format or InputFormat()
+    output_format = output_format or COMPUTED_LOGITS
     options = ExportOptions(
         quantization=quantization,
         lowering=lowering,
         input_type=input_format.input_type,
         target=target,
+        output_type=output_format.output_type,
+        has_softmax=output_format.has_softmax,
     )
 
     image_shape = _image_shape(subnet)
     if not options.mode.has_integer_activations:
         graph = _read_and_lower(subnet, options, input_format)
-        return Conversion(graph, options.mode, input_format.is_uint8)
+        return Conversion(graph, options.mode, input_format.is_uint8, output_format)
 
     if options.mode.needs_fine_tuning and fine_tuning is None:
         raise InputError(
@@ -110,7 +120,7 @@ def prepare_conversion(
     )
 
     graph = _read_and_lower(subnet, options, input_format)
-    conversion = Conversion(graph, options.mode, input_format.is_uint8)
+    conversion = Conversion(graph, options.mode, input_format.is_uint8, output_format)
     conversion = conversion.with_graph(graph, images)
     if fine_tuning is None or not options.mode.needs_fine_tuning:
         return conversion

@@ -4,11 +4,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.graph.output_format import OutputFormat
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
 from ofa_tf.tflite.lowering.targets import get_target
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning, check_count, check_learning_rate
 from ofa_tf.tflite.quantization.modes import QuantizationMode, get_quantization_mode
-from ofa_tf.tflite.quantization.target_modes import check_input, check_mode
+from ofa_tf.tflite.quantization.target_modes import check_input, check_mode, check_output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,8 @@ class ExportOptions:
         float_layers: Patterns of names of layers that stay float where others become
             integers, as of files in a shell.
         measures_layers: Whether the error of each layer is measured, for the sidecar.
+        output_type: Type of what the model gives, see `OutputFormat`.
+        has_softmax: Whether it gives probabilities instead of logits.
 
     Raises:
         InputError: If a value is not allowed.
@@ -44,6 +47,8 @@ class ExportOptions:
     target: str = "cpu"
     float_layers: tuple[str, ...] = ()
     measures_layers: bool = False
+    output_type: str | None = None
+    has_softmax: bool = False
 
     def __post_init__(self) -> None:
         mode = get_quantization_mode(self.quantization)
@@ -55,6 +60,7 @@ class ExportOptions:
         )
         check_mode(mode, target)
         check_input(self.input_type, mode, target)
+        check_output(self.output_format, mode)
         if not 0 <= self.max_accuracy_drop <= 1:
             raise InputError(
                 f"Expected `max_accuracy_drop` to be in [0, 1]. Received: max_accuracy_drop={self.max_accuracy_drop}."
@@ -72,3 +78,8 @@ class ExportOptions:
     def mode(self) -> QuantizationMode:
         """The quantization mode of the name."""
         return get_quantization_mode(self.quantization)
+
+    @property
+    def output_format(self) -> OutputFormat:
+        """What the model gives for an image."""
+        return OutputFormat(self.output_type, self.has_softmax)

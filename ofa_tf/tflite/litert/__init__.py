@@ -1,9 +1,10 @@
 """TFLite files: reading and changing them, running them with LiteRT, and asking who runs which operator.
 
 Read `interpreter.py` first: `TFLiteModel` is a model file as a function on images. `metadata.py` reads and writes the
-facts inside a file, on top of `flatbuffer.py`. `delegation.py` says what the delegate takes, `arena_size.py` what
-memory the activations need, and `node_tensors.py` which tensor of a model belongs to which node of its graph. LiteRT
-is loaded when a function needs it, not before.
+facts inside a file, on top of `flatbuffer.py`, and with `standard_metadata.py` those that libraries of apps read.
+`output_operators.py` appends what stands behind a model's last layer. `delegation.py` says what the delegate takes,
+`arena_size.py` what memory the activations need, and `node_tensors.py` which tensor of a model belongs to which node
+of its graph. LiteRT is loaded when a function needs it, not before.
 """
 
 import lazy_loader
@@ -15,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "delegation": ["Delegation", "inspect_delegation"],
         "flatbuffer": ["repack_classifier"],
         "interpreter": [
+            "SMALLEST_PROBABILITY",
             "TFLiteModel",
             "create_interpreter",
             "create_undelegated_interpreter",
@@ -24,5 +26,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "metadata": ["add_metadata", "find_metadata", "read_tflite"],
         "node_tensors": ["tensors_of_nodes"],
+        "standard_metadata": ["labels_text"],
     },
 )

@@ -5,9 +5,11 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
+from ofa_tf.tflite.graph.output_format import OutputFormat
+from ofa_tf.tflite.litert.output_operators import finish_output
+
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite file
 _ALIGNMENT = 16  # bytes; the TFLite schema demands it of buffers, and kernels rely on it
-_OUTPUT_NAME = "logits"
 _BYTES_BESIDE_BUFFERS = 4096  # that the builder starts with; it grows where they do not suffice
 
 
@@ -26,15 +28,20 @@ def unpack_model(content: bytes) -> Any:
     return model
 
 
-def repack_classifier(content: bytes) -> bytes:
-    """A classifier as it is shipped: its output called `logits`, its buffers where kernels rely on.
+def repack_classifier(content: bytes, output_format: OutputFormat) -> bytes:
+    """A classifier as it is shipped: with what stands behind its last layer, and its buffers where kernels rely on.
 
-    Converters call the output after nothing, and leave most buffers elsewhere.
+    Converters leave most buffers elsewhere, and data behind the flatbuffer, where older runtimes do not look.
+
+    Args:
+        content: Content of a `.tflite` file, whose output are logits.
+        output_format: What it shall give.
+
+    Raises:
+        InputError: See `finish_output`.
     """
     model = unpack_model(content)
-    (graph,) = model.subgraphs
-    (output,) = graph.outputs
-    graph.tensors[output].name = _OUTPUT_NAME
+    finish_output(model, output_format)
     return pack_model(model)
 
 

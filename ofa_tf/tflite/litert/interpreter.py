@@ -10,7 +10,11 @@ import numpy as np
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.graph.output_format import OutputFormat
 from ofa_tf.tflite.litert.metadata import find_metadata, read_metadata, read_tflite
+
+# What counts as much for a probability; float32 becomes inexact below 1e-38.
+SMALLEST_PROBABILITY = 1e-30
 
 _Tensor = dict[str, Any]  # details of a tensor, as the interpreter gives them
 
@@ -18,8 +22,8 @@ _Tensor = dict[str, Any]  # details of a tensor, as the interpreter gives them
 class TFLiteModel:
     """A TFLite classifier as a function from normalised images to float logits.
 
-    Takes care of the interpreter, of what the model takes as an image (which its
-    metadata say), and of quantizing inputs and dequantizing outputs, so that all
+    Takes care of the interpreter, of what the model takes and gives for an image (which
+    its metadata say), and of quantizing inputs and dequantizing outputs, so that all
     models are used alike.
 
     Args:
@@ -41,7 +45,9 @@ class TFLiteModel:
         outputs = self._interpreter.get_output_details()
         _check_is_classifier(inputs, outputs, name)
         self._input, self._output = inputs[0], outputs[0]
-        self.input_format = InputFormat.from_facts(find_metadata(content, name) or {})
+        facts = find_metadata(content, name) or {}
+        self.input_format = InputFormat.from_facts(facts)
+        self.output_format = OutputFormat.from_facts(facts)
 
     @property
     def image_size(self) -> int:
@@ -77,7 +83,8 @@ class TFLiteModel:
             images: Normalised images, float, shape `(n, image_size, image_size, 3)`.
 
         Returns:
-            float32 logits of shape `(n, num_classes)`.
+            float32 logits of shape `(n, num_classes)`; of a model that gives probabilities
+            their logarithms, which are logits, too.
 
         Raises:
             InputError: If the images have another shape or are not float.
@@ -91,6 +98,8 @@ class TFLiteModel:
             self._interpreter.invoke()
             (output,) = self._interpreter.get_tensor(self._output["index"])
             logits[index] = dequantize(output, self._output)
+        if self.output_format.has_softmax:
+            logits = np.log(np.maximum(logits, SMALLEST_PROBABILITY))
         return logits
 
     def _check_images(self, images: np.ndarray) -> None:

@@ -9,36 +9,46 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.litert import standard_metadata
 from ofa_tf.tflite.litert.flatbuffer import IDENTIFIER, pack_model, unpack_model
 
 ENTRY = "ofa_tf"  # name of the metadata entry; its content is JSON in UTF-8
 
 
 def add_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
-    """Add facts to a TFLite model, or replace those that it has.
+    """Add facts to a classifier, or replace those that it has.
 
     Args:
         content: Content of a `.tflite` file.
-        facts: JSON-serialisable.
+        facts: What `ofa_tf.tflite.shipping.sidecar.describe` says; JSON-serialisable.
 
     Returns:
-        Content of the file with a metadata entry called `ofa_tf`.
+        Content of the file with the facts in a metadata entry called `ofa_tf`, and as far as
+        they are known to it in TFLite's standard metadata, with the names of the classes.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     model = unpack_model(content)
     text = json.dumps(facts, ensure_ascii=False)
+    _set_entry(model, ENTRY, text.encode())
+    _set_entry(model, standard_metadata.ENTRY, standard_metadata.standard_metadata(facts))
 
-    entries = model.metadata or []
-    own_entries = [entry for entry in entries if _name(entry) == ENTRY]
-    if not own_entries:
+    packed = pack_model(model)
+    class_names = facts.get("class_names")
+    if class_names is None:
+        return packed
+    return standard_metadata.append_labels(packed, class_names)
+
+
+def _set_entry(model: Any, name: str, value: bytes) -> None:
+    """Add a metadata entry to a `ModelT`, or replace it."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    entries = {_name(entry): entry for entry in model.metadata or []}
+    if name not in entries:
         model.buffers.append(schema.BufferT())
-        own_entries = [schema.MetadataT(name=ENTRY, buffer=len(model.buffers) - 1)]
-        model.metadata = [*entries, *own_entries]
-
-    index = own_entries[0].buffer
-    model.buffers[index].data = np.frombuffer(text.encode(), np.uint8)
-    return pack_model(model)
+        entries[name] = schema.MetadataT(name=name, buffer=len(model.buffers) - 1)
+        model.metadata = list(entries.values())
+    index = entries[name].buffer
+    model.buffers[index].data = np.frombuffer(value, np.uint8)
 
 
 def read_metadata(model: bytes | str | Path) -> dict[str, Any]:

@@ -30,6 +30,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "quantizer": ["quantize_model", "quantize_weights"],
         "range_clipping": ["clip_ranges"],
         "ranges": ["Range", "measure_ranges"],
-        "target_modes": ["check_input", "check_mode"],
+        "target_modes": ["check_input", "check_mode", "check_output"],
     },
 )

@@ -11,7 +11,6 @@ import numpy as np
 
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.tflite.graph.graph import INPUT, Graph
-from ofa_tf.tflite.litert.flatbuffer import repack_classifier
 from ofa_tf.tflite.litert.interpreter import create_undelegated_interpreter
 from ofa_tf.tflite.litert.node_tensors import tensors_of_nodes
 from ofa_tf.tflite.quantization.ranges import Range
@@ -119,8 +118,7 @@ def _quantize(content: bytes, recipe: Any, statistics: _Statistics | None) -> by
             enable_progress_bar=False,
             enable_progress_report=False,
         )
-    # Written again, as the quantizer keeps large weights behind the flatbuffer, where older runtimes do not look.
-    return repack_classifier(bytes(result.quantized_model))
+    return bytes(result.quantized_model)
 
 
 def _integer_recipe(

@@ -1,7 +1,8 @@
-"""Which quantization modes and inputs a target takes. Loads neither TensorFlow nor Keras."""
+"""Which quantization modes and inputs a target takes, and what a mode can give. Loads neither TensorFlow nor Keras."""
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.input_format import UINT8, check_input_type
+from ofa_tf.tflite.graph.output_format import FLOAT32, OutputFormat
 from ofa_tf.tflite.lowering.targets import Target
 from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES, QuantizationMode
 
@@ -54,3 +55,22 @@ def check_input(input_type: str, mode: QuantizationMode, target: Target) -> None
             f"Expected `input_type` to be 'normalized' or 'float32' for float models of the target {target.name!r}, "
             f"{target.description}. Received: input_type='uint8'. Take int8."
         )
+
+
+def check_output(output_format: OutputFormat, mode: QuantizationMode) -> None:
+    """Check that models in a quantization mode can give what a format says.
+
+    Args:
+        output_format: The format.
+        mode: The mode.
+
+    Raises:
+        InputError: If they cannot.
+    """
+    if output_format.output_type in (None, FLOAT32) or mode.activation_bits == 8:
+        return
+    computed = "float32" if mode.activation_bits is None else f"int{mode.activation_bits}"
+    raise InputError(
+        f"Expected `output_type` to be 'float32' with quantization={mode.name!r}, which computes with {computed}. "
+        f"Received: output_type={output_format.output_type!r}. Take int8, or leave it out."
+    )

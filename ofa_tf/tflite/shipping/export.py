@@ -74,6 +74,7 @@ class Export:
             input_format=self._input_format,
             fine_tuning=self._fine_tuning(),
             target=self._options.target,
+            output_format=self._options.output_format,
         )
 
     def convert(self, conversion: Conversion) -> bytes:

@@ -24,7 +24,7 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.litert.delegation import Delegation
-from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.litert.interpreter import SMALLEST_PROBABILITY, TFLiteModel
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
 # Of the information. A constant answer loses all of it, good int8 models at most 0.015 (docs/decisions/045).
@@ -87,6 +87,12 @@ class Reference:
             return None
         is_right = logits.argmax(axis=-1) == self.labels
         return float(is_right.mean())
+
+    def as_log_probabilities(self) -> "Reference":
+        """The same with logarithms of probabilities for logits, as `TFLiteModel` makes of a model that gives those."""
+        smallest = np.log(SMALLEST_PROBABILITY)
+        logarithms = np.maximum(_log_softmax(self.logits), smallest)
+        return dataclasses.replace(self, logits=logarithms.astype(np.float32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +171,8 @@ def compare(content: bytes, reference: Reference, batches: Batches) -> Compariso
             number.
     """
     model = TFLiteModel(content, num_threads=_NUM_THREADS)
+    if model.output_format.has_softmax:
+        reference = reference.as_log_probabilities()
     predicted = [model.predict(np.asarray(images)) for images, _ in batches]
     return compare_logits(np.concatenate(predicted), reference)
 

@@ -15,6 +15,7 @@ from ofa_tf.base.numbers_in_words import accuracy_in_words
 from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.graph.output_format import OutputFormat
 from ofa_tf.tflite.lowering.targets import CPU, TARGETS
 from ofa_tf.tflite.shipping.card_words import (
     Facts,
@@ -297,7 +298,10 @@ def _output_lines(facts: Facts) -> list[str]:
     tensor = facts.get("output_tensor")
     if tensor is not None and "scale" in tensor:
         lines.append(f"Dequantize: {dequantization_in_words(tensor)}")
-    lines.append("The output are logits, one a class: the largest is the answer; softmax makes shares of 1 of them")
+    if OutputFormat.from_facts(facts).has_softmax:
+        lines.append("The output are shares of 1 (softmax), one a class: the largest is the answer")
+    else:
+        lines.append("The output are logits, one a class: the largest is the answer; softmax makes shares of 1 of them")
     return lines
 
 

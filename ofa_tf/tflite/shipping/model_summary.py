@@ -7,6 +7,7 @@ from typing import Any
 from ofa_tf.base.numbers_in_words import accuracy_in_words
 from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.graph.output_format import OutputFormat
 from ofa_tf.tflite.litert.interpreter import describe_model
 from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.shipping.card_words import (
@@ -100,6 +101,8 @@ def _describe_output(facts: _Facts) -> str:
     described = f"{tensor['name']} {tuple(tensor['shape'])} {tensor['dtype']}"
     if "scale" in tensor:
         return f"{described}: {dequantization_in_words(tensor)}, the largest is the answer"
+    if OutputFormat.from_facts(facts).has_softmax:
+        return f"{described}: shares of 1 (softmax), the largest is the answer"
     return f"{described}: the largest is the answer"
 
 

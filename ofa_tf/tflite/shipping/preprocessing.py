@@ -3,6 +3,9 @@
 import dataclasses
 from typing import Any
 
+_RESIZE = "bilinear, antialiased"  # to the square that the model takes
+_COLOR_ORDER = "RGB"
+
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
@@ -19,5 +22,5 @@ class Preprocessing:
     crop_fraction: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON-serialisable data."""
-        return dataclasses.asdict(self)
+        """The same as JSON-serialisable data, with what is done to all images."""
+        return {**dataclasses.asdict(self), "resize": _RESIZE, "color_order": _COLOR_ORDER}

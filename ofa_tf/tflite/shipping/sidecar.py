@@ -11,6 +11,8 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.metadata import find_metadata, read_tflite
+from ofa_tf.tflite.litert.standard_metadata import labels_text
+from ofa_tf.tflite.shipping.labels_file import check_labels_replaceable, holds_labels, labels_path
 from ofa_tf.tflite.shipping.model_card import OWN_PART, check_card_replaceable, describe_model_card, read_own_part
 from ofa_tf.tflite.shipping.preprocessing import Preprocessing
 
@@ -85,12 +87,13 @@ def describe(
         "input_type": input_format.input_type,
         "normalization": {"mean": list(input_format.mean), "std": list(input_format.std)},
         "preprocessing": preprocessing.to_dict() if preprocessing is not None else None,
+        "output": options.output_format.content,
         "versions": files.versions(),
     }
 
 
 def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> Path:
-    """Write a model with its sidecar and its model card, each completely or not at all.
+    """Write a model with its sidecar, its model card and the names of its classes, each completely or not at all.
 
     Should one of several older files not be replaceable after another was,
     `load_sidecar` notices that they do not belong together.
@@ -105,22 +108,32 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
         Path of the sidecar.
 
     Raises:
-        InputError: If the name does not end in `.tflite`, or there is a sidecar or a card that
-            this program did not write.
+        InputError: If the name does not end in `.tflite`, or there is another file where one
+            of them will lie, that this program did not write.
         OSError: If a file cannot be written.
     """
     path = Path(path)
+    labels = labels_path(path)
+    class_names = facts.get("class_names")
+    former_names = _class_names(path)
+    if class_names is not None:
+        check_labels_replaceable(labels, former_names)
     payload: dict[str, Any] = {
         "model": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "size_bytes": len(content),
         **facts,
     }
-    new_files = [file for file in (sidecar_path(path), card_path(path)) if not file.exists()]
+    companions = (sidecar_path(path), card_path(path), labels)
+    new_files = [file for file in companions if not file.exists()]
     # All files are complete on disk before any gets its name; the model gets its name last.
     try:
         with files.atomic_path(path) as new_model:
             new_model.write_bytes(content)
+            if class_names is not None:
+                _save_labels(labels, class_names)
+            elif holds_labels(labels, former_names):
+                labels.unlink()
             save_facts(path, payload)
     except OSError:
         if not path.exists():
@@ -128,6 +141,11 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
                 file.unlink(missing_ok=True)
         raise
     return sidecar_path(path)
+
+
+def _save_labels(path: Path, class_names: Sequence[str]) -> None:
+    with files.atomic_path(path) as new_labels:
+        new_labels.write_text(labels_text(class_names), encoding="utf-8")
 
 
 def save_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
@@ -153,14 +171,17 @@ def save_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
 
 
 def remove_model(path: str | Path) -> None:
-    """Remove a model with its sidecar and its card; what this program did not write is left alone.
+    """Remove a model with its sidecar, its card and the names of its classes.
 
-    A card in which somebody has written is kept: it is all that there is of that text.
+    What this program did not write is left alone. A card in which somebody has written is kept: it is all that there
+    is of that text.
 
     Args:
         path: The model's file; it may be missing.
     """
     path = Path(path)
+    class_names = _class_names(path)
+    labels = labels_path(path)
     try:
         load_sidecar(path)
         is_card_untouched = read_own_part(card_path(path)) in (None, OWN_PART)
@@ -168,6 +189,8 @@ def remove_model(path: str | Path) -> None:
         return
     path.unlink()
     sidecar_path(path).unlink()
+    if holds_labels(labels, class_names):
+        labels.unlink()
     if is_card_untouched:
         card_path(path).unlink(missing_ok=True)
 
@@ -177,10 +200,11 @@ def check_model_replaceable(path: str | Path) -> None:
 
     Raises:
         InputError: If there is a model, not empty, that neither has this program's
-            metadata nor a sidecar that belongs to it, or another file where its sidecar or
-            its card will lie.
+            metadata nor a sidecar that belongs to it, or another file where its sidecar, its
+            card or the names of its classes will lie.
     """
     path = Path(path)
+    check_labels_replaceable(labels_path(path), _class_names(path))
     files.check_replaceable(sidecar_path(path), _KIND)
     check_card_replaceable(card_path(path))
     if not path.is_file() or path.stat().st_size == 0:
@@ -190,6 +214,16 @@ def check_model_replaceable(path: str | Path) -> None:
             f"Expected {path} to be free, or an older model that tools/to_tflite.py wrote. Received: another file. "
             "Choose another name, or move that file away."
         )
+
+
+def _class_names(path: Path) -> Sequence[str] | None:
+    """The names of the classes that a sidecar has, whatever lies beside it; `None`: it has none, or there is none."""
+    try:
+        sidecar = files.read_json(sidecar_path(path), _KIND)
+    except InputError:
+        return None
+    names: Sequence[str] | None = sidecar.get("class_names")
+    return names
 
 
 def _has_sidecar(path: Path) -> bool:

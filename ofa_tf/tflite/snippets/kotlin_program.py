@@ -3,6 +3,7 @@
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.litert.interpreter import SMALLEST_PROBABILITY
 from ofa_tf.tflite.snippets.model_use import ModelUse, TensorUse
 from ofa_tf.tflite.snippets.template import fill_lines, fill_template
 
@@ -13,6 +14,8 @@ _UNKNOWN_CROP = (
     "// What was cut out of the test images is not known; if it was the middle, give the square's side over the\n"
     "// image's shorter side, such as 0.875f.\n"
 )
+
+_LOG_IMPORT = "import kotlin.math.ln\n"
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -40,8 +43,9 @@ def kotlin_program(use: ModelUse) -> str:
             "CROP_COMMENT": crop_comment,
             "CROP_FRACTION": _number_or_null(use.crop_fraction),
             "INPUT": _input_lines(use),
+            "LOG_IMPORT": _LOG_IMPORT if use.has_softmax else "",
             "WRITE_INPUT": _write_input(use.input_tensor),
-            "READ_OUTPUT": _read_output(use.output_tensor),
+            "READ_OUTPUT": _read_output(use),
         },
     )
 
@@ -101,7 +105,16 @@ def _write_input(tensor: TensorUse) -> str:
     return "inputs[0].writeInt8(ByteArray(pixels.size) { quantize(inputValue(pixels[it], it % 3)) })"
 
 
-def _read_output(tensor: TensorUse) -> str:
+def _read_output(use: ModelUse) -> str:
+    """The lines from what the output tensor holds to logits."""
+    tensor = use.output_tensor
+    if use.has_softmax:
+        lines = [
+            "// The model gives shares of 1; their logarithms are logits.",
+            "val shares = outputs[0].readFloat()",
+            f"return FloatArray(shares.size) {{ ln(max(shares[it], {SMALLEST_PROBABILITY!r}f)) }}",
+        ]
+        return "\n        ".join(lines)
     if tensor.scale is None:
         return "return outputs[0].readFloat()"
     step = "steps[it].toInt()"

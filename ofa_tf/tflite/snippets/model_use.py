@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.graph.output_format import OutputFormat
 from ofa_tf.tflite.litert.interpreter import describe_model
 from ofa_tf.tflite.lowering.targets import CPU, TARGETS
 
@@ -56,10 +57,11 @@ class ModelUse:
         labels: Names of the classes, in the order of the output.
         input_format: What it takes as an image.
         input_tensor: Its input.
-        output_tensor: Its output: logits.
+        output_tensor: Its output.
         knows_crop: Whether it is known what is cut out of an image first.
         crop_fraction: Side of the central square that is cut out over the image's shorter
             side; `None`: the whole image is squeezed into a square.
+        has_softmax: Whether the output are probabilities instead of logits.
         accelerators: What LiteRT calls the hardware that runs it on a phone, the best first.
     """
 
@@ -71,6 +73,7 @@ class ModelUse:
     output_tensor: TensorUse
     knows_crop: bool = True
     crop_fraction: float | None = None
+    has_softmax: bool = False
     accelerators: tuple[str, ...] = CPU.accelerators
 
     @classmethod
@@ -96,5 +99,6 @@ class ModelUse:
             output_tensor=TensorUse.from_facts(facts["output_tensor"]),
             knows_crop=preprocessing is not None,
             crop_fraction=(preprocessing or {}).get("crop_fraction"),
+            has_softmax=OutputFormat.from_facts(facts).has_softmax,
             accelerators=accelerators,
         )

@@ -1,6 +1,7 @@
 """A Python program that uses a model, with LiteRT, NumPy and Pillow only."""
 
-from ofa_tf.tflite.snippets.model_use import ModelUse, TensorUse
+from ofa_tf.tflite.litert.interpreter import SMALLEST_PROBABILITY
+from ofa_tf.tflite.snippets.model_use import ModelUse
 from ofa_tf.tflite.snippets.template import fill_lines, fill_template
 
 _UNKNOWN_CROP = (
@@ -25,7 +26,7 @@ def python_program(use: ModelUse) -> str:
             "CROP_COMMENT": crop_comment,
             "CROP_FRACTION": repr(use.crop_fraction),
             "TO_INPUT": _to_input(use),
-            "TO_LOGITS": _to_logits(use.output_tensor),
+            "TO_LOGITS": _to_logits(use),
         },
     )
 
@@ -55,7 +56,12 @@ def _to_input(use: ModelUse) -> str:
     return "\n".join(f"    {line}" for line in lines)
 
 
-def _to_logits(tensor: TensorUse) -> str:
+def _to_logits(use: ModelUse) -> str:
+    """The lines from what the output tensor holds to logits."""
+    tensor = use.output_tensor
+    if use.has_softmax:
+        comment = "    # The model gives shares of 1; their logarithms are logits."
+        return f"{comment}\n    return np.log(np.maximum(output, {SMALLEST_PROBABILITY!r}))"
     if not tensor.is_integer:
         return "    return output"
     return f"    return (output.astype(np.float32) - {tensor.zero_point}) * np.float32({tensor.scale!r})"

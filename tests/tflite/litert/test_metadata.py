@@ -10,8 +10,7 @@ from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.metadata import add_metadata, read_metadata
 from tests.support.flatbuffers import buffer_places
-
-FACTS = {"labels": ["Äpfel", "pears"], "mean": [0.5, 0.25, 0.125]}
+from tests.support.model_facts import FACTS
 
 
 def test_facts_come_back_and_the_model_computes_the_same(float_model: bytes, images: np.ndarray) -> None:
@@ -21,10 +20,10 @@ def test_facts_come_back_and_the_model_computes_the_same(float_model: bytes, ima
 
 
 def test_facts_are_replaced_not_piled_up(float_model: bytes, tmp_path: Path) -> None:
-    once = add_metadata(float_model, {"round": 1})
-    twice = add_metadata(once, {"round": 2})
+    once = add_metadata(float_model, {**FACTS, "round": 1})
+    twice = add_metadata(once, {**FACTS, "round": 2})
     (tmp_path / "m.tflite").write_bytes(twice)
-    assert read_metadata(tmp_path / "m.tflite") == {"round": 2}
+    assert read_metadata(tmp_path / "m.tflite") == {**FACTS, "round": 2}
     assert len(twice) == len(once)
 
 

@@ -116,12 +116,3 @@ def test_a_model_takes_bytes_although_its_first_nodes_stay_float(subnet: keras.M
     expected = np.asarray(subnet(images))
     actual = model.predict(input_format.denormalize(images))
     assert np.corrcoef(actual.ravel(), expected.ravel())[0, 1] > 0.95
-
-
-def test_data_are_inside_the_flatbuffer(graph: Graph, lowered: bytes, ranges: dict[str, Range]) -> None:
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(quantize_model(lowered, graph, ranges))
-    buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
-    assert all(buffer.Size() == 0 for buffer in buffers)  # nothing behind it
-    assert max(buffer.DataLength() for buffer in buffers) > 10_000

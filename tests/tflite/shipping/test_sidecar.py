@@ -11,6 +11,7 @@ from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.metadata import add_metadata
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, describe, load_sidecar, remove_model, save_tflite
+from tests.support.model_facts import FACTS
 
 FORMAT = InputFormat("uint8", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 CONTENT = b"\x1c\0\0\0TFL3 and so on"
@@ -34,10 +35,11 @@ def test_sidecar_says_what_the_model_is(arch: Arch, tmp_path: Path) -> None:
     assert (document["class_names"], document["num_macs"]) == (["cat", "dog"], 123)
     assert document["num_representative_images"] == 200
     assert load_sidecar(tmp_path / "m.tflite") == document
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "m.md", "m.tflite"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "m.labels.txt", "m.md", "m.tflite"]
+    assert (tmp_path / "m.labels.txt").read_text() == "cat\ndog\n"
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3])
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
 def test_no_file_appears_if_one_cannot_be_put_in_place(
     failing: int, arch: Arch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +99,7 @@ def test_a_model_that_its_sidecar_describes_may_be_replaced(arch: Arch, tmp_path
 def test_a_file_that_is_no_model_of_ours_is_not_replaced(float_model: bytes, tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
     check_model_replaceable(path)
-    path.write_bytes(add_metadata(float_model, {"round": 1}))
+    path.write_bytes(add_metadata(float_model, FACTS))
     check_model_replaceable(path)
     path.write_bytes(b"")
     check_model_replaceable(path)
@@ -129,4 +131,22 @@ def test_a_model_of_somebody_else_is_not_removed(arch: Arch, tmp_path: Path) -> 
     _save(path, arch)
     path.write_bytes(b"another converter's")
     remove_model(path)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_names_of_classes_are_replaced_with_the_model_and_somebody_elses_are_not(arch: Arch, tmp_path: Path) -> None:
+    path, labels = tmp_path / "m.tflite", tmp_path / "m.labels.txt"
+    _save(path, arch)
+    check_model_replaceable(path)
+    nameless = describe(arch, ExportOptions("int8"), 2, FORMAT)
+    save_tflite(path, CONTENT, nameless)
+    assert not labels.exists()
+
+    labels.write_text("salt\npepper\n")
+    save_tflite(path, CONTENT, nameless)
+    for write in (lambda: check_model_replaceable(path), lambda: _save(path, arch)):
+        with pytest.raises(InputError, match=r"m.labels.txt to be free, or .* Received: another file"):
+            write()
+    remove_model(path)
+    assert [left.name for left in tmp_path.iterdir()] == ["m.labels.txt"]
+    assert labels.read_text() == "salt\npepper\n"

@@ -23,6 +23,11 @@ KINDS = {
     "zero_to_one": (ExportOptions(input_type="float32"), 0.875),
     "int8": (ExportOptions("int8", max_accuracy_drop=1.0), 0.875),
     "uint8": (ExportOptions("int8", input_type="uint8", max_accuracy_drop=1.0), None),
+    "uint8_output": (ExportOptions("int8", output_type="uint8", max_accuracy_drop=1.0), None),
+    "probabilities": (
+        ExportOptions("int8", input_type="uint8", has_softmax=True, max_accuracy_drop=1.0),
+        None,
+    ),
     "int16x8": (ExportOptions("int16x8", max_accuracy_drop=1.0), None),
 }
 

@@ -25,7 +25,7 @@ from tests.support.model_uses import DOCUMENTED_MODEL
 from tests.support.repository import ROOT
 from tests.tflite.snippets.conftest import LABELS, ShipModel
 
-_KINDS = ("float32", "zero_to_one", "int8", "uint8")
+_KINDS = ("float32", "zero_to_one", "int8", "uint8", "uint8_output", "probabilities")
 
 needs_kotlin = pytest.mark.skipif(not has_kotlin(), reason="kotlinc or java is not installed")
 
