@@ -50,12 +50,16 @@ REQUIREMENTS = [
 REPORT_REQUIREMENTS = [
     "plotly>=7.1",  # brings plotly.js, which tools/report.py writes into its page.
 ]
+MCU_REQUIREMENTS = [
+    "tflite-micro>=0.dev20261023182759; platform_system == 'Linux' and platform_machine == 'x86_64'",  # has no others.
+]
 DOCS_REQUIREMENTS = [
     "furo>=2025.12",
     "myst-nb>=1.4",  # brings MyST, which reads Markdown, and reads notebooks.
     "sphinx>=8.1",
 ]
 TEST_REQUIREMENTS = [
+    *MCU_REQUIREMENTS,
     *REPORT_REQUIREMENTS,
     "hypothesis>=6.168",
     "ipykernel>=7.3",  # with nbclient: runs the notebook of the documents.
@@ -95,6 +99,7 @@ setup(
         "dev": DEV_REQUIREMENTS,
         "docs": DOCS_REQUIREMENTS,
         "report": REPORT_REQUIREMENTS,
+        "mcu": MCU_REQUIREMENTS,
         "pytorch": ["torch>=2.6"],
         "cuda": ["tensorflow[and-cuda]>=2.21"],
     },

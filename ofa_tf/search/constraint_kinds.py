@@ -30,6 +30,16 @@ class ModelFootprint(Protocol):
     def peak_ram_bytes(self, archs: np.ndarray, /) -> Any:
         """Memory of the activations of one image."""
 
+    @property
+    def has_arena(self) -> bool:
+        """Whether the models are for microcontrollers."""
+
+    def least_arena_bytes(self, archs: np.ndarray, /) -> Any:
+        """What `arena_bytes` is at least; quick."""
+
+    def arena_bytes(self, archs: np.ndarray, /) -> Any:
+        """Memory that TFLite Micro's interpreter takes."""
+
 
 @dataclasses.dataclass(frozen=True)
 class CostContext:
@@ -100,6 +110,18 @@ def _peak_ram_bytes(context: CostContext) -> Measure | None:
     return None if context.footprint is None else context.footprint.peak_ram_bytes
 
 
+def _least_arena_bytes(context: CostContext) -> Measure | None:
+    if context.footprint is None or not context.footprint.has_arena:
+        return None
+    return context.footprint.least_arena_bytes
+
+
+def _arena_bytes(context: CostContext) -> Measure | None:
+    if context.footprint is None or not context.footprint.has_arena:
+        return None
+    return context.footprint.arena_bytes
+
+
 _BYTES = {"bytes": 1.0, "kB": 1e3, "MB": 1e6}
 
 CONSTRAINT_KINDS.register(
@@ -140,6 +162,18 @@ CONSTRAINT_KINDS.register(
         needs="footprint of the models",
         make_exact_measure=_peak_ram_bytes,
         words="memory",
+        units=_BYTES,
+    ),
+)
+
+CONSTRAINT_KINDS.register(
+    "arena_bytes",
+    ConstraintKind(
+        "Largest arena of TFLite Micro, bytes; with --target=mcu.",
+        _least_arena_bytes,
+        needs="footprint of models for microcontrollers (--target=mcu)",
+        make_exact_measure=_arena_bytes,
+        words="arena",
         units=_BYTES,
     ),
 )

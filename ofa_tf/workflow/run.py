@@ -97,7 +97,7 @@ class Run(SearchedRun):
             path: Target, ending in `.tflite`.
             options: How to convert; float32 by default.
             limits: What the file must keep within, such as the `limits` of a `SearchResult`;
-                of these, `size_bytes` and `peak_ram_bytes` are checked.
+                of these, `size_bytes`, `peak_ram_bytes` and `arena_bytes` are checked.
             origin: Where the arch comes from; what the run's latency tables say of it is added.
 
         Returns:

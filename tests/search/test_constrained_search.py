@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.constrained_search import search_arch
 from ofa_tf.search.constraint_kinds import CostContext
@@ -11,6 +12,7 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predi
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs
 from ofa_tf.tflite.footprint.footprint import Footprint
+from ofa_tf.tflite.lowering.targets import MCU
 from ofa_tf.tflite.quantization.modes import INT8
 from tests.support.accuracies import table_of
 from tests.support.spaces import MICRO
@@ -87,6 +89,22 @@ def test_without_finalists_the_best_prediction_wins(predictor: FittedPredictor) 
     found = search_arch(MICRO, predictor, make_constraints(CostContext(MICRO, 10), Limits(macs=1e12)), settings=_FAST)
     assert found.arch == MICRO.canonical(MICRO.largest())
     assert found.measured_top1 is None
+
+
+def test_a_limit_of_the_arena_is_kept_by_models_for_microcontrollers_and_refused_for_others(
+    predictor: FittedPredictor,
+) -> None:
+    middle = MICRO.decode_one((MICRO.gene_counts - 1) // 2)
+    footprint = Footprint(MICRO, 10, INT8, target=MCU)
+    limit = footprint.arena_bytes(middle)
+    assert footprint.arena_bytes(MICRO.largest()) > limit
+    context = CostContext(MICRO, 10, footprint=footprint)
+    found = search_arch(MICRO, predictor, make_constraints(context, Limits(arena_bytes=limit)), settings=_FAST)
+    assert footprint.arena_bytes(found.arch) == found.costs["arena_bytes"] <= limit
+
+    for_cpu = CostContext(MICRO, 10, footprint=Footprint(MICRO, 10, INT8))
+    with pytest.raises(InputError, match=r"models for microcontrollers \(--target=mcu\) for arena_bytes. Rec"):
+        make_constraints(for_cpu, Limits(arena_bytes=limit))
 
 
 def test_every_limit_is_kept(predictor: FittedPredictor) -> None:

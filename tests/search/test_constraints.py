@@ -36,6 +36,8 @@ class MadeUpFootprint:
     def peak_ram_bytes(self, genes: np.ndarray) -> np.ndarray:
         return 10 + genes[:, 2]
 
+    has_arena = False
+
 
 _CONTEXT = CostContext(MICRO, 10, footprint=MadeUpFootprint())
 

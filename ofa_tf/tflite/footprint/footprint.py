@@ -10,6 +10,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.blocks.part_type import PlainPart, StemPart
 from ofa_tf.space.part_tables import PartTables
 from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.footprint import micro_arena
 from ofa_tf.tflite.footprint.arena import align
 from ofa_tf.tflite.footprint.file_size import MODEL_BYTES, operators_bytes, zero_point_lengths
 from ofa_tf.tflite.footprint.memory import peak_bytes
@@ -19,7 +20,7 @@ from ofa_tf.tflite.footprint.zero_points import ZeroPoints
 from ofa_tf.tflite.graph.graph import Graph
 from ofa_tf.tflite.graph.input_format import NORMALIZED, UINT8
 from ofa_tf.tflite.lowering.lowerings import choose_lowerings
-from ofa_tf.tflite.lowering.targets import CPU, Target
+from ofa_tf.tflite.lowering.targets import CPU, MCU, Target
 from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
@@ -31,7 +32,8 @@ class Footprint:
 
     Both follow from the lowered graph: each different part is lowered once, and from its
     operators follow the bytes that it adds to the file and the memory that it needs. File
-    sizes add up, but for zero points; of memory, the part that needs most counts.
+    sizes add up, but for zero points; of memory, the part that needs most counts. For
+    microcontrollers there is the arena of TFLite Micro, too.
 
     Args:
         space: The search space.
@@ -58,6 +60,7 @@ class Footprint:
         self._space = space
         self._num_classes = num_classes
         self._mode = mode
+        self._target = target
         self._input_type = input_type
         self._lowerings = choose_lowerings(
             lowering,
@@ -124,6 +127,47 @@ class Footprint:
         image_sizes = np.array(self._space.image_sizes)[rows[:, self._space.image_size_gene]]
         return _like(genes, self._image_bytes(image_sizes) + largest_of_parts)
 
+    @property
+    def has_arena(self) -> bool:
+        """Whether the models are for microcontrollers, so that they have an arena of TFLite Micro."""
+        return self._target == MCU
+
+    def arena_bytes(self, archs: Arch | Sequence[Arch] | np.ndarray) -> Any:
+        """The arena of TFLite Micro, see `micro_arena.py`; for models for microcontrollers.
+
+        Each network is laid out in memory, which takes some milliseconds.
+
+        Args:
+            archs: As for `size_bytes`.
+
+        Returns:
+            As `size_bytes`.
+
+        Raises:
+            InputError: As for `size_bytes`.
+        """
+        genes = self._space.as_genes(archs)
+        rows = np.atleast_2d(genes)
+        heads = [self._plan_head(arch) for arch in self._space.decode(rows)]
+        return _like(genes, self._tail_bytes(rows) + np.array(heads, np.int64))
+
+    def least_arena_bytes(self, archs: Arch | Sequence[Arch] | np.ndarray) -> Any:
+        """What `arena_bytes` is at least, looked up: as if the head held one part, and without a gap.
+
+        Args:
+            archs: As for `size_bytes`.
+
+        Returns:
+            As `size_bytes`.
+
+        Raises:
+            InputError: As for `size_bytes`.
+        """
+        genes = self._space.as_genes(archs)
+        rows = np.atleast_2d(genes)
+        largest_of_parts = self._head_tables.combine(rows, np.maximum)
+        return _like(genes, self._tail_bytes(rows) + largest_of_parts)
+
     @functools.cached_property
     def _size_tables(self) -> PartTables:
         return PartTables(self._space, functools.cache(self._part_size_bytes))
@@ -135,6 +179,31 @@ class Footprint:
     @functools.cached_property
     def _memory_tables(self) -> PartTables:
         return PartTables(self._space, functools.cache(self._part_peak_bytes))
+
+    @functools.cached_property
+    def _head_tables(self) -> PartTables:
+        return PartTables(self._space, functools.cache(self._part_head_bytes))
+
+    @functools.cached_property
+    def _tail_tables(self) -> PartTables:
+        return PartTables(self._space, functools.cache(self._part_tail_bytes))
+
+    def _tail_bytes(self, rows: np.ndarray) -> np.ndarray:
+        return self._tail_tables.combine(rows, np.add, start=micro_arena.network_tail_bytes(self._mode))
+
+    def _part_head_bytes(self, part: PlainPart, input_size: int) -> int:
+        operators = self._operators(part, input_size)
+        num_values = input_size**2 * part.in_channels
+        is_image = isinstance(part, StemPart)
+        bytes_per_value = self._bytes_per_pixel_value if is_image else self._mode.bytes_per_value
+        return micro_arena.least_head_bytes(operators, num_values * bytes_per_value, self._mode)
+
+    def _part_tail_bytes(self, part: PlainPart, input_size: int) -> int:
+        return micro_arena.operators_tail_bytes(self._operators(part, input_size), self._mode)
+
+    def _plan_head(self, arch: Arch) -> int:
+        input_bytes = arch.image_size**2 * _IMAGE_CHANNELS * self._bytes_per_pixel_value
+        return micro_arena.head_bytes(self._network_operators(arch), input_bytes, self._mode)
 
     def _part_size_bytes(self, part: PlainPart, input_size: int) -> int:
         return operators_bytes(self._operators(part, input_size), self._mode)
@@ -151,23 +220,30 @@ class Footprint:
         )
 
     def _plan_network(self, arch: Arch) -> int:
-        input_sizes = self._space.input_sizes(arch.image_size)
-        operators_by_part = {}
-        for name, part in self._space.plain_parts(arch).items():
-            operators_by_part[name] = self._operators(part, input_sizes[name])
         behind_image = peak_bytes(
-            join_parts(operators_by_part),
+            self._network_operators(arch),
             num_input_values=arch.image_size**2 * _IMAGE_CHANNELS,
             bytes_per_value=self._mode.bytes_per_value,
             counts_input=False,
         )
         return int(self._image_bytes(arch.image_size) + behind_image)
 
+    def _network_operators(self, arch: Arch) -> list[Operator]:
+        input_sizes = self._space.input_sizes(arch.image_size)
+        operators_by_part = {}
+        for name, part in self._space.plain_parts(arch).items():
+            operators_by_part[name] = self._operators(part, input_sizes[name])
+        return join_parts(operators_by_part)
+
+    @property
+    def _bytes_per_pixel_value(self) -> int:
+        """Memory of a number of the image."""
+        return 1 if self._input_type == UINT8 else self._mode.bytes_per_value
+
     def _image_bytes(self, image_sizes: Any) -> Any:
         """Memory of images, which are kept until the end, as an application may want to use them again."""
         num_values = image_sizes**2 * _IMAGE_CHANNELS
-        bytes_per_value = 1 if self._input_type == UINT8 else self._mode.bytes_per_value
-        return align(num_values * bytes_per_value)
+        return align(num_values * self._bytes_per_pixel_value)
 
     def _operators(self, part: PlainPart, input_size: int) -> list[Operator]:
         key = (part, input_size)

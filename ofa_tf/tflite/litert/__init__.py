@@ -3,8 +3,8 @@
 Read `interpreter.py` first: `TFLiteModel` is a model file as a function on images. `metadata.py` reads and writes the
 facts inside a file, on top of `flatbuffer.py`, and with `standard_metadata.py` those that libraries of apps read.
 `output_operators.py` appends what stands behind a model's last layer. `delegation.py` says what the delegate takes,
-`arena_size.py` what memory the activations need, and `node_tensors.py` which tensor of a model belongs to which node
-of its graph. LiteRT is loaded when a function needs it, not before.
+`arena_size.py` what memory the activations need, `micro_arena.py` what TFLite Micro needs, and `node_tensors.py` which
+tensor of a model belongs to which node of its graph. LiteRT is loaded when a function needs it, not before.
 """
 
 import lazy_loader
@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "quantize",
         ],
         "metadata": ["add_metadata", "find_metadata", "read_tflite"],
+        "micro_arena": ["MicroArena", "is_micro_installed", "measure_micro_arena"],
         "node_tensors": ["tensors_of_nodes"],
         "standard_metadata": ["labels_text"],
     },

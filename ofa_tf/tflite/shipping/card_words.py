@@ -95,6 +95,14 @@ def delegation_in_words(gate: Facts) -> str:
     return words
 
 
+def arena_in_words(gate: Facts) -> str:
+    """What a model takes of a microcontroller's memory."""
+    return (
+        f"Arena of TFLite Micro, on this computer: {gate['arena_bytes']:,} bytes ({gate['arena_head_bytes']:,} for "
+        f"activations, {gate['arena_tail_bytes']:,} for tables, fewer with pointers of 32 bits)"
+    )
+
+
 def cut_in_words(preprocessing: Facts | None) -> str:
     """What is cut out of an image first."""
     if preprocessing is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
+from ofa_tf.base.progress import announce
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.keras_to_tflite import prepare_conversion
@@ -12,6 +13,8 @@ from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.litert.delegation import inspect_delegation
 from ofa_tf.tflite.litert.metadata import add_metadata
+from ofa_tf.tflite.litert.micro_arena import MicroArena, is_micro_installed, measure_micro_arena
+from ofa_tf.tflite.lowering.targets import MCU
 from ofa_tf.tflite.quantization.fine_tuning import FineTuning
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.gate import Comparison, GateReport, Reference, compare
@@ -98,6 +101,9 @@ class Export:
         Args:
             content: Content of the `.tflite` file.
             decisive: What `compare` said of it.
+
+        Raises:
+            InputError: If it is for microcontrollers, and TFLite Micro does not run it.
         """
         reported = decisive
         if self._references.reported is not self._references.decisive:
@@ -109,6 +115,7 @@ class Export:
             reported=reported,
             delegation=inspect_delegation(content),
             size_bytes=len(content),
+            micro_arena=self._measure_arena(content),
         )
 
     def apply_remedies(self, conversion: Conversion) -> Conversion:
@@ -134,6 +141,15 @@ class Export:
             batch, _ = next(iter(self._data.decisive(self._arch)))
         examined = self._input_format.denormalize(batch[:_NUM_EXAMINED_IMAGES])
         return layer_errors(conversion.graph, content, examined)
+
+    def _measure_arena(self, content: bytes) -> MicroArena | None:
+        """What a model for microcontrollers takes of their memory, where that can be measured."""
+        if self._options.target != MCU.name:
+            return None
+        if not is_micro_installed():
+            announce("the arena of TFLite Micro is not measured: that takes pip install 'ofa_tf[mcu]'")
+            return None
+        return measure_micro_arena(content)
 
     def _representative_images(self) -> Iterable[np.ndarray] | None:
         if self._data.representative_images is None:

@@ -25,6 +25,7 @@ import numpy as np
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.litert.delegation import Delegation
 from ofa_tf.tflite.litert.interpreter import SMALLEST_PROBABILITY, TFLiteModel
+from ofa_tf.tflite.litert.micro_arena import MicroArena
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
 # Of the information. A constant answer loses all of it, good int8 models at most 0.015 (docs/decisions/045).
@@ -140,6 +141,7 @@ class GateReport:
         reported: On images that decided nothing: for testing, where there are some.
         delegation: Who runs what, see `inspect_delegation`.
         size_bytes: Size of the model.
+        micro_arena: Memory that TFLite Micro takes for it; `None`: it was not measured.
     """
 
     decisive: Comparison
@@ -147,15 +149,21 @@ class GateReport:
     reported: Comparison
     delegation: Delegation
     size_bytes: int
+    micro_arena: MicroArena | None = None
 
     def facts(self) -> dict[str, Any]:
         """The report as plain data: what was reported, and under `decided_on` what decided."""
-        return {
+        facts = {
             **dataclasses.asdict(self.reported),
             "decided_on": {"split": self.decisive_split, **dataclasses.asdict(self.decisive)},
             **dataclasses.asdict(self.delegation),
             "size_bytes": self.size_bytes,
         }
+        if self.micro_arena is not None:
+            facts["arena_bytes"] = self.micro_arena.arena_bytes
+            facts["arena_head_bytes"] = self.micro_arena.head_bytes
+            facts["arena_tail_bytes"] = self.micro_arena.tail_bytes
+        return facts
 
 
 def compare(content: bytes, reference: Reference, batches: Batches) -> Comparison:
@@ -239,8 +247,8 @@ def find_broken_limit(report: GateReport, limits: Mapping[str, float]) -> str | 
 
     Args:
         report: Of the model.
-        limits: Largest values by name; of those, `size_bytes` and `peak_ram_bytes` are
-            known of a model.
+        limits: Largest values by name; of those, `size_bytes`, `peak_ram_bytes` and, for
+            microcontrollers, `arena_bytes` are known of a model.
     """
     facts = report.facts()
     for name, limit in limits.items():

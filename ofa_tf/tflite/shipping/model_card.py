@@ -20,6 +20,7 @@ from ofa_tf.tflite.lowering.targets import CPU, TARGETS
 from ofa_tf.tflite.shipping.card_words import (
     Facts,
     arch_in_words,
+    arena_in_words,
     cut_in_words,
     delegation_in_words,
     dequantization_in_words,
@@ -150,6 +151,8 @@ def _model_lines(facts: Facts) -> list[str]:
     gate = facts.get("gate") or {}
     if "peak_ram_bytes" in gate:
         lines.append(f"Memory of its activations, without a delegate: {gate['peak_ram_bytes']:,} bytes")
+    if "arena_bytes" in gate:
+        lines.append(arena_in_words(gate))
     target = str(facts.get("target", CPU.name))
     if target != CPU.name and target in TARGETS:
         lines.append(f"Made for the target `{target}`: {TARGETS[target].description}; not tried there by this export")

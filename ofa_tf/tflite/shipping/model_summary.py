@@ -162,6 +162,8 @@ def _describe_runtime(facts: _Facts) -> str:
     words = delegation_in_words(gate)
     if "peak_ram_bytes" in gate:
         words += f"; {gate['peak_ram_bytes']:,} bytes of activations"
+    if "arena_bytes" in gate:
+        words += f"; TFLite Micro with an arena of {gate['arena_bytes']:,} bytes"
     return words
 
 

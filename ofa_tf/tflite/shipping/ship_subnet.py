@@ -57,8 +57,9 @@ def ship(
         data: Images and names.
         references: What the subnet says of the images that judge the model (rounded, if
             the model takes whole numbers), if that was measured before.
-        limits: What a search limited, by name; the file must keep within `size_bytes` and
-            `peak_ram_bytes`, where they are among them.
+        limits: What a search limited, by name; the file must keep within `size_bytes`,
+            `peak_ram_bytes` and, for microcontrollers, `arena_bytes`, where they are among
+            them.
         origin: Where the model comes from, for the sidecar and the card.
 
     Returns:
@@ -68,8 +69,8 @@ def ship(
         `layer_errors`, see `LayerError`.
 
     Raises:
-        InputError: If the model does not pass the gate, or breaks a limit; nothing is
-            written then.
+        InputError: If the model does not pass the gate, TFLite Micro does not run one that is
+            for it, or a limit is broken; nothing is written then.
     """
     export = Export(subnet, arch, options, data, references)
     passed = _first_that_passes(export, options)

@@ -1,7 +1,7 @@
 """Programs that use a model: written for one model file, from its own metadata, to be pasted into somebody's project.
 
 Read `model_use.py` first: what a program has to know of a model. `python_program.py` and `kotlin_program.py` fill it
-into the texts in `templates`, and `programs.py` has the languages by name.
+into the texts in `templates`, and `programs.py` has the languages by name. `c_array.py` makes an array of a model.
 """
 
 import lazy_loader
@@ -9,6 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "c_array": ["check_c_array_replaceable", "header_path", "write_c_array"],
         "model_use": ["ModelUse"],
         "programs": ["PROGRAM_KINDS", "write_program"],
     },

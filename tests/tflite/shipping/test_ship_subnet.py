@@ -14,6 +14,7 @@ from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.graph import Node
 from ofa_tf.tflite.litert.metadata import read_metadata
+from ofa_tf.tflite.litert.micro_arena import is_micro_installed
 from ofa_tf.tflite.shipping import remedies
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.ship_subnet import ship
@@ -90,20 +91,23 @@ def test_what_is_wrong_about_validation_images_only_is_not_written(
     assert shipped["gate"]["max_relative_error"] > 1e-4 > shipped["gate"]["decided_on"]["max_relative_error"]
 
 
-@pytest.mark.parametrize("name", ["size_bytes", "peak_ram_bytes"])
+@pytest.mark.parametrize("name", ["size_bytes", "peak_ram_bytes", "arena_bytes"])
 def test_a_model_that_breaks_a_limit_is_not_written(
     name: str, subnet: keras.Model, data: ExportData, arch: Arch, tmp_path: Path
 ) -> None:
+    if name == "arena_bytes" and not is_micro_installed():
+        pytest.skip("tflite-micro is not installed")
     path = tmp_path / "m.tflite"
-    facts = ship(subnet, arch, path, ExportOptions(), data, limits={"macs": 1, "latency_ms": 1e-6})
+    options = ExportOptions(target="mcu")
+    facts = ship(subnet, arch, path, options, data, limits={"macs": 1, "latency_ms": 1e-6})
     value = {**facts["gate"], **facts}[name]
     path.unlink()
 
     message = rf"limits of the search that found it\. Received: {name}={value:,} \(at most {value - 1:,}\)\. Search"
     with pytest.raises(InputError, match=message):
-        ship(subnet, arch, path, ExportOptions(), data, limits={name: value - 1})
+        ship(subnet, arch, path, options, data, limits={name: value - 1})
     assert not path.exists()
-    ship(subnet, arch, path, ExportOptions(), data, limits={name: value})
+    ship(subnet, arch, path, options, data, limits={name: value})
     assert path.exists()
 
 
