@@ -27,6 +27,7 @@ from .space.presets import register_search_space as register_search_space
 from .space.search_space import SearchSpace as SearchSpace
 from .tflite.conversion.keras_to_tflite import to_tflite as to_tflite
 from .tflite.conversion.options import ExportOptions as ExportOptions
+from .tflite.litert.elastic_model import ElasticModel as ElasticModel
 from .tflite.litert.interpreter import TFLiteModel as TFLiteModel
 from .training.config import PhaseConfig as PhaseConfig
 from .training.config import TrainConfig as TrainConfig

@@ -26,6 +26,7 @@ from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flag
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.layer_errors_table import describe_layer_errors
+from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.conversion.presets import EXPORT_PRESETS, ExportPreset, preset_help
 from ofa_tf.tflite.graph.input_format import INPUT_TYPES
@@ -38,10 +39,13 @@ from ofa_tf.tflite.quantization.modes import (
     get_quantization_mode,
     modes_with_setting,
 )
+from ofa_tf.tflite.shipping.elastic_file import check_elastic_replaceable
 from ofa_tf.tflite.shipping.model_summary import read_facts, summarize
 from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.tflite.shipping.sidecar import card_path, sidecar_path
+from ofa_tf.tflite.snippets.c_array import check_c_array_replaceable, header_path, write_c_array
 from ofa_tf.tflite.snippets.programs import PROGRAM_KINDS, write_program
+from ofa_tf.workflow.elastic_export import check_number, export_elastic
 from ofa_tf.workflow.export_plan import (
     check_model_output,
     plan_exports,
@@ -51,7 +55,7 @@ from ofa_tf.workflow.export_plan import (
     warn_of_other_form,
 )
 from ofa_tf.workflow.model_cards import update_model_card
-from ofa_tf.workflow.run import open_run
+from ofa_tf.workflow.run import Run, open_run
 
 define_plugins_flag()
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run or import.")
@@ -125,6 +129,12 @@ _FLOAT_LAYERS = flags.DEFINE_list(
     "Layers that stay float where others become integers: names as --verbose lists them, with * and ?, such as "
     "stage1_*.",
 )
+_ELASTIC = flags.DEFINE_bool(
+    "elastic",
+    False,
+    "Write all archs as signatures of one file, --output, that a program can choose among while it runs; what is equal "
+    "in several is in the file once.",
+)
 _VERBOSE = flags.DEFINE_bool(
     "verbose", False, "Measure and print the error of each layer; with --describe, all that is known."
 )
@@ -141,7 +151,12 @@ _CARD = flags.DEFINE_string("card", None, "Make the model card of this .tflite f
 _BENCHMARK = flags.DEFINE_list(
     "benchmark", [], "With --card: files of tools/benchmark.py whose latencies are added to the card and the sidecar."
 )
-_OUTPUT = flags.DEFINE_string("output", None, "File to write, ending in .tflite; a folder as --arch says.")
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "File to write, ending in .tflite; a folder as --arch says. NAME.cc writes NAME.tflite and, for microcontrollers, "
+    "the same as an array in NAME.cc and NAME.h.",
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -167,10 +182,29 @@ def main(argv: Sequence[str]) -> None:
             "Expected --output, the file to write, or --describe, --snippet or --card. Received: none of them."
         )
     options = _options()
+    source = _c_array_path()
+    if source is not None:
+        check_c_array_replaceable(source)
     if _MODEL.value is not None:
         _export_model(options)
     else:
         _export_subnets(options)
+    if source is not None:
+        write_c_array(source, Path(_output()))
+        print(f"{source}: the same as an array, declared in {header_path(source)}")
+
+
+def _c_array_path() -> Path | None:
+    """The C++ file that is wanted besides; `None`: none."""
+    output = Path(_OUTPUT.value)
+    return output if output.suffix == ".cc" else None
+
+
+def _output() -> str:
+    """The `.tflite` file to write, or the folder for several."""
+    if _c_array_path() is None:
+        return str(_OUTPUT.value)
+    return str(Path(_OUTPUT.value).with_suffix(".tflite"))
 
 
 def _check_one_task() -> None:
@@ -259,7 +293,7 @@ def _export_model(options: ExportOptions) -> None:
             f"Expected --model to be a .keras file. Received: no file at {_MODEL.value}. "
             "tools/import_specialized.py writes such files."
         )
-    check_model_output(_OUTPUT.value)
+    check_model_output(_output())
     configure_tensorflow()
     from ofa_tf.data.sources import open_source
     from ofa_tf.networks.saving import load_subnet
@@ -269,7 +303,7 @@ def _export_model(options: ExportOptions) -> None:
     subnet, arch = load_subnet(_MODEL.value)
     source = None if _DATASET.value is None else open_source(_DATASET.value, _DATA_DIR.value)
     origin = Origin(command=command_line.typed_command())
-    _report(export_model(subnet, arch, _OUTPUT.value, options, source, origin))
+    _report(export_model(subnet, arch, _output(), options, source, origin))
 
 
 def _export_subnets(options: ExportOptions) -> None:
@@ -281,7 +315,13 @@ def _export_subnets(options: ExportOptions) -> None:
             "Expected --dataset and --data_dir with --model only: a run in --workdir has its own data set."
         )
     run = open_run(_WORKDIR.value)
-    exports = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
+    if _ELASTIC.value:
+        check_elastic_replaceable(_output())
+    # An elastic file's models are called as those of a folder would be.
+    output = str(Path(_output()).with_suffix("")) if _ELASTIC.value else _output()
+    exports = plan_exports(run.space, _ARCH.value, output, is_folder=_ELASTIC.value)
+    if _ELASTIC.value:
+        check_number(len(exports))
     limits = plan_limits(exports, options)
     archs = {path: export.arch for path, export in exports.items()}
     command = command_line.typed_command()
@@ -295,6 +335,9 @@ def _export_subnets(options: ExportOptions) -> None:
             print(f"warning: {warning}", file=sys.stderr)
     run.check_supernet()
     configure_tensorflow()
+    if _ELASTIC.value:
+        _export_elastic(run, archs, options, limits, origins)
+        return
     if len(archs) == 1:
         ((path, arch),) = archs.items()
         _report(run.export(arch, path, options, limits.get(path), origins[path]))
@@ -305,6 +348,32 @@ def _export_subnets(options: ExportOptions) -> None:
         raise InputError(
             f"Expected all {len(archs)} models to be good. Received: {len(faults)} that are not, listed above."
         )
+
+
+def _export_elastic(
+    run: Run,
+    archs: Mapping[str, Arch],
+    options: ExportOptions,
+    limits: Mapping[str, Mapping[str, float]],
+    origins: Mapping[str, Origin],
+) -> None:
+    """One file of several archs; limits and origins by the paths that their models would have in a folder."""
+    planned = {Path(path).stem: path for path in archs}
+    by_name = {name: archs[path] for name, path in planned.items()}
+    names = {arch: name for name, arch in by_name.items()}
+
+    def export_one(arch: Arch, path: str) -> dict[str, Any]:
+        in_folder = planned[names[arch]]
+        facts = run.export(arch, path, options, limits.get(in_folder), origins[in_folder])
+        print(f"{names[arch]}: {facts['size_bytes']:,} bytes by itself, test top-1 {facts['top1']:.2%}", flush=True)
+        return facts
+
+    facts = export_elastic(by_name, _output(), export_one, command_line.typed_command())
+    size, largest, together = facts["size_bytes"], facts["largest_bytes"], facts["sum_bytes"]
+    print(
+        f"{_output()}: {size:,} bytes, {size / largest:.2f} times the largest model, {size / together:.2f} times all; "
+        f"signatures {', '.join(facts['signatures'])}; facts in {sidecar_path(_output())}"
+    )
 
 
 def _report(facts: Mapping[str, Any]) -> None:

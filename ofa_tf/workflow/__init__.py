@@ -3,14 +3,15 @@
 Read `run.py` first: all that is done with a training run; the tools call it. It is built on `searched_run.py`
 (searches), `measured_run.py` (latency tables), `sampled_run.py` (the accuracy table), `trained_run.py` (what the
 training left) and `run_folder.py` (what lies where). `accuracy.py`, `evaluation.py`, `latency.py`, `search.py`,
-`front.py`, `finetuning.py` and `export.py` are the steps; they take plain values and know no workdir.
-`search_measurements.py` and `measured_once.py` measure for searches and keep it, `many_searches.py` makes several in
-one call, `found_costs.py` saves what they found with its costs, `next_commands.py` says how to go on. `table_checks.py`
-checks the tables that a search needs, `export_plan.py` what an export will write; `model_cards.py` makes the cards of
-models again. `quickstart.py` goes the whole way in one call, with sizes from `quickstart_settings.py`, the network of
-`plain_network.py` for comparison, and models from `quickstart_export.py`; `lowering_benchmark.py` measures what
-rewrites gain. `report_data.py` gathers what the HTML report shows, from files (`report_files.py`), fronts and archs
-(`report_subnets.py`), tables (`report_tables.py`) and the training and its models (`report_training.py`).
+`front.py`, `finetuning.py`, `export.py` and `elastic_export.py` are the steps; they take plain values and know no
+workdir. `search_measurements.py` and `measured_once.py` measure for searches and keep it, `many_searches.py` makes
+several in one call, `found_costs.py` saves what they found with its costs, `next_commands.py` says how to go on.
+`table_checks.py` checks the tables that a search needs, `export_plan.py` what an export will write; `model_cards.py`
+makes the cards of models again. `quickstart.py` goes the whole way in one call, with sizes from
+`quickstart_settings.py`, the network of `plain_network.py` for comparison, and models from `quickstart_export.py`;
+`lowering_benchmark.py` measures what rewrites gain. `report_data.py` gathers what the HTML report shows, from files
+(`report_files.py`), fronts and archs (`report_subnets.py`), tables (`report_tables.py`) and the training and its models
+(`report_training.py`).
 """
 
 import lazy_loader
@@ -18,6 +19,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "elastic_export": ["check_number", "export_elastic"],
         "arch_names": ["parse_arch_list", "parse_archs"],
         "evaluation": ["describe_evaluation"],
         "export": ["export_model"],

@@ -49,7 +49,13 @@ class PlannedExport:
     text: str
 
 
-def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> dict[str, PlannedExport]:
+def plan_exports(
+    space: SearchSpace,
+    arch_texts: Sequence[str],
+    output: str,
+    *,
+    is_folder: bool = False,
+) -> dict[str, PlannedExport]:
     """What to export, by the paths of the models.
 
     Args:
@@ -57,6 +63,7 @@ def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> 
         arch_texts: Names of archs, see `parse_archs`, and folders of arch files.
         output: The file to write; the folder for several archs, and for those of a folder
             or a whole front, however many there are.
+        is_folder: Whether `output` is a folder in any case.
 
     Raises:
         InputError: If an arch or a path is not allowed, or a path is that of
@@ -66,7 +73,8 @@ def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> 
     for text in expand_folders(arch_texts):
         for name, arch in parse_archs(space, text).items():
             exports.append((name, PlannedExport(arch, text)))
-    planned = _name_models(exports, arch_texts, output)
+    is_folder = is_folder or any(stands_for_any_number(text) for text in arch_texts)
+    planned = _name_models(exports, arch_texts, output, is_folder)
     for path in planned:
         check_model_output(path)
     return planned
@@ -141,10 +149,10 @@ def _name_models(
     exports: Sequence[tuple[str, PlannedExport]],
     arch_texts: Sequence[str],
     output: str,
+    is_folder: bool,
 ) -> dict[str, PlannedExport]:
     """What to export, by the paths of the models; `exports` has the names of the archs."""
-    any_number = any(stands_for_any_number(text) for text in arch_texts)
-    if len(exports) == 1 and not any_number:
+    if len(exports) == 1 and not is_folder:
         ((_, export),) = exports
         return {output: export}
     if output.endswith(".tflite"):

@@ -716,3 +716,30 @@ def test_checkpoints_tables_and_logs_are_left_behind(quickstart: Path) -> None:
     assert {path.name for path in (quickstart / "checkpoints").iterdir()} == set(phases)
     for name in ("accuracy_table.jsonl", "benchmark.json", "supernet.keras", "latency_tables/host_float32.json"):
         assert (quickstart / name).is_file()
+
+
+@pytest.mark.long
+def test_several_subnets_become_one_elastic_file(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    output = tmp_path / "elastic.tflite"
+    options = (f"--workdir={quickstart}", "--quantization=int8", "--max_accuracy_drop=100", "--elastic")
+    result = run("tools/to_tflite.py", *options, "--arch=max,min", f"--output={output}")
+    assert result.returncode == 0, result.stderr[-2000:]
+    facts = json.loads(output.with_suffix(".json").read_text())
+    assert list(facts["signatures"]) == ["min", "max"]  # from the fewest MACs
+    assert facts["size_bytes"] == output.stat().st_size < facts["sum_bytes"]
+    assert f"{facts['size_bytes']:,} bytes, {facts['size_bytes'] / facts['largest_bytes']:.2f} times" in result.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elastic.json", "elastic.tflite"]
+    described = run("tools/to_tflite.py", f"--describe={output}").stdout.splitlines()
+    assert [line.split(":")[0] for line in described] == ["elastic.tflite", "min", "max"]
+    again = run("tools/to_tflite.py", *options, "--arch=min,max", f"--output={output}")
+    assert again.returncode == 0, again.stderr[-2000:]
+
+
+def test_what_an_elastic_file_cannot_be_is_said_at_once(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    options = (f"--workdir={quickstart}", "--elastic", "--quantization=int8")
+    one = run("tools/to_tflite.py", *options, "--arch=max", f"--output={tmp_path / 'e.tflite'}")
+    assert "Expected several archs for an elastic file (--elastic). Received: 1." in error_line(one)
+    (tmp_path / "e.json").write_text('{"schema": "somebody/else/1"}')
+    other = run("tools/to_tflite.py", *options, "--arch=max,min", f"--output={tmp_path / 'e.tflite'}")
+    assert "e.json" in error_line(other)
+    assert not (tmp_path / "e.tflite").exists()

@@ -2,6 +2,7 @@
 
 Read `interpreter.py` first: `TFLiteModel` is a model file as a function on images. `metadata.py` reads and writes the
 facts inside a file, on top of `flatbuffer.py`, and with `standard_metadata.py` those that libraries of apps read.
+`merged_model.py` makes one file of several models, among which `elastic_model.py` chooses while a program runs.
 `output_operators.py` appends what stands behind a model's last layer. `delegation.py` says what the delegate takes,
 `arena_size.py` what memory the activations need, `micro_arena.py` what TFLite Micro needs, and `node_tensors.py` which
 tensor of a model belongs to which node of its graph. LiteRT is loaded when a function needs it, not before.
@@ -24,7 +25,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "describe_model",
             "quantize",
         ],
-        "metadata": ["add_metadata", "find_metadata", "read_tflite"],
+        "merged_model": ["merge_models"],
+        "metadata": ["add_metadata", "add_own_metadata", "find_metadata", "read_tflite"],
         "micro_arena": ["MicroArena", "is_micro_installed", "measure_micro_arena"],
         "node_tensors": ["tensors_of_nodes"],
         "standard_metadata": ["labels_text"],

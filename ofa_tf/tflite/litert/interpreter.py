@@ -11,6 +11,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.native_output import withheld_stderr
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.output_format import OutputFormat
+from ofa_tf.tflite.litert.merged_model import INPUT_NAME, OUTPUT_NAME
 from ofa_tf.tflite.litert.metadata import find_metadata, read_metadata, read_tflite
 
 # What counts as much for a probability; float32 becomes inexact below 1e-38.
@@ -29,23 +30,25 @@ class TFLiteModel:
     Args:
         model: Content of a `.tflite` file, or its path.
         num_threads: Threads of the interpreter.
+        signature: Which model of an elastic file; not for others.
 
     Raises:
         InputError: If the file is missing, damaged, not TFLite or not a model
             of one input of shape `(1, size, size, channels)` and one output of
-            shape `(1, classes)`.
+            shape `(1, classes)`; if it is elastic, and `signature` is none of its
+            signatures.
     """
 
-    def __init__(self, model: bytes | str | Path, num_threads: int = 1) -> None:
+    def __init__(self, model: bytes | str | Path, num_threads: int = 1, signature: str | None = None) -> None:
         if num_threads < 1:
             raise InputError(f"Expected `num_threads` to be at least 1. Received: num_threads={num_threads}.")
         content, name = read_tflite(model)
         self._interpreter = create_interpreter(content, name, num_threads)
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
+        facts = find_facts(content, name, signature)
+        self._runner = None if signature is None else self._interpreter.get_signature_runner(signature)
+        inputs, outputs = self._describe_ends()
         _check_is_classifier(inputs, outputs, name)
         self._input, self._output = inputs[0], outputs[0]
-        facts = find_metadata(content, name) or {}
         self.input_format = InputFormat.from_facts(facts)
         self.output_format = OutputFormat.from_facts(facts)
 
@@ -94,13 +97,26 @@ class TFLiteModel:
         logits = np.empty((len(images), self.num_classes), np.float32)
         for index in range(len(images)):
             image = self.input_format.denormalize(images[index : index + 1])
-            self._interpreter.set_tensor(self._input["index"], quantize(image, self._input))
-            self._interpreter.invoke()
-            (output,) = self._interpreter.get_tensor(self._output["index"])
+            (output,) = self._run(quantize(image, self._input))
             logits[index] = dequantize(output, self._output)
         if self.output_format.has_softmax:
             logits = np.log(np.maximum(logits, SMALLEST_PROBABILITY))
         return logits
+
+    def _describe_ends(self) -> tuple[list[_Tensor], list[_Tensor]]:
+        """Details of the inputs and the outputs."""
+        if self._runner is None:
+            return self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        return list(self._runner.get_input_details().values()), list(self._runner.get_output_details().values())
+
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        """What the output holds for what the input holds."""
+        if self._runner is not None:
+            outputs = self._runner(**{INPUT_NAME: image})
+            return np.asarray(outputs[OUTPUT_NAME])
+        self._interpreter.set_tensor(self._input["index"], image)
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_tensor(self._output["index"]))
 
     def _check_images(self, images: np.ndarray) -> None:
         expected = _shape(self._input)[1:]
@@ -112,14 +128,40 @@ class TFLiteModel:
             )
 
 
+def find_facts(content: bytes, name: str, signature: str | None) -> dict[str, Any]:
+    """What the metadata of a model say of it, or of one of an elastic file; nothing if there are none.
+
+    Args:
+        content: Content of the `.tflite` file.
+        name: What a message calls it.
+        signature: Which model of an elastic file; `None` for others.
+
+    Raises:
+        InputError: If the file is damaged, or has no such signature, or is elastic and none is given.
+    """
+    facts = find_metadata(content, name) or {}
+    signatures = facts.get("signatures", {})
+    if signature is None and not signatures:
+        return facts
+    if signature not in signatures:
+        known = f"one of {list(signatures)}, as {name} is elastic" if signatures else f"none: {name} is not elastic"
+        raise InputError(f"Expected `signature` to be {known}. Received: signature={signature!r}.")
+    return {**facts, **signatures[signature]}
+
+
 def describe_model(path: str | Path) -> dict[str, Any]:
-    """All that is known of a model file: its metadata, and its input and output.
+    """All that is known of a model file: its metadata, and its input and output; of an elastic one, of each signature.
 
     Raises:
         InputError: If the file is missing, damaged or not one that
             tools/to_tflite.py wrote.
     """
     metadata = read_metadata(path)
+    if "signatures" in metadata:
+        signatures = {}
+        for name, facts in metadata["signatures"].items():
+            signatures[name] = {**facts, **TFLiteModel(path, signature=name).describe_tensors()}
+        return {**metadata, "signatures": signatures}
     tensors = TFLiteModel(path).describe_tensors()  # which notices more of what may be damaged
     return {**metadata, **tensors}
 

@@ -38,6 +38,21 @@ def add_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
     return standard_metadata.append_labels(packed, class_names)
 
 
+def add_own_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
+    """Add facts to a model without TFLite's standard metadata, which know one way only to use a file.
+
+    Args:
+        content: Content of a `.tflite` file.
+        facts: JSON-serialisable.
+
+    Returns:
+        Content of the file with the facts in a metadata entry called `ofa_tf`.
+    """
+    model = unpack_model(content)
+    _set_entry(model, ENTRY, json.dumps(facts, ensure_ascii=False).encode())
+    return pack_model(model)
+
+
 def _set_entry(model: Any, name: str, value: bytes) -> None:
     """Add a metadata entry to a `ModelT`, or replace it."""
     from ai_edge_litert import schema_py_generated as schema

@@ -1,11 +1,12 @@
 """Shipping: no model gets its name that does not compute what the network it was made from computes.
 
-Read `ship_subnet.py` first: it converts a subnet, lets the model through the gate (`gate.py`), tries remedies where
-it does not pass (`remedies.py`, then `mixed_precision.py`, which asks `layer_errors.py` where the error comes from)
-and writes the file with its sidecar (`sidecar.py`) and a card for people (`model_card.py`, in the words of
-`card_words.py`). `model_summary.py` says in ten lines what a file is. `export.py` holds the subnet on its way,
-`export_data.py` the images that it is judged on, `references.py` what the network says of them, `preprocessing.py`
-what is done to them, and `origin.py` where the model comes from.
+Read `ship_subnet.py` first: it converts a subnet, lets the model through the gate (`gate.py`), tries remedies where it
+does not pass (`remedies.py`, then `mixed_precision.py`, which asks `layer_errors.py` where the error comes from) and
+writes the file with its sidecar (`sidecar.py`) and a card for people (`model_card.py`, in the words of
+`card_words.py`), and the names of the classes (`labels_file.py`). `elastic_file.py` merges several shipped models.
+`model_summary.py` says in ten lines what a file is. `export.py` holds the subnet on its way, `export_data.py` the
+images that it is judged on, `references.py` what the network says of them, `preprocessing.py` what is done to them, and
+`origin.py` where the model comes from.
 """
 
 import lazy_loader
@@ -13,6 +14,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "elastic_file": ["check_elastic_replaceable", "save_elastic"],
         "export_data": ["ExportData"],
         "model_summary": ["read_facts", "summarize"],
         "origin": ["Origin"],

@@ -32,18 +32,20 @@ def read_facts(path: str | Path) -> dict[str, Any]:
             or its sidecar is damaged or of another file.
     """
     facts = describe_model(path)
-    if not sidecar_path(path).exists():
+    if "signatures" in facts or not sidecar_path(path).exists():
         return facts
     return {**facts, **load_sidecar(path)}
 
 
 def summarize(path: str | Path, facts: _Facts) -> str:
-    """What a model is, in ten lines.
+    """What a model is, in ten lines; of an elastic file, in a line for each signature.
 
     Args:
         path: The model's file.
         facts: See `read_facts`.
     """
+    if "signatures" in facts:
+        return _summarize_elastic(path, facts)
     rows = [
         ("model", _describe_model(facts)),
         ("file", f"{Path(path).name}, {Path(path).stat().st_size:,} bytes, for the target {_target(facts)}"),
@@ -58,6 +60,21 @@ def summarize(path: str | Path, facts: _Facts) -> str:
     ]
     width = max(len(title) for title, _ in rows)
     return "\n".join(f"{title:{width}}  {text}" for title, text in rows)
+
+
+def _summarize_elastic(path: str | Path, facts: _Facts) -> str:
+    """What the models of an elastic file are."""
+    num_models = len(facts["signatures"])
+    lines = [
+        f"{Path(path).name}: an elastic file of {num_models} models, {Path(path).stat().st_size:,} bytes, "
+        f"{facts['quantization']}, for the target {_target(facts)}; classes: {_describe_classes(facts)}"
+    ]
+    for name, model in facts["signatures"].items():
+        top1 = "accuracy not measured" if model.get("top1") is None else f"test top-1 {model['top1']:.2%}"
+        lines.append(
+            f"{name}: {model['image_size']} px, {model['num_macs']:,} MACs, {top1}, latency {_describe_latency(model)}"
+        )
+    return "\n".join(lines)
 
 
 def _describe_model(facts: _Facts) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.output_format import OutputFormat
 from ofa_tf.tflite.litert.interpreter import describe_model
@@ -81,9 +82,14 @@ class ModelUse:
         """That of a model file, as its own metadata tell it.
 
         Raises:
-            InputError: If the file is missing, damaged or not one that tools/to_tflite.py wrote.
+            InputError: If the file is missing, damaged, elastic or not one that tools/to_tflite.py wrote.
         """
         facts = describe_model(path)
+        if "signatures" in facts:
+            raise InputError(
+                f"Expected a file of one model. Received: {path}, an elastic file. A program for it stands in "
+                "docs/elastic.md."
+            )
         labels = facts.get("class_names")
         if labels is None:
             labels = [f"class {index}" for index in range(facts["num_classes"])]
