@@ -29,6 +29,8 @@ class Target:
         takes_uint8_of_float: Whether a float model may take whole numbers from 0 to 255.
         float_lowerings: Names of the rewrites that pay for float activations.
         integer_lowerings: Names of those that pay for integer activations.
+        undelegated_operators: Operators that its delegate is known to leave to slower kernels, in
+            models with all rewrites that pay; `None`: it is not looked for any.
 
     Raises:
         InputError: If there is no such rewrite.
@@ -42,6 +44,7 @@ class Target:
     integer_lowerings: tuple[str, ...]
     bits: tuple[tuple[int, int | None], ...] = ()
     takes_uint8_of_float: bool = True
+    undelegated_operators: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for lowering in (*self.float_lowerings, *self.integer_lowerings):
@@ -70,6 +73,8 @@ CPU = Target(
     accelerators=("CPU",),
     float_lowerings=("fold_batch_norm", "hard_sigmoid", "split_depthwise"),
     integer_lowerings=("fold_batch_norm", "hard_sigmoid", "hard_swish", "split_depthwise"),
+    # The first two make numbers of an image's bytes; the third is that of shortcuts of ResNet-D in int8.
+    undelegated_operators=("CAST", "QUANTIZE", "AVERAGE_POOL_2D"),
 )
 
 # Hardware with kernels of its own takes whole depthwise kernels and hard-swish. A hard-sigmoid as a ReLU6 is fused

@@ -23,9 +23,11 @@ import keras
 import numpy as np
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.delegation import Delegation
 from ofa_tf.tflite.litert.interpreter import SMALLEST_PROBABILITY, TFLiteModel
 from ofa_tf.tflite.litert.micro_arena import MicroArena
+from ofa_tf.tflite.lowering.targets import get_target
 from ofa_tf.tflite.quantization.modes import QuantizationMode
 
 # Of the information. A constant answer loses all of it, good int8 models at most 0.015 (docs/decisions/045).
@@ -240,6 +242,27 @@ def find_fault(
         if fault is not None:
             return fault
     return None
+
+
+def find_undelegated(delegation: Delegation, options: ExportOptions) -> str | None:
+    """What a model leaves to slower kernels that models for its target do not, in words; `None`: nothing.
+
+    XNNPACK, which is what is asked, computes with floats and int8, and is for CPUs. Who chose the rewrites by name has
+    chosen what they leave, too.
+
+    Args:
+        delegation: Of the model.
+        options: How it was made.
+    """
+    known = get_target(options.target).undelegated_operators
+    chose_rewrites = tuple(options.lowering) != ("all",) and options.lowering != "all"
+    if known is None or chose_rewrites or options.mode.activation_bits not in (None, 8):
+        return None
+    left = {name: number for name, number in delegation.undelegated.items() if name not in known}
+    if not left:
+        return None
+    described = ", ".join(f"{number} {name}" for name, number in left.items())
+    return f"{described} outside of it"
 
 
 def find_broken_limit(report: GateReport, limits: Mapping[str, float]) -> str | None:

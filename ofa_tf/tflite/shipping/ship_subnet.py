@@ -17,7 +17,14 @@ from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.shipping.export import Export
 from ofa_tf.tflite.shipping.export_data import ExportData
-from ofa_tf.tflite.shipping.gate import NOT_FINITE, Comparison, GateReport, find_broken_limit, find_fault
+from ofa_tf.tflite.shipping.gate import (
+    NOT_FINITE,
+    Comparison,
+    GateReport,
+    find_broken_limit,
+    find_fault,
+    find_undelegated,
+)
 from ofa_tf.tflite.shipping.layer_errors import LayerError
 from ofa_tf.tflite.shipping.mixed_precision import keep_float, keep_named_float
 from ofa_tf.tflite.shipping.origin import Origin
@@ -69,14 +76,15 @@ def ship(
         `layer_errors`, see `LayerError`.
 
     Raises:
-        InputError: If the model does not pass the gate, TFLite Micro does not run one that is
-            for it, or a limit is broken; nothing is written then.
+        InputError: If the model does not pass the gate, leaves operators to slower kernels, is
+            for TFLite Micro, which does not run it, or breaks a limit; nothing is written then.
     """
     export = Export(subnet, arch, options, data, references)
     passed = _first_that_passes(export, options)
     report = export.report(passed.content, passed.comparison)
     if not report.reported.is_finite:
         raise _gate_error(options, NOT_FINITE)
+    _check_delegation(report, options)
     _check_limits(report, limits or {}, options)
 
     facts: dict[str, Any] = {
@@ -122,6 +130,16 @@ def _gate_error(options: ExportOptions, fault: str | None) -> InputError:
         f"Expected the {options.quantization} model to agree with the network it was made from. "
         f"Received: {fault}. {options.mode.advice} Nothing was written."
     )
+
+
+def _check_delegation(report: GateReport, options: ExportOptions) -> None:
+    left = find_undelegated(report.delegation, options)
+    if left is not None:
+        raise InputError(
+            f"Expected LiteRT's XNNPACK to run all of the {options.quantization} model, as of others for the target "
+            f"{options.target!r}. Received: {left}, which is slow. If that is meant, name the rewrites with --lowering. "
+            "Nothing was written."
+        )
 
 
 def _check_limits(

@@ -13,6 +13,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.graph import INPUT, Graph, Node
+from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.shipping import remedies, ship_subnet
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.ship_subnet import ship
@@ -140,6 +141,10 @@ _DEFECTS: dict[str, Spoil] = {
     "a depthwise kernel shifted": _changing(
         "stage2_block1_depthwise_bn", _kernel(lambda kernel: np.roll(kernel, 1, axis=1))
     ),
+    "a wrong padding": _changing(
+        "stem_conv_pad",
+        lambda node: dataclasses.replace(node, attributes={**node.attributes, "padding": ((0, 2), (0, 2))}),
+    ),
     "a layer that gives nothing": _changing(
         "feature_bn", lambda node: _bias(np.zeros_like)(_kernel(np.zeros_like)(node))
     ),
@@ -194,3 +199,13 @@ def test_ranges_cut_to_a_quarter_are_told(
     monkeypatch.setattr(Conversion, "run", run_clipped)
     with pytest.raises(InputError, match="its answers differ from the network's"):
         _ship(sure_subnet, arch, sure_data, tmp_path, monkeypatch)
+
+
+def test_layers_left_to_slower_kernels_are_told(
+    sure_subnet: keras.Model, arch: Arch, sure_data: ExportData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rewrite that is lost: the model says the same, and is slow."""
+    monkeypatch.setitem(LOWERINGS, "hard_swish", lambda graph: graph)
+    with pytest.raises(InputError, match=r"Expected LiteRT's XNNPACK to run all of .*\d+ HARD_SWISH outside of it"):
+        _ship(sure_subnet, arch, sure_data, tmp_path, monkeypatch)
+    assert not list(tmp_path.iterdir())
