@@ -137,8 +137,8 @@ def _check_delegation(report: GateReport, options: ExportOptions) -> None:
     if left is not None:
         raise InputError(
             f"Expected LiteRT's XNNPACK to run all of the {options.quantization} model, as of others for the target "
-            f"{options.target!r}. Received: {left}, which is slow. If that is meant, name the rewrites with --lowering. "
-            "Nothing was written."
+            f"{options.target!r}. Received: {left}, which is slow. If that is meant, name the rewrites with "
+            "--lowering. Nothing was written."
         )
 
 
