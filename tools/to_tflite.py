@@ -26,28 +26,28 @@ from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flag
 from ofa_tf.base.progress import announce
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.report.layer_errors_table import describe_layer_errors
-from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.conversion.presets import EXPORT_PRESETS, ExportPreset, preset_help
 from ofa_tf.tflite.graph.input_format import INPUT_TYPES
 from ofa_tf.tflite.graph.output_format import OUTPUT_TYPES
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
-from ofa_tf.tflite.lowering.targets import CPU, target_help
+from ofa_tf.tflite.lowering.targets import CPU, MCU, target_help
 from ofa_tf.tflite.quantization.modes import (
     QUANTIZATION_MODES,
     QuantizationMode,
     get_quantization_mode,
     modes_with_setting,
 )
-from ofa_tf.tflite.shipping.elastic_file import check_elastic_replaceable
 from ofa_tf.tflite.shipping.model_summary import read_facts, summarize
 from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.tflite.shipping.sidecar import card_path, sidecar_path
-from ofa_tf.tflite.snippets.c_array import check_c_array_replaceable, header_path, write_c_array
+from ofa_tf.tflite.snippets.c_array import check_c_array_output, header_path, write_c_array
 from ofa_tf.tflite.snippets.programs import PROGRAM_KINDS, write_program
-from ofa_tf.workflow.elastic_export import check_number, export_elastic
+from ofa_tf.workflow.elastic_export import export_elastic
 from ofa_tf.workflow.export_plan import (
+    PlannedExport,
     check_model_output,
+    plan_elastic,
     plan_exports,
     plan_limits,
     search_facts,
@@ -163,6 +163,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     load_plugins_from_flags()
     command_line.check_has_effect(_BENCHMARK, _CARD.value is not None, "with --card")
+    command_line.check_has_effect(_ELASTIC, _ARCH.value is not None, "with --workdir and --arch")
     _check_one_task()
     if _DESCRIBE.value is not None:
         facts = read_facts(_DESCRIBE.value)
@@ -184,27 +185,26 @@ def main(argv: Sequence[str]) -> None:
     options = _options()
     source = _c_array_path()
     if source is not None:
-        check_c_array_replaceable(source)
+        check_c_array_output(source)
     if _MODEL.value is not None:
         _export_model(options)
     else:
         _export_subnets(options)
     if source is not None:
-        write_c_array(source, Path(_output()))
+        write_c_array(source, source.with_suffix(".tflite"))
         print(f"{source}: the same as an array, declared in {header_path(source)}")
 
 
 def _c_array_path() -> Path | None:
     """The C++ file that is wanted besides; `None`: none."""
     output = Path(_OUTPUT.value)
-    return output if output.suffix == ".cc" else None
-
-
-def _output() -> str:
-    """The `.tflite` file to write, or the folder for several."""
-    if _c_array_path() is None:
-        return str(_OUTPUT.value)
-    return str(Path(_OUTPUT.value).with_suffix(".tflite"))
+    if output.suffix != ".cc":
+        return None
+    if _ELASTIC.value:
+        raise InputError(
+            f"Expected --output to end in .tflite, with --elastic. Received: {_OUTPUT.value}. Arrays are of one model."
+        )
+    return output
 
 
 def _check_one_task() -> None:
@@ -293,7 +293,8 @@ def _export_model(options: ExportOptions) -> None:
             f"Expected --model to be a .keras file. Received: no file at {_MODEL.value}. "
             "tools/import_specialized.py writes such files."
         )
-    check_model_output(_output())
+    output = str(Path(_OUTPUT.value).with_suffix(".tflite")) if _c_array_path() is not None else _OUTPUT.value
+    check_model_output(output)
     configure_tensorflow()
     from ofa_tf.data.sources import open_source
     from ofa_tf.networks.saving import load_subnet
@@ -303,7 +304,7 @@ def _export_model(options: ExportOptions) -> None:
     subnet, arch = load_subnet(_MODEL.value)
     source = None if _DATASET.value is None else open_source(_DATASET.value, _DATA_DIR.value)
     origin = Origin(command=command_line.typed_command())
-    _report(export_model(subnet, arch, _output(), options, source, origin))
+    _report(export_model(subnet, arch, output, options, source, origin))
 
 
 def _export_subnets(options: ExportOptions) -> None:
@@ -316,19 +317,16 @@ def _export_subnets(options: ExportOptions) -> None:
         )
     run = open_run(_WORKDIR.value)
     if _ELASTIC.value:
-        check_elastic_replaceable(_output())
-    # An elastic file's models are called as those of a folder would be.
-    output = str(Path(_output()).with_suffix("")) if _ELASTIC.value else _output()
-    exports = plan_exports(run.space, _ARCH.value, output, is_folder=_ELASTIC.value)
-    if _ELASTIC.value:
-        check_number(len(exports))
+        _check_elastic(options)
+        exports = plan_elastic(run.space, _ARCH.value, _OUTPUT.value)
+    else:
+        exports = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
     limits = plan_limits(exports, options)
-    archs = {path: export.arch for path, export in exports.items()}
     command = command_line.typed_command()
     origins = {}
-    for path, export in exports.items():
+    for key, export in exports.items():
         search = search_facts(export)
-        origins[path] = Origin(command, search, is_searched_for_such=searched_for_such(search, options))
+        origins[key] = Origin(command, search, is_searched_for_such=searched_for_such(search, options))
     for text in dict.fromkeys(export.text for export in exports.values()):
         warning = warn_of_other_form(text, options)
         if warning is not None:
@@ -336,8 +334,20 @@ def _export_subnets(options: ExportOptions) -> None:
     run.check_supernet()
     configure_tensorflow()
     if _ELASTIC.value:
-        _export_elastic(run, archs, options, limits, origins)
-        return
+        _export_elastic(run, exports, options, limits, origins)
+    else:
+        _export_files(run, exports, options, limits, origins)
+
+
+def _export_files(
+    run: Run,
+    exports: Mapping[str, PlannedExport],
+    options: ExportOptions,
+    limits: Mapping[str, Mapping[str, float]],
+    origins: Mapping[str, Origin],
+) -> None:
+    """A file of each arch; all by the paths of the models."""
+    archs = {path: export.arch for path, export in exports.items()}
     if len(archs) == 1:
         ((path, arch),) = archs.items()
         _report(run.export(arch, path, options, limits.get(path), origins[path]))
@@ -350,37 +360,47 @@ def _export_subnets(options: ExportOptions) -> None:
         )
 
 
+def _check_elastic(options: ExportOptions) -> None:
+    """Check that what is asked for beside --elastic can be had with it."""
+    if options.target == MCU.name:
+        raise InputError(
+            "Expected --elastic with a target whose programs choose among models. Received: --target=mcu, where all of "
+            "them would take memory at once. Export one subnet."
+        )
+    if _VERBOSE.value:
+        raise InputError("Expected --verbose with one model a file. Received: --elastic, too. Leave one of them out.")
+
+
 def _export_elastic(
     run: Run,
-    archs: Mapping[str, Arch],
+    exports: Mapping[str, PlannedExport],
     options: ExportOptions,
     limits: Mapping[str, Mapping[str, float]],
     origins: Mapping[str, Origin],
 ) -> None:
-    """One file of several archs; limits and origins by the paths that their models would have in a folder."""
-    planned = {Path(path).stem: path for path in archs}
-    by_name = {name: archs[path] for name, path in planned.items()}
-    names = {arch: name for name, arch in by_name.items()}
+    """One file of all archs; all by the names of the signatures."""
 
-    def export_one(arch: Arch, path: str) -> dict[str, Any]:
-        in_folder = planned[names[arch]]
-        facts = run.export(arch, path, options, limits.get(in_folder), origins[in_folder])
-        print(f"{names[arch]}: {facts['size_bytes']:,} bytes by itself, test top-1 {facts['top1']:.2%}", flush=True)
-        return facts
+    def export_one(name: str, path: str) -> None:
+        facts = run.export(exports[name].arch, path, options, limits.get(name), origins[name])
+        print(f"{name}: {facts['size_bytes']:,} bytes by itself, test top-1 {_top1_in_words(facts)}", flush=True)
 
-    facts = export_elastic(by_name, _output(), export_one, command_line.typed_command())
+    facts = export_elastic(exports, _OUTPUT.value, export_one, command_line.typed_command())
     size, largest, together = facts["size_bytes"], facts["largest_bytes"], facts["sum_bytes"]
     print(
-        f"{_output()}: {size:,} bytes, {size / largest:.2f} times the largest model, {size / together:.2f} times all; "
-        f"signatures {', '.join(facts['signatures'])}; facts in {sidecar_path(_output())}"
+        f"{_OUTPUT.value}: {size:,} bytes, {size / largest:.2f} times the largest model, {size / together:.2f} times "
+        f"all; signatures {', '.join(facts['signatures'])}; facts in {sidecar_path(_OUTPUT.value)}"
     )
+
+
+def _top1_in_words(facts: Mapping[str, Any]) -> str:
+    if facts["top1"] is None:
+        return "not measured (no --dataset)"
+    return f"{facts['top1']:.2%} (before conversion {facts['gate']['reference_top1']:.2%})"
 
 
 def _report(facts: Mapping[str, Any]) -> None:
     """Say what was written, at once: a later fault or Ctrl-C does not undo it."""
-    top1 = "not measured (no --dataset)"
-    if facts["top1"] is not None:
-        top1 = f"{facts['top1']:.2%} (before conversion {facts['gate']['reference_top1']:.2%})"
+    top1 = _top1_in_words(facts)
     sidecar = sidecar_path(facts["path"])
     card = card_path(facts["path"])
     remedies = "".join(f", {remedy}" for remedy in facts["remedies"])

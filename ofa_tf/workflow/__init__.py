@@ -19,12 +19,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "elastic_export": ["check_number", "export_elastic"],
+        "elastic_export": ["export_elastic"],
         "arch_names": ["parse_arch_list", "parse_archs"],
         "evaluation": ["describe_evaluation"],
         "export": ["export_model"],
         "export_plan": [
+            "PlannedExport",
             "check_model_output",
+            "plan_elastic",
             "plan_exports",
             "plan_limits",
             "search_facts",

@@ -17,6 +17,7 @@ from ofa_tf.tflite.graph.input_format import NORMALIZED
 from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.quantization.model_form import form_name
 from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION, PRECISIONS
+from ofa_tf.tflite.shipping.elastic_file import check_elastic_replaceable
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, sidecar_path
 from ofa_tf.workflow.arch_names import expand_folders, parse_archs, split_arch_text, stands_for_any_number
 
@@ -49,42 +50,63 @@ class PlannedExport:
     text: str
 
 
-def plan_exports(
-    space: SearchSpace,
-    arch_texts: Sequence[str],
-    output: str,
-    *,
-    is_folder: bool = False,
-) -> dict[str, PlannedExport]:
+def plan_exports(space: SearchSpace, arch_texts: Sequence[str], output: str) -> dict[str, PlannedExport]:
     """What to export, by the paths of the models.
 
     Args:
         space: The run's search space.
         arch_texts: Names of archs, see `parse_archs`, and folders of arch files.
-        output: The file to write; the folder for several archs, and for those of a folder
-            or a whole front, however many there are.
-        is_folder: Whether `output` is a folder in any case.
+        output: The file to write, `NAME.tflite` or `NAME.cc`, which has `NAME.tflite` beside it;
+            the folder for several archs, and for those of a folder or a whole front, however
+            many there are.
 
     Raises:
         InputError: If an arch or a path is not allowed, or a path is that of
             something else.
     """
-    exports: list[tuple[str, PlannedExport]] = []
-    for text in expand_folders(arch_texts):
-        for name, arch in parse_archs(space, text).items():
-            exports.append((name, PlannedExport(arch, text)))
-    is_folder = is_folder or any(stands_for_any_number(text) for text in arch_texts)
-    planned = _name_models(exports, arch_texts, output, is_folder)
+    planned = _name_models(_read_exports(space, arch_texts), arch_texts, output)
     for path in planned:
         check_model_output(path)
     return planned
 
 
-def plan_limits(exports: Mapping[str, PlannedExport], options: ExportOptions) -> dict[str, dict[str, float]]:
-    """What the models must keep within, by their paths: the limits of the searches that found their archs.
+def plan_elastic(space: SearchSpace, arch_texts: Sequence[str], output: str) -> dict[str, PlannedExport]:
+    """What to export into one elastic file, by the names of the signatures.
 
     Args:
-        exports: What is exported, see `plan_exports`.
+        space: The run's search space.
+        arch_texts: As for `plan_exports`.
+        output: The file to write.
+
+    Raises:
+        InputError: If an arch is not allowed, there is only one, two have one name, or the file
+            cannot be written or is something else.
+    """
+    exports = _read_exports(space, arch_texts)
+    if len(exports) < 2:
+        raise InputError(
+            f"Expected several archs for an elastic file (--elastic). Received: {len(exports)}. Name more with --arch, "
+            "or leave --elastic out."
+        )
+    _check_names_differ(exports, arch_texts)
+    check_elastic_replaceable(output)
+    return dict(exports)
+
+
+def _read_exports(space: SearchSpace, arch_texts: Sequence[str]) -> list[tuple[str, PlannedExport]]:
+    """What to export, with the names of the archs."""
+    exports: list[tuple[str, PlannedExport]] = []
+    for text in expand_folders(arch_texts):
+        for name, arch in parse_archs(space, text).items():
+            exports.append((name, PlannedExport(arch, text)))
+    return exports
+
+
+def plan_limits(exports: Mapping[str, PlannedExport], options: ExportOptions) -> dict[str, dict[str, float]]:
+    """What the models must keep within, by paths or signatures: the limits of the searches that found their archs.
+
+    Args:
+        exports: What is exported, see `plan_exports` and `plan_elastic`.
         options: How the models are made. Limits of models for another target or in another
             precision do not count, see `find_other_form`.
 
@@ -149,25 +171,31 @@ def _name_models(
     exports: Sequence[tuple[str, PlannedExport]],
     arch_texts: Sequence[str],
     output: str,
-    is_folder: bool,
 ) -> dict[str, PlannedExport]:
     """What to export, by the paths of the models; `exports` has the names of the archs."""
-    if len(exports) == 1 and not is_folder:
+    any_number = any(stands_for_any_number(text) for text in arch_texts)
+    is_file = output.endswith((".tflite", ".cc"))
+    if len(exports) == 1 and not any_number:
         ((_, export),) = exports
-        return {output: export}
-    if output.endswith(".tflite"):
+        path = str(Path(output).with_suffix(".tflite")) if is_file else output
+        return {path: export}
+    if is_file:
         raise InputError(
             f"Expected --output to be a folder for {count_in_words(len(exports), 'arch')}. Received: {output}. Name a "
             "folder, such as models; one arch of a folder or a front has a name of its own: FOLDER/ARCH.json, "
             "front.json:N."
         )
-    planned = {str(Path(output) / f"{name}.tflite"): export for name, export in exports}
-    if len(planned) < len(exports):
+    _check_names_differ(exports, arch_texts)
+    return {str(Path(output) / f"{name}.tflite"): export for name, export in exports}
+
+
+def _check_names_differ(exports: Sequence[tuple[str, PlannedExport]], arch_texts: Sequence[str]) -> None:
+    names = {name for name, _ in exports}
+    if len(names) < len(exports):
         raise InputError(
             f"Expected the names of --arch, which models are called by, to differ. Received: {','.join(arch_texts)}. "
             "Name each once; rename one of two files, or export them in two calls."
         )
-    return planned
 
 
 def _limits_of_search(arch_text: str, options: ExportOptions) -> dict[str, float]:

@@ -10,6 +10,7 @@ from ofa_tf.devices.benchmark_results import load_benchmark
 from ofa_tf.devices.device import Measurement
 from ofa_tf.devices.device_facts import kind_of_measurement, shareable_facts
 from ofa_tf.tflite.litert.interpreter import describe_model
+from ofa_tf.tflite.shipping.elastic_file import is_elastic
 from ofa_tf.tflite.shipping.sidecar import card_path, load_sidecar, save_facts
 
 _KEY = "measured_latencies"  # of the measurements in a sidecar
@@ -37,6 +38,11 @@ def update_model_card(model_path: str | Path, benchmark_paths: Sequence[str | Pa
             card would replace another file, or a benchmark has nothing of this model.
     """
     path = Path(model_path)
+    if is_elastic(path):
+        raise InputError(
+            f"Expected a file of one model, with --card. Received: {path}, an elastic file, which has a sidecar only. "
+            "See --describe."
+        )
     facts = load_sidecar(path)
     facts.pop("schema", None)
     tensors = describe_model(path)

@@ -77,6 +77,9 @@ def test_what_is_asked_for_in_a_wrong_way_is_refused_before_tensorflow_loads(mod
         *preset, "--input_type=float32", "--softmax"
     )
     assert "Expected --preset to be one of mediapipe." in refusal("--preset=apple")
+    assert "Received: --elastic" in refusal("--output=m.tflite", f"--model={keras_model}", "--elastic")
+    both = ("--workdir=none", "--arch=min,max")
+    assert "to end in .tflite, with --elastic. Received: m.cc." in refusal(*both, "--output=m.cc", "--elastic")
     assert "which takes int16. Received: input_type='uint8'" in refusal(*preset, "--quantization=int16x8")
     assert "which computes with float32. Received: output_type='int8'" in refusal(
         "--output=m.tflite", "--output_type=int8"

@@ -18,6 +18,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.costs import num_macs, num_params
 from ofa_tf.space.presets import get_search_space
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.litert.micro_arena import is_micro_installed
 from ofa_tf.tflite.shipping.sidecar import load_sidecar
 from ofa_tf.training.config import TrainConfig
 from tests.support.repository import ROOT
@@ -737,9 +738,29 @@ def test_several_subnets_become_one_elastic_file(run: Run, quickstart: Path, tmp
 
 def test_what_an_elastic_file_cannot_be_is_said_at_once(run: Run, quickstart: Path, tmp_path: Path) -> None:
     options = (f"--workdir={quickstart}", "--elastic", "--quantization=int8")
+    for flag in ("--target=mcu", "--verbose"):
+        refused = run("tools/to_tflite.py", *options, "--arch=max,min", flag, f"--output={tmp_path / 'e.tflite'}")
+        assert "Received: --" in error_line(refused)
     one = run("tools/to_tflite.py", *options, "--arch=max", f"--output={tmp_path / 'e.tflite'}")
     assert "Expected several archs for an elastic file (--elastic). Received: 1." in error_line(one)
     (tmp_path / "e.json").write_text('{"schema": "somebody/else/1"}')
     other = run("tools/to_tflite.py", *options, "--arch=max,min", f"--output={tmp_path / 'e.tflite'}")
     assert "e.json" in error_line(other)
     assert not (tmp_path / "e.tflite").exists()
+
+
+def test_a_model_for_microcontrollers_becomes_an_array_too(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    source = tmp_path / "small.cc"
+    options = (f"--workdir={quickstart}", "--target=mcu", f"--output={source}")
+    several = run("tools/to_tflite.py", *options, "--arch=min,max")
+    assert f"to be a folder for 2 archs. Received: {source}." in error_line(several)
+
+    result = run("tools/to_tflite.py", *options, "--arch=min")
+    assert result.returncode == 0, result.stderr[-2000:]
+    names = ["small.cc", "small.h", "small.json", "small.labels.txt", "small.md", "small.tflite"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    first_bytes = ", ".join(f"0x{byte:02x}" for byte in source.with_suffix(".tflite").read_bytes()[:12])
+    assert first_bytes in source.read_text()
+    if is_micro_installed():
+        gate = load_sidecar(source.with_suffix(".tflite"))["gate"]
+        assert gate["arena_bytes"] == gate["arena_head_bytes"] + gate["arena_tail_bytes"]

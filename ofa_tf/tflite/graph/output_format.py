@@ -52,6 +52,11 @@ class OutputFormat:
         return PROBABILITIES if self.has_softmax else LOGITS
 
     @property
+    def is_computed(self) -> bool:
+        """Whether the numbers may be whatever the last layer computes with, or floats."""
+        return self.output_type is None or self.is_float
+
+    @property
     def is_float(self) -> bool:
         """Whether the numbers are float32 whatever the quantization computes."""
         return self.has_softmax or self.output_type == FLOAT32

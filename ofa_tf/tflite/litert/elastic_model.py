@@ -12,9 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
-from ofa_tf.tflite.litert.metadata import read_metadata
 
 _NUM_RECENT_RUNS = 3  # whose median counts: one run that was disturbed changes nothing
 _SHORTEST_PAUSE = 16  # images
@@ -26,7 +24,7 @@ class ElasticModel:
 
     Args:
         path: The `.tflite` file that `tools/to_tflite.py --elastic` wrote.
-        num_threads: Threads of each interpreter.
+        num_threads: Threads of the interpreter, which all models share.
 
     Attributes:
         models: By their signatures, from the smallest to the largest.
@@ -36,17 +34,13 @@ class ElasticModel:
     """
 
     def __init__(self, path: str | Path, num_threads: int = 1) -> None:
-        signatures = read_metadata(path).get("signatures")
-        if signatures is None:
-            raise InputError(
-                f"Expected {path} to be an elastic file, which tools/to_tflite.py --elastic writes. "
-                "Received: a file of one model. Open it as a TFLiteModel."
-            )
-        self.models = {signature: TFLiteModel(path, num_threads, signature) for signature in signatures}
-        self._pace = {signature: _Pace() for signature in signatures}
+        self.models = TFLiteModel.open_all(path, num_threads)
+        self._pace = {signature: _Pace() for signature in self.models}
 
     def choose(self, deadline_ms: float) -> str:
         """The signature of the largest model that kept a deadline lately, or that has paused long enough.
+
+        To be asked once for each image, as pauses are counted in images.
 
         Args:
             deadline_ms: Time for an image, milliseconds.
@@ -101,20 +95,28 @@ class _Pace:
 
     def is_worth_trying(self, deadline_ms: float) -> bool:
         """Whether to use the model for the next image; each question is about another image."""
-        if self._num_left > 0:
-            self._num_left -= 1
-            return False
-        if not self._recent_ms:
-            return True
-        if sorted(self._recent_ms)[len(self._recent_ms) // 2] <= deadline_ms:
+        if self._is_quick_enough(deadline_ms):
             if len(self._recent_ms) == _NUM_RECENT_RUNS:
                 self._pause = _SHORTEST_PAUSE
+            self._num_left = 0  # if it paused, it was for a shorter deadline
             return True
-        self._recent_ms.clear()
-        self._num_left = self._pause
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        if self._num_left == 0:
+            self._num_left = self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            return False
+        self._num_left -= 1
+        if self._num_left == 0:
+            self._recent_ms.clear()  # they are old by now: the next image tells
+            return True
         return False
 
     def add(self, took_ms: float) -> None:
         """Add a run."""
         self._recent_ms.append(took_ms)
+
+    def _is_quick_enough(self, deadline_ms: float) -> bool:
+        """Whether the median of the last runs keeps a deadline; so it is if there are none."""
+        if not self._recent_ms:
+            return True
+        median_ms = sorted(self._recent_ms)[len(self._recent_ms) // 2]
+        return median_ms <= deadline_ms

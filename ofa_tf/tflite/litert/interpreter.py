@@ -43,9 +43,41 @@ class TFLiteModel:
         if num_threads < 1:
             raise InputError(f"Expected `num_threads` to be at least 1. Received: num_threads={num_threads}.")
         content, name = read_tflite(model)
-        self._interpreter = create_interpreter(content, name, num_threads)
-        facts = find_facts(content, name, signature)
-        self._runner = None if signature is None else self._interpreter.get_signature_runner(signature)
+        interpreter = create_interpreter(content, name, num_threads)
+        self._open(interpreter, find_facts(content, name, signature), name, signature)
+
+    @classmethod
+    def open_all(cls, model: bytes | str | Path, num_threads: int = 1) -> "dict[str, TFLiteModel]":
+        """The models of an elastic file, by their signatures, in one interpreter.
+
+        An interpreter keeps the file and the packed weights of all signatures in memory. What the
+        models share, they must not use at the same time.
+
+        Args:
+            model: Content of the `.tflite` file, or its path.
+            num_threads: Threads of the interpreter.
+
+        Raises:
+            InputError: If the file is missing, damaged or not elastic.
+        """
+        content, name = read_tflite(model)
+        interpreter = create_interpreter(content, name, num_threads)
+        signatures = (find_metadata(content, name) or {}).get("signatures")
+        if signatures is None:
+            raise InputError(
+                f"Expected {name} to be an elastic file, which tools/to_tflite.py --elastic writes. "
+                "Received: a file of one model. Open it as a TFLiteModel."
+            )
+        models = {}
+        for signature in signatures:
+            models[signature] = cls.__new__(cls)
+            models[signature]._open(interpreter, find_facts(content, name, signature), name, signature)
+        return models
+
+    def _open(self, interpreter: Any, facts: dict[str, Any], name: str, signature: str | None) -> None:
+        """Take a model of an interpreter; `facts` is what the metadata say of it."""
+        self._interpreter = interpreter
+        self._runner = None if signature is None else interpreter.get_signature_runner(signature)
         inputs, outputs = self._describe_ends()
         _check_is_classifier(inputs, outputs, name)
         self._input, self._output = inputs[0], outputs[0]

@@ -22,6 +22,7 @@ _ARENA_SIZE = 1 << 30  # bytes that may be used; only what is needed is touched
 _TIME_LIMIT_S = 300
 
 _ALLOCATION = re.compile(r"Arena allocation (head|tail) (\d+) bytes")
+_IMPORT_FAULT = re.compile(r"^\w*(?:ImportError|ModuleNotFoundError): .*$", re.MULTILINE)
 _LACKING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
 
 
@@ -56,20 +57,32 @@ def measure_micro_arena(content: bytes) -> MicroArena:
         content: Content of a `.tflite` file.
 
     Raises:
-        InputError: If it lacks operators of the model, or cannot prepare it.
+        InputError: If it lacks operators of the model, cannot prepare it, or does not work.
     """
     program = _PROGRAM.format(arena_size=_ARENA_SIZE)
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        input=content,
-        capture_output=True,
-        timeout=_TIME_LIMIT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            input=content,
+            capture_output=True,
+            timeout=_TIME_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            f"Expected TFLite Micro to prepare the model within {_TIME_LIMIT_S} s. Received: it was still at it. "
+            "Try again when the computer has less to do."
+        ) from error
     told = done.stderr.decode(errors="replace")
     sizes = {end: int(size) for end, size in _ALLOCATION.findall(told)}
     if done.returncode == 0 and sizes.keys() == {"head", "tail"}:
         return MicroArena(head_bytes=sizes["head"], tail_bytes=sizes["tail"])
+    fault = _IMPORT_FAULT.search(told)
+    if fault is not None:
+        raise InputError(
+            f"Expected the package tflite-micro to work. Received: {fault.group()}. Install it again: "
+            "pip install --force-reinstall tflite-micro."
+        )
     raise InputError(
         f"Expected a model that TFLite Micro runs. Received: {_reason(told)}. Take another quantization, such as int8, "
         "or another target."

@@ -75,11 +75,12 @@ def append_labels(content: bytes, class_names: Sequence[str]) -> bytes:
 
 
 def labels_text(class_names: Sequence[str]) -> str:
-    """The names of classes, one a line."""
+    """The names of classes, one a line; none is empty, as programs that skip such lines would shift the others."""
     lines = []
-    for name in class_names:
+    for number, name in enumerate(class_names):
         words = name.split()  # a name may hold what would end its line
-        lines.append(" ".join(words) + "\n")
+        line = " ".join(words) or f"class {number}"
+        lines.append(f"{line}\n")
     return "".join(lines)
 
 

@@ -14,7 +14,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "elastic_file": ["check_elastic_replaceable", "save_elastic"],
+        "elastic_file": ["check_elastic_replaceable", "is_elastic", "save_elastic"],
         "export_data": ["ExportData"],
         "model_summary": ["read_facts", "summarize"],
         "origin": ["Origin"],

@@ -11,7 +11,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.merged_model import merge_models
-from ofa_tf.tflite.litert.metadata import add_own_metadata
+from ofa_tf.tflite.litert.metadata import add_own_metadata, read_metadata
 from ofa_tf.tflite.shipping.sidecar import check_model_replaceable, load_sidecar, sidecar_path
 
 _KIND = "elastic_model"
@@ -30,6 +30,9 @@ _FACTS_OF_SIGNATURE = (
     "top1",
     "predicted_latencies",
 )
+# What a model's sidecar says of its file, or what holds for all.
+_FACTS_OF_FILE = ("schema", "model", "sha256", "versions", "class_names", "command")
+
 _FACTS_OF_ALL = ("num_classes", "class_names", "quantization", "target", "versions")
 
 
@@ -40,11 +43,18 @@ def check_elastic_replaceable(path: str | Path) -> None:
         InputError: If the name does not end in `.tflite`, the file cannot be written, or
             another one would be replaced.
     """
-    sidecar = sidecar_path(path)
     files.check_output(path)
-    files.check_replaceable(sidecar, _KIND)
-    if not sidecar.exists():
+    files.check_replaceable(sidecar_path(path), _KIND)
+    if not is_elastic(Path(path)):
         check_model_replaceable(path)
+
+
+def is_elastic(path: Path) -> bool:
+    """Whether a file is an elastic one that this program wrote."""
+    try:
+        return "signatures" in read_metadata(path)
+    except InputError:
+        return False
 
 
 def save_elastic(path: str | Path, models: Mapping[str, Path], command: str | None = None) -> dict[str, Any]:
@@ -60,9 +70,10 @@ def save_elastic(path: str | Path, models: Mapping[str, Path], command: str | No
         `signatures`, by their names, from the fewest MACs to the most.
 
     Raises:
-        InputError: If a signature gives other numbers than its model, which should never be;
-            nothing is written then.
+        InputError: If another file would be replaced, or a signature gives other numbers than
+            its model, which should never be; nothing is written then.
     """
+    check_elastic_replaceable(path)
     sidecars = {name: load_sidecar(model) for name, model in models.items()}
     names = sorted(sidecars, key=lambda name: int(sidecars[name]["num_macs"]))
     contents = {name: models[name].read_bytes() for name in names}
@@ -85,12 +96,17 @@ def save_elastic(path: str | Path, models: Mapping[str, Path], command: str | No
         "sum_bytes": sum(sizes),
         **description,
         "command": command,
-        "signatures": {name: sidecars[name] for name in names},
+        "signatures": {name: _without_file(sidecars[name]) for name in names},
     }
     with files.atomic_path(path) as new_model, files.atomic_path(sidecar_path(path)) as new_sidecar:
         new_model.write_bytes(content)
         files.write_json(new_sidecar, _KIND, facts)
     return facts
+
+
+def _without_file(sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sidecar says of a model, without what it says of the file, which will be gone."""
+    return {key: value for key, value in sidecar.items() if key not in _FACTS_OF_FILE}
 
 
 def _check_equal(content: bytes, signature: str, single: bytes) -> None:

@@ -147,6 +147,12 @@ def _check_limits(
     limits: Mapping[str, float],
     options: ExportOptions,
 ) -> None:
+    if "arena_bytes" in limits and report.micro_arena is None:
+        raise InputError(
+            "Expected tflite-micro, to measure what the search limited with --max_arena_bytes. Received: it is not "
+            "installed, or another target. Install it (pip install 'ofa_tf[mcu]'), or export without that limit, from "
+            "an arch file without notes. Nothing was written."
+        )
     broken = find_broken_limit(report, limits)
     if broken is not None:
         raise InputError(
@@ -170,6 +176,9 @@ def _attempts(export: Export, options: ExportOptions) -> Iterator[Conversion]:
     if conversion.remedies:
         yield conversion
     errors = export.layer_errors(conversion, export.convert(conversion))
+    if not options.output_format.is_computed:
+        # Integers that were asked for come from the last layer, which so cannot stay float.
+        errors = [error for error in errors if error.name != conversion.graph.nodes[-1].name]
     yield from keep_float(conversion, errors)
 
 

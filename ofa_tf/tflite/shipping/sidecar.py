@@ -116,7 +116,9 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
     labels = labels_path(path)
     class_names = facts.get("class_names")
     former_names = _class_names(path)
-    if class_names is not None:
+    files.check_replaceable(sidecar_path(path), _KIND)
+    check_card_replaceable(card_path(path))
+    if class_names is not None and not holds_labels(labels, class_names):
         check_labels_replaceable(labels, former_names)
     payload: dict[str, Any] = {
         "model": path.name,
@@ -130,16 +132,16 @@ def save_tflite(path: str | Path, content: bytes, facts: Mapping[str, Any]) -> P
     try:
         with files.atomic_path(path) as new_model:
             new_model.write_bytes(content)
+            save_facts(path, payload)
             if class_names is not None:
                 _save_labels(labels, class_names)
-            elif holds_labels(labels, former_names):
-                labels.unlink()
-            save_facts(path, payload)
     except OSError:
         if not path.exists():
             for file in new_files:
                 file.unlink(missing_ok=True)
         raise
+    if class_names is None and holds_labels(labels, former_names):
+        labels.unlink()
     return sidecar_path(path)
 
 
@@ -217,12 +219,14 @@ def check_model_replaceable(path: str | Path) -> None:
 
 
 def _class_names(path: Path) -> Sequence[str] | None:
-    """The names of the classes that a sidecar has, whatever lies beside it; `None`: it has none, or there is none."""
+    """The names of the classes of what lies at a path, by its sidecar or by itself; `None`: they are not known."""
     try:
-        sidecar = files.read_json(sidecar_path(path), _KIND)
+        facts: Mapping[str, Any] | None = files.read_json(sidecar_path(path), _KIND)
     except InputError:
+        facts = _read_metadata_if_any(path)
+    if facts is None:
         return None
-    names: Sequence[str] | None = sidecar.get("class_names")
+    names: Sequence[str] | None = facts.get("class_names")
     return names
 
 
@@ -237,11 +241,16 @@ def _has_sidecar(path: Path) -> bool:
 
 def _has_metadata(path: Path) -> bool:
     """Whether a file is a model with this program's metadata."""
+    return _read_metadata_if_any(path) is not None
+
+
+def _read_metadata_if_any(path: Path) -> dict[str, Any] | None:
+    """This program's metadata of a model; `None`: it is none, or has none."""
     try:
         content, name = read_tflite(path)
-        return find_metadata(content, name) is not None
+        return find_metadata(content, name)
     except InputError:
-        return False
+        return None
 
 
 def load_sidecar(model_path: str | Path) -> dict[str, Any]:

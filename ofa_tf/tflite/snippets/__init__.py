@@ -9,7 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "c_array": ["check_c_array_replaceable", "header_path", "write_c_array"],
+        "c_array": ["check_c_array_output", "header_path", "write_c_array"],
         "model_use": ["ModelUse"],
         "programs": ["PROGRAM_KINDS", "write_program"],
     },

@@ -35,13 +35,15 @@ def header_path(source: Path) -> Path:
     return source.with_suffix(".h")
 
 
-def check_c_array_replaceable(source: Path) -> None:
-    """Check that writing an array does not replace a file that is none.
+def check_c_array_output(source: Path) -> None:
+    """Check that an array can be written, and does not replace a file that is none.
 
     Raises:
-        InputError: If there is another file, not empty, of the source's or the header's name.
+        InputError: If the source or the header cannot be written, or another file, not empty,
+            has its name.
     """
     for path in (source, header_path(source)):
+        files.check_output(path)
         if not path.is_file() or path.stat().st_size == 0:
             continue
         if not path.read_bytes().startswith(_FIRST_LINE.encode()):
@@ -61,10 +63,10 @@ def write_c_array(source: Path, model: Path) -> None:
         model: The `.tflite` file.
 
     Raises:
-        InputError: See `check_c_array_replaceable`.
+        InputError: See `check_c_array_output`.
         OSError: If a file cannot be written.
     """
-    check_c_array_replaceable(source)
+    check_c_array_output(source)
     content = model.read_bytes()
     values = {
         "first_line": _FIRST_LINE,
@@ -85,6 +87,6 @@ def _lines(content: bytes) -> Iterator[str]:
 
 
 def _identifier(name: str) -> str:
-    """A name as C++ allows it."""
-    letters = re.sub(r"\W", "_", name, flags=re.ASCII)
-    return f"model_{letters}" if letters[0].isdigit() else letters
+    """A name as C++ allows it: none of its own words, nor one with two underscores in a row."""
+    words = re.findall("[A-Za-z0-9]+", name)
+    return "_".join(["g", *words])

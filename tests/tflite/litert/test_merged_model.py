@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from ofa_tf.networks.calibration import calibrate_batch_norm
 from ofa_tf.networks.extraction import extract_subnet
 from ofa_tf.networks.supernet import build_supernet
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
+from ofa_tf.tflite.litert import interpreter
 from ofa_tf.tflite.litert.elastic_model import ElasticModel
-from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.litert.interpreter import TFLiteModel, create_interpreter
 from ofa_tf.tflite.litert.merged_model import merge_models
 from ofa_tf.tflite.litert.metadata import add_own_metadata
 from tests.support.spaces import MICRO
@@ -68,11 +70,11 @@ def _answers(content: bytes, inputs: np.ndarray) -> np.ndarray:
 
 
 def test_each_signature_gives_to_the_bit_what_its_model_gives(models: Mapping[str, bytes], elastic: bytes) -> None:
-    interpreter = Interpreter(model_content=elastic)
-    assert list(interpreter.get_signature_list()) == list(models)
+    runtime = Interpreter(model_content=elastic)
+    assert list(runtime.get_signature_list()) == list(models)
     for name, content in models.items():
         inputs = _inputs(content)
-        runner = interpreter.get_signature_runner(name)
+        runner = runtime.get_signature_runner(name)
         together = [runner(images=values[np.newaxis])["scores"][0] for values in inputs]
         np.testing.assert_array_equal(together, _answers(content, inputs))
 
@@ -151,7 +153,8 @@ def test_the_largest_model_that_keeps_the_deadline_is_chosen(elastic_file: Path)
 
     took_ms["shallow"] = 0.5  # the phone is cool
     assert set(run_frames(100, 2.5)[-10:]) == {"shallow"}
-    assert set(run_frames(50, 0.1)[-10:]) == {"small"}  # nothing keeps it
+    assert set(run_frames(45, 0.1)[-10:]) == {"small"}  # nothing keeps it
+    assert elastic.choose(3.5) == "shallow"  # and ends no pause of a longer one
 
 
 def test_one_disturbed_run_changes_nothing(elastic_file: Path) -> None:
@@ -176,6 +179,22 @@ def test_predict_within_runs_what_is_chosen(elastic_file: Path) -> None:
     for _ in range(9):
         _, signature = elastic.predict_within(images_of_size, deadline_ms=0.0)
     assert signature == "small"
+
+
+def test_all_models_share_one_interpreter(elastic_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would keep the file and the packed weights of all signatures in memory."""
+    made = []
+
+    def count(*args: Any, **kwargs: Any) -> Any:
+        made.append(args)
+        return create_interpreter(*args, **kwargs)
+
+    monkeypatch.setattr(interpreter, "create_interpreter", count)
+    elastic = ElasticModel(elastic_file)
+    assert len(made) == 1
+    for model in elastic.models.values():
+        images = np.random.default_rng(3).standard_normal((2, model.image_size, model.image_size, 3), dtype=np.float32)
+        assert model.predict(images).shape == (2, _NUM_CLASSES)
 
 
 def test_a_file_of_one_model_is_not_elastic(models: Mapping[str, bytes], tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_what_mediapipe_refuses(
     pixels: np.ndarray,
     tmp_path: Path,
 ) -> None:
-    """Were one of these accepted, docs/apps.md and the preset would be out of date."""
+    """Were one of these accepted, docs/export.md and the preset would be out of date."""
     path = tmp_path / "m.tflite"
     settings = {**dataclasses.asdict(MEDIAPIPE), **changed}
     del settings["description"]

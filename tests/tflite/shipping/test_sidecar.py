@@ -150,3 +150,20 @@ def test_names_of_classes_are_replaced_with_the_model_and_somebody_elses_are_not
     remove_model(path)
     assert [left.name for left in tmp_path.iterdir()] == ["m.labels.txt"]
     assert labels.read_text() == "salt\npepper\n"
+
+
+def test_names_of_classes_of_a_model_whose_sidecar_is_gone_are_known_from_the_model(
+    float_model: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(add_metadata(float_model, FACTS))
+    (tmp_path / "m.labels.txt").write_text("Äpfel\npears\n", encoding="utf-8")
+    check_model_replaceable(path)
+
+
+@pytest.mark.parametrize("name", ["m.json", "m.md"])
+def test_what_cannot_be_replaced_leaves_everything_as_it_was(name: str, arch: Arch, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError):
+        _save(tmp_path / "m.tflite", arch)
+    assert [left.name for left in tmp_path.iterdir()] == [name]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.snippets.c_array import check_c_array_replaceable, write_c_array
+from ofa_tf.tflite.snippets.c_array import check_c_array_output, write_c_array
 
 _MAIN = """#include <cstdio>
 #include <cstdint>
@@ -20,7 +20,9 @@ int main() {
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
-@pytest.mark.parametrize(("name", "identifier"), [("my-model", "my_model"), ("2nd", "model_2nd")])
+@pytest.mark.parametrize(
+    ("name", "identifier"), [("my-model", "g_my_model"), ("2nd", "g_2nd"), ("__float__", "g_float")]
+)
 def test_a_compiled_program_has_the_model(name: str, identifier: str, float_model: bytes, tmp_path: Path) -> None:
     model = tmp_path / f"{name}.tflite"
     model.write_bytes(float_model[:100_001])
@@ -46,7 +48,7 @@ def test_an_array_is_replaced_and_other_files_are_not(tmp_path: Path) -> None:
     header = tmp_path / "m.h"
     header.write_text("#pragma once  // mine\n")
     with pytest.raises(InputError, match=r"m\.h to be free, or an older array of a model\. Received: another file"):
-        check_c_array_replaceable(source)
+        check_c_array_output(source)
     with pytest.raises(InputError, match="it is not replaced"):
         write_c_array(source, model)
     assert header.read_text() == "#pragma once  // mine\n"
