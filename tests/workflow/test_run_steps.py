@@ -178,8 +178,9 @@ def test_a_shipped_model_says_where_it_comes_from(measured_run: Run, tmp_path: P
         "num_train_images": source.num_examples("train"),
         "unfinished_phases": unfinished,
     }
-    assert facts["preprocessing"] == {"crop_fraction": None}
-    assert read_metadata(path)["preprocessing"] == {"crop_fraction": None}
+    preprocessing = {"crop_fraction": None, "resize": "bilinear, antialiased", "color_order": "RGB"}
+    assert facts["preprocessing"] == preprocessing
+    assert read_metadata(path)["preprocessing"] == preprocessing
     assert "command" not in read_metadata(path)  # which may name the user's folders
 
 

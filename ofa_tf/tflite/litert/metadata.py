@@ -93,17 +93,23 @@ def find_metadata(content: bytes, name: str) -> dict[str, Any] | None:
 
     try:
         parsed = schema.Model.GetRootAs(content)
+        numbers = {}
         for index in range(parsed.MetadataLength()):
             entry = parsed.Metadata(index)
-            if entry.Name() == ENTRY.encode():
-                buffer = parsed.Buffers(entry.Buffer())
-                return dict(json.loads(buffer.DataAsNumpy().tobytes()))
+            numbers[entry.Name().decode()] = entry.Buffer()
+        if ENTRY not in numbers:
+            return None
+        buffer = parsed.Buffers(numbers[ENTRY])
+        facts = dict(json.loads(buffer.DataAsNumpy().tobytes()))
+        # Models of earlier versions have no standard metadata, and nothing behind them.
+        if standard_metadata.ENTRY in numbers and facts.get("class_names") is not None:
+            standard_metadata.check_labels(content)
     except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"Expected {name} to be a complete TFLite file. Received: a damaged one ({error}). "
             "Write it again with tools/to_tflite.py."
         ) from error
-    return None
+    return facts
 
 
 def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:

@@ -74,6 +74,16 @@ def append_labels(content: bytes, class_names: Sequence[str]) -> bytes:
     return file.getvalue()
 
 
+def check_labels(content: bytes) -> None:
+    """Check that a model's file does not end before the names of its classes do.
+
+    Raises:
+        ValueError: If it does.
+    """
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise ValueError("it ends before the names of its classes do")
+
+
 def labels_text(class_names: Sequence[str]) -> str:
     """The names of classes, one a line; none is empty, as programs that skip such lines would shift the others."""
     lines = []
