@@ -186,6 +186,8 @@ def main(argv: Sequence[str]) -> None:
     source = _c_array_path()
     if source is not None:
         check_c_array_output(source)
+        if options.target != MCU.name:
+            print("warning: an array is for microcontrollers, and --target=mcu is not given", file=sys.stderr)
     if _MODEL.value is not None:
         _export_model(options)
     else:

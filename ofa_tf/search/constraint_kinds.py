@@ -69,6 +69,7 @@ class ConstraintKind:
         make_measure: From a context to what computes the cost of genes; `None`
             where the context lacks what is needed for it.
         needs: What that is, in words.
+        advice: How to have it, a sentence.
         depends_on_precision: Whether the cost is another one for a model in another
             precision.
         make_exact_measure: Given where `make_measure` makes what is quick and never too
@@ -81,6 +82,7 @@ class ConstraintKind:
     help: str
     make_measure: Callable[[CostContext], Measure | None]
     needs: str = ""
+    advice: str = ""
     depends_on_precision: bool = True
     make_exact_measure: Callable[[CostContext], Measure | None] | None = None
     words: str = ""
@@ -171,7 +173,8 @@ CONSTRAINT_KINDS.register(
     ConstraintKind(
         "Largest arena of TFLite Micro, bytes; with --target=mcu.",
         _least_arena_bytes,
-        needs="footprint of models for microcontrollers (--target=mcu)",
+        needs="footprint of models for microcontrollers",
+        advice="Search with --target=mcu, or limit --max_peak_ram_bytes.",
         make_exact_measure=_arena_bytes,
         words="arena",
         units=_BYTES,

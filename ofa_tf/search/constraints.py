@@ -157,7 +157,8 @@ def make_constraint(context: CostContext, name: str, limit: float = math.inf, ma
     kind = CONSTRAINT_KINDS[name]
     measure = kind.make_measure(context)
     if measure is None:
-        raise InputError(f"Expected a {kind.needs} for {name}. Received: none.")
+        advice = f" {kind.advice}" if kind.advice else ""
+        raise InputError(f"Expected a {kind.needs} for {name}. Received: none.{advice}")
     exact_measure = None
     if kind.make_exact_measure is not None:
         exact_measure = kind.make_exact_measure(context)

@@ -14,6 +14,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.graph.input_format import NORMALIZED
+from ofa_tf.tflite.litert.micro_arena import is_micro_installed
 from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.quantization.model_form import form_name
 from ofa_tf.tflite.quantization.precisions import FLOAT32_PRECISION, PRECISIONS
@@ -112,12 +113,21 @@ def plan_limits(exports: Mapping[str, PlannedExport], options: ExportOptions) ->
 
     Returns:
         Limits by their names, for each model that has some.
+
+    Raises:
+        InputError: If there is one that cannot be checked here.
     """
     limits: dict[str, dict[str, float]] = {}
     for path, export in exports.items():
         found = _limits_of_search(export.text, options)
         if found:
             limits[path] = found
+        if "arena_bytes" in found and not is_micro_installed():
+            raise InputError(
+                f"Expected tflite-micro, to measure what the search of {export.text} limited with --max_arena_bytes. "
+                "Received: it is not installed. Install it (pip install -c constraints.txt -e '.[mcu]'), or export "
+                "from an arch file without notes."
+            )
     return limits
 
 

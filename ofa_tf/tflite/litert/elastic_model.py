@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 
 _NUM_RECENT_RUNS = 3  # whose median counts: one run that was disturbed changes nothing
@@ -44,7 +45,12 @@ class ElasticModel:
 
         Args:
             deadline_ms: Time for an image, milliseconds.
+
+        Raises:
+            InputError: If the deadline is not above 0.
         """
+        if not deadline_ms > 0:
+            raise InputError(f"Expected `deadline_ms` to be above 0. Received: deadline_ms={deadline_ms}.")
         smallest, *others = self.models
         chosen = smallest
         for signature in others:
@@ -75,6 +81,9 @@ class ElasticModel:
 
         Returns:
             float32 logits of shape `(1, num_classes)`, and the signature of the model.
+
+        Raises:
+            InputError: If the deadline is not above 0.
         """
         signature = self.choose(deadline_ms)
         model = self.models[signature]

@@ -147,7 +147,7 @@ class Export:
         if self._options.target != MCU.name:
             return None
         if not is_micro_installed():
-            announce("the arena of TFLite Micro is not measured: that takes pip install 'ofa_tf[mcu]'")
+            announce("the arena of TFLite Micro is not measured: that takes pip install -c constraints.txt -e '.[mcu]'")
             return None
         return measure_micro_arena(content)
 

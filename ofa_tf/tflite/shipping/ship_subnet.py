@@ -149,9 +149,9 @@ def _check_limits(
 ) -> None:
     if "arena_bytes" in limits and report.micro_arena is None:
         raise InputError(
-            "Expected tflite-micro, to measure what the search limited with --max_arena_bytes. Received: it is not "
-            "installed, or another target. Install it (pip install 'ofa_tf[mcu]'), or export without that limit, from "
-            "an arch file without notes. Nothing was written."
+            "Expected the arena to be measured, as `limits` has arena_bytes. Received: another target than 'mcu', or "
+            "no tflite-micro. Install it (pip install -c constraints.txt -e '.[mcu]'), or leave the limit out. Nothing "
+            "was written."
         )
     broken = find_broken_limit(report, limits)
     if broken is not None:

@@ -12,6 +12,7 @@ _BYTES_PER_LINE = 12
 _ALIGNMENT = 16  # bytes; TFLite's schema demands it of buffers
 
 _HEADER = """{first_line}the model {model}, declared.
+// Its operators, to be registered with the interpreter: {operators}.
 #pragma once
 
 #include <cstddef>
@@ -74,10 +75,21 @@ def write_c_array(source: Path, model: Path) -> None:
         "name": _identifier(source.stem),
         "header": header_path(source).name,
         "alignment": _ALIGNMENT,
+        "operators": ", ".join(_operators(content)),
     }
     with files.atomic_path(source) as new_source, files.atomic_path(header_path(source)) as new_header:
         new_source.write_text(_SOURCE.format(numbers="\n".join(_lines(content)), **values), encoding="utf-8")
         new_header.write_text(_HEADER.format(**values), encoding="utf-8")
+
+
+def _operators(content: bytes) -> list[str]:
+    """The kinds of operators of a model, by the names that the TFLite schema has for them."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {number: name for name, number in vars(schema.BuiltinOperator).items() if name.isupper()}
+    model = schema.Model.GetRootAs(content)
+    numbers = {model.OperatorCodes(index).BuiltinCode() for index in range(model.OperatorCodesLength())}
+    return sorted(names[number] for number in numbers)
 
 
 def _lines(content: bytes) -> Iterator[str]:

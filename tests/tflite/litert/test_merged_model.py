@@ -177,8 +177,10 @@ def test_predict_within_runs_what_is_chosen(elastic_file: Path) -> None:
     assert (logits.shape, signature) == ((1, _NUM_CLASSES), "shallow")
     assert asked == [elastic.models["shallow"].image_size]
     for _ in range(9):
-        _, signature = elastic.predict_within(images_of_size, deadline_ms=0.0)
+        _, signature = elastic.predict_within(images_of_size, deadline_ms=1e-9)
     assert signature == "small"
+    with pytest.raises(InputError, match=r"`deadline_ms` to be above 0\. Received: deadline_ms=-1"):
+        elastic.choose(-1)
 
 
 def test_all_models_share_one_interpreter(elastic_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
