@@ -40,8 +40,7 @@ class TFLiteModel:
     """
 
     def __init__(self, model: bytes | str | Path, num_threads: int = 1, signature: str | None = None) -> None:
-        if num_threads < 1:
-            raise InputError(f"Expected `num_threads` to be at least 1. Received: num_threads={num_threads}.")
+        _check_num_threads(num_threads)
         content, name = read_tflite(model)
         interpreter = create_interpreter(content, name, num_threads)
         self._open(interpreter, find_facts(content, name, signature), name, signature)
@@ -60,6 +59,7 @@ class TFLiteModel:
         Raises:
             InputError: If the file is missing, damaged or not elastic.
         """
+        _check_num_threads(num_threads)
         content, name = read_tflite(model)
         interpreter = create_interpreter(content, name, num_threads)
         signatures = (find_metadata(content, name) or {}).get("signatures")
@@ -160,6 +160,11 @@ class TFLiteModel:
             )
 
 
+def _check_num_threads(num_threads: int) -> None:
+    if num_threads < 1:
+        raise InputError(f"Expected `num_threads` to be at least 1. Received: num_threads={num_threads}.")
+
+
 def find_facts(content: bytes, name: str, signature: str | None) -> dict[str, Any]:
     """What the metadata of a model say of it, or of one of an elastic file; nothing if there are none.
 
@@ -191,8 +196,8 @@ def describe_model(path: str | Path) -> dict[str, Any]:
     metadata = read_metadata(path)
     if "signatures" in metadata:
         signatures = {}
-        for name, facts in metadata["signatures"].items():
-            signatures[name] = {**facts, **TFLiteModel(path, signature=name).describe_tensors()}
+        for name, model in TFLiteModel.open_all(path).items():
+            signatures[name] = {**metadata["signatures"][name], **model.describe_tensors()}
         return {**metadata, "signatures": signatures}
     tensors = TFLiteModel(path).describe_tensors()  # which notices more of what may be damaged
     return {**metadata, **tensors}

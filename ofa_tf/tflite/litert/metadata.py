@@ -26,12 +26,8 @@ def add_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
         Content of the file with the facts in a metadata entry called `ofa_tf`, and as far as
         they are known to it in TFLite's standard metadata, with the names of the classes.
     """
-    model = unpack_model(content)
-    text = json.dumps(facts, ensure_ascii=False)
-    _set_entry(model, ENTRY, text.encode())
-    _set_entry(model, standard_metadata.ENTRY, standard_metadata.standard_metadata(facts))
-
-    packed = pack_model(model)
+    standard = standard_metadata.standard_metadata(facts)
+    packed = _set_entries(content, {ENTRY: _encode(facts), standard_metadata.ENTRY: standard})
     class_names = facts.get("class_names")
     if class_names is None:
         return packed
@@ -48,22 +44,27 @@ def add_own_metadata(content: bytes, facts: Mapping[str, Any]) -> bytes:
     Returns:
         Content of the file with the facts in a metadata entry called `ofa_tf`.
     """
-    model = unpack_model(content)
-    _set_entry(model, ENTRY, json.dumps(facts, ensure_ascii=False).encode())
-    return pack_model(model)
+    return _set_entries(content, {ENTRY: _encode(facts)})
 
 
-def _set_entry(model: Any, name: str, value: bytes) -> None:
-    """Add a metadata entry to a `ModelT`, or replace it."""
+def _encode(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(facts, ensure_ascii=False).encode()
+
+
+def _set_entries(content: bytes, values: Mapping[str, bytes]) -> bytes:
+    """A model with metadata entries of these names and values, in place of those that it has of the same names."""
     from ai_edge_litert import schema_py_generated as schema
 
+    model = unpack_model(content)
     entries = {_name(entry): entry for entry in model.metadata or []}
-    if name not in entries:
-        model.buffers.append(schema.BufferT())
-        entries[name] = schema.MetadataT(name=name, buffer=len(model.buffers) - 1)
-        model.metadata = list(entries.values())
-    index = entries[name].buffer
-    model.buffers[index].data = np.frombuffer(value, np.uint8)
+    for name, value in values.items():
+        if name not in entries:
+            model.buffers.append(schema.BufferT())
+            entries[name] = schema.MetadataT(name=name, buffer=len(model.buffers) - 1)
+        index = entries[name].buffer
+        model.buffers[index].data = np.frombuffer(value, np.uint8)
+    model.metadata = list(entries.values())
+    return pack_model(model)
 
 
 def read_metadata(model: bytes | str | Path) -> dict[str, Any]:
@@ -96,13 +97,14 @@ def find_metadata(content: bytes, name: str) -> dict[str, Any] | None:
         numbers = {}
         for index in range(parsed.MetadataLength()):
             entry = parsed.Metadata(index)
-            numbers[entry.Name().decode()] = entry.Buffer()
-        if ENTRY not in numbers:
+            numbers[entry.Name()] = entry.Buffer()
+        if ENTRY.encode() not in numbers:
             return None
-        buffer = parsed.Buffers(numbers[ENTRY])
+        buffer = parsed.Buffers(numbers[ENTRY.encode()])
         facts = dict(json.loads(buffer.DataAsNumpy().tobytes()))
         # Models of earlier versions have no standard metadata, and nothing behind them.
-        if standard_metadata.ENTRY in numbers and facts.get("class_names") is not None:
+        has_standard = standard_metadata.ENTRY.encode() in numbers
+        if has_standard and facts.get("class_names") is not None:
             standard_metadata.check_labels(content)
     except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InputError(

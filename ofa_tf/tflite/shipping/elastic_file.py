@@ -84,8 +84,8 @@ def save_elastic(path: str | Path, models: Mapping[str, Path], command: str | No
     first = sidecars[names[0]]
     description = {key: first[key] for key in _FACTS_OF_ALL}
     content = add_own_metadata(merge_models(contents), {**description, "signatures": signatures})
-    for name, single in contents.items():
-        _check_equal(content, name, single)
+    for name, together in TFLiteModel.open_all(content).items():
+        _check_equal(name, together, TFLiteModel(contents[name]))
 
     sizes = [len(single) for single in contents.values()]
     facts: dict[str, Any] = {
@@ -109,12 +109,10 @@ def _without_file(sidecar: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in sidecar.items() if key not in _FACTS_OF_FILE}
 
 
-def _check_equal(content: bytes, signature: str, single: bytes) -> None:
+def _check_equal(signature: str, together: TFLiteModel, alone: TFLiteModel) -> None:
     """Check that a signature of an elastic file gives to the bit what its model gives by itself."""
-    alone = TFLiteModel(single)
     shape = (_NUM_COMPARED_IMAGES, alone.image_size, alone.image_size, 3)
     images = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-    together = TFLiteModel(content, signature=signature)
     if not np.array_equal(together.predict(images), alone.predict(images)):
         raise InputError(
             f"Expected the signature {signature!r} of an elastic file to give what its model gives. Received: other "

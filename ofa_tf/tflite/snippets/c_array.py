@@ -86,10 +86,15 @@ def _operators(content: bytes) -> list[str]:
     """The kinds of operators of a model, by the names that the TFLite schema has for them."""
     from ai_edge_litert import schema_py_generated as schema
 
-    names = {number: name for name, number in vars(schema.BuiltinOperator).items() if name.isupper()}
+    names_by_number = {}
+    for name, number in vars(schema.BuiltinOperator).items():
+        names_by_number[number] = name
     model = schema.Model.GetRootAs(content)
-    numbers = {model.OperatorCodes(index).BuiltinCode() for index in range(model.OperatorCodesLength())}
-    return sorted(names[number] for number in numbers)
+    names = set()
+    for index in range(model.OperatorCodesLength()):
+        number = model.OperatorCodes(index).BuiltinCode()
+        names.add(names_by_number[number])
+    return sorted(names)
 
 
 def _lines(content: bytes) -> Iterator[str]:
