@@ -20,7 +20,7 @@ from ofa_tf.tflite.litert.metadata import read_metadata
 
 _QUOTAS = (1.0, 0.5, 0.25, 0.1, 1.0)  # of one processor
 _SHORTEST_QUOTA_US = 1000  # that Linux allows; for what is left of each period the process is stopped
-_NUM_FRAMES = 300  # a phase
+_NUM_FRAMES = 500  # a phase
 _DEADLINE = 2.5  # times the largest model's best
 
 
@@ -45,7 +45,9 @@ def _run_frames(choose: Callable[[], str], elastic: ElasticModel, deadline_ms: f
     for signature, model in elastic.models.items():
         images[signature] = np.zeros((1, model.image_size, model.image_size, 3), np.float32)
     missed, chosen = 0, []
-    for _ in range(_NUM_FRAMES):
+    # Pauses of equal length would keep step with the periods of the quota, and chance decide what is missed.
+    pauses_ms = np.random.default_rng(0).uniform(0, 2 * deadline_ms, _NUM_FRAMES)
+    for pause_ms in pauses_ms:
         signature = choose()
         start = time.perf_counter()
         elastic.models[signature].predict(images[signature])
@@ -53,7 +55,7 @@ def _run_frames(choose: Callable[[], str], elastic: ElasticModel, deadline_ms: f
         elastic.note(signature, took_ms)
         missed += took_ms > deadline_ms
         chosen.append(signature)
-        time.sleep(max(0.0, (2 * deadline_ms - took_ms) / 1000))
+        time.sleep(pause_ms / 1000)
     return missed, chosen
 
 

@@ -22,7 +22,7 @@ _BYTES_PER_SUM = 4  # of a mean, which adds up in 32 bits
 _BYTES_PER_CHANNEL = 4  # of a multiplier, and of a shift
 _TABLES_OF_CHANNELS = 2
 
-# What is added to the tail: the fit is that far off at most, and what a search accepts must hold.
+# What is added to the tail: the fit is off by half as much at most, and what a search accepts must hold.
 _MARGIN = 0.01
 
 
