@@ -1,7 +1,7 @@
 """`Footprint`: file size and peak memory of the models of any arch, before one is made."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,10 +82,7 @@ class Footprint:
         Raises:
             InputError: If an arch is not of the space, or genes are out of range.
         """
-        genes = self._space.as_genes(archs)
-        rows = np.atleast_2d(genes)
-        totals = self._size_tables.combine(rows, np.add, start=MODEL_BYTES)
-        return _like(genes, totals + self._zero_points.num_bytes(rows))
+        return self._measure(archs, self._size_of_rows)
 
     def peak_ram_bytes(self, archs: Arch | Sequence[Arch] | np.ndarray) -> Any:
         """What LiteRT allocates for the activations of one image, without a delegate and on one thread.
@@ -101,10 +98,7 @@ class Footprint:
         Raises:
             InputError: As for `size_bytes`.
         """
-        genes = self._space.as_genes(archs)
-        rows = np.atleast_2d(genes)
-        peaks = [self._plan_network(arch) for arch in self._space.decode(rows)]
-        return _like(genes, np.array(peaks, np.int64))
+        return self._measure(archs, self._peak_of_rows)
 
     def least_peak_ram_bytes(self, archs: Arch | Sequence[Arch] | np.ndarray) -> Any:
         """What `peak_ram_bytes` is at least, looked up: as if each part had the memory to itself.
@@ -121,11 +115,7 @@ class Footprint:
         Raises:
             InputError: As for `size_bytes`.
         """
-        genes = self._space.as_genes(archs)
-        rows = np.atleast_2d(genes)
-        largest_of_parts = self._memory_tables.combine(rows, np.maximum)
-        image_sizes = np.array(self._space.image_sizes)[rows[:, self._space.image_size_gene]]
-        return _like(genes, self._image_bytes(image_sizes) + largest_of_parts)
+        return self._measure(archs, self._least_peak_of_rows)
 
     @property
     def has_arena(self) -> bool:
@@ -146,10 +136,7 @@ class Footprint:
         Raises:
             InputError: As for `size_bytes`.
         """
-        genes = self._space.as_genes(archs)
-        rows = np.atleast_2d(genes)
-        heads = [self._plan_head(arch) for arch in self._space.decode(rows)]
-        return _like(genes, self._tail_bytes(rows) + np.array(heads, np.int64))
+        return self._measure(archs, self._arena_of_rows)
 
     def least_arena_bytes(self, archs: Arch | Sequence[Arch] | np.ndarray) -> Any:
         """What `arena_bytes` is at least, looked up: as if the head held one part, and without a gap.
@@ -163,10 +150,40 @@ class Footprint:
         Raises:
             InputError: As for `size_bytes`.
         """
+        return self._measure(archs, self._least_arena_of_rows)
+
+    def _measure(
+        self,
+        archs: Arch | Sequence[Arch] | np.ndarray,
+        of_rows: Callable[[np.ndarray], np.ndarray],
+    ) -> Any:
+        """What is measured of genes `(n, num_genes)`: an int for one arch, an array for several."""
         genes = self._space.as_genes(archs)
-        rows = np.atleast_2d(genes)
-        largest_of_parts = self._head_tables.combine(rows, np.maximum)
-        return _like(genes, self._tail_bytes(rows) + largest_of_parts)
+        values = of_rows(np.atleast_2d(genes))
+        if genes.ndim == 1:
+            return int(values[0])
+        return values
+
+    def _size_of_rows(self, rows: np.ndarray) -> np.ndarray:
+        totals = self._size_tables.combine(rows, np.add, start=MODEL_BYTES)
+        return totals + self._zero_points.num_bytes(rows)
+
+    def _peak_of_rows(self, rows: np.ndarray) -> np.ndarray:
+        peaks = [self._plan_network(arch) for arch in self._space.decode(rows)]
+        return np.array(peaks, np.int64)
+
+    def _least_peak_of_rows(self, rows: np.ndarray) -> np.ndarray:
+        largest_of_parts = self._memory_tables.combine(rows, np.maximum)
+        image_sizes = np.array(self._space.image_sizes)[rows[:, self._space.image_size_gene]]
+        least: np.ndarray = self._image_bytes(image_sizes) + largest_of_parts
+        return least
+
+    def _arena_of_rows(self, rows: np.ndarray) -> np.ndarray:
+        heads = [self._plan_head(arch) for arch in self._space.decode(rows)]
+        return self._tail_bytes(rows) + np.array(heads, np.int64)
+
+    def _least_arena_of_rows(self, rows: np.ndarray) -> np.ndarray:
+        return self._tail_bytes(rows) + self._head_tables.combine(rows, np.maximum)
 
     @functools.cached_property
     def _size_tables(self) -> PartTables:
@@ -273,10 +290,3 @@ class Footprint:
 def footprint_of_form(space: SearchSpace, num_classes: int, form: ModelForm) -> Footprint:
     """The footprint of models in a form; arguments as for `Footprint`."""
     return Footprint(space, num_classes, form.mode, target=form.target, input_type=form.input_type)
-
-
-def _like(genes: np.ndarray, totals: np.ndarray) -> Any:
-    """The number of one arch as an int, those of several as an array."""
-    if genes.ndim == 1:
-        return int(totals[0])
-    return totals
