@@ -14,6 +14,9 @@ install: $(STAMP) ## make .venv with everything pinned; does nothing when it is 
 install-pytorch: $(STAMP) ## PyTorch besides, to read its files
 	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[pytorch]'
 
+install-openvino: $(STAMP) ## OpenVINO besides, which Intel's compiler for neural processors is part of
+	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[openvino]'
+
 install-mediapipe: $(STAMP) ## MediaPipe besides, in an environment of its own, for the tests of models in it
 	$(BIN)/python -m venv .venv/mediapipe
 	.venv/mediapipe/bin/python -m pip install -qq mediapipe==1.2.3
@@ -84,5 +87,5 @@ $(STAMP): setup.py pyproject.toml constraints.txt
 	@touch $(STAMP)
 	@echo "Installed into .venv"
 
-.PHONY: help install install-pytorch quickstart test test-long test-fast lint docs docs-notebook docs-commands results bench \
+.PHONY: help install install-pytorch install-openvino install-mediapipe quickstart test test-long test-fast lint docs docs-notebook docs-commands results bench \
     bench-gpu bench-export clean

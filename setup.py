@@ -53,6 +53,10 @@ REPORT_REQUIREMENTS = [
 MCU_REQUIREMENTS = [
     "tflite-micro>=0.dev20261023182759; platform_system == 'Linux' and platform_machine == 'x86_64'",  # has no others.
 ]
+OPENVINO_REQUIREMENTS = [
+    # LiteRT's plug-in loads the library of this version only.
+    "openvino==2026.3.1; platform_system == 'Linux' and platform_machine == 'x86_64'",
+]
 DOCS_REQUIREMENTS = [
     "furo>=2025.12",
     "myst-nb>=1.4",  # brings MyST, which reads Markdown, and reads notebooks.
@@ -91,6 +95,7 @@ setup(
     package_data={
         "ofa_tf": ["*.pyi"],
         "ofa_tf.report.page": ["*.css", "*.js"],
+        "ofa_tf.tflite.npu": ["operators.json"],
         "ofa_tf.tflite.snippets": ["templates/*"],
     },
     install_requires=REQUIREMENTS,
@@ -101,6 +106,7 @@ setup(
         "report": REPORT_REQUIREMENTS,
         "mcu": MCU_REQUIREMENTS,
         "pytorch": ["torch>=2.6"],
+        "openvino": OPENVINO_REQUIREMENTS,
         "cuda": ["tensorflow[and-cuda]>=2.21"],
     },
     classifiers=[

@@ -11,7 +11,7 @@ With --model instead of --workdir and --arch, it converts a Keras subnet, such a
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,16 @@ from ofa_tf.tflite.graph.input_format import INPUT_TYPES
 from ofa_tf.tflite.graph.output_format import OUTPUT_TYPES
 from ofa_tf.tflite.lowering.rewrites import LOWERINGS
 from ofa_tf.tflite.lowering.targets import CPU, MCU, target_help
+from ofa_tf.tflite.npu.compiler import check_compiler
+from ofa_tf.tflite.npu.socs import VENDORS, Soc, split_target
 from ofa_tf.tflite.quantization.modes import (
     QUANTIZATION_MODES,
     QuantizationMode,
     get_quantization_mode,
     modes_with_setting,
 )
+from ofa_tf.tflite.shipping.card_words import left_by_npus_in_words
+from ofa_tf.tflite.shipping.compiled_file import compile_shipped, compiled_path
 from ofa_tf.tflite.shipping.model_summary import read_facts, summarize
 from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.tflite.shipping.sidecar import card_path, sidecar_path
@@ -84,7 +88,12 @@ _NUM_IMAGES = flags.DEFINE_integer(
     "Training images that set the ranges of activations.",
     lower_bound=1,
 )
-_TARGET = flags.DEFINE_string("target", CPU.name, target_help())
+_TARGET = flags.DEFINE_string(
+    "target",
+    CPU.name,
+    f"{target_help()} npu:VENDOR:CHIP, such as npu:qualcomm:SM8650, compiles the model for that chip besides, with its "
+    f"vendor's compiler; vendors: {', '.join(VENDORS)}.",
+)
 _LOWERING = flags.DEFINE_list(
     "lowering",
     ["all"],
@@ -183,6 +192,9 @@ def main(argv: Sequence[str]) -> None:
             "Expected --output, the file to write, or --describe, --snippet or --card. Received: none of them."
         )
     options = _options()
+    soc = _soc()
+    if soc is not None:
+        check_compiler(soc)
     source = _c_array_path()
     if source is not None:
         check_c_array_output(source)
@@ -254,12 +266,18 @@ def _options() -> ExportOptions:
         num_representative_images=_NUM_IMAGES.value,
         qat_epochs=_QAT_EPOCHS.value,
         qat_learning_rate=_QAT_LEARNING_RATE.value,
-        target=_TARGET.value,
+        target=split_target(_TARGET.value)[0],
         float_layers=tuple(_FLOAT_LAYERS.value),
         measures_layers=_VERBOSE.value,
         output_type=formats.output_type,
         has_softmax=formats.has_softmax,
     )
+
+
+def _soc() -> Soc | None:
+    """The chip that models are compiled for; `None`: none."""
+    _, soc = split_target(_TARGET.value)
+    return soc
 
 
 def _formats() -> ExportPreset:
@@ -297,6 +315,7 @@ def _export_model(options: ExportOptions) -> None:
         )
     output = str(Path(_OUTPUT.value).with_suffix(".tflite")) if _c_array_path() is not None else _OUTPUT.value
     check_model_output(output)
+    _check_compiled_outputs([output])
     configure_tensorflow()
     from ofa_tf.data.sources import open_source
     from ofa_tf.networks.saving import load_subnet
@@ -323,6 +342,7 @@ def _export_subnets(options: ExportOptions) -> None:
         exports = plan_elastic(run.space, _ARCH.value, _OUTPUT.value)
     else:
         exports = plan_exports(run.space, _ARCH.value, _OUTPUT.value)
+        _check_compiled_outputs(exports)
     limits = plan_limits(exports, options)
     command = command_line.typed_command()
     origins = {}
@@ -362,8 +382,21 @@ def _export_files(
         )
 
 
+def _check_compiled_outputs(paths: Iterable[str]) -> None:
+    """Check that the models compiled for a chip can be written beside those of these paths."""
+    soc = _soc()
+    if soc is not None:
+        for path in paths:
+            check_model_output(compiled_path(path, soc))
+
+
 def _check_elastic(options: ExportOptions) -> None:
     """Check that what is asked for beside --elastic can be had with it."""
+    if _soc() is not None:
+        raise InputError(
+            f"Expected --target=npu with --elastic. Received: --target={_TARGET.value}. Files of several models are "
+            "not compiled for a chip. Export one subnet, or leave the chip out."
+        )
     if options.target == MCU.name:
         raise InputError(
             "Expected --elastic with a target whose programs choose among models. Received: --target=mcu, where all of "
@@ -413,6 +446,12 @@ def _report(facts: Mapping[str, Any]) -> None:
     )
     if "layer_errors" in facts:
         print(describe_layer_errors(facts["layer_errors"], facts["float_layers"]), flush=True)
+    if facts.get("left_by_npus"):
+        print(left_by_npus_in_words(facts["left_by_npus"]), flush=True)
+    soc = _soc()
+    if soc is not None:
+        partitions = compile_shipped(facts["path"], soc)
+        print(f"{compiled_path(facts['path'], soc)}: for {soc.name}, which takes {partitions.in_words()}", flush=True)
 
 
 if __name__ == "__main__":

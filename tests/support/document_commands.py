@@ -87,6 +87,7 @@ RULES = (
     Rule(r"^adb |adb\b.*|--list_devices|--fetch_benchmark_binary", skip="needs a phone"),
     Rule(r"phone\.(arch\.json|tflite)|gpu\.arch\.json", skip="needs what a phone has measured"),
     Rule(r"--card=.*--benchmark=", skip="needs what a phone has measured; tests/tools/test_cards_and_snippets.py"),
+    Rule(r"--target=npu:", skip="needs the compiler of a chip's vendor; tests/tflite/npu"),
     Rule(r"imagenet|IMAGENET", skip="needs ImageNet"),
     Rule(r"runs/published|import_specialized|special\.", skip="needs published weights; tests/tools/test_import.py"),
     Rule(r"tools/compare\.py", skip="takes hours; tests/tools/test_compare.py"),

@@ -86,3 +86,22 @@ def test_an_evaluation_of_a_run_in_training_says_to_wait(run: Run, tmp_path: Pat
         assert "supernet.keras. Received: no such file. It is being trained by process " in line
     line = _only_line(run("tools/evaluate.py", *options))
     assert "supernet.keras. Received: no such file. Train one: python train_main.py" in line
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("npu:qualcomm:SM1", "Expected a chip of qualcomm, one of "),
+        ("npu:nobody:SM8650", "Expected a target, or npu:VENDOR:CHIP with a vendor of "),
+        ("npu:qualcomm:SM8650", "Received: no Python module ai_edge_litert_sdk_qualcomm. Install it"),
+    ],
+)
+def test_an_export_refuses_a_chip_at_once(target: str, message: str, run: Run, tmp_path: Path) -> None:
+    options = (f"--workdir={tmp_path}", "--arch=max", "--quantization=int8", f"--output={tmp_path / 'm.tflite'}")
+    assert message in _only_line(run("tools/to_tflite.py", *options, f"--target={target}"))
+
+
+def test_a_chip_is_for_exports_only(run: Run, tmp_path: Path) -> None:
+    options = (f"--workdir={tmp_path}", "--max_macs=1e6", f"--output={tmp_path / 'arch.json'}")
+    line = _only_line(run("tools/search.py", *options, "--target=npu:qualcomm:SM8650"))
+    assert "Received: target='npu:qualcomm:SM8650'. Chips are for tools/to_tflite.py" in line

@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "arena_size": ["measure_arena"],
         "delegation": ["Delegation", "inspect_delegation"],
-        "flatbuffer": ["repack_classifier"],
+        "flatbuffer": ["repack_classifier", "unpack_model"],
         "interpreter": [
             "SMALLEST_PROBABILITY",
             "TFLiteModel",

@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "lowerings": ["choose_lowerings", "lower"],
         "rewrites": ["LOWERINGS", "fold_batch_norm", "split_into_operators"],
-        "targets": ["CPU", "MCU", "TARGETS", "Target", "get_target", "target_help", "usual_delegate"],
+        "targets": ["CPU", "MCU", "NPU", "TARGETS", "Target", "get_target", "target_help", "usual_delegate"],
     },
 )

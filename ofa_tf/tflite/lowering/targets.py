@@ -146,9 +146,12 @@ def get_target(name: str) -> Target:
     Raises:
         InputError: If there is none.
     """
-    if not isinstance(name, str) or name not in TARGETS:
-        raise InputError(f"Expected `target` to be one of {list(TARGETS)}. Received: target={name!r}. {PLUGIN_HINT}")
-    return TARGETS[name]
+    if isinstance(name, str) and name in TARGETS:
+        return TARGETS[name]
+    hint = PLUGIN_HINT
+    if str(name).startswith(f"{NPU.name}:"):
+        hint = "Chips are for tools/to_tflite.py, which compiles; the models of all are those of 'npu'."
+    raise InputError(f"Expected `target` to be one of {list(TARGETS)}. Received: target={name!r}. {hint}")
 
 
 def target_help() -> str:

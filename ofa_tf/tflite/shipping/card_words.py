@@ -103,6 +103,26 @@ def arena_in_words(gate: Facts) -> str:
     )
 
 
+def left_by_npus_in_words(left: Mapping[str, Facts]) -> str:
+    """What neural processors leave of a model to the CPU, by vendor, see `find_left`."""
+    if not left:
+        return "Neural processors: all operators are in the lists of what the vendors' compilers take"
+    clauses = []
+    for vendor, operators in left.items():
+        counted = ", ".join(f"{number} {name}" for name, number in operators.items())
+        clauses.append(f"{vendor} {counted}")
+    return f"Left to the CPU by neural processors, by what their vendors' compilers list: {'; '.join(clauses)}"
+
+
+def compiled_in_words(soc: str, compiled: Facts) -> str:
+    """A file that was compiled for a chip, see `compile_shipped`."""
+    partitions = count_in_words(compiled["num_partitions"], "partition")
+    return (
+        f"Compiled for {soc}: `{compiled['file']}`, {compiled['size_bytes']:,} bytes, {compiled['num_taken']} of "
+        f"{compiled['num_operators']} operators in {partitions}; not run anywhere by this export"
+    )
+
+
 def cut_in_words(preprocessing: Facts | None) -> str:
     """What is cut out of an image first."""
     if preprocessing is None:

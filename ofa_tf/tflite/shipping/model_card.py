@@ -21,10 +21,12 @@ from ofa_tf.tflite.shipping.card_words import (
     Facts,
     arch_in_words,
     arena_in_words,
+    compiled_in_words,
     cut_in_words,
     delegation_in_words,
     dequantization_in_words,
     device_cells,
+    left_by_npus_in_words,
     measured_in_words,
     names_in_words,
     precision_in_words,
@@ -159,6 +161,10 @@ def _model_lines(facts: Facts) -> list[str]:
     if "num_partitions" in gate and "num_operators" in gate:
         where = "" if target == CPU.name else "On a CPU, "
         lines.append(f"{where}{delegation_in_words(gate)}")
+    if "left_by_npus" in facts:
+        lines.append(left_by_npus_in_words(facts["left_by_npus"]))
+    for soc, compiled in facts.get("compiled", {}).items():
+        lines.append(compiled_in_words(soc, compiled))
     if facts.get("remedies"):
         lines.append(f"Quantized so that less accuracy is lost: {', '.join(facts['remedies'])}")
     if facts.get("float_layers"):

@@ -15,6 +15,8 @@ from ofa_tf.space.presets import get_search_space
 from ofa_tf.tflite.conversion.conversion import Conversion
 from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
+from ofa_tf.tflite.lowering.targets import NPU
+from ofa_tf.tflite.npu.operators import find_left
 from ofa_tf.tflite.shipping.export import Export
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.gate import (
@@ -72,8 +74,8 @@ def ship(
     Returns:
         `path`, `size_bytes`, `remedies`, `float_layers` (with those that are fused with
         them), `top1` on test images (`None` if it was not measured), `num_macs`,
-        `num_params`, `gate`, see `GateReport.facts`, and, if they were to be measured,
-        `layer_errors`, see `LayerError`.
+        `num_params`, `gate`, see `GateReport.facts`, for NPUs `left_by_npus`, see
+        `find_left`, and, if they were to be measured, `layer_errors`, see `LayerError`.
 
     Raises:
         InputError: If the model does not pass the gate, leaves operators to slower kernels, is
@@ -94,6 +96,8 @@ def ship(
         **_count_costs(arch, export.num_classes),
         "gate": report.facts(),
     }
+    if options.target == NPU.name:
+        facts["left_by_npus"] = find_left(passed.content)
     if options.measures_layers:
         measured = export.layer_errors(passed.conversion, passed.content)
         facts["layer_errors"] = [dataclasses.asdict(error) for error in measured]
