@@ -10,9 +10,11 @@ Example:
     python tools/search.py --workdir=runs/quickstart --device=host,adb:SERIAL --max_latency_ms=0.5,1 --output=found
     python tools/search.py --workdir=runs/quickstart --latency_table=one.json,two.json --max_latency_ms=1 --output=found
     python tools/search.py --workdir=runs/quickstart --front --output=front.json
+    python tools/search.py --workdir=runs/quickstart --family=3 --precision=int8 --output=family.json
 
 In a front there is, for each latency (or other cost, --front_costs), the most accurate subnet that the search knows of.
-front.svg, beside the file, shows it. Several devices or tables have a front each.
+front.svg, beside the file, shows it. Several devices or tables have a front each. A family are a few subnets for
+different budgets that have the same widths, so that one file of all takes little more than the largest of them.
 
 In a folder, an arch's file is named for device and limits (host_latency_ms_0.5.json), a front's for the device
 (front_host.json); of a device with several tables, for the table, too (host_two_latency_ms_1.json).
@@ -34,6 +36,7 @@ from ofa_tf.base.numbers_in_words import limits_in_words
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.tensorflow_setup import configure_tensorflow
 from ofa_tf.devices.opening import kind_of
+from ofa_tf.report.family_table import describe_family
 from ofa_tf.report.front_table import describe_front
 from ofa_tf.report.predictor_summary import describe_predictor
 from ofa_tf.report.search_summary import describe_search
@@ -43,6 +46,7 @@ from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits, check_any_limit
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.family_search import FamilySettings
 from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.search.limit_flags import define_limit_flags, limits_from_flags
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
@@ -51,6 +55,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.graph.input_format import INPUT_TYPES, NORMALIZED
 from ofa_tf.tflite.lowering.targets import CPU, target_help
 from ofa_tf.tflite.quantization.precisions import PRECISIONS
+from ofa_tf.workflow.family import FamilyRequest, save_family
 from ofa_tf.workflow.found_costs import save_and_measure
 from ofa_tf.workflow.front import FrontRequest, plot_path, save_front
 from ofa_tf.workflow.many_searches import (
@@ -123,9 +128,23 @@ _FRONT = flags.DEFINE_bool(
     "Find the front of accuracy against costs, of each device and table; limits may be left out, and have one value.",
 )
 _FRONT_COSTS = flags.DEFINE_list(
-    "front_costs", ["latency_ms"], f"With --front, one or two costs: {', '.join(CONSTRAINT_KINDS)}."
+    "front_costs",
+    ["latency_ms"],
+    f"With --front, one or two costs, with --family one: {', '.join(CONSTRAINT_KINDS)}.",
 )
-_MEASUREMENTS = flags.DEFINE_integer("num_measurements", 48, "With --front, subnets measured at most.", lower_bound=1)
+_FAMILY = flags.DEFINE_integer(
+    "family",
+    None,
+    "Find so many subnets for different budgets that have the same widths, and so take little more than the largest of "
+    "them in one file (tools/to_tflite.py --elastic); in int8.",
+    lower_bound=2,
+)
+_MAX_FAMILY_BYTES = flags.DEFINE_float(
+    "max_family_bytes", None, "With --family, largest size of the file of all, bytes.", lower_bound=1.0
+)
+_MEASUREMENTS = flags.DEFINE_integer(
+    "num_measurements", None, "With --front (48 by default) and --family (24), subnets measured at most.", lower_bound=1
+)
 _MEASURE_FOUND = flags.DEFINE_bool(
     "measure_found",
     None,
@@ -156,6 +175,8 @@ def main(argv: Sequence[str]) -> None:
     run = open_run(_WORKDIR.value)
     if _FRONT.value:
         _find_fronts(run, all_limits, settings)
+    elif _FAMILY.value is not None:
+        _find_families(run, all_limits, settings)
     else:
         _find_archs(run, all_limits, settings)
 
@@ -168,12 +189,19 @@ def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
     is_latency_limited = any(limits.latency_ms is not None for limits in all_limits)
     is_integer = settings.form.mode.rounds_to_integers
     check_has_effect = command_line.check_has_effect
-    check_has_effect(_FINALISTS, not _FRONT.value, "without --front, which measures --num_measurements")
-    check_has_effect(_FRONT_COSTS, _FRONT.value, "with --front", advice="Add --front, or leave it out.")
-    check_has_effect(_MEASUREMENTS, _FRONT.value, "with --front; other searches measure --num_finalists")
+    finds_family = _FAMILY.value is not None
+    finds_several = _FRONT.value or finds_family
+    if _FRONT.value and finds_family:
+        raise InputError("Expected --front or --family. Received: both. Call the program once for each.")
+    check_has_effect(_FINALISTS, not finds_several, "without --front or --family, which measure --num_measurements")
+    check_has_effect(
+        _FRONT_COSTS, finds_several, "with --front or --family", advice="Add one of them, or leave it out."
+    )
+    check_has_effect(_MEASUREMENTS, finds_several, "with --front or --family; other searches measure --num_finalists")
+    check_has_effect(_MAX_FAMILY_BYTES, finds_family, "with --family")
     check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
     check_has_effect(_SHIPPED_ARCHS, is_integer, "with an integer --precision, such as int8")
-    if not _FRONT.value:
+    if not finds_several:
         check_any_limit(all_limits)
 
 
@@ -204,18 +232,13 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
 
 
 def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
-    if len(all_limits) > 1:
-        received = ", ".join(limits.describe() for limits in all_limits)
-        raise InputError(
-            f"Expected one value of each limit with --front. Received: {received}. Pass the largest: the front has "
-            "archs for the others, too."
-        )
+    num_measurements = FrontSettings.num_measurements if _MEASUREMENTS.value is None else _MEASUREMENTS.value
     request = FrontRequest(
         costs=tuple(_FRONT_COSTS.value),
-        limits=all_limits[0] if all_limits else None,
+        limits=_only_limits(all_limits),
         search=settings,
         settings=FrontSettings(
-            _MEASUREMENTS.value,
+            num_measurements,
             evolution=settings.evolution,
             seed=settings.seed,
             pessimism=settings.pessimism,
@@ -243,6 +266,72 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
         print(describe_front(front, costs, request.limits_by_name, settings.precision, settings.target))
         print(f"\nwritten to {plan.output}, with a plot in {plot_path(plan.output).name}")
         print(f"Next, for example for number 0: {_next_commands(settings).export(plan.output, 0)}", flush=True)
+
+
+def _find_families(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
+    if len(_FRONT_COSTS.value) != 1:
+        raise InputError(
+            f"Expected one cost of a family (--front_costs). Received: {', '.join(_FRONT_COSTS.value) or 'none'}. "
+            "Name the one that budgets are of."
+        )
+    num_measurements = FamilySettings.num_measurements if _MEASUREMENTS.value is None else _MEASUREMENTS.value
+    request = FamilyRequest(
+        settings=FamilySettings(
+            num_members=_FAMILY.value,
+            max_file_bytes=_MAX_FAMILY_BYTES.value,
+            num_measurements=num_measurements,
+            seed=settings.seed,
+        ),
+        cost=_FRONT_COSTS.value[0],
+        limits=_only_limits(all_limits),
+        search=settings,
+    )
+    plans = plan_fronts(_DEVICE.value, _OUTPUT.value, _LATENCY_TABLES.value)
+    check_each(plans, lambda plan: run.check_family(request, plan.device, plan.latency_table))
+    _start(plans, settings)
+    predictor = _fit_predictor(run, settings)
+    for plan in plans:
+        family = run.family(request, plan.device, plan.latency_table, predictor)
+        predictor = family.predictor
+        save = functools.partial(
+            save_family,
+            family,
+            plan.output,
+            request,
+            device=plan.device,
+            latency_table=plan.latency_table,
+        )
+        costs = _save_and_measure(run, [point.arch for point in family.members], plan, settings, save)
+        print()
+        if len(plans) > 1:
+            print(f"--- {plan.name}")
+        print(
+            describe_family(
+                family,
+                costs,
+                limits=request.limits_by_name,
+                max_file_bytes=request.settings.max_file_bytes,
+                precision=settings.precision,
+                target=settings.target,
+            )
+        )
+        print(f"\nwritten to {plan.output}")
+        print(f"Next: {_next_commands(settings).export_elastic(plan.output)}", flush=True)
+
+
+def _only_limits(all_limits: Sequence[Limits]) -> Limits | None:
+    """The limits of a search for several archs; `None`: there are none.
+
+    Raises:
+        InputError: If a limit has several values.
+    """
+    if len(all_limits) > 1:
+        received = ", ".join(limits.describe() for limits in all_limits)
+        raise InputError(
+            f"Expected one value of each limit with --front and --family. Received: {received}. Pass the largest: "
+            "there are archs for the others, too."
+        )
+    return all_limits[0] if all_limits else None
 
 
 def _start(plans: Sequence[SearchedDevice], settings: SearchSettings) -> None:

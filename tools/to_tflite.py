@@ -53,6 +53,7 @@ from ofa_tf.workflow.export_plan import (
     check_model_output,
     plan_elastic,
     plan_exports,
+    plan_file_limit,
     plan_limits,
     search_facts,
     searched_for_such,
@@ -419,7 +420,13 @@ def _export_elastic(
         facts = run.export(exports[name].arch, path, options, limits.get(name), origins[name])
         print(f"{name}: {facts['size_bytes']:,} bytes by itself, test top-1 {_top1_in_words(facts)}", flush=True)
 
-    facts = export_elastic(exports, _OUTPUT.value, export_one, command_line.typed_command())
+    facts = export_elastic(
+        exports,
+        _OUTPUT.value,
+        export_one,
+        command_line.typed_command(),
+        plan_file_limit(_ARCH.value),
+    )
     size, largest, together = facts["size_bytes"], facts["largest_bytes"], facts["sum_bytes"]
     print(
         f"{_OUTPUT.value}: {size:,} bytes, {size / largest:.2f} times the largest model, {size / together:.2f} times "

@@ -11,6 +11,7 @@ from ofa_tf.report.predictor_summary import precision_of_accuracies
 from ofa_tf.report.subnet_costs import SubnetCosts, explain_marks
 from ofa_tf.search.front.measured_front import Front, FrontPoint, StopReason
 from ofa_tf.search.predictors.cross_validation import PredictorQuality
+from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.quantization.model_form import form_name
 
@@ -53,8 +54,8 @@ def describe_front(
     limits = limits or {}
     paragraphs = [
         _describe_search(front, costs, limits, _describe_objectives(front, precision, target)),
-        _describe_archs(front, costs, limits),
-        _describe_columns(front),
+        describe_points(front.best, costs, limits),
+        describe_columns(front.best[0], front.noise_of_difference),
     ]
     return "\n\n".join("\n".join(lines) for lines in paragraphs)
 
@@ -66,7 +67,7 @@ def _describe_search(
     lines = [
         # What an earlier search measured is not measured again.
         f"front: {front_in_words(front, limits)} ({front.num_measured} measured for this search or earlier ones)",
-        f"  {objectives}{_describe_device(costs)}",
+        f"  {objectives}{describe_device(costs)}",
     ]
     if limits:
         lines.append(f"  limits: {limits_in_words(limits, front.margins)}")
@@ -78,16 +79,28 @@ def _describe_search(
 
 def _describe_objectives(front: Front, precision: str, target: str) -> str:
     """What accuracy is weighed against, and of which models these are."""
-    costs = " and ".join(front.best[0].costs)
+    return describe_objectives(front.best[0], front.predictor, precision, target)
+
+
+def describe_objectives(point: FrontPoint, predictor: FittedPredictor, precision: str, target: str) -> str:
+    """What accuracy is weighed against in a search that found a point, and of which models these are.
+
+    Args:
+        point: The point.
+        predictor: Of the search.
+        precision: Of the models that the costs are of.
+        target: Their target.
+    """
+    costs = " and ".join(point.costs)
     form = form_name(precision, target)
-    precision_of_top1 = precision_of_accuracies(front.predictor, precision)
+    precision_of_top1 = precision_of_accuracies(predictor, precision)
     if precision_of_top1 == precision:
         return f"top-1 against {costs}, of {form} models"
     return f"top-1 of {precision_of_top1} models against {costs} of {form} models"
 
 
-def _describe_device(costs: Sequence[SubnetCosts]) -> str:
-    """Which device the latencies are of, if there are any."""
+def describe_device(costs: Sequence[SubnetCosts]) -> str:
+    """Which device the latencies are of, behind a semicolon; nothing if there are none."""
     for cost in costs:
         if cost.latency_ms is not None or cost.measured_ms is not None:
             return f"; latencies on {cost.device}"
@@ -120,16 +133,24 @@ def _count_archs(quality: PredictorQuality) -> str:
     return words
 
 
-def _describe_archs(front: Front, costs: Sequence[SubnetCosts], limits: Mapping[str, float]) -> list[str]:
-    """The table."""
+def describe_points(
+    points: Sequence[FrontPoint], costs: Sequence[SubnetCosts], limits: Mapping[str, float]
+) -> list[str]:
+    """The table of measured archs, a line each, and what its marks mean.
+
+    Args:
+        points: The archs, in ascending order of their first cost.
+        costs: Of each, in order.
+        limits: Name -> limit, of the costs that are limited.
+    """
     columns = [*_COLUMNS]
-    for name in front.best[0].costs:
+    for name in points[0].costs:
         if name not in _SHOWN_COSTS:
             columns.append(Column(name, name, "{}"))
     limit_ms = limits.get("latency_ms")
     rows = []
     excesses = []
-    for number, (point, cost) in enumerate(zip(front.best, costs, strict=True)):
+    for number, (point, cost) in enumerate(zip(points, costs, strict=True)):
         others = {name: short_number(value) for name, value in point.costs.items()}
         rows.append({"number": number, **others, **_row(point, cost), "measured_ms": cost.mark_measured(limit_ms)})
         excesses.append(cost.excess_over(limit_ms))
@@ -167,9 +188,13 @@ def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:
     return row
 
 
-def _describe_columns(front: Front) -> list[str]:
-    """What the columns of accuracies are of."""
-    first = front.best[0]
+def describe_columns(first: FrontPoint, noise_of_difference: float) -> list[str]:
+    """What the columns of accuracies are of.
+
+    Args:
+        first: An arch of the table.
+        noise_of_difference: By how much measured accuracies differ by chance, as a share.
+    """
     lines = [
         "pred.:  top-1 predicted from other subnets",
         f"meas.:  measured on {sum(first.measured.num_images)} images; +/-: one standard error in points",
@@ -179,6 +204,6 @@ def _describe_columns(front: Front) -> list[str]:
     if first.reported is not None:
         num_images = sum(first.reported.num_images)
         lines.append(f"report: measured on {num_images} images that nothing was chosen by: quote these")
-    noise = points_in_words(front.noise_of_difference)
+    noise = points_in_words(noise_of_difference)
     lines.append(f"differences of measured accuracies (meas.) below {noise} points are noise")
     return lines

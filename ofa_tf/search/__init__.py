@@ -6,7 +6,8 @@ which ones; `shards.py` and `shard_merging.py` for several processes), `predicto
 measured), `constraint_kinds.py` and `constraints.py` (what may be limited, and how that is checked), `evolution.py`
 (how good archs are found), `finalists.py` (who is measured, and who wins), `leaders.py` (that who wins was measured)
 and `constrained_search.py`, which puts them together; then `front/` and `front_search.py`, the same for several
-objectives. `noise.py` says what of a measured difference is chance, `near_clones.py` which archs share it.
+objectives, and `family/` and `family_search.py` for subnets that share weights in one file. `noise.py` says what of a
+measured difference is chance, `near_clones.py` which archs share it.
 
 Nothing here knows devices, quantization or networks: latencies come in as a function of genes, accuracies as a
 function of an arch, sizes as bytes per value.
@@ -34,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "make_constraints",
         ],
         "evolution": ["EvolutionSettings"],
+        "family_search": ["FamilySearch", "FamilySettings"],
         "finalists": ["Final", "FinalSettings"],
         "front.measured_front": ["Front", "FrontPoint"],
         "front_search": ["FrontSearch", "FrontSettings", "check_above_0"],

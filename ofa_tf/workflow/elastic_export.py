@@ -14,6 +14,7 @@ def export_elastic(
     path: str | Path,
     export_one: Callable[[str, str], None],
     command: str | None = None,
+    max_file_bytes: float | None = None,
 ) -> dict[str, Any]:
     """Write subnets as signatures of one file. Each goes through the gate by itself first.
 
@@ -22,12 +23,14 @@ def export_elastic(
         path: File to write, ending in `.tflite`.
         export_one: Exports the subnet of a signature to a path.
         command: What was typed.
+        max_file_bytes: Largest size of the file; `None` for no limit.
 
     Returns:
         See `save_elastic`.
 
     Raises:
-        InputError: If one of the models is not good; nothing is written then.
+        InputError: If one of the models is not good, or the file is too large; nothing is
+            written then.
     """
     names = list(signatures)
     models = {}
@@ -37,4 +40,4 @@ def export_elastic(
             models[name] = Path(folder) / f"{number}.tflite"
             export_one(name, str(models[name]))
             bar.update()
-        return save_elastic(path, models, command)
+        return save_elastic(path, models, command, max_file_bytes)

@@ -131,6 +131,19 @@ def plan_limits(exports: Mapping[str, PlannedExport], options: ExportOptions) ->
     return limits
 
 
+def plan_file_limit(arch_texts: Sequence[str]) -> float | None:
+    """How large the elastic file of some archs may be; `None`: nobody limited it.
+
+    Args:
+        arch_texts: What names them, as for `plan_elastic`: the file of a family has a limit.
+    """
+    if len(arch_texts) != 1:
+        return None
+    family = _read_notes(arch_texts[0]).get("family") or {}
+    limit: float | None = family.get("max_file_bytes")
+    return limit
+
+
 def search_facts(export: PlannedExport) -> dict[str, Any]:
     """What the search that found an arch wrote of it, for the sidecar; empty if no search did.
 

@@ -23,6 +23,7 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
 from ofa_tf.search.constraints import Limits, make_constraint
+from ofa_tf.search.family.measured_family import Family
 from ofa_tf.search.front.measured_front import Front, FrontPoint
 from ofa_tf.search.front_search import FrontSearch, FrontSettings, check_above_0
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
@@ -246,16 +247,8 @@ def save_front(
     payload = {
         "device": device,
         "latency_table": latency_table,
-        "target": request.search.target,
-        "precision": request.search.precision,
-        "input_type": request.search.input_type,
-        "accuracy_precision": request.search.measured_precision,
         "limits": request.limits_by_name,
-        "confidence": request.search.confidence,
-        "latency_margin": front.margins.get("latency_ms", 0.0),
-        "predictor": front.predictor.name,
-        "predictor_quality": front.predictor.quality.to_dict(),
-        "num_measured": front.num_measured,
+        **describe_search(request.search, front),
         "hypervolumes": list(front.hypervolumes),
         "entries": entries,
         "other_measurements": [describe_point(point) for point in others],
@@ -263,6 +256,21 @@ def save_front(
     files.write_json(path, "front", payload)
     picture = _draw(front, request, path.name, device)
     files.write_bytes(plot, picture.encode())
+
+
+def describe_search(settings: SearchSettings, found: Front | Family) -> dict[str, Any]:
+    """What a file says of the search that found several archs, as JSON-serialisable data."""
+    return {
+        "target": settings.target,
+        "precision": settings.precision,
+        "input_type": settings.input_type,
+        "accuracy_precision": settings.measured_precision,
+        "confidence": settings.confidence,
+        "latency_margin": found.margins.get("latency_ms", 0.0),
+        "predictor": found.predictor.name,
+        "predictor_quality": found.predictor.quality.to_dict(),
+        "num_measured": found.num_measured,
+    }
 
 
 def _draw(front: Front, request: FrontRequest, file_name: str, device: str) -> str:

@@ -46,6 +46,18 @@ class NextCommands:
         options += input_flags(form)
         return self._command("to_tflite", *options, f"--output={model}")
 
+    def export_elastic(self, output: Path) -> str:
+        """The command that makes one file of a family, beside the family's file and named after it.
+
+        Args:
+            output: File of the family.
+        """
+        form = self.form
+        model = output.with_name(f"{_without_ending(output)}_{files.safe_name(form.name)}.tflite")
+        options = [f"--arch={output}", "--elastic", *target_flags(form), f"--quantization={form.mode.name}"]
+        options += input_flags(form)
+        return self._command("to_tflite", *options, f"--output={model}")
+
     def evaluate(self, output: Path) -> str:
         """The command that measures an arch on the images that no search chooses by, as a float32 model.
 

@@ -11,12 +11,14 @@ from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_feasible
+from ofa_tf.search.family.measured_family import Family
 from ofa_tf.search.front.measured_front import Front
 from ofa_tf.search.predictors.accuracy_predictor import check_table
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU, ModelForm, all_forms, as_model_form
+from ofa_tf.workflow.family import FamilyRequest, check_family_fits, search_family
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
 from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.next_commands import form_flags
@@ -103,6 +105,38 @@ class SearchedRun(MeasuredRun):
             measurers=SearchMeasurements(self, request.search, predictor.table.num_images).measurers(),
         )
 
+    def family(
+        self,
+        request: FamilyRequest | None = None,
+        device: Device | str = "host",
+        latency_table: str | Path | None = None,
+        predictor: FittedPredictor | None = None,
+    ) -> Family:
+        """Find subnets for several budgets that share their widths, from the run's tables; measures some on the way.
+
+        Args:
+            request: Which family; three int8 members by default.
+            device: Device of the latencies, or its id.
+            latency_table: The device's table; by default that at `latency_table_path`.
+            predictor: From `fit_predictor`, where several searches share it.
+
+        Raises:
+            InputError: See `check_family`; and if no family was found whose file keeps its limit.
+        """
+        request = request or FamilyRequest()
+        self.check_family(request, device, latency_table)
+        model = None
+        if request.needs_latency:
+            model = self.latency_model(device, request.search.form, latency_table)
+        predictor = predictor or self.fit_predictor(request.search)
+        return search_family(
+            request,
+            self.num_classes,
+            predictor=predictor,
+            latency_model=model,
+            measurers=SearchMeasurements(self, request.search, predictor.table.num_images).measurers(),
+        )
+
     def fit_predictor(self, settings: SearchSettings | None = None) -> FittedPredictor:
         """Fit the accuracy predictor of searches to the accuracy table.
 
@@ -138,6 +172,32 @@ class SearchedRun(MeasuredRun):
                 cost cannot be told or is not above 0, not even the smallest subnet keeps the limits, or several
                 workers share the work.
         """
+        model = self._check_tables_and_limits(request, device, latency_table)
+        check_costs(request, self.num_classes, table=self.accuracy_table(), latency_model=model)
+
+    def check_family(
+        self,
+        request: FamilyRequest,
+        device: Device | str = "host",
+        latency_table: str | Path | None = None,
+    ) -> None:
+        """Check, without loading TensorFlow, that a family has its tables, and can keep its limits.
+
+        Args:
+            request: See `family`.
+            device: See `family`.
+            latency_table: See `family`.
+
+        Raises:
+            InputError: See `check_front`; and if no family can keep the limit of its file.
+        """
+        self._check_tables_and_limits(request, device, latency_table)
+        check_family_fits(request, self.space, self.num_classes)
+
+    def _check_tables_and_limits(
+        self, request: FrontRequest | FamilyRequest, device: Device | str, latency_table: str | Path | None
+    ) -> LatencyModel | None:
+        """Check what a search for several archs needs; the latency model that it needs."""
         search = request.search
         self.check_one_worker()
         self.check_supernet()
@@ -147,8 +207,8 @@ class SearchedRun(MeasuredRun):
             self._check_feasible(request.limits, model, search)
         table = self.accuracy_table()
         check_table(table)
-        check_costs(request, self.num_classes, table=table, latency_model=model)
         SearchMeasurements(self, search, table.num_images).check()
+        return model
 
     def _checked_latency_model(
         self, is_needed: bool, device: Device | str, settings: SearchSettings, latency_table: str | Path | None

@@ -120,6 +120,8 @@ RULES = (
     Rule(r"tools/to_tflite\.py"),
     Rule(r"tools/to_tflite\.py.*--(arch|model)=.*--output", flags={"max_accuracy_drop": "100"}),
     Rule(r"--quantization=qat", flags={"qat_epochs": "1"}),
+    Rule(r"tools/search\.py.*--family", flags={"num_measurements": "6", "front_costs": "macs"}),
+    Rule(r"--max_family_bytes=", flags={"max_family_bytes": "1e9"}),
     Rule(r"front\.json:\d", replace=(r"front\.json:\d+", "front.json:0")),
     Rule(r"tools/benchmark\.py", flags={"rounds": "3"}),
     Rule(r"python classify\.py", replace=(r"photo\.jpg", "PHOTOS/ant/000.png")),

@@ -363,22 +363,67 @@ def test_a_front_is_found_written_drawn_and_evaluated(run: Run, quickstart: Path
     assert len(evaluated.stdout.strip().splitlines()) == 1 + len(document["entries"])
 
 
+@pytest.mark.long
+def test_a_family_is_found_and_becomes_one_file(run: Run, quickstart: Path, tmp_path: Path) -> None:
+    output = tmp_path / "family.json"
+    options = (f"--workdir={quickstart}", "--precision=int8", f"--output={output}")
+    result = run(
+        *("tools/search.py", *options, "--family=2", "--front_costs=macs", "--num_shipped_archs=1"),
+        *("--num_measurements=4", "--nomeasure_found", "--max_family_bytes=1e6"),
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    document = json.loads(output.read_text())
+    first, second = (Arch.from_dict(entry["arch"]) for entry in document["entries"])
+    assert first != second
+    for entry in document["entries"]:
+        assert entry["num_report_images"] == 7
+        assert set(entry["costs"]) == {"macs"}
+    assert document["family"]["max_file_bytes"] == 1e6
+    assert "family: 2 subnets with the same widths" in result.stdout
+    assert f"{document['family']['file_bytes']:,} bytes predicted" in result.stdout
+
+    elastic = tmp_path / "elastic.tflite"
+    export = (f"--workdir={quickstart}", f"--arch={output}", "--elastic", "--quantization=int8", f"--output={elastic}")
+    exported = run("tools/to_tflite.py", *export, "--max_accuracy_drop=100")
+    assert exported.returncode == 0, exported.stderr[-2000:]
+    assert elastic.stat().st_size <= document["family"]["file_bytes"]
+    too_small = {"file_bytes": 1, "max_file_bytes": 9999.0}
+    output.write_text(json.dumps({**document, "family": too_small}))
+    for path in (elastic, elastic.with_suffix(".json")):
+        path.unlink()
+    line = error_line(run("tools/to_tflite.py", *export, "--max_accuracy_drop=100"))
+    assert "Expected the elastic file to keep within 9,999 bytes, the limit of the search that found its archs." in line
+    assert not elastic.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--front", "--front_costs=beauty"], "(--front_costs) to be among ['latency_ms', 'macs', 'size_bytes', '"),
         (["--front", "--front_costs=macs,macs"], "different costs of a front (--front_costs). Received: macs, macs."),
-        (["--front_costs=macs"], "only with --front. Received: --front_costs=macs. Add --front, or leave it out."),
-        (["--front", "--max_macs=1e7,2e7"], "Expected one value of each limit with --front. Received: macs=10000000, "),
+        (["--front_costs=macs"], "only with --front or --family. Received: --front_costs=macs. Add one of them, or"),
+        (
+            ["--front", "--max_macs=1e7,2e7"],
+            "one value of each limit with --front and --family. Received: macs=1000000",
+        ),
+        (["--front", "--family=3"], "Expected --front or --family. Received: both. Call the program once for each."),
+        (["--family=3"], "Expected a family to be searched in a precision with int8 weights (--precision=int8). Rec"),
+        (["--max_macs=1e7", "--max_family_bytes=9"], "Expected --max_family_bytes only with --family. Received: "),
+        (
+            ["--family=3", "--precision=int8", "--front_costs=macs", "--max_family_bytes=9e3"],
+            "Expected the limit of a family's file (--max_family_bytes) to be at least ",
+        ),
+        (["--family=3", "--precision=int8", "--front_costs=macs,size_bytes"], "Expected one cost of a family (--front"),
+        (["--family=9", "--precision=int8", "--num_measurements=8"], "`num_measurements` to be at least 9, one for"),
         (["--max_macs=1e7,"], "Expected a number before and after each comma of --max_macs. Received: --max_macs=1e7,"),
         (["--max_macs=1e7,10000000"], "Expected the numbers of --max_macs to differ. Received: --max_macs=1e7,100"),
         (["--max_latency_ms=inf"], "Expected --max_latency_ms to be a finite number above 0. Received: --max_lat"),
         (["--max_macs=1e7", "--predictor=gp"], "(--predictor) to be one of ['linear', 'gaussian_process', 'mlp_en"),
         (["--max_macs=1e7", "--confidence=2"], "Expected `confidence` to be above 0 and below 1."),
         (["--max_macs=1e7", "--confidence=0.9"], "Expected --confidence only with --max_latency_ms, which gets its"),
-        (["--front", "--num_finalists=3"], "Expected --num_finalists only without --front, which measures --num_meas"),
-        (["--max_macs=1e7", "--front_costs=macs"], "Expected --front_costs only with --front. Received: "),
-        (["--max_macs=1e7", "--num_measurements=9"], "Expected --num_measurements only with --front; other searches"),
+        (["--front", "--num_finalists=3"], "Expected --num_finalists only without --front or --family, which measure "),
+        (["--max_macs=1e7", "--front_costs=macs"], "Expected --front_costs only with --front or --family. Rec"),
+        (["--max_macs=1e7", "--num_measurements=9"], "Expected --num_measurements only with --front or --family;"),
         (["--max_macs=1e7", "--num_shipped_archs=9"], "Expected --num_shipped_archs only with an integer --precision"),
         (["--max_macs=1"], "Expected the limit of macs (--max_macs) to be at least "),
         (["--max_macs=1e7", "--max_size_bytes=1000"], "limit of size_bytes (--max_size_bytes) to be at least "),

@@ -4,7 +4,8 @@ The numbers below are what `flatbuffers` writes for the tables of the TFLite sch
 are small beside the weights of a large network, and a tenth of a small one in int8.
 """
 
-from collections.abc import Hashable, Sequence
+import dataclasses
+from collections.abc import Hashable, Iterable, Sequence
 
 from ofa_tf.tflite.footprint.operators import Constant, ConstantKind, Operator
 from ofa_tf.tflite.quantization.modes import QuantizationMode
@@ -33,7 +34,8 @@ MODEL_BYTES = 1800
 _FLOAT32_BYTES = 4
 _INT32_BYTES = 4
 _INT64_BYTES = 8
-_HAS_FLOAT_KERNELS_IN_DYNAMIC = "depthwise_conv2d"  # see `quantize_weights`
+_VECTOR_BYTES = 8  # beside its entries: how many there are, and what aligns them
+_DEPTHWISE = "depthwise_conv2d"  # whose kernels stay float in dynamic, see `quantize_weights`
 
 
 def operators_bytes(operators: Sequence[Operator], mode: QuantizationMode) -> int:
@@ -71,6 +73,62 @@ def _operator_bytes(operator: Operator, mode: QuantizationMode) -> int:
     return total
 
 
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """Something of an operator that a file has once, however many models in it have an equal one.
+
+    Args:
+        what: Tells it from others of the same part.
+        num_bytes: What it takes.
+    """
+
+    what: Hashable
+    num_bytes: int
+
+
+def items_of(operators: Sequence[Operator], mode: QuantizationMode, kernel_size: int) -> list[Item]:
+    """What of a part's operators another model in the same file need not have again, if its part is the same.
+
+    Kernels are equal only where rounding takes up what batch normalization makes of them.
+
+    Args:
+        operators: Of the part.
+        mode: How the models are quantized.
+        kernel_size: Of the part's depthwise kernels: those of two sizes have other values, even where strips of them
+            have the same shape.
+    """
+    items = [Item(("shape", what), num_bytes) for what, num_bytes in _shapes_bytes(operators).items()]
+    for operator in operators:
+        items.append(Item(("name", *operator.nodes), _names_bytes(operator)))
+        for constant in operator.constants:
+            data_bytes = constant.num_values * _bytes_per_value(constant, operator, mode)
+            if _is_shared(constant, operator, mode):
+                size_of_depthwise = kernel_size if operator.op == _DEPTHWISE else None
+                what = ("data", operator.op, constant.num_values, constant.num_channels, size_of_depthwise)
+                items.append(Item(what, _FULL_BUFFER_BYTES + _align(data_bytes)))
+    return items
+
+
+def _names_bytes(operator: Operator) -> int:
+    """Of its output and of its constants."""
+    num_bytes = _output_name_bytes(operator)
+    for constant in operator.constants:
+        num_bytes += _constant_name_bytes(constant, operator)
+    return num_bytes
+
+
+def _is_shared(constant: Constant, operator: Operator, mode: QuantizationMode) -> bool:
+    """Whether two models of one supernet have equal bytes of a constant."""
+    if constant.kind is ConstantKind.SETTING:
+        return True
+    return constant.kind is ConstantKind.KERNEL and mode.weight_bits == 8 and _has_scales(constant, operator, mode)
+
+
+def zero_points_bytes(lengths: Iterable[int]) -> int:
+    """What vectors of zero points of some lengths take, each once."""
+    return sum(length * _INT64_BYTES + _VECTOR_BYTES for length in lengths)
+
+
 def zero_point_lengths(operators: Sequence[Operator], mode: QuantizationMode) -> frozenset[int]:
     """How many zero points constants of operators have, in the file of a model in some mode: each number once."""
     lengths: set[int] = set()
@@ -85,12 +143,10 @@ def zero_point_lengths(operators: Sequence[Operator], mode: QuantizationMode) ->
 def _constant_bytes(constant: Constant, operator: Operator, mode: QuantizationMode) -> int:
     data_bytes = constant.num_values * _bytes_per_value(constant, operator, mode)
     total = _TENSOR_BYTES + _FULL_BUFFER_BYTES + _align(data_bytes)
-    if constant.kind is ConstantKind.SETTING:
-        return total + _SETTING_NAME_BYTES
-    name_bytes = _name_bytes(operator.nodes[0])
-    if constant.kind is ConstantKind.BIAS:
-        name_bytes = _output_name_bytes(operator)
+    name_bytes = _constant_name_bytes(constant, operator)
     total += name_bytes
+    if constant.kind is ConstantKind.SETTING:
+        return total
     if _has_scales(constant, operator, mode):
         return total + _QUANTIZATION_BYTES + constant.num_channels * _SCALE_BYTES
     if mode.weight_bits == 16:
@@ -117,8 +173,16 @@ def _has_scales(constant: Constant, operator: Operator, mode: QuantizationMode) 
     """Whether a constant is quantized; biases are where activations are."""
     if mode.has_integer_activations:
         return True
-    is_kernel = constant.kind is ConstantKind.KERNEL and operator.op != _HAS_FLOAT_KERNELS_IN_DYNAMIC
+    is_kernel = constant.kind is ConstantKind.KERNEL and operator.op != _DEPTHWISE
     return mode.weight_bits == 8 and is_kernel
+
+
+def _constant_name_bytes(constant: Constant, operator: Operator) -> int:
+    if constant.kind is ConstantKind.SETTING:
+        return _SETTING_NAME_BYTES
+    if constant.kind is ConstantKind.BIAS:
+        return _output_name_bytes(operator)
+    return _name_bytes(operator.nodes[0])
 
 
 def _output_name_bytes(operator: Operator) -> int:

@@ -152,6 +152,18 @@ class Footprint:
         """
         return self._measure(archs, self._least_arena_of_rows)
 
+    def operators_by_part(self, arch: Arch) -> dict[str, list[Operator]]:
+        """The operators of the parts of an arch's model, by the names of the parts, in order.
+
+        Raises:
+            InputError: If the arch is not of the space.
+        """
+        input_sizes = self._space.input_sizes(arch.image_size)
+        operators = {}
+        for name, part in self._space.plain_parts(arch).items():
+            operators[name] = self._operators(part, input_sizes[name])
+        return operators
+
     def _measure(
         self,
         archs: Arch | Sequence[Arch] | np.ndarray,
@@ -246,11 +258,7 @@ class Footprint:
         return int(self._image_bytes(arch.image_size) + behind_image)
 
     def _network_operators(self, arch: Arch) -> list[Operator]:
-        input_sizes = self._space.input_sizes(arch.image_size)
-        operators_by_part = {}
-        for name, part in self._space.plain_parts(arch).items():
-            operators_by_part[name] = self._operators(part, input_sizes[name])
-        return join_parts(operators_by_part)
+        return join_parts(self.operators_by_part(arch))
 
     @property
     def _bytes_per_pixel_value(self) -> int:

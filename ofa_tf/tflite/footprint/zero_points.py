@@ -12,10 +12,9 @@ import numpy as np
 from ofa_tf.space.blocks.part_type import PlainPart
 from ofa_tf.space.part_tables import PartTables
 from ofa_tf.space.search_space import SearchSpace
+from ofa_tf.tflite.footprint.file_size import zero_points_bytes
 
 _BITS_A_WORD = 62  # of an int64 that is never negative
-_INT64_BYTES = 8
-_LENGTH_BYTES = 8  # of a vector, with what aligns its entries
 
 
 class ZeroPoints:
@@ -55,7 +54,7 @@ class ZeroPoints:
             first = number * _BITS_A_WORD
             for place, length in enumerate(self._lengths[first : first + _BITS_A_WORD]):
                 is_there = (marks >> place) & 1
-                totals += is_there * (length * _INT64_BYTES + _LENGTH_BYTES)
+                totals += is_there * zero_points_bytes([length])
         return totals
 
 

@@ -57,21 +57,24 @@ def is_elastic(path: Path) -> bool:
         return False
 
 
-def save_elastic(path: str | Path, models: Mapping[str, Path], command: str | None = None) -> dict[str, Any]:
+def save_elastic(
+    path: str | Path, models: Mapping[str, Path], command: str | None = None, max_file_bytes: float | None = None
+) -> dict[str, Any]:
     """Merge shipped models into one file, and write it with its sidecar, each completely or not at all.
 
     Args:
         path: File to write, ending in `.tflite`.
         models: The `.tflite` files, their sidecars beside them, by the names of their signatures.
         command: What was typed to make it.
+        max_file_bytes: Largest size of the file, as a search limited it; `None` for no limit.
 
     Returns:
         What the sidecar says: `size_bytes`, `largest_bytes` (of the models), `sum_bytes`, and
         `signatures`, by their names, from the fewest MACs to the most.
 
     Raises:
-        InputError: If another file would be replaced, or a signature gives other numbers than
-            its model, which should never be; nothing is written then.
+        InputError: If another file would be replaced, the file is too large, or a signature
+            gives other numbers than its model, which should never be; nothing is written then.
     """
     check_elastic_replaceable(path)
     sidecars = {name: load_sidecar(model) for name, model in models.items()}
@@ -84,6 +87,11 @@ def save_elastic(path: str | Path, models: Mapping[str, Path], command: str | No
     first = sidecars[names[0]]
     description = {key: first[key] for key in _FACTS_OF_ALL}
     content = add_own_metadata(merge_models(contents), {**description, "signatures": signatures})
+    if max_file_bytes is not None and len(content) > max_file_bytes:
+        raise InputError(
+            f"Expected the elastic file to keep within {max_file_bytes:,.0f} bytes, the limit of the search that found "
+            f"its archs. Received: {len(content):,} bytes. Search again with a lower limit. Nothing was written."
+        )
     for name, together in TFLiteModel.open_all(content).items():
         _check_equal(name, together, TFLiteModel(contents[name]))
 
