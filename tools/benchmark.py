@@ -3,6 +3,7 @@
 Examples:
     python tools/benchmark.py --model=model.tflite --device=host --output=benchmark.json
     python tools/benchmark.py --model=model.tflite --device=adb --num_threads=4 --cpu_mask=f0
+    python tools/benchmark.py --model=model.tflite --device=adb --target=gpu --check
     python tools/benchmark.py --list_devices
     python tools/benchmark.py --fetch_benchmark_binary=arm64-v8a
 
@@ -10,6 +11,7 @@ Several models (--model=a.tflite,b.tflite) are measured in turns, several device
 other.
 """
 
+import dataclasses
 import operator
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,6 +32,7 @@ from ofa_tf.devices.android.benchmark_binary import fetch_benchmark_binary
 from ofa_tf.devices.benchmark_results import KIND, save_benchmark, with_hashes
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.devices.opening import list_devices
+from ofa_tf.devices.output_check import check_can_give_outputs, compare_outputs
 from ofa_tf.tflite.lowering.targets import CPU, get_target, target_help
 
 define_plugins_flag()
@@ -42,6 +45,11 @@ _NUM_RUNS = flags.DEFINE_integer("num_runs", 10, "Measured runs of a round.")
 _ROUNDS = flags.DEFINE_integer("rounds", 10, "Rounds over all models, at least.")
 _TIME_LIMIT = flags.DEFINE_float("time_limit_s", 600.0, "Limit for all models together, seconds.")
 _PROFILE = flags.DEFINE_bool("enable_op_profiling", False, "Also measure the operators of each model; phones only.")
+_CHECK = flags.DEFINE_bool(
+    "check",
+    False,
+    "Also run some inputs on the device, and compare what each model gives with what it gives here; phones only.",
+)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; a folder for several devices.")
 _LIST_DEVICES = flags.DEFINE_bool("list_devices", False, "Print the devices and their state, and do nothing else.")
 _FETCH = flags.DEFINE_string(
@@ -78,6 +86,9 @@ def _measure_models() -> None:
     models = _models_named()
     devices = device_flags.devices_from_flags(_DEVICE.value, get_target(_TARGET.value))
     _check_files(models)
+    if _CHECK.value:
+        for device in devices:
+            check_can_give_outputs(device)
     outputs = _choose_outputs(devices)
 
     failures = []
@@ -89,10 +100,16 @@ def _measure_models() -> None:
                 raise
             failures.append(f"{device.id}: {error}")
             continue
-        for measurement in measurements:
+        for number, measurement in enumerate(measurements):
             _print_measurement(measurement)
             if measurement.error:
                 failures.append(f"{measurement.model} on {device.id}: {measurement.error}")
+            elif _CHECK.value:
+                check = compare_outputs(check_can_give_outputs(device), models[number])
+                print(f"  {check.in_words()}", flush=True)
+                measurements[number] = dataclasses.replace(measurement, output_error=check.largest_error)
+                if not check.is_passed:
+                    failures.append(f"{measurement.model} on {device.id}: {check.in_words()}")
         if device.id in outputs:
             save_benchmark(outputs[device.id], measurements, settings)
     if failures:

@@ -1,11 +1,11 @@
 """Running TFLite models somewhere, and saying how long they take.
 
 Read `device.py` first: what is measured, how, what comes of it, and what every device can do. `device_facts.py` are
-what a latency was measured on. `opening.py` leads from the id that a user gives to a device of one of the
-registered kinds (`device_kind.py`); `device_flags.py` does so for the tools, and `benchmark_results.py` are the
-file that they write. What the kinds share: `run_statistics.py` makes a latency of runs, `repetition.py` measures
-again what is doubtful, `cpu_affinity.py` chooses cores. Each kind has a folder: `host` and `android`. Nothing
-outside of these two folders asks which kind of device it has.
+what a latency was measured on. `opening.py` leads from the id that a user gives to a device of one of the registered
+kinds (`device_kind.py`); `device_flags.py` does so for the tools, and `benchmark_results.py` are the file that they
+write. What the kinds share: `run_statistics.py` makes a latency of runs, `repetition.py` measures again what is
+doubtful, `cpu_affinity.py` chooses cores, `output_check.py` asks whether a device computes the same. Each kind has a
+folder: `host` and `android`. Nothing outside of these two folders asks which kind of device it has.
 """
 
 import lazy_loader
@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "shareable_name",
         ],
         "device_kind": ["DeviceKind"],
+        "output_check": ["check_can_give_outputs", "compare_outputs"],
         "opening": ["DEVICE_KINDS", "kind_of", "list_devices", "open_device"],
     },
 )

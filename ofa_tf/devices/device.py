@@ -127,6 +127,8 @@ class Measurement:
             it is.
         error: Why the model could not be measured; `None` if it could.
         model_sha256: Hash of the model's file; `None` if it was not kept.
+        output_error: Largest difference of what the device computes from what this computer
+            computes, over the largest output; `None` if it was not looked at.
     """
 
     model: str
@@ -144,6 +146,7 @@ class Measurement:
     doubt: str | None = None
     error: str | None = None
     model_sha256: str | None = None
+    output_error: float | None = None
 
     def describe(self) -> str:
         """The latency in words, with what is known of its spread, or why there is none."""

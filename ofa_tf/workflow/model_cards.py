@@ -16,7 +16,7 @@ from ofa_tf.tflite.shipping.sidecar import card_path, load_sidecar, save_facts
 _KEY = "measured_latencies"  # of the measurements in a sidecar
 
 # What of a measurement a sidecar keeps, beside the facts about the device.
-_KEPT = ("latency_ms", "latency_low_ms", "latency_high_ms", "num_runs", "doubt")
+_KEPT = ("latency_ms", "latency_low_ms", "latency_high_ms", "num_runs", "doubt", "output_error")
 
 
 def update_model_card(model_path: str | Path, benchmark_paths: Sequence[str | Path] = ()) -> Path:

@@ -31,6 +31,8 @@ _FLAGS = {
         **_COMMON_FLAGS,
         "input_layer": "",
         "input_layer_shape": "",
+        "input_layer_value_files": "",
+        "output_filepath": "",
         "enable_op_profiling": "false",
         "use_xnnpack": "true",
         "use_nnapi": "false",
@@ -50,6 +52,8 @@ _PARAMETERS = {  # how the tool names the flags that were given
     "graph": "Graph",
     "input_layer": "Input layers",
     "input_layer_shape": "Input shapes",
+    "input_layer_value_files": "Input value files",
+    "output_filepath": "File path to export outputs layer to",
     "enable_op_profiling": "Enable op profiling",
     "use_xnnpack": "Use xnnpack",
     "use_gpu": "Use gpu",
@@ -62,6 +66,8 @@ def install_benchmark_model(
     path: Path,
     style: str = "new",
     lacks: Sequence[str] = (),
+    *,
+    spoils: bool = False,
 ) -> Path:
     """Write an executable that runs this program, with the Python that runs the tests.
 
@@ -70,6 +76,7 @@ def install_benchmark_model(
         style: Whose output to print: `"new"` (lines start with a severity, with percentiles),
             `"old"` (without both) or `"litert"` (LiteRT's tool of the same name).
         lacks: Flags that it does not know, without dashes, as other versions of the tool do.
+        spoils: Whether it gives outputs in the wrong order, as a broken delegate might.
 
     Returns:
         `path`.
@@ -77,6 +84,7 @@ def install_benchmark_model(
     if style not in STYLES:
         raise ValueError(f"Expected `style` to be one of {STYLES}. Received: style={style!r}.")
     settings = f"BENCHMARK_STYLE={style} BENCHMARK_LACKS={shlex.quote(','.join(lacks))}"
+    settings += f" BENCHMARK_SPOILS={str(spoils).lower()}"
     program = shlex.join([sys.executable, "-I", str(Path(__file__).resolve())])
     path.write_text(f'#!/bin/sh\n{settings} exec {program} "$@"\n')
     path.chmod(0o755)
@@ -124,7 +132,7 @@ class Statistics:
     def describe(self, has_percentiles: bool) -> str:
         """The line that starts with `count=`."""
         if not self.values:
-            return "count=0"
+            return "count=0 p5=0 median=0 p95=0" if has_percentiles else "count=0"
         if self.count == 1:
             return f"count=1 curr={self.values[0]}"
         if len(set(self.values)) == 1:
@@ -169,7 +177,47 @@ def load(litert: Any, flags: dict[str, str], log: Log) -> Any:
     resize_inputs(interpreter, flags, log)
     log_delegation(interpreter, log)
     fill_inputs(interpreter)
+    read_inputs(interpreter, flags)
     return interpreter
+
+
+def read_inputs(interpreter: Any, flags: dict[str, str]) -> None:
+    """Fill the inputs that have a file: `name:path,...`, with names of --input_layer.
+
+    The tool aborts where it cannot.
+    """
+    import numpy as np
+
+    names = split(flags.get("input_layer", ""), ",")
+    for item in split(flags.get("input_layer_value_files", ""), ","):
+        name, _, path = item.partition(":")
+        if name not in names:
+            layers = ",".join(names)
+            abort(f"Cannot find the corresponding input_layer name({name}) in --input_layer as {layers}")
+        tensor = interpreter.get_input_details()[names.index(name)]
+        values = interpreter.get_tensor(tensor["index"])
+        content = Path(path).read_bytes()
+        if len(content) != values.nbytes:
+            abort(f"The size of {path} is {len(content)} bytes. It should be {values.nbytes} bytes.")
+        interpreter.set_tensor(tensor["index"], np.frombuffer(content, values.dtype).reshape(values.shape))
+
+
+def abort(text: str) -> None:
+    print(f"FATAL: {text}", file=sys.stderr, flush=True)
+    os.abort()
+
+
+def write_outputs(interpreter: Any, flags: dict[str, str]) -> None:
+    """Write the outputs of the last run, if a file is named; that it cannot be written is not said."""
+    path = flags.get("output_filepath", "")
+    if not path:
+        return
+    with contextlib.suppress(OSError), open(path, "wb") as file:
+        for tensor in interpreter.get_output_details():
+            values = interpreter.get_tensor(tensor["index"])
+            if is_true(os.environ.get("BENCHMARK_SPOILS", "false")):
+                values = values[..., ::-1]
+            file.write(values.tobytes())
 
 
 def open_model(litert: Any, flags: dict[str, str], log: Log) -> Any:
@@ -363,6 +411,7 @@ def benchmark(
     invoke = interpreter.invoke
     warmup = run(invoke, int(flags["warmup_runs"]), float(flags["warmup_min_secs"]), flags, log)
     regular = run(invoke, int(flags["num_runs"]), float(flags["min_secs"]), flags, log)
+    write_outputs(interpreter, flags)
     first_us = warmup.values[0] if warmup.values else 0
     if log.style == "litert":
         tensors = [interpreter.get_tensor(each["index"]) for each in interpreter.get_input_details()]

@@ -1,5 +1,6 @@
 """Latencies that are measured after an export get into the card and the sidecar."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,17 @@ def test_a_card_is_made_again_with_latencies(model: Path, tmp_path: Path) -> Non
     update_model_card(model)
     assert model.with_suffix(".md").read_text() == card
     assert card.replace("measured", "") != before
+
+
+def test_a_card_says_whether_the_device_computes_the_same(model: Path, tmp_path: Path) -> None:
+    path = _benchmark(tmp_path / "one.json", model, 2.5)
+    document = json.loads(path.read_text())
+    document["measurements"][0]["output_error"] = 2.5e-6
+    path.write_text(json.dumps(document))
+    update_model_card(model, [path])
+    assert load_sidecar(model)["measured_latencies"][0]["output_error"] == 2.5e-6
+    card = model.with_suffix(".md").read_text()
+    assert "measured 2.500 ms; what it gives there differs by 2.5e-06 of the largest from here |" in card
 
 
 def test_a_sidecar_of_an_earlier_version_gets_a_card(model: Path) -> None:

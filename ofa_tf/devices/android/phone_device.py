@@ -8,6 +8,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.android.adb import Adb
 from ofa_tf.devices.android.adb_program import PhoneLostError
@@ -15,6 +18,7 @@ from ofa_tf.devices.android.benchmark_program import BenchmarkProgram, install_b
 from ofa_tf.devices.android.connected_phones import choose_phone
 from ofa_tf.devices.android.delegates import DELEGATES
 from ofa_tf.devices.android.phone_condition import read_condition
+from ofa_tf.devices.android.phone_outputs import run_for_outputs
 from ofa_tf.devices.android.phone_runs import PhoneRuns, RunPlan
 from ofa_tf.devices.android.phone_settings import PhoneSettings
 from ofa_tf.devices.android.time_limit import TimeLimit
@@ -26,6 +30,7 @@ PHONE_ID = "adb"
 
 _MAX_ROUNDS = 6  # the fewest that give a confidence interval of 95 %
 _MAX_REPEATS = 2  # of all rounds, for models whose latency is doubtful
+_TIME_FOR_OUTPUTS_S = 300.0
 
 
 class PhoneDevice:
@@ -108,6 +113,32 @@ class PhoneDevice:
         with _announced_if_lost(adb.serial):
             device = dataclasses.replace(device, after=read_condition(adb.without_waiting()))
         return [runs.measurement(device) for runs in all_runs]
+
+    @property
+    def delegate(self) -> str:
+        """Name of who runs the operators."""
+        return self._settings.delegate
+
+    def outputs(self, model: BenchmarkModel, inputs: Sequence[np.ndarray]) -> list[bytes]:
+        """What a model gives for some inputs; see `OutputDevice.outputs`.
+
+        Raises:
+            InputError: If the phone is not ready, is lost or lacks room, there is no
+                `benchmark_model` for it or one that gives no outputs, another delegate runs
+                the model, or it takes too long.
+        """
+        adb = self._connect()
+        binary = self._settings.find_binary(_property(adb, "ro.product.cpu.abi"))
+        limit = TimeLimit(adb, _TIME_FOR_OUTPUTS_S)
+        delegate = DELEGATES[self._settings.delegate]
+        with contextlib.ExitStack() as stack:
+            program = stack.enter_context(install_benchmark_program(adb, binary, delegate, self._settings.cpu_mask))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ofa_tf_")))
+            path = model.as_file(folder / "model.tflite")
+            try:
+                return run_for_outputs(program, path, inputs, folder, limit)
+            except TimeoutError as error:
+                raise InputError(f"Expected {model.name} to give its outputs. Received: {limit.describe()}.") from error
 
     def _connect(self) -> Adb:
         if self._found_serial is None:

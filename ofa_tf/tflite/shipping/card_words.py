@@ -156,6 +156,8 @@ def measured_in_words(measurement: Facts) -> str:
         words += f" (95% confidence interval {low:.3f} to {high:.3f})"
     if measurement.get("doubt"):
         words += f" DOUBTFUL: {measurement['doubt']}"
+    if measurement.get("output_error") is not None:
+        words += f"; what it gives there differs by {measurement['output_error']:.1e} of the largest from here"
     return words
 
 

@@ -113,7 +113,8 @@ def test_the_launcher_works_in_another_folder(model: str, tmp_path: Path) -> Non
 
 
 def test_few_and_equal_runs_are_told_in_short() -> None:
-    assert Statistics([]).describe(True) == "count=0"
+    assert Statistics([]).describe(True) == "count=0 p5=0 median=0 p95=0"
+    assert Statistics([]).describe(False) == "count=0"
     assert Statistics([64791]).describe(True) == "count=1 curr=64791"
     assert Statistics([70] * 5).describe(True) == "count=5 curr=70(all same)"
     assert Statistics([3, 1, 2, 4]).describe(False) == "count=4 first=3 curr=4 min=1 max=4 avg=2.5 std=1.11803"

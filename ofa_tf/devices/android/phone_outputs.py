@@ -1,0 +1,79 @@
+"""What a model gives on a phone: for each input a call of `benchmark_model`, which reads a file and writes one.
+
+The output comes back through the shell, whose end is marked: adb's own `pull` does not always say when it was cut.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.devices.android.benchmark_program import BenchmarkProgram
+from ofa_tf.devices.android.time_limit import TimeLimit
+
+# One run, without a warm-up.
+_ONCE = ("--num_runs=1", "--min_secs=0", "--warmup_runs=0", "--warmup_min_secs=0")
+_HASH_LENGTH_IN_NAMES = 16
+
+
+def run_for_outputs(
+    program: BenchmarkProgram, model: Path, inputs: Sequence[np.ndarray], folder: Path, limit: TimeLimit
+) -> list[bytes]:
+    """Run a model on inputs.
+
+    Args:
+        program: The program, on a phone.
+        model: The model's file, on this computer.
+        inputs: Input tensors, in the model's shape and type.
+        folder: For files on the way, on this computer.
+        limit: For all together.
+
+    Returns:
+        The bytes of the output tensor for each input.
+
+    Raises:
+        InputError: If the program fails, is too old for that, or another delegate runs the model.
+        TimeoutError: If the limit is reached.
+    """
+    remote_model = _push(program, model, ".tflite")
+    outputs = []
+    for number, values in enumerate(inputs):
+        local = folder / f"{number}.input"
+        local.write_bytes(np.ascontiguousarray(values).tobytes())
+        remote_input = _push(program, local, ".input")
+        remote_output = f"{program.folder}/{number}.output"
+        sizes = ",".join(str(size) for size in values.shape)
+        # Inputs are told apart by their places; what they are called here does not matter.
+        flags = [
+            *_ONCE,
+            "--input_layer=images",
+            f"--input_layer_shape={sizes}",
+            f"--input_layer_value_files=images:{remote_input}",
+            f"--output_filepath={remote_output}",
+        ]
+        program.run(remote_model, flags, limit)
+        outputs.append(_read(program, remote_output))
+    return outputs
+
+
+def _push(program: BenchmarkProgram, path: Path, ending: str) -> str:
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    remote = f"{program.folder}/{sha256[:_HASH_LENGTH_IN_NAMES]}{ending}"
+    program.adb.push(path, remote)
+    return remote
+
+
+def _read(program: BenchmarkProgram, remote: str) -> bytes:
+    """What the program wrote; where it could not, it does not say so."""
+    result = program.adb.shell("base64", remote)
+    if result.status != 0:
+        message = (result.stderr or result.stdout).strip()
+        raise InputError(f"Expected benchmark_model to write what the model gives. Received: {message}.")
+    try:
+        return base64.b64decode("".join(result.stdout.split()), validate=True)
+    except binascii.Error as error:
+        raise InputError(f"Expected to read {remote} from the phone. Received: {error}.") from error

@@ -1,0 +1,187 @@
+"""Whether a device computes what this computer computes: the outputs of both, for the same inputs.
+
+A delegate that is broken on a phone is fast, too. So a few inputs are run on the device, and its outputs are compared
+with those of LiteRT's CPU kernels here.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from ofa_tf.base.errors import InputError
+from ofa_tf.devices.device import BenchmarkModel
+
+_NUM_INPUTS = 4
+
+# Of the largest output. Half precision, in which GPUs and neural processors compute, has three digits; rounding to
+# integers differs by a step here and there, and kernels of other processors differ in where.
+_LARGEST_ERROR_OF_FLOATS = 1e-4
+_LARGEST_ERROR_IN_HALF_PRECISION = 2e-2
+_LARGEST_ERROR_OF_INTEGERS = 0.1
+
+_DELEGATES_IN_SINGLE_PRECISION = ("xnnpack", "none")
+
+
+@runtime_checkable
+class OutputDevice(Protocol):
+    """A device that returns what a model gives."""
+
+    @property
+    def delegate(self) -> str:
+        """Name of who runs the operators there."""
+
+    def outputs(self, model: BenchmarkModel, inputs: Sequence[np.ndarray]) -> list[bytes]:
+        """What a model gives for some inputs.
+
+        Args:
+            model: A model with one input and one output, both of fixed shape.
+            inputs: Input tensors, in the model's shape and type.
+
+        Returns:
+            The bytes of the output tensor for each.
+
+        Raises:
+            InputError: If the device cannot run the model, or another delegate runs it there.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputCheck:
+    """How the outputs of a device compare.
+
+    Args:
+        num_inputs: On so many inputs.
+        largest_error: Largest difference of an output, over the largest output for the same input.
+        allowed_error: How large it may be.
+        agreement: Share of inputs with the same largest output.
+    """
+
+    num_inputs: int
+    largest_error: float
+    allowed_error: float
+    agreement: float
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the device computes what this computer computes."""
+        return self.largest_error <= self.allowed_error
+
+    def in_words(self) -> str:
+        """In a clause."""
+        return (
+            f"outputs differ from this computer's by {self.largest_error:.1e} of the largest (at most "
+            f"{self.allowed_error:.0e}), the same first class for {self.agreement:.0%} of {self.num_inputs} inputs"
+        )
+
+
+def check_can_give_outputs(device: Any) -> OutputDevice:
+    """Check that a device can return what models give.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    if not isinstance(device, OutputDevice):
+        raise InputError(
+            f"Expected --check with a phone (--device=adb), whose outputs are compared with this computer's. "
+            f"Received: --device={device.id}. Leave one of them out."
+        )
+    return device
+
+
+def compare_outputs(device: OutputDevice, model: BenchmarkModel) -> OutputCheck:
+    """Run a model on a device and here, on the same random inputs.
+
+    Args:
+        device: The device.
+        model: A model with one input and one output, both of fixed shape.
+
+    Raises:
+        InputError: If it is no such model, or the device cannot run it.
+    """
+    from ofa_tf.tflite.litert.interpreter import create_undelegated_interpreter
+
+    content = model.content if isinstance(model.content, bytes) else model.content.read_bytes()
+    interpreter = create_undelegated_interpreter(content, model.name)
+    interpreter.allocate_tensors()
+    input_tensor = _only(interpreter.get_input_details(), "input", model.name)
+    output_tensor = _only(interpreter.get_output_details(), "output", model.name)
+    inputs = _random_inputs(input_tensor)
+    received = device.outputs(model, inputs)
+
+    errors = []
+    agreements = []
+    for values, output_bytes in zip(inputs, received, strict=True):
+        interpreter.set_tensor(input_tensor["index"], values)
+        interpreter.invoke()
+        expected = interpreter.get_tensor(output_tensor["index"])
+        given = _as_tensor(output_bytes, expected, model.name)
+        errors.append(_relative_error(expected, given, output_tensor))
+        agreements.append(expected.argmax() == given.argmax())
+    return OutputCheck(
+        num_inputs=len(inputs),
+        largest_error=float(np.max(errors)),
+        allowed_error=_allowed_error(interpreter, device.delegate),
+        agreement=float(np.mean(agreements)),
+    )
+
+
+def _only(tensors: Sequence[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    if len(tensors) != 1:
+        raise InputError(
+            f"Expected a model with one {kind}, to check what it gives (--check). Received: {len(tensors)} in {name}. "
+            "Leave --check out."
+        )
+    return tensors[0]
+
+
+def _random_inputs(tensor: dict[str, Any]) -> list[np.ndarray]:
+    """Inputs as a model takes them: numbers like those of normalised images, or all that an integer type holds."""
+    rng = np.random.default_rng(0)
+    dtype = np.dtype(tensor["dtype"])
+    inputs = []
+    for _ in range(_NUM_INPUTS):
+        if np.issubdtype(dtype, np.integer):
+            limits = np.iinfo(dtype)
+            inputs.append(rng.integers(limits.min, limits.max, tensor["shape"], dtype=dtype, endpoint=True))
+        else:
+            inputs.append(rng.standard_normal(tensor["shape"]).astype(dtype))
+    return inputs
+
+
+def _as_tensor(output_bytes: bytes, expected: np.ndarray, name: str) -> np.ndarray:
+    if len(output_bytes) != expected.nbytes:
+        raise InputError(
+            f"Expected the device to give {expected.nbytes} bytes for an input of {name}. Received: "
+            f"{len(output_bytes)} bytes. Take another build of benchmark_model."
+        )
+    return np.frombuffer(output_bytes, expected.dtype).reshape(expected.shape)
+
+
+def _relative_error(expected: np.ndarray, given: np.ndarray, tensor: dict[str, Any]) -> float:
+    """The largest difference, over the largest number that is expected; infinite for what is no number."""
+    _, zero_point = tensor["quantization"]
+    numbers = expected.astype(np.float64) - zero_point
+    differences = np.abs(given.astype(np.float64) - expected)
+    error = float(differences.max() / max(np.abs(numbers).max(), np.finfo(np.float32).tiny))
+    return error if np.isfinite(error) else np.inf
+
+
+def _allowed_error(interpreter: Any, delegate: str) -> float:
+    if _rounds_to_integers(interpreter):
+        return _LARGEST_ERROR_OF_INTEGERS
+    if delegate in _DELEGATES_IN_SINGLE_PRECISION:
+        return _LARGEST_ERROR_OF_FLOATS
+    return _LARGEST_ERROR_IN_HALF_PRECISION
+
+
+def _rounds_to_integers(interpreter: Any) -> bool:
+    """Whether operators of a model give integers of a scale."""
+    tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    for node in interpreter._get_ops_details():
+        for output in node["outputs"]:
+            scale, _ = tensors[int(output)]["quantization"]
+            if scale != 0:
+                return True
+    return False
