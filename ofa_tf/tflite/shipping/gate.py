@@ -16,7 +16,7 @@ count, too, beside their variance over the images.
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -41,6 +41,7 @@ _NEGLIGIBLE_KL = 0.01
 
 _ROUNDING_OF_ACCURACIES = 1e-9  # a drop of exactly what is allowed is let through
 _NUM_IMAGES_AT_ONCE = 32  # of which Keras keeps all activations until it is done
+_NUM_IMAGES_UNTIL_TRACED = 512
 _NUM_THREADS = min(4, os.cpu_count() or 1)  # small models gain nothing from more
 
 NOT_FINITE = "not all of its logits are finite"
@@ -65,10 +66,10 @@ class Reference:
         """Run a Keras network on batches of images and labels (`None`: not known)."""
         logits: list[np.ndarray] = []
         labels: list[np.ndarray] = []
+        run = _NetworkRunner(network)
         for images, classes in batches:
             for first in range(0, len(images), _NUM_IMAGES_AT_ONCE):
-                outputs = network(images[first : first + _NUM_IMAGES_AT_ONCE], training=False)
-                logits.append(np.asarray(outputs, np.float32))
+                logits.append(run(images[first : first + _NUM_IMAGES_AT_ONCE]))
             if classes is not None:
                 labels.append(np.asarray(classes))
         all_logits = np.concatenate(logits)
@@ -96,6 +97,41 @@ class Reference:
         smallest = np.log(SMALLEST_PROBABILITY)
         logarithms = np.maximum(_log_softmax(self.logits), smallest)
         return dataclasses.replace(self, logits=logarithms.astype(np.float32))
+
+
+class _NetworkRunner:
+    """Runs a Keras network on batches of images: layer by layer, and as one graph where there are many.
+
+    Tracing the graph takes seconds, and pays for itself in some hundred images: small networks are then eight
+    times as fast, large ones nearly twice.
+
+    Args:
+        network: The network.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        self._network = network
+        self._num_images = 0
+        self._traced: Callable[..., Any] | None = None
+
+    def __call__(self, images: Any) -> np.ndarray:
+        """Logits, float32 `(n, num_classes)`, of images `(n, height, width, 3)`."""
+        self._num_images += len(images)
+        if self._num_images <= _NUM_IMAGES_UNTIL_TRACED:
+            return np.asarray(self._network(images, training=False), np.float32)
+        if self._traced is None:
+            self._traced = self._trace(images)
+        return np.asarray(self._traced(images), np.float32)
+
+    def _trace(self, images: Any) -> Callable[..., Any]:
+        import tensorflow as tf
+
+        def run(images: Any) -> Any:
+            return self._network(images, training=False)
+
+        # The last batch may be smaller.
+        any_number = tf.TensorSpec([None, *images.shape[1:]], tf.float32)
+        return tf.function(run, input_signature=[any_number])
 
 
 @dataclasses.dataclass(frozen=True)

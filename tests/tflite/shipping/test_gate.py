@@ -1,6 +1,7 @@
 """The gate measures what it says, and lets through what it says."""
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.quantization.modes import QUANTIZATION_MODES, get_quantization_mode
+from ofa_tf.tflite.shipping import gate
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.gate import Comparison, Reference, compare, compare_logits, find_fault
 
@@ -229,3 +231,25 @@ def test_a_class_that_no_image_is_of_gives_no_nan() -> None:
     logits, labels = _answers(0.5)
     impossible = np.concatenate([logits, np.full((len(logits), 1), -1e4, np.float32)], axis=1)
     assert np.isfinite(compare_logits(impossible, Reference(impossible, labels)).information)
+
+
+def test_many_images_give_the_same_as_few(subnet: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From some hundred images on the network is one graph, which is traced once, whatever the batches' sizes are."""
+    size = subnet.input_shape[1]
+    images = np.random.default_rng(0).standard_normal((90, size, size, 3), dtype=np.float32)
+    batches = [(images[:64], None), (images[64:], None)]
+    few = Reference.measure(subnet, batches)
+
+    num_calls = 0
+    call = type(subnet).__call__
+
+    def counted(self: keras.Model, *arguments: Any, **options: Any) -> Any:
+        nonlocal num_calls
+        num_calls += self is subnet
+        return call(self, *arguments, **options)
+
+    monkeypatch.setattr(type(subnet), "__call__", counted)
+    monkeypatch.setattr(gate, "_NUM_IMAGES_UNTIL_TRACED", 32)
+    many = Reference.measure(subnet, batches)
+    np.testing.assert_allclose(many.logits, few.logits, rtol=1e-4, atol=1e-5)
+    assert num_calls == 2  # for the first images, and to trace
