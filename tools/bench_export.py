@@ -40,8 +40,16 @@ def main(argv: Sequence[str]) -> None:
     settings = BenchmarkSettings(num_threads=_NUM_THREADS.value, rounds=_ROUNDS.value, min_time_s=1.0)
     print(f"{_SPACE.value} at {_IMAGE_SIZE.value} px, {_NUM_THREADS.value} thread(s), medians of one run")
     for text, arch in archs.items():
-        with progress_bar(None, f"converting {text}", "model") as bar:
-            measurements = measure_lowerings(arch, open_device("host"), settings, on_progress(bar))
+        converting = progress_bar(None, f"converting {text}", "model")
+        measuring = progress_bar(None, f"measuring {text}", "step")
+        with converting as conversions, measuring as steps:
+            measurements = measure_lowerings(
+                arch,
+                open_device("host"),
+                settings,
+                on_progress(conversions),
+                on_progress(steps),
+            )
         print(f"\n{format_measurements(text, measurements)}", flush=True)
 
 

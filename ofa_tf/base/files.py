@@ -236,7 +236,11 @@ def read_json(
         raise InputError(f"Expected a file at {path}. Received: no such file. {hint}".strip()) from error
     except IsADirectoryError as error:
         raise InputError(f"Expected a JSON file. Received: the folder {path}. {hint}".strip()) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"Expected {path} to be a JSON file. Received: a file that is no text. Check that it is the right one."
+        ) from error
+    except json.JSONDecodeError as error:
         raise InputError(
             f"Expected {path} to be a JSON file. Received: {error}. Put it back from a copy, or make it again."
         ) from error

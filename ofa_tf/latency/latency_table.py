@@ -11,6 +11,7 @@ import numpy as np
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.device_facts import DECISIVE_FACTS
+from ofa_tf.latency.pieces import OVERHEAD
 from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.quantization.model_form import form_name
@@ -84,7 +85,8 @@ class LatencyTable:
         doubts_of_networks = calibration.get("doubts") or []
         held_out = calibration.get("held_out") or {}
         num_networks = len(calibration.get("archs") or []) + len(held_out.get("archs") or [])
-        has_doubtful_pieces = len(self.doubts) > num_pieces / 2
+        doubts_of_pieces = [name for name in self.doubts if not name.startswith(f"{OVERHEAD}@")]
+        has_doubtful_pieces = len(doubts_of_pieces) > num_pieces / 2
         has_doubtful_networks = len(doubts_of_networks) > num_networks / 2
         if not has_doubtful_pieces and not has_doubtful_networks:
             return None
@@ -93,8 +95,9 @@ class LatencyTable:
         else:
             reason = doubts_of_networks[0]
         return (
-            f"when the latency table was measured, latencies of {len(self.doubts)} of {num_pieces} pieces and of "
-            f"{len(doubts_of_networks)} of {num_networks} networks were doubtful, such as: {reason}"
+            f"when the latency table was measured, latencies of {len(doubts_of_pieces)} of {num_pieces} pieces and of "
+            f"{len(doubts_of_networks)} of {num_networks} networks were doubtful, such as: {reason}; measure it again "
+            "when nothing else runs there"
         )
 
     def latency_ms(self, key: str, input_size: int) -> float:

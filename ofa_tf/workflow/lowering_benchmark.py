@@ -74,6 +74,7 @@ def measure_lowerings(
     device: Device,
     settings: BenchmarkSettings,
     on_progress: Callable[[int, int], None] | None = None,
+    on_measured: Callable[[int, int], None] | None = None,
 ) -> list[ExportMeasurement]:
     """Convert a subnet with random weights in many ways and measure them in turns.
 
@@ -85,6 +86,7 @@ def measure_lowerings(
         device: Where to measure.
         settings: How to measure.
         on_progress: Called with how many models are converted, and of how many.
+        on_measured: Called with how many steps of measuring are done, and of how many.
 
     Raises:
         RuntimeError: If a model does not run.
@@ -96,7 +98,7 @@ def measure_lowerings(
         converted.append(_convert(way))
         if on_progress is not None:
             on_progress(len(converted), len(ways))
-    return _measure(converted, device, settings)
+    return _measure(converted, device, settings, on_measured)
 
 
 def _list_ways(subnet: keras.Model) -> list[_Way]:
@@ -171,10 +173,11 @@ def _measure(
     converted: Sequence[_Converted],
     device: Device,
     settings: BenchmarkSettings,
+    on_measured: Callable[[int, int], None] | None,
 ) -> list[ExportMeasurement]:
     models = [BenchmarkModel(f"{one.way.precision} {one.way.name}", one.content) for one in converted]
     results: list[ExportMeasurement] = []
-    measurements = device.measure(models, settings)
+    measurements = device.measure(models, settings, on_measured)
     for one, measurement in zip(converted, measurements, strict=True):
         if measurement.latency_ms is None:
             raise RuntimeError(f"{measurement.model}: {measurement.error}")

@@ -211,7 +211,7 @@ def test_package_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) 
     [
         (b"", "Expected {path} to be a JSON file. Received: Expecting value: line 1 column 1 (char 0)."),
         (b'{"a": 1', "Received: Expecting ',' delimiter: line 1 column 8 (char 7). Put it back from a copy, or make"),
-        (b"\xff\xfe", "Expected {path} to be a JSON file. Received: 'utf-8' codec can't decode byte 0xff"),
+        (b"\xff\xfe", "Expected {path} to be a JSON file. Received: a file that is no text. Check that it"),
         (b"[1]", "Expected {path} to hold a JSON object. Received: list."),
         (b"null", "Expected {path} to hold a JSON object. Received: NoneType."),
         (
