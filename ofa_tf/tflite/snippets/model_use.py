@@ -2,15 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ofa_tf.base.errors import InputError
-from ofa_tf.tflite.graph.input_format import InputFormat
+from ofa_tf.tflite.graph.input_format import NORMALIZED, InputFormat
 from ofa_tf.tflite.graph.output_format import OutputFormat
-from ofa_tf.tflite.litert.interpreter import describe_model
 from ofa_tf.tflite.lowering.targets import CPU, TARGETS
 
 
@@ -78,18 +75,12 @@ class ModelUse:
     accelerators: tuple[str, ...] = CPU.accelerators
 
     @classmethod
-    def read(cls, path: str | Path) -> "ModelUse":
-        """That of a model file, as its own metadata tell it.
+    def from_facts(cls, file_name: str, facts: Mapping[str, Any]) -> "ModelUse":
+        """That of a model in a file of a name, as `describe_model` tells of it.
 
         Raises:
-            InputError: If the file is missing, damaged, elastic or not one that tools/to_tflite.py wrote.
+            InputError: If the facts contradict each other.
         """
-        facts = describe_model(path)
-        if "signatures" in facts:
-            raise InputError(
-                f"Expected a file of one model. Received: {path}, an elastic file. A program for it stands in "
-                "docs/elastic.md."
-            )
         labels = facts.get("class_names")
         if labels is None:
             labels = [f"class {index}" for index in range(facts["num_classes"])]
@@ -97,7 +88,7 @@ class ModelUse:
         target = str(facts.get("target", CPU.name))
         accelerators = TARGETS[target].accelerators if target in TARGETS else CPU.accelerators
         return cls(
-            file_name=Path(path).name,
+            file_name=file_name,
             image_size=int(facts["image_size"]),
             labels=tuple(labels),
             input_format=InputFormat.from_facts(facts),
@@ -108,3 +99,18 @@ class ModelUse:
             has_softmax=OutputFormat.from_facts(facts).has_softmax,
             accelerators=accelerators,
         )
+
+    @property
+    def pixel_mean(self) -> tuple[float, ...]:
+        """What is subtracted from red, green and blue, 0 to 255, before `pixel_std` divides what the model takes."""
+        if self.input_format.input_type == NORMALIZED:
+            return self.input_format.mean
+        return (0.0, 0.0, 0.0)
+
+    @property
+    def pixel_std(self) -> tuple[float, ...]:
+        """See `pixel_mean`."""
+        if self.input_format.input_type == NORMALIZED:
+            return self.input_format.std
+        largest = 1.0 if self.input_format.is_uint8 else 255.0
+        return (largest, largest, largest)

@@ -1,13 +1,9 @@
 """A Python program that uses a model, with LiteRT, NumPy and Pillow only."""
 
 from ofa_tf.tflite.litert.interpreter import SMALLEST_PROBABILITY
+from ofa_tf.tflite.snippets import python_text
 from ofa_tf.tflite.snippets.model_use import ModelUse
-from ofa_tf.tflite.snippets.template import fill_lines, fill_template
-
-_UNKNOWN_CROP = (
-    "# What was cut out of the test images is not known; if it was the middle, give the square's side over the\n"
-    "# image's shorter side, such as 0.875.\n"
-)
+from ofa_tf.tflite.snippets.template import fill_template
 
 
 def python_program(use: ModelUse) -> str:
@@ -15,16 +11,19 @@ def python_program(use: ModelUse) -> str:
 
     Args:
         use: How to use the model.
+
+    Returns:
+        The program's text.
     """
-    crop_comment = "" if use.knows_crop else _UNKNOWN_CROP
     return fill_template(
         "classify.py.txt",
         {
             "MODEL": repr(use.file_name),
-            "LABELS": f"{fill_lines(use.labels, repr)},",
+            "LABELS": python_text.labels(use.labels),
             "IMAGE_SIZE": str(use.image_size),
-            "CROP_COMMENT": crop_comment,
+            "CROP_COMMENT": python_text.crop_comment(use.knows_crop),
             "CROP_FRACTION": repr(use.crop_fraction),
+            "COMMON": python_text.common(),
             "TO_INPUT": _to_input(use),
             "TO_LOGITS": _to_logits(use),
         },

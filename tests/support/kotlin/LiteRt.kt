@@ -10,7 +10,10 @@ import java.nio.ByteOrder
 
 enum class Accelerator { CPU, GPU, NPU }
 
-class TensorBuffer internal constructor(internal var bytes: ByteArray) : AutoCloseable {
+class TensorBuffer internal constructor(
+    internal var bytes: ByteArray,
+    internal val signature: String? = null
+) : AutoCloseable {
     fun writeFloat(data: FloatArray) {
         val buffer = ByteBuffer.allocate(4 * data.size).order(ByteOrder.LITTLE_ENDIAN)
         data.forEach { buffer.putFloat(it) }
@@ -49,6 +52,16 @@ class CompiledModel private constructor() : AutoCloseable {
     fun run(inputs: List<TensorBuffer>, outputs: List<TensorBuffer>, signatureIndex: Int = 0) {
         File("input.bin").writeBytes(inputs[0].bytes)
         outputs[0].bytes = File("output.bin").readBytes()
+    }
+
+    fun createInputBuffers(signature: String): List<TensorBuffer> = listOf(TensorBuffer(ByteArray(0), signature))
+
+    fun createOutputBuffers(signature: String): List<TensorBuffer> = listOf(TensorBuffer(ByteArray(0), signature))
+
+    fun run(inputs: List<TensorBuffer>, outputs: List<TensorBuffer>, signature: String) {
+        check((inputs + outputs).all { it.signature == signature }) { "these buffers are of another signature" }
+        println("signature $signature")
+        run(inputs, outputs)
     }
 
     override fun close() {}

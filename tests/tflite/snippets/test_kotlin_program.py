@@ -4,10 +4,8 @@ LiteRT and Android are replaced by the declarations in tests/support/kotlin; the
 """
 
 import dataclasses
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -20,10 +18,11 @@ from ofa_tf.tflite.lowering.targets import TARGETS
 from ofa_tf.tflite.snippets.kotlin_program import kotlin_program
 from ofa_tf.tflite.snippets.model_use import ModelUse, TensorUse
 from ofa_tf.tflite.snippets.programs import write_program
+from tests.support.kotlin_checks import check_guesses, check_input
 from tests.support.kotlin_compiler import STAND_INS, compile_kotlin, has_kotlin, run_kotlin
 from tests.support.model_uses import DOCUMENTED_MODEL
 from tests.support.repository import ROOT
-from tests.tflite.snippets.conftest import LABELS, ShipModel
+from tests.tflite.snippets.conftest import LABELS, ShipModel, load_program
 
 _KINDS = ("float32", "zero_to_one", "int8", "uint8", "uint8_output", "probabilities")
 
@@ -53,17 +52,6 @@ def program(ship_model: ShipModel, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder / "program.jar"
 
 
-def _python_program(model: Path, folder: Path) -> ModuleType:
-    path = folder / "classify.py"
-    path.write_text(write_program(model, "python"), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("classify", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _answer(model: Path, values: np.ndarray) -> np.ndarray:
     """The model's own output for an input."""
     interpreter = Interpreter(model_path=str(model))
@@ -81,7 +69,7 @@ def test_the_camera_s_images_reach_the_model_and_its_answer_the_user(
     kind: str, program: Path, ship_model: ShipModel, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
     model = ship_model(kind)
-    python = _python_program(model, tmp_path)
+    python = load_program(model, tmp_path)
     for name, quarters in (("exact", 0), ("tall", 0), ("wide", 3), ("gray", 1)):
         upright = np.asarray(Image.open(pictures[name]).convert("RGB"))
         values = python.to_input(python.load_pixels(pictures[name]))
@@ -93,25 +81,10 @@ def test_the_camera_s_images_reach_the_model_and_its_answer_the_user(
         size = (str(height), str(width), str(90 * quarters))
         told = run_kotlin(program, "main.MainKt", kind, *size, folder=tmp_path)
 
-        given = np.fromfile(tmp_path / "input.bin", values.dtype).reshape(values.shape)
-        if np.issubdtype(values.dtype, np.integer):
-            steps = np.abs(given.astype(int) - values.astype(int))
-            assert steps.max() <= 1  # where a value lies in the middle of two
-            assert (steps > 0).mean() < 0.01
-        else:
-            np.testing.assert_allclose(given, values, atol=1e-4)
+        check_input(tmp_path / "input.bin", values)
         first, second, *guesses, last = told.splitlines()
         assert (first, second, last) == (f"model {kind}.tflite", "threads 1", "closed true")
-        _check_guesses(guesses, python.to_logits(output))
-
-
-def _check_guesses(lines: list[str], logits: np.ndarray) -> None:
-    powers = np.exp(logits - logits.max())
-    shares = powers / powers.sum()
-    order = np.argsort(-shares, kind="stable")[:5]
-    told = [line.split(" ", 1) for line in lines]
-    assert [label for _, label in told] == [LABELS[index] for index in order]
-    np.testing.assert_allclose([float(share) for share, _ in told], shares[order], rtol=1e-4)
+        check_guesses(guesses, python.to_logits(output), LABELS)
 
 
 def _blocks_of_the_document() -> list[str]:

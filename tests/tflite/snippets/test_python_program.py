@@ -1,11 +1,9 @@
 """The Python program sees images and answers as the project itself does."""
 
-import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,22 +15,13 @@ from ofa_tf.data.preprocessing import evaluation_image
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.litert.metadata import add_metadata, read_metadata
 from ofa_tf.tflite.snippets.programs import write_program
-from tests.tflite.snippets.conftest import KINDS, LABELS, ShipModel
+from tests.tflite.snippets.conftest import KINDS, LABELS, ShipModel, load_program
 
 
 def _write(model: Path, folder: Path) -> Path:
     path = folder / "classify.py"
     path.write_text(write_program(model, "python"), encoding="utf-8")
     return path
-
-
-def _load(program: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("classify", program)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _own_logits(model: Path, picture: Path, crop_fraction: float | None) -> np.ndarray:
@@ -49,7 +38,7 @@ def test_logits_are_those_of_the_project(
     kind: str, ship_model: ShipModel, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
     model = ship_model(kind)
-    program = _load(_write(model, tmp_path))
+    program = load_program(model, tmp_path)
     for picture in pictures.values():
         expected = _own_logits(model, picture, KINDS[kind][1])
         actual = program.classify(picture, str(model))
@@ -60,7 +49,7 @@ def test_logits_are_those_of_the_project(
 
 
 def test_the_crop_is_of_the_middle(ship_model: ShipModel, pictures: dict[str, Path], tmp_path: Path) -> None:
-    program = _load(_write(ship_model("zero_to_one"), tmp_path))
+    program = load_program(ship_model("zero_to_one"), tmp_path)
     cropped = program.load_pixels(pictures["tall"])
     program.CROP_FRACTION = None
     whole = program.load_pixels(pictures["tall"])
@@ -99,7 +88,7 @@ def test_the_program_tells_of_a_wrong_file_in_one_line(ship_model: ShipModel, tm
 
 
 def test_a_photo_that_was_stored_sideways_is_turned_upright(ship_model: ShipModel, tmp_path: Path) -> None:
-    program = _load(_write(ship_model("float32"), tmp_path))
+    program = load_program(ship_model("float32"), tmp_path)
     upright = np.random.default_rng(1).integers(0, 256, (24, 24, 3), np.uint8)
     exif = Image.Exif()
     exif[274] = 6  # Orientation: to be turned by 90 degrees, clockwise
@@ -118,5 +107,5 @@ def test_a_model_of_an_earlier_version_does_not_say_what_is_cut_out(ship_model: 
     text = write_program(earlier, "python")
     assert "# What was cut out of the test images is not known" in text
     assert re.search(r"^CROP_FRACTION = None ", text, re.MULTILINE)
-    assert [f"class {index}" for index in range(10)] == _load(_write(earlier, tmp_path)).LABELS
+    assert [f"class {index}" for index in range(10)] == load_program(earlier, tmp_path).LABELS
     assert "not known" not in write_program(model, "python")
