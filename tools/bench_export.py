@@ -25,6 +25,7 @@ _SPACE = flags.DEFINE_string("space", "mobilenet_v3_w1.0", "Search space.")
 _IMAGE_SIZE = flags.DEFINE_integer("image_size", 224, "Input height and width, pixels.", lower_bound=1)
 _ARCHS = flags.DEFINE_list("archs", ["k7e6d4", "k5e4d3"], "Kernel size, expand ratio and depth of the subnets.")
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.", lower_bound=1)
+_TIME_LIMIT_S = 3600.0  # that the models of a subnet may take: whole kernels in int8 take half a second a run
 _ROUNDS = flags.DEFINE_integer("rounds", 20, "Turns over all models.", lower_bound=1)
 
 
@@ -37,7 +38,13 @@ def main(argv: Sequence[str]) -> None:
     from ofa_tf.devices.opening import open_device
     from ofa_tf.workflow.lowering_benchmark import format_measurements, measure_lowerings
 
-    settings = BenchmarkSettings(num_threads=_NUM_THREADS.value, rounds=_ROUNDS.value, min_time_s=1.0)
+    settings = BenchmarkSettings(
+        num_threads=_NUM_THREADS.value,
+        num_runs=5,
+        rounds=_ROUNDS.value,
+        measure_peak_ram=False,
+        time_limit_s=_TIME_LIMIT_S,
+    )
     print(f"{_SPACE.value} at {_IMAGE_SIZE.value} px, {_NUM_THREADS.value} thread(s), medians of one run")
     for text, arch in archs.items():
         converting = progress_bar(None, f"converting {text}", "model")

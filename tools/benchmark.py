@@ -7,11 +7,12 @@ Examples:
     python tools/benchmark.py --list_devices
     python tools/benchmark.py --fetch_benchmark_binary=arm64-v8a
 
-Several models (--model=a.tflite,b.tflite) are measured in turns, several devices (--device=adb:A,adb:B) one after the
-other.
+Several models (--model=a.tflite,b.tflite) are measured in turns, and so are all of an elastic file; several devices
+(--device=adb:A,adb:B) one after the other.
 """
 
 import dataclasses
+import math
 import operator
 import sys
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,10 @@ from ofa_tf.devices.benchmark_results import KIND, save_benchmark, with_hashes
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.devices.opening import list_devices
 from ofa_tf.devices.output_check import check_can_give_outputs, compare_outputs
+from ofa_tf.tflite.litert.merged_model import with_first_graph
+from ofa_tf.tflite.litert.metadata import read_metadata
 from ofa_tf.tflite.lowering.targets import CPU, get_target, target_help
+from ofa_tf.tflite.shipping.elastic_file import is_elastic
 
 define_plugins_flag()
 _MODEL = flags.DEFINE_list("model", None, "TFLite files, separated by commas.")
@@ -100,18 +104,16 @@ def _measure_models() -> None:
                 raise
             failures.append(f"{device.id}: {error}")
             continue
-        for number, measurement in enumerate(measurements):
+        for measurement in measurements:
             _print_measurement(measurement)
             if measurement.error:
                 failures.append(f"{measurement.model} on {device.id}: {measurement.error}")
-            elif _CHECK.value:
-                check = compare_outputs(check_can_give_outputs(device), models[number])
-                print(f"  {check.in_words()}", flush=True)
-                measurements[number] = dataclasses.replace(measurement, output_error=check.largest_error)
-                if not check.is_passed:
-                    failures.append(f"{measurement.model} on {device.id}: {check.in_words()}")
         if device.id in outputs:
             save_benchmark(outputs[device.id], measurements, settings)
+        if _CHECK.value:
+            measurements = _check_outputs(device, models, measurements, failures)
+            if device.id in outputs:
+                save_benchmark(outputs[device.id], measurements, settings)
     if failures:
         raise InputError(f"Expected all models to run. Received: {'; '.join(failures)}.")
 
@@ -130,11 +132,37 @@ def _settings_from_flags() -> BenchmarkSettings:
 def _models_named() -> list[BenchmarkModel]:
     if not _MODEL.value:
         raise InputError("Expected --model to name at least one TFLite file. Received: none.")
-    return [BenchmarkModel(path, Path(path)) for path in _MODEL.value]
+    models = []
+    for path in _MODEL.value:
+        if is_elastic(Path(path)):
+            models += _signatures(path)
+        else:
+            models.append(BenchmarkModel(path, Path(path)))
+    return models
+
+
+def _files_of(models: Sequence[BenchmarkModel]) -> list[BenchmarkModel]:
+    """The files that models are in: those of an elastic file are all in that one."""
+    in_files = []
+    for model in models:
+        path = model.content
+        if not isinstance(path, Path):
+            path = Path(model.name.rpartition(":")[0])
+        in_files.append(BenchmarkModel(model.name, path))
+    return in_files
+
+
+def _signatures(path: str) -> list[BenchmarkModel]:
+    """The models of an elastic file, called after their signatures, each in the file with the others."""
+    content = Path(path).read_bytes()
+    models = []
+    for signature in read_metadata(path)["signatures"]:
+        models.append(BenchmarkModel(f"{path}:{signature}", with_first_graph(content, signature)))
+    return models
 
 
 def _check_files(models: Sequence[BenchmarkModel]) -> None:
-    missing = [model.name for model in models if not Path(model.name).is_file()]
+    missing = [model.name for model in models if isinstance(model.content, Path) and not model.content.is_file()]
     if missing:
         raise InputError(
             f"Expected --model to name TFLite files. Received: no file at {', '.join(missing)}. "
@@ -168,7 +196,32 @@ def _measure_on(
 ) -> list[Measurement]:
     with progress_bar(None, f"benchmark on {device.id}", "step") as bar:
         measurements = device.measure(models, settings, on_progress(bar))
-    return with_hashes(measurements, models)
+    return with_hashes(measurements, _files_of(models))
+
+
+def _check_outputs(
+    device: Device, models: Sequence[BenchmarkModel], measurements: Sequence[Measurement], failures: list[str]
+) -> list[Measurement]:
+    """Compare what the models that were measured give on a device and here; what fails is added to the failures."""
+    checked = []
+    for model, measurement in zip(models, measurements, strict=True):
+        if measurement.error:
+            checked.append(measurement)
+            continue
+        place = f"{model.name} on {device.id}"
+        try:
+            check = compare_outputs(check_can_give_outputs(device), model)
+        except InputError as error:
+            failures.append(f"{place}: {error}")
+            checked.append(measurement)
+            continue
+        print(f"{model.name}: {check.in_words()}", flush=True)
+        if not check.is_passed:
+            failures.append(f"{place}: {check.in_words()}")
+        if math.isfinite(check.largest_error):  # a file has no other numbers
+            measurement = dataclasses.replace(measurement, output_error=check.largest_error)
+        checked.append(measurement)
+    return checked
 
 
 def _print_measurement(measurement: Measurement) -> None:

@@ -13,11 +13,12 @@ Example:
     python tools/search.py --workdir=runs/quickstart --family=3 --precision=int8 --output=family.json
 
 In a front there is, for each latency (or other cost, --front_costs), the most accurate subnet that the search knows of.
-front.svg, beside the file, shows it. Several devices or tables have a front each. A family are a few subnets for
+front.svg, beside the file, shows it. Several devices or tables have a front each. A family is a few subnets for
 different budgets that have the same widths, so that one file of all takes little more than the largest of them.
 
 In a folder, an arch's file is named for device and limits (host_latency_ms_0.5.json), a front's for the device
-(front_host.json); of a device with several tables, for the table, too (host_two_latency_ms_1.json).
+(front_host.json), a family's likewise (family_host.json); of a device with several tables, for the table, too
+(host_two_latency_ms_1.json).
 """
 
 import functools
@@ -143,7 +144,11 @@ _MAX_FAMILY_BYTES = flags.DEFINE_float(
     "max_family_bytes", None, "With --family, largest size of the file of all, bytes.", lower_bound=1.0
 )
 _MEASUREMENTS = flags.DEFINE_integer(
-    "num_measurements", None, "With --front (48 by default) and --family (24), subnets measured at most.", lower_bound=1
+    "num_measurements",
+    None,
+    f"Subnets measured at most, with --front ({FrontSettings.num_measurements} by default) or --family "
+    f"({FamilySettings.num_measurements}).",
+    lower_bound=1,
 )
 _MEASURE_FOUND = flags.DEFINE_bool(
     "measure_found",
@@ -199,6 +204,8 @@ def _check_flags(all_limits: list[Limits], settings: SearchSettings) -> None:
     )
     check_has_effect(_MEASUREMENTS, finds_several, "with --front or --family; other searches measure --num_finalists")
     check_has_effect(_MAX_FAMILY_BYTES, finds_family, "with --family")
+    for flag in (_GENERATIONS, _POPULATION, _PESSIMISM):
+        check_has_effect(flag, not finds_family, "without --family, which has a search of its own")
     check_has_effect(_CONFIDENCE, is_latency_limited, "with --max_latency_ms, which gets its margin")
     check_has_effect(_SHIPPED_ARCHS, is_integer, "with an integer --precision, such as int8")
     if not finds_several:
@@ -232,13 +239,12 @@ def _find_archs(run: Run, all_limits: list[Limits], settings: SearchSettings) ->
 
 
 def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
-    num_measurements = FrontSettings.num_measurements if _MEASUREMENTS.value is None else _MEASUREMENTS.value
     request = FrontRequest(
         costs=tuple(_FRONT_COSTS.value),
         limits=_only_limits(all_limits),
         search=settings,
         settings=FrontSettings(
-            num_measurements,
+            _num_measurements(FrontSettings.num_measurements),
             evolution=settings.evolution,
             seed=settings.seed,
             pessimism=settings.pessimism,
@@ -274,19 +280,18 @@ def _find_families(run: Run, all_limits: list[Limits], settings: SearchSettings)
             f"Expected one cost of a family (--front_costs). Received: {', '.join(_FRONT_COSTS.value) or 'none'}. "
             "Name the one that budgets are of."
         )
-    num_measurements = FamilySettings.num_measurements if _MEASUREMENTS.value is None else _MEASUREMENTS.value
     request = FamilyRequest(
         settings=FamilySettings(
             num_members=_FAMILY.value,
             max_file_bytes=_MAX_FAMILY_BYTES.value,
-            num_measurements=num_measurements,
+            num_measurements=_num_measurements(FamilySettings.num_measurements),
             seed=settings.seed,
         ),
         cost=_FRONT_COSTS.value[0],
         limits=_only_limits(all_limits),
         search=settings,
     )
-    plans = plan_fronts(_DEVICE.value, _OUTPUT.value, _LATENCY_TABLES.value)
+    plans = plan_fronts(_DEVICE.value, _OUTPUT.value, _LATENCY_TABLES.value, of_families=True)
     check_each(plans, lambda plan: run.check_family(request, plan.device, plan.latency_table))
     _start(plans, settings)
     predictor = _fit_predictor(run, settings)
@@ -317,6 +322,13 @@ def _find_families(run: Run, all_limits: list[Limits], settings: SearchSettings)
         )
         print(f"\nwritten to {plan.output}")
         print(f"Next: {_next_commands(settings).export_elastic(plan.output)}", flush=True)
+
+
+def _num_measurements(usual: int) -> int:
+    """How many subnets a search for several archs may measure."""
+    if _MEASUREMENTS.value is None:
+        return usual
+    return int(_MEASUREMENTS.value)
 
 
 def _only_limits(all_limits: Sequence[Limits]) -> Limits | None:

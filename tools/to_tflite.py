@@ -41,7 +41,7 @@ from ofa_tf.tflite.quantization.modes import (
     modes_with_setting,
 )
 from ofa_tf.tflite.shipping.card_words import left_by_npus_in_words
-from ofa_tf.tflite.shipping.compiled_file import compile_shipped, compiled_path
+from ofa_tf.tflite.shipping.compiled_file import check_compiled_replaceable, compile_shipped, compiled_path
 from ofa_tf.tflite.shipping.model_summary import read_facts, summarize
 from ofa_tf.tflite.shipping.origin import Origin
 from ofa_tf.tflite.shipping.sidecar import card_path, sidecar_path
@@ -388,7 +388,7 @@ def _check_compiled_outputs(paths: Iterable[str]) -> None:
     soc = _soc()
     if soc is not None:
         for path in paths:
-            check_model_output(compiled_path(path, soc))
+            check_compiled_replaceable(path, soc)
 
 
 def _check_elastic(options: ExportOptions) -> None:
@@ -397,6 +397,11 @@ def _check_elastic(options: ExportOptions) -> None:
         raise InputError(
             f"Expected --target=npu with --elastic. Received: --target={_TARGET.value}. Files of several models are "
             "not compiled for a chip. Export one subnet, or leave the chip out."
+        )
+    if options.mode.needs_fine_tuning:
+        raise InputError(
+            "Expected --elastic with a quantization that leaves the supernet's weights as they are. Received: "
+            f"--quantization={options.quantization}, which trains those of each subnet. Take int8."
         )
     if options.target == MCU.name:
         raise InputError(
@@ -425,7 +430,7 @@ def _export_elastic(
         _OUTPUT.value,
         export_one,
         command_line.typed_command(),
-        plan_file_limit(_ARCH.value),
+        plan_file_limit(_ARCH.value, options),
     )
     size, largest, together = facts["size_bytes"], facts["largest_bytes"], facts["sum_bytes"]
     print(

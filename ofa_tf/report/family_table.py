@@ -41,7 +41,7 @@ def describe_family(
     paragraphs = [
         head,
         describe_points(members, costs, limits),
-        describe_columns(members[0], family.noise_of_difference),
+        describe_columns(members[0], family.noise_of_difference, "members are"),
     ]
     return "\n\n".join("\n".join(lines) for lines in paragraphs)
 

@@ -55,7 +55,7 @@ def describe_front(
     paragraphs = [
         _describe_search(front, costs, limits, _describe_objectives(front, precision, target)),
         describe_points(front.best, costs, limits),
-        describe_columns(front.best[0], front.noise_of_difference),
+        describe_columns(front.best[0], front.noise_of_difference, "the front is"),
     ]
     return "\n\n".join("\n".join(lines) for lines in paragraphs)
 
@@ -188,17 +188,18 @@ def _row(point: FrontPoint, costs: SubnetCosts) -> dict[str, Any]:
     return row
 
 
-def describe_columns(first: FrontPoint, noise_of_difference: float) -> list[str]:
+def describe_columns(first: FrontPoint, noise_of_difference: float, chosen: str) -> list[str]:
     """What the columns of accuracies are of.
 
     Args:
         first: An arch of the table.
         noise_of_difference: By how much measured accuracies differ by chance, as a share.
+        chosen: What is chosen by them, such as `"the front is"`.
     """
     lines = [
         "pred.:  top-1 predicted from other subnets",
         f"meas.:  measured on {sum(first.measured.num_images)} images; +/-: one standard error in points",
-        "est.:   both together, by which the front is chosen (of a measurement whose noise the prediction shares, the",
+        f"est.:   both together, by which {chosen} chosen (of a measurement whose noise the prediction shares, the",
         "        prediction)",
     ]
     if first.reported is not None:

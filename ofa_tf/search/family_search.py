@@ -5,12 +5,12 @@ predicted accuracies against a cost among the archs that have them, and `pick_me
 budgets best; where their file is too large, the costliest are left out. Widths are improved by an evolution around
 that: they are drawn from the front of all archs, which knows nothing of sharing, and the best of them are mutated.
 
-The members of the best family are measured, the predictor is fitted again, and the search goes on until the best family
-is one whose members are all measured.
+The members of the best family are measured, the predictor is fitted again, and so on, until the best family is one
+whose members are all measured, or no more may be measured. In the end the members are chosen among what was measured:
+predictions are too high for what a search picks.
 """
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -18,14 +18,16 @@ import numpy as np
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.search.accuracy_count import AccuracyCount
-from ofa_tf.search.constraints import Constraint, is_exactly_feasible
+from ofa_tf.search.constraints import LIMIT_RULE, Constraint, is_exactly_feasible, is_limit
 from ofa_tf.search.evolution import EvolutionSettings
+from ofa_tf.search.family.known_archs import KnownArchs
 from ofa_tf.search.family.measured_family import Family
 from ofa_tf.search.family.members import pick_members
 from ofa_tf.search.family.widths import Widths, width_genes
 from ofa_tf.search.front.dominance import find_front, hypervolume
 from ofa_tf.search.front.front_evolution import Objective, evolve_front
 from ofa_tf.search.front.measured_front import FrontPoint
+from ofa_tf.search.front_search import check_above_0
 from ofa_tf.search.leaders import CountedMeasurements
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
@@ -51,7 +53,8 @@ class FamilySettings:
         seed: Decides every random choice.
 
     Raises:
-        InputError: If there are fewer than two members, or fewer measurements than members, or a number is too small.
+        InputError: If there are fewer than two members, or fewer measurements than members, a number is too small, or
+            the limit is not a finite number above 0.
     """
 
     num_members: int = 3
@@ -76,10 +79,15 @@ class FamilySettings:
                 f"Expected `num_measurements` to be at least {self.num_members}, one for each member. "
                 f"Received: num_measurements={self.num_measurements}."
             )
-        for name in ("num_widths", "num_parents"):
+        for name, least in (("num_widths", 1), ("num_parents", 1), ("num_generations", 0), ("seed", 0)):
             number = getattr(self, name)
-            if number < 1:
-                raise InputError(f"Expected `{name}` to be at least 1. Received: {name}={number}.")
+            if number < least:
+                raise InputError(f"Expected `{name}` to be at least {least}. Received: {name}={number}.")
+        if self.max_file_bytes is not None and not is_limit(self.max_file_bytes):
+            raise InputError(
+                f"Expected the limit of a family's file (--max_family_bytes) to be {LIMIT_RULE}. "
+                f"Received: {self.max_file_bytes}. Leave it out where the file need not be small."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,13 +112,14 @@ class FamilySearch:
         space: Search space.
         predictor: Fitted to the accuracy table.
         cost_name: Name of the cost that budgets are of.
-        cost: Genes `(n, num_genes)` -> values `(n,)`, above 0, smaller is better.
+        cost: Genes `(n, num_genes)` -> values `(n,)`, above 0, smaller is better; quick.
         file_bytes: Size of the file of some archs.
         constraints: Upper limits for each member.
         settings: Which family, and how long to search.
+        exact_cost: The same as `cost` where that is not exact; `None`: it is.
 
     Raises:
-        InputError: If no family can keep the limit of the file's size.
+        InputError: If a cost of the archs that are known is not above 0.
     """
 
     def __init__(
@@ -122,17 +131,26 @@ class FamilySearch:
         file_bytes: Callable[[Sequence[Arch]], int],
         constraints: Sequence[Constraint] = (),
         settings: FamilySettings | None = None,
+        exact_cost: Objective | None = None,
     ) -> None:
         self._space = space
-        self._predictor = predictor
         self._cost_name = cost_name
         self._cost = cost
+        self._exact_cost = exact_cost or cost
+        self._known = KnownArchs(predictor, self._exact_cost)
         self._file_bytes = file_bytes
         self._constraints = constraints
         self._settings = settings or FamilySettings()
         self._num_known = len(predictor.table.genes)
-        largest = space.encode([space.largest()])
-        self._reference = np.array([-predictor.table.top1.min(), math.log(float(cost(largest)[0]))])
+        self._found_too_large = False
+        self._reference = self._reference_point(predictor)
+
+    def _reference_point(self, predictor: FittedPredictor) -> np.ndarray:
+        """Where hypervolumes begin: the worst accuracy and the highest cost of archs that are known, or largest."""
+        genes = np.concatenate([predictor.table.genes, self._space.encode([self._space.largest()])])
+        costs = np.asarray(self._exact_cost(genes), float)
+        check_above_0(self._cost_name, costs)
+        return np.array([-predictor.table.top1.min(), math.log(costs.max())])
 
     def run(
         self,
@@ -147,102 +165,144 @@ class FamilySearch:
             report: Measures the members on images that no choice depends on.
             on_measured: Called with the number of archs measured and the most there will be.
 
+        Returns:
+            The family. It has fewer members than were asked for where those that were measured are no better than
+            cheaper ones.
+
         Raises:
-            InputError: If not even the smallest subnet meets the constraints, or no family that was found keeps the
-                limit of the file's size.
+            InputError: If not even the smallest subnet meets the constraints, or no family was found within them, or
+                none whose file keeps its limit.
         """
-        settings = self._settings
-        counted = CountedMeasurements(measure, settings.num_measurements, on_measured)
-        rng = np.random.default_rng(settings.seed)
-        candidates = self._evolve_widths(rng)
-        complete: list[_Candidate] = []  # whose members are all measured
-        while True:
-            best = max(candidates, key=_score)
-            unknown = self._leave_out_measured(best.genes)
+        counted = CountedMeasurements(measure, self._settings.num_measurements, on_measured)
+        candidates = self._evolve_widths()
+        all_widths = [candidate.widths for candidate in candidates]
+        while candidates:
+            unknown = self._next_to_measure(candidates, counted.left)
             if len(unknown) == 0:
-                return self._family(best.genes, counted, report)
-            if len(unknown) > counted.left:
                 break
-            self._measure(unknown, counted)
-            complete.append(best)
+            self._known = self._known.with_measured(unknown, counted)
             # What was measured changes what is predicted of all others.
-            candidates = self._judge([candidate.widths for candidate in candidates], rng)
-        scores = [self._hypervolume(candidate.genes) for candidate in complete]
-        return self._family(complete[int(np.argmax(scores))].genes, counted, report)
+            candidates = self._judge(all_widths)
+        return self._family(self._best_measured(all_widths), counted, report)
+
+    def _next_to_measure(self, candidates: Sequence[_Candidate], num_left: int) -> np.ndarray:
+        """The members of the best family that is not measured and can be; none if the best of all is measured."""
+        nothing = candidates[0].genes[:0]
+        for place, candidate in enumerate(candidates):
+            unknown = self._known.leave_out_measured(candidate.genes)
+            if len(unknown) == 0 and place == 0:
+                return nothing
+            if 0 < len(unknown) <= num_left:
+                return unknown
+        return nothing
 
     # --- widths ----------------------------------------------------------
 
-    def _evolve_widths(self, rng: np.random.Generator) -> list[_Candidate]:
-        """The best widths with their families.
+    def _evolve_widths(self) -> list[_Candidate]:
+        """The best widths with their families, best first.
 
         Raises:
             InputError: If none has a family within the limits.
         """
         settings = self._settings
-        candidates = self._judge(self._first_widths(rng), rng)
+        rng = np.random.default_rng(settings.seed)
+        candidates = self._judge(self._first_widths(rng))
         for _ in range(settings.num_generations):
             children = [candidate.widths.mutated(rng, _MUTATION_PROBABILITY) for candidate in candidates]
-            candidates = self._best([*candidates, *self._judge(children, rng)])
-        if not candidates:
+            candidates = self._judge([*(candidate.widths for candidate in candidates), *children])
+        if candidates:
+            return candidates
+        if self._found_too_large:
             raise InputError(
                 f"Expected a family of {settings.num_members} subnets in a file of at most "
                 f"{settings.max_file_bytes:,.0f} bytes. Received: none of those that the search tried fits. Allow more "
                 "(--max_family_bytes), or fewer members (--family)."
             )
-        return candidates
+        raise InputError(
+            f"Expected {settings.num_members} subnets within the limits of which none is better than a cheaper one. "
+            "Received: fewer, whichever widths the search tried. Allow more, or fewer members (--family)."
+        )
 
     def _first_widths(self, rng: np.random.Generator) -> list[Widths]:
         """Widths from all along the front of all archs, and those with the same choice everywhere."""
         space = self._space
-        genes = self._find_front(lambda genes: genes, rng)
+        genes = self._find_front(space.canonical_genes, rng)
         num_rows = min(self._settings.num_widths, len(genes))
         rows = np.linspace(0, len(genes) - 1, num_rows).round().astype(int)
         widths = [Widths.of_front(space, genes, row) for row in rows]
         num_choices = int(space.gene_counts[width_genes(space)].max())
-        widths += [Widths.uniform(space, choice) for choice in range(num_choices)]
-        distinct = {tuple(each.choices.tolist()): each for each in widths}
-        return list(distinct.values())
+        return widths + [Widths.uniform(space, choice) for choice in range(num_choices)]
 
-    def _judge(self, widths: Sequence[Widths], rng: np.random.Generator) -> list[_Candidate]:
-        """The best of some widths, with their families; those without one are left out."""
+    def _judge(self, all_widths: Sequence[Widths]) -> list[_Candidate]:
+        """The best of some widths, with their families, best first; those without one are left out."""
+        distinct = {tuple(widths.choices.tolist()): widths for widths in all_widths}
         candidates = []
-        for each in widths:
-            genes = self._find_members(each, rng)
+        for widths in distinct.values():
+            genes = self._find_members(widths)
             if genes is not None:
-                candidates.append(_Candidate(each, genes, self._hypervolume(genes)))
-        return self._best(candidates)
-
-    def _best(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+                candidates.append(_Candidate(widths, genes, self._hypervolume(genes)))
         return sorted(candidates, key=_score, reverse=True)[: self._settings.num_parents]
 
     # --- members ---------------------------------------------------------
 
-    def _find_members(self, widths: Widths, rng: np.random.Generator) -> np.ndarray | None:
+    def _find_members(self, widths: Widths) -> np.ndarray | None:
         """Genes of the best family of some widths; `None` if none is within the limits."""
         smallest = widths.of(self._space.encode([self._space.smallest()]))
         if not is_exactly_feasible(self._constraints, smallest)[0]:
             return None
-        genes = self._find_front(widths.of, rng)
+        # The same widths are searched in the same way again: only what is known of their archs changes.
+        rng = np.random.default_rng((self._settings.seed, *widths.choices.tolist()))
+        found = self._find_front(widths.of, rng)
+        genes = self._only_front(np.concatenate([found, self._measured_with(widths)]))
         if len(genes) < self._settings.num_members:
             return None
-        num_rows = min(_MAX_CANDIDATES, len(genes))
-        rows = np.unique(np.linspace(0, len(genes) - 1, num_rows).round().astype(int))
-        return self._pick_within_limit(genes[rows])
+        return self._pick_within_limit(genes)
+
+    def _measured_with(self, widths: Widths) -> np.ndarray:
+        """The measured archs that have some widths and are within the limits."""
+        measured = self._known.measured_genes
+        has_widths = (widths.of(measured) == measured).all(axis=1)
+        genes = measured[has_widths]
+        return genes[is_exactly_feasible(self._constraints, genes)]
+
+    def _best_measured(self, all_widths: Sequence[Widths]) -> np.ndarray:
+        """The best family of measured archs with some of these widths, as those that led are."""
+        best = None
+        best_score = -math.inf
+        for widths in all_widths:
+            front = self._only_front(self._measured_with(widths))
+            genes = self._pick_within_limit(front)
+            if genes is not None and self._hypervolume(genes) > best_score:
+                best = genes
+                best_score = self._hypervolume(genes)
+        if best is None:
+            raise InputError("Expected a measured family. Received: none. This is a fault of the search: tell it.")
+        return best
 
     def _pick_within_limit(self, genes: np.ndarray) -> np.ndarray | None:
         """The best members of a front whose file is not too large; `None` if all are.
 
         The costliest archs are left out until it is: by bisection, as if files became smaller with each.
+
+        Args:
+            genes: Canonical, from the cheapest to the costliest, `(n, num_genes)`.
         """
-        num_members = self._settings.num_members
-        values = self._values(genes)
+        if len(genes) == 0:
+            return None
+        num_rows = min(_MAX_CANDIDATES, len(genes))
+        rows = np.unique(np.linspace(0, len(genes) - 1, num_rows).round().astype(int))
+        candidates = genes[rows]
+        values = self._known.values(candidates)
+        num_members = min(self._settings.num_members, len(candidates))
 
         def pick(num_candidates: int) -> np.ndarray:
-            return genes[pick_members(values[:num_candidates], self._reference, num_members)]
+            return candidates[pick_members(values[:num_candidates], self._reference, num_members)]
 
-        if self._fits(pick(len(genes))):
-            return pick(len(genes))
-        fits, is_too_many = num_members - 1, len(genes)
+        best = pick(len(candidates))
+        if self._fits(best):
+            return best
+        self._found_too_large = True
+        fits, is_too_many = num_members - 1, len(candidates)
         while is_too_many - fits > 1:
             middle = (fits + is_too_many) // 2
             if self._fits(pick(middle)):
@@ -261,98 +321,75 @@ class FamilySearch:
         """The predicted front of what `shared` makes of genes: canonical genes, from the cheapest to the costliest."""
 
         def predicted_loss(genes: np.ndarray) -> np.ndarray:
-            return -self._predictor.predict(shared(genes)).mean
-
-        def cost(genes: np.ndarray) -> np.ndarray:
-            return self._cost(shared(genes))
+            return -self._known.predictor.predict(genes).mean
 
         found, _ = evolve_front(
             self._space,
-            [predicted_loss, cost],
+            [predicted_loss, self._cost],
             [_with_genes(constraint, shared) for constraint in self._constraints],
             rng,
             settings=self._settings.evolution,
+            prepare=shared,
         )
-        genes = shared(found)
-        genes = genes[is_exactly_feasible(self._constraints, genes)]
-        genes = self._space.canonical_genes(genes)
-        values = self._values(genes)
-        return genes[find_front(values)[np.argsort(values[find_front(values), 1], kind="stable")]]
+        return self._only_front(found[is_exactly_feasible(self._constraints, found)])
 
-    # --- what is known ---------------------------------------------------
-
-    def _values(self, genes: np.ndarray) -> np.ndarray:
-        """Both objectives of archs, to be minimised, `(n, 2)`: the loss, as far as it is known, and the log cost."""
-        losses = -self._predictor.predict(genes).mean
-        estimate = self._predictor.estimate_table().mean
-        for place, row in enumerate(self._rows(genes)):
-            if row is not None:
-                losses[place] = -estimate[row]
-        return np.column_stack([losses, np.log(np.asarray(self._cost(genes), float))])
+    def _only_front(self, genes: np.ndarray) -> np.ndarray:
+        """Those of some archs that are on their front, by what is known of them, from the cheapest to the costliest."""
+        if len(genes) == 0:
+            return genes
+        values = self._known.values(genes)
+        front = find_front(values)
+        order = np.argsort(values[front, 1], kind="stable")
+        return genes[front[order]]
 
     def _hypervolume(self, genes: np.ndarray) -> float:
-        return hypervolume(self._values(genes), self._reference)
-
-    def _rows(self, genes: np.ndarray) -> list[int | None]:
-        """Where archs stand in the predictor's table; `None` for those that do not."""
-        table_genes = self._space.canonical_genes(self._predictor.table.genes)
-        places = {tuple(row): place for place, row in enumerate(table_genes.tolist())}
-        return [places.get(tuple(row)) for row in genes.tolist()]
-
-    def _leave_out_measured(self, genes: np.ndarray) -> np.ndarray:
-        """Those archs of which no accuracy was measured, as the search needs it."""
-        is_computed = self._predictor.table.is_computed
-        is_unknown = [row is None or bool(is_computed[row]) for row in self._rows(genes)]
-        return genes[np.array(is_unknown, bool)]
-
-    def _measure(self, genes: np.ndarray, measure: CountedMeasurements) -> None:
-        """Measure archs, and fit the predictor to what they get right, too."""
-        is_new = np.array([row is None for row in self._rows(genes)], bool)
-        measurements = [measure(arch) for arch in self._space.decode(genes)]
-        table = self._predictor.table
-        if is_new.any():
-            table = table.extended_by(genes[is_new], list(itertools.compress(measurements, is_new)))
-        if not is_new.all():
-            table = table.with_measured(genes[~is_new], list(itertools.compress(measurements, ~is_new)))
-        self._predictor = self._predictor.refit(table)
+        return hypervolume(self._known.values(genes), self._reference)
 
     # --- the result ------------------------------------------------------
 
     def _family(
         self, genes: np.ndarray, counted: CountedMeasurements, report: Callable[[Arch], AccuracyCount] | None
     ) -> Family:
-        archs = self._space.decode(genes)
-        points = []
-        for arch, row in zip(archs, self._rows(genes), strict=True):
-            if row is not None:
-                points.append(self._point(arch, row, report))
+        members = [self._point(member, report) for member in genes]
+        is_member = {point.arch for point in members}
+        others = []
+        for row in range(self._num_known, len(self._known.predictor.table.genes)):
+            found = self._space.canonical_genes(self._known.predictor.table.genes[row])
+            if self._space.decode_one(found) not in is_member:
+                others.append(self._point(found))
         margins = {constraint.name: constraint.margin for constraint in self._constraints if constraint.margin}
         return Family(
-            members=tuple(points),
-            file_bytes=self._file_bytes(archs),
-            predictor=self._predictor,
+            members=tuple(members),
+            others=tuple(others),
+            file_bytes=self._file_bytes(self._space.decode(genes)),
+            predictor=self._known.predictor,
             num_measured=counted.done,
             max_measured=counted.most,
             margins=margins,
         )
 
-    def _point(self, arch: Arch, row: int, report: Callable[[Arch], AccuracyCount] | None) -> FrontPoint:
-        table = self._predictor.table
-        unseen = self._predictor.unseen.capped()
-        estimate = self._predictor.estimate_table().capped()
+    def _point(self, genes: np.ndarray, report: Callable[[Arch], AccuracyCount] | None = None) -> FrontPoint:
+        """What is known of a measured arch; it is on the front of the family if it is reported on."""
+        row = self._known.row(genes)
+        if row is None:
+            raise InputError("Expected a measured arch. Received: another one. This is a fault of the search: tell it.")
+        predictor = self._known.predictor
+        unseen = predictor.unseen.capped()
+        estimate = predictor.estimate_table().capped()
+        arch = self._space.decode_one(genes)
         reported = None
         if report is not None:
             reported = report(arch)
         return FrontPoint(
             arch=arch,
             is_found=row >= self._num_known,
-            is_on_front=True,
+            is_on_front=report is not None,
             predicted_top1=float(unseen.mean[row]),
             predicted_std=float(unseen.std[row]),
-            measured=table.measurement(row),
+            measured=predictor.table.measurement(row),
             estimated_top1=float(estimate.mean[row]),
             estimated_std=float(estimate.std[row]),
-            costs={self._cost_name: float(self._cost(self._space.encode([arch]))[0])},
+            costs={self._cost_name: float(self._exact_cost(genes[np.newaxis])[0])},
             reported=reported,
         )
 

@@ -131,13 +131,14 @@ def plan_limits(exports: Mapping[str, PlannedExport], options: ExportOptions) ->
     return limits
 
 
-def plan_file_limit(arch_texts: Sequence[str]) -> float | None:
+def plan_file_limit(arch_texts: Sequence[str], options: ExportOptions) -> float | None:
     """How large the elastic file of some archs may be; `None`: nobody limited it.
 
     Args:
         arch_texts: What names them, as for `plan_elastic`: the file of a family has a limit.
+        options: How the models are made. The limit of models of another form does not count, see `find_other_form`.
     """
-    if len(arch_texts) != 1:
+    if len(arch_texts) != 1 or find_other_form(arch_texts[0], options) is not None:
         return None
     family = _read_notes(arch_texts[0]).get("family") or {}
     limit: float | None = family.get("max_file_bytes")

@@ -23,7 +23,7 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.footprint.family_size import family_bytes
 from ofa_tf.tflite.footprint.footprint import footprint_of_form
 from ofa_tf.tflite.quantization.model_form import ModelForm
-from ofa_tf.workflow.front import describe_point, describe_search
+from ofa_tf.workflow.front import describe_point, describe_search, holds_archs
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
 
 _BITS_OF_SHARED_WEIGHTS = 8
@@ -37,7 +37,7 @@ class FamilyRequest:
         settings: How many members, the limit of their file, and how long to search.
         cost: What budgets are of, a name of `CONSTRAINT_KINDS`.
         limits: What each member must keep within; `None` for no limit.
-        search: Form, predictor, confidence and seed; how many finalists there are plays no part.
+        search: Form, predictor and confidence; finalists, evolution, pessimism and seed play no part.
 
     Raises:
         InputError: If there is no such cost, or such models share no weights.
@@ -73,6 +73,25 @@ class FamilyRequest:
         """Whether a latency model is needed."""
         is_limited = self.limits is not None and self.limits.latency_ms is not None
         return is_limited or self.cost == "latency_ms"
+
+
+def check_family_output(path: str | Path) -> None:
+    """Check that a family can be written.
+
+    Raises:
+        InputError: If the file does not end in `.json`, cannot be written, or would replace what is no family.
+    """
+    if Path(path).suffix != ".json":
+        raise InputError(
+            f"Expected the file of a family to end in .json. Received: --output={path}. Name it {Path(path).name}.json."
+        )
+    files.check_output(path)
+    files.check_replaceable(path, "front")
+    if holds_archs(path, of_family=False):
+        raise InputError(
+            f"Expected {path} to be free, or an older family. Received: a front; it is not replaced. Choose another "
+            "--output, or move it away."
+        )
 
 
 def check_family_fits(request: FamilyRequest, space: SearchSpace, num_classes: int) -> None:
@@ -121,14 +140,16 @@ def search_family(
     constraints = []
     if request.limits is not None:
         constraints = constraints_within(context, request.limits, latency_model, request.search.confidence)
+    cost = make_constraint(context, request.cost)
     search = FamilySearch(
         space,
         predictor,
         request.cost,
-        make_constraint(context, request.cost).measure,
+        cost.measure,
         _file_size(space, num_classes, form),
         constraints,
         request.settings,
+        exact_cost=cost.measure_exactly,
     )
     with progress_bar(None, "family", "subnet") as bar:
         return search.run(measurers.choose, measurers.report, on_measured=on_progress(bar))
@@ -164,7 +185,7 @@ def save_family(
         latency_table: The device's table; `None` for the run's own.
 
     Raises:
-        InputError: If the file would replace what is neither a front nor a family.
+        InputError: See `check_family_output`.
     """
     entries = []
     for point, costs_of_point in zip(family.members, costs, strict=True):
@@ -176,7 +197,7 @@ def save_family(
         **describe_search(request.search, family),
         "family": {"file_bytes": family.file_bytes, "max_file_bytes": request.settings.max_file_bytes},
         "entries": entries,
-        "other_measurements": [],
+        "other_measurements": [describe_point(point) for point in family.others],
     }
-    files.check_replaceable(path, "front")
+    check_family_output(path)
     files.write_json(path, "front", payload)

@@ -28,6 +28,7 @@ from ofa_tf.search.front.measured_front import Front, FrontPoint
 from ofa_tf.search.front_search import FrontSearch, FrontSettings, check_above_0
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
+from ofa_tf.tflite.quantization.model_form import ModelForm
 from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
 
 _MAX_COSTS = 2
@@ -142,12 +143,18 @@ class _Reports:
 
 
 def check_costs(
-    request: FrontRequest, num_classes: int, *, table: AccuracyTable, latency_model: LatencyModel | None
+    costs: Sequence[str],
+    form: ModelForm,
+    num_classes: int,
+    *,
+    table: AccuracyTable,
+    latency_model: LatencyModel | None,
 ) -> None:
-    """Check, without loading TensorFlow, that the costs of a front can be told, and have logarithms.
+    """Check, without loading TensorFlow, that costs can be told, and have logarithms.
 
     Args:
-        request: Which front.
+        costs: Names of the costs.
+        form: Of the models.
         num_classes: Number of classes.
         table: The accuracy table, whose archs are looked at beside the largest one.
         latency_model: See `search_front`.
@@ -156,9 +163,9 @@ def check_costs(
         InputError: If what a cost depends on is not there, or a cost is not above 0.
     """
     space = table.space
-    context = cost_context(space, num_classes, request.search.form, latency_model)
+    context = cost_context(space, num_classes, form, latency_model)
     genes = np.concatenate([space.encode([space.largest()]), table.genes])
-    for name in request.costs:
+    for name in costs:
         cost = make_constraint(context, name)
         # What is quick to compute is never too high.
         is_doubtful = ~(np.asarray(cost.measure(genes), float) > 0)
@@ -175,7 +182,21 @@ def check_front_output(path: str | Path) -> None:
     """
     files.check_output(path)
     files.check_replaceable(path, "front")
+    if holds_archs(path, of_family=True):
+        raise InputError(
+            f"Expected {path} to be free, or an older front. Received: a family; it is not replaced. Choose another "
+            "--output, or move it away."
+        )
     _check_plot_replaceable(plot_path(path))
+
+
+def holds_archs(path: str | Path, *, of_family: bool) -> bool:
+    """Whether a file holds a family, or, if that is not asked for, a front: both are of the same kind."""
+    try:
+        document = files.read_json(path, "front")
+    except InputError:
+        return False
+    return "entries" in document and ("family" in document) == of_family
 
 
 def plot_path(path: str | Path) -> Path:

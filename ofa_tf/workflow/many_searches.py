@@ -12,6 +12,7 @@ from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.device_comparison import FoundArch, describe_exchanges
 from ofa_tf.search.constrained_search import SearchResult
 from ofa_tf.search.constraints import Limits, check_any_limit, is_exactly_feasible
+from ofa_tf.workflow.family import check_family_output
 from ofa_tf.workflow.front import check_front_output
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings, constraints_within, cost_context
@@ -47,10 +48,10 @@ class PlannedSearch(SearchedDevice):
 
 @dataclasses.dataclass(frozen=True)
 class PlannedFront(SearchedDevice):
-    """A search for a front, and where that goes; for the other arguments see `SearchedDevice`.
+    """A search for a front or a family, and where that goes; for the other arguments see `SearchedDevice`.
 
     Args:
-        output: JSON file for the front.
+        output: JSON file for it.
     """
 
     output: Path
@@ -104,28 +105,33 @@ def _plan_search(device: SearchedDevice, limits: Limits, output: Path) -> Planne
     return PlannedSearch(device.device, device.latency_table, device.name, limits, output)
 
 
-def plan_fronts(devices: Sequence[str], output: str, latency_tables: Sequence[str] = ()) -> list[PlannedFront]:
-    """Which fronts to search: one for each device with a table.
+def plan_fronts(
+    devices: Sequence[str], output: str, latency_tables: Sequence[str] = (), *, of_families: bool = False
+) -> list[PlannedFront]:
+    """Which fronts, or families, to search: one for each device with a table.
 
     Args:
         devices: Ids of devices.
-        output: A JSON file for one front, a folder for several.
+        output: A JSON file for one, a folder for several.
         latency_tables: Tables of the devices, see `plan_devices`.
+        of_families: Whether they are families.
 
     Raises:
         InputError: If there is no device, one is there twice with the same table, or the output does not suit.
     """
     _check_no_comma(output)
+    kind = "family" if of_families else "front"
+    check_output = check_family_output if of_families else check_front_output
     searched = plan_devices(devices, latency_tables)
     plans = []
     for device in searched:
         path = Path(output)
         if len(searched) > 1:
-            path = check_folder(output) / f"front_{files.safe_name(device.name)}.json"
+            path = check_folder(output) / f"{kind}_{files.safe_name(device.name)}.json"
         plans.append(PlannedFront(device.device, device.latency_table, device.name, path))
     _check_different([plan.output for plan in plans])
     for plan in plans:
-        check_front_output(plan.output)
+        check_output(plan.output)
     return plans
 
 

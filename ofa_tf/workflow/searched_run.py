@@ -1,5 +1,6 @@
 """`SearchedRun`: a run with its tables, and the searches that are made from them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ofa_tf.base.numbers_in_words import points_in_words
@@ -173,7 +174,7 @@ class SearchedRun(MeasuredRun):
                 workers share the work.
         """
         model = self._check_tables_and_limits(request, device, latency_table)
-        check_costs(request, self.num_classes, table=self.accuracy_table(), latency_model=model)
+        self._check_costs(request.costs, request.search, model)
 
     def check_family(
         self,
@@ -191,8 +192,12 @@ class SearchedRun(MeasuredRun):
         Raises:
             InputError: See `check_front`; and if no family can keep the limit of its file.
         """
-        self._check_tables_and_limits(request, device, latency_table)
+        model = self._check_tables_and_limits(request, device, latency_table)
+        self._check_costs([request.cost], request.search, model)
         check_family_fits(request, self.space, self.num_classes)
+
+    def _check_costs(self, costs: Sequence[str], settings: SearchSettings, model: LatencyModel | None) -> None:
+        check_costs(costs, settings.form, self.num_classes, table=self.accuracy_table(), latency_model=model)
 
     def _check_tables_and_limits(
         self, request: FrontRequest | FamilyRequest, device: Device | str, latency_table: str | Path | None

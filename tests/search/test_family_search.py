@@ -1,11 +1,13 @@
 """A family shares its widths, serves many budgets, fits into its file, and is measured."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.search.accuracy_table import Correction
 from ofa_tf.search.constraints import Constraint
 from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.family.measured_family import Family
@@ -109,10 +111,57 @@ def test_limits_of_each_and_of_the_file_are_kept(family: Family) -> None:
     assert limited.file_bytes == _file_bytes(archs) <= file_limit
 
 
-def test_with_as_many_measurements_as_members_the_first_family_is_taken() -> None:
+def test_no_member_is_worse_than_a_cheaper_one(family: Family) -> None:
+    families = [family, _search(SimulatedSupernet(_SPACE, 1), num_members=5, num_measurements=12)]
+    for found in families:
+        top1 = [point.estimated_top1 for point in found.members]
+        assert top1 == sorted(top1)
+        archs = [point.arch for point in (*found.members, *found.others)]
+        assert len(set(archs)) == len(archs)
+        assert found.num_measured == sum(point.is_found for point in (*found.members, *found.others))
+
+
+def test_with_as_many_measurements_as_members_one_family_is_measured() -> None:
     family = _search(SimulatedSupernet(_SPACE, 0), num_measurements=3)
-    assert family.num_measured <= 3
-    assert len(family.members) == 3
+    assert 0 < family.num_measured <= 3
+    assert len(family.others) == family.num_measured - sum(point.is_found for point in family.members)
+
+
+def test_limits_that_leave_too_few_subnets_are_told() -> None:
+    least = float(_macs(_SPACE.encode([_SMALLEST]))[0])
+    with pytest.raises(InputError, match=r"Expected 3 subnets within the limits of which none is better than a ch"):
+        _search(SimulatedSupernet(_SPACE, 0), constraints=[Constraint("macs", 1.0001 * least, _macs)])
+
+
+def test_accuracies_that_were_computed_are_measured_before_they_count() -> None:
+    """As in an integer precision, where most of the table is known from float models only."""
+    supernet = SimulatedSupernet(_SPACE, 0)
+    table = supernet.table(64)
+    computed = _SPACE.canonical_genes(table.genes)[8:]
+    table = dataclasses.replace(table, correction=Correction(frozenset(map(tuple, computed.tolist())), 0.01))
+    search = FamilySearch(
+        _SPACE, fit_predictor(table, "linear"), "macs", _macs, _file_bytes, (), FamilySettings(evolution=_BRIEF)
+    )
+    family = search.run(supernet.measure, supernet.measure)
+    rows = {arch: row for row, arch in enumerate(_SPACE.decode(family.predictor.table.genes))}
+    for point in family.members:
+        assert not family.predictor.table.is_computed[rows[point.arch]]
+
+
+def test_costs_are_told_exactly() -> None:
+    """The quick cost is half of the exact one for all, and finds the same archs."""
+    supernet = SimulatedSupernet(_SPACE, 0)
+    search = FamilySearch(
+        _SPACE,
+        fit_predictor(supernet.table(64), "linear"),
+        "macs",
+        lambda genes: 0.5 * _macs(genes),
+        _file_bytes,
+        settings=FamilySettings(evolution=_BRIEF, num_measurements=3),
+        exact_cost=_macs,
+    )
+    for point in search.run(supernet.measure).members:
+        assert point.costs["macs"] == num_macs(_SPACE, point.arch, 10)
 
 
 def test_a_family_whose_file_cannot_be_small_enough_is_refused() -> None:
@@ -127,8 +176,10 @@ def test_a_family_whose_file_cannot_be_small_enough_is_refused() -> None:
         ({"num_members": 1}, "Expected a family of at least 2 members. Received: num_members=1."),
         ({"num_members": 4, "num_measurements": 3}, "`num_measurements` to be at least 4, one for each member."),
         ({"num_widths": 0}, "Expected `num_widths` to be at least 1. Received: num_widths=0."),
+        ({"num_generations": -1}, "Expected `num_generations` to be at least 0. Received: num_generations=-1."),
+        ({"max_file_bytes": float("nan")}, r"\(--max_family_bytes\) to be a finite number above 0. Received: nan."),
     ],
 )
-def test_what_is_no_family_is_refused(settings: dict[str, int], message: str) -> None:
+def test_what_is_no_family_is_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         FamilySettings(**settings)  # type: ignore[arg-type]

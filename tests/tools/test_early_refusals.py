@@ -91,7 +91,10 @@ def test_an_evaluation_of_a_run_in_training_says_to_wait(run: Run, tmp_path: Pat
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("npu:qualcomm:SM1", "Expected a chip of qualcomm, one of "),
+        (
+            "npu:qualcomm:SM1",
+            "Expected a chip that LiteRT compiles for. Received: npu:qualcomm:SM1. Of ",
+        ),
         ("npu:nobody:SM8650", "Expected a target, or npu:VENDOR:CHIP with a vendor of "),
         ("npu:qualcomm:SM8650", "Received: no Python module ai_edge_litert_sdk_qualcomm. Install it"),
     ],

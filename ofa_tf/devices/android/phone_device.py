@@ -138,7 +138,9 @@ class PhoneDevice:
             try:
                 return run_for_outputs(program, path, inputs, folder, limit)
             except TimeoutError as error:
-                raise InputError(f"Expected {model.name} to give its outputs. Received: {limit.describe()}.") from error
+                raise InputError(
+                    f"Expected {model.name} to give its outputs. Received: {limit.describe()}. Call again."
+                ) from error
 
     def _connect(self) -> Adb:
         if self._found_serial is None:

@@ -72,8 +72,12 @@ def _read(program: BenchmarkProgram, remote: str) -> bytes:
     result = program.adb.shell("base64", remote)
     if result.status != 0:
         message = (result.stderr or result.stdout).strip()
-        raise InputError(f"Expected benchmark_model to write what the model gives. Received: {message}.")
+        raise InputError(
+            f"Expected benchmark_model to write what the model gives. Received: {message}. Take a newer build."
+        )
     try:
         return base64.b64decode("".join(result.stdout.split()), validate=True)
     except binascii.Error as error:
-        raise InputError(f"Expected to read {remote} from the phone. Received: {error}.") from error
+        raise InputError(
+            f"Expected to read {remote} from the phone. Received: {error}. Check the cable, and call again."
+        ) from error

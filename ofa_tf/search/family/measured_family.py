@@ -15,7 +15,8 @@ class Family:
     Args:
         members: From the cheapest to the costliest, all measured; of these, none is better in one objective
             without being worse in the other.
-        file_bytes: Predicted size of the file of all.
+        others: What else the search measured.
+        file_bytes: Predicted size of the file of all members.
         predictor: Fitted to all that was measured.
         num_measured: How many subnets the search measured.
         max_measured: How many it was allowed to measure.
@@ -23,6 +24,7 @@ class Family:
     """
 
     members: tuple[FrontPoint, ...]
+    others: tuple[FrontPoint, ...]
     file_bytes: int
     predictor: FittedPredictor
     num_measured: int

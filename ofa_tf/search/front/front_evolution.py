@@ -63,6 +63,7 @@ def evolve_front(
     *,
     settings: EvolutionSettings | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Search for the front of several objectives within constraints.
 
@@ -74,6 +75,8 @@ def evolve_front(
         rng: Source of randomness.
         settings: Size and length of the search. Its `parent_fraction` plays no part.
         on_progress: Called with generations done and their number.
+        prepare: What becomes of genes `(n, num_genes)` that were drawn: canonical genes that meet the constraints
+            as they did, such as those of archs with some choices fixed. By default nothing.
 
     Returns:
         The front of all archs that were tried, in ascending order of the last
@@ -94,13 +97,14 @@ def evolve_front(
     settings = settings or EvolutionSettings()
     variation = Variation(space, constraints, rng, settings)
 
+    prepare = prepare or _as_they_are
     sampled = Sampler(space, constraints, rng).sample(settings.population_size)
-    population = _judge(sampled, objectives)
+    population = _judge(prepare(sampled), objectives)
     archive = _select_archive(population)
     for generation in range(settings.num_generations):
         population = _select(population, settings.population_size)
         parents = _draw_parents(population, rng, settings.population_size)
-        children = _judge(variation.make_children(parents), objectives)
+        children = _judge(prepare(variation.make_children(parents)), objectives)
         population = population.joined_by(children)
         archive = _select_archive(archive.joined_by(children))
         if on_progress is not None:
@@ -109,6 +113,10 @@ def evolve_front(
     order = np.argsort(archive.values[:, -1], kind="stable")
     front = archive.take(order)
     return front.genes, front.values
+
+
+def _as_they_are(genes: np.ndarray) -> np.ndarray:
+    return genes
 
 
 def _judge(genes: np.ndarray, objectives: Sequence[Objective]) -> Candidates:

@@ -25,7 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "describe_model",
             "quantize",
         ],
-        "merged_model": ["INPUT_NAME", "OUTPUT_NAME", "merge_models"],
+        "merged_model": ["INPUT_NAME", "OUTPUT_NAME", "merge_models", "with_first_graph"],
         "metadata": ["add_metadata", "add_own_metadata", "find_metadata", "read_metadata", "read_tflite"],
         "micro_arena": ["MicroArena", "is_micro_installed", "measure_micro_arena"],
         "node_tensors": ["tensors_of_nodes"],

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.tflite.litert.flatbuffer import pack_model, unpack_model
 
 INPUT_NAME = "images"
@@ -51,6 +52,33 @@ def merge_models(contents: Mapping[str, bytes]) -> bytes:
         merged.signatureDefs.append(_signature(name, graph, len(merged.subgraphs) - 1))
     merged.buffers = buffers.all
     return pack_model(merged)
+
+
+def with_first_graph(content: bytes, signature: str) -> bytes:
+    """An elastic file that runs the graph of one signature where a program asks for none, and has no signatures.
+
+    Programs that know no signatures, such as those that measure latencies, so run any of its models; weights are
+    shared as they were.
+
+    Args:
+        content: Content of an elastic file.
+        signature: Name of the signature.
+
+    Raises:
+        InputError: If there is no such signature.
+    """
+    model = unpack_model(content)
+    graphs = {definition.signatureKey.decode(): definition.subgraphIndex for definition in model.signatureDefs or []}
+    if signature not in graphs:
+        raise InputError(
+            f"Expected a signature of the elastic file, one of {', '.join(graphs) or 'none'}. Received: {signature}. "
+            "Name one of those."
+        )
+    chosen = model.subgraphs[graphs[signature]]
+    others = [graph for graph in model.subgraphs if graph is not chosen]
+    model.subgraphs = [chosen, *others]
+    model.signatureDefs = []
+    return pack_model(model)
 
 
 class _Buffers:

@@ -108,16 +108,19 @@ class _PluginRun(components.ApplyPluginT):
             "--err=--",  # faults go to stderr
             *(f"--{name}={value}" for name, value in options.items()),
         ]
-        done = subprocess.run(
-            [str(program), *arguments],
-            env=_environment(sdk_libs_path),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=_TIME_LIMIT_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [str(program), *arguments],
+                env=_environment(sdk_libs_path),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_TIME_LIMIT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InputError(f"it was still at it after {_TIME_LIMIT_S:g} s") from error
         self.told = done.stdout
         if done.returncode != 0 or not output_model.path.is_file() or output_model.path.stat().st_size == 0:
             raise InputError(_reason(done.stdout))

@@ -80,15 +80,15 @@ def split_target(text: str) -> tuple[str, Soc | None]:
     if name != NPU.name or len(of_chip) != 2 or of_chip[0] not in VENDORS:
         raise InputError(
             f"Expected a target, or npu:VENDOR:CHIP with a vendor of {list(VENDORS)}, such as {_EXAMPLE}. "
-            f"Received: {text}."
+            f"Received: {text}. Name one of those, or leave the chip out: --target={NPU.name} makes a model for any."
         )
     vendor_name, model = of_chip
     vendor = VENDORS[vendor_name]
     known = _known_models(vendor)
     if model not in known:
         raise InputError(
-            f"Expected a chip of {vendor_name}, one of {', '.join(known)}. Received: {model}. These are what LiteRT "
-            "compiles for; a newer version may know more. --target=npu makes a model for any."
+            f"Expected a chip that LiteRT compiles for. Received: {text}. Of {vendor_name} it knows "
+            f"{', '.join(known)}. Name one of them, or leave the chip out: --target={NPU.name} makes a model for any."
         )
     return name, Soc(vendor, model)
 

@@ -70,7 +70,8 @@ def save_elastic(
 
     Returns:
         What the sidecar says: `size_bytes`, `largest_bytes` (of the models), `sum_bytes`, and
-        `signatures`, by their names, from the fewest MACs to the most.
+        `signatures`, by their names, from the quickest to the slowest where latencies of all are predicted,
+        else from the fewest MACs to the most.
 
     Raises:
         InputError: If another file would be replaced, the file is too large, or a signature
@@ -78,7 +79,7 @@ def save_elastic(
     """
     check_elastic_replaceable(path)
     sidecars = {name: load_sidecar(model) for name, model in models.items()}
-    names = sorted(sidecars, key=lambda name: int(sidecars[name]["num_macs"]))
+    names = _from_cheap_to_costly(sidecars)
     contents = {name: models[name].read_bytes() for name in names}
 
     signatures = {}
@@ -90,7 +91,8 @@ def save_elastic(
     if max_file_bytes is not None and len(content) > max_file_bytes:
         raise InputError(
             f"Expected the elastic file to keep within {max_file_bytes:,.0f} bytes, the limit of the search that found "
-            f"its archs. Received: {len(content):,} bytes. Search again with a lower limit. Nothing was written."
+            f"its archs. Received: {len(content):,} bytes. Search again with a lower --max_family_bytes. Nothing was "
+            "written."
         )
     for name, together in TFLiteModel.open_all(content).items():
         _check_equal(name, together, TFLiteModel(contents[name]))
@@ -110,6 +112,22 @@ def save_elastic(
         new_model.write_bytes(content)
         files.write_json(new_sidecar, _KIND, facts)
     return facts
+
+
+def _from_cheap_to_costly(sidecars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The names of signatures in the order in which a program may afford their models."""
+    latencies_ms = {}
+    for name, sidecar in sidecars.items():
+        predictions = sidecar.get("predicted_latencies") or []
+        if predictions:
+            latencies_ms[name] = float(predictions[0]["latency_ms"])
+
+    def cost(name: str) -> float:
+        if len(latencies_ms) == len(sidecars):
+            return latencies_ms[name]
+        return float(sidecars[name]["num_macs"])
+
+    return sorted(sidecars, key=cost)
 
 
 def _without_file(sidecar: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.base.shell_commands import shell_command
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.output_format import OutputFormat
-from ofa_tf.tflite.lowering.targets import CPU, TARGETS
+from ofa_tf.tflite.lowering.targets import CPU, MCU, TARGETS
 from ofa_tf.tflite.shipping.card_words import (
     Facts,
     arch_in_words,
@@ -251,6 +251,8 @@ def _latency_section(facts: Facts) -> str:
         rows.append([*device_cells(prediction["device"]), latency])
     for measurement in facts.get("measured_latencies") or []:
         rows.append([*device_cells(measurement["device"]), measured_in_words(measurement)])
+    if not rows and facts.get("target") == MCU.name:
+        return "## Latency\n\nNot known: models for microcontrollers are not measured by this project."
     if not rows:
         path = f"FOLDER/{facts['model']}"
         measure = shell_command("tools/benchmark.py", f"--model={path}", "--device=adb", "--output=b.json")

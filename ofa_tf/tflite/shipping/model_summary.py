@@ -9,7 +9,7 @@ from ofa_tf.base.shares import standard_error_of_share
 from ofa_tf.tflite.graph.input_format import InputFormat
 from ofa_tf.tflite.graph.output_format import OutputFormat
 from ofa_tf.tflite.litert.interpreter import describe_model
-from ofa_tf.tflite.lowering.targets import CPU
+from ofa_tf.tflite.lowering.targets import CPU, MCU
 from ofa_tf.tflite.shipping.card_words import (
     cut_in_words,
     delegation_in_words,
@@ -176,11 +176,14 @@ def _describe_runtime(facts: _Facts) -> str:
     gate = facts.get("gate") or {}
     if "num_partitions" not in gate or "num_operators" not in gate:
         return "not known"
+    if _target(facts) == MCU.name:
+        arena = "not measured"
+        if "arena_bytes" in gate:
+            arena = f"{gate['arena_bytes']:,} bytes"
+        return f"TFLite Micro, {gate['num_operators']} operators; arena {arena}"
     words = delegation_in_words(gate)
     if "peak_ram_bytes" in gate:
         words += f"; {gate['peak_ram_bytes']:,} bytes of activations"
-    if "arena_bytes" in gate:
-        words += f"; TFLite Micro with an arena of {gate['arena_bytes']:,} bytes"
     return words
 
 

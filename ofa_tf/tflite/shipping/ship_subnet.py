@@ -17,6 +17,7 @@ from ofa_tf.tflite.conversion.options import ExportOptions
 from ofa_tf.tflite.litert.interpreter import TFLiteModel
 from ofa_tf.tflite.lowering.targets import NPU
 from ofa_tf.tflite.npu.operators import find_left
+from ofa_tf.tflite.shipping.compiled_file import compiled_files
 from ofa_tf.tflite.shipping.export import Export
 from ofa_tf.tflite.shipping.export_data import ExportData
 from ofa_tf.tflite.shipping.gate import (
@@ -106,7 +107,10 @@ def ship(
     if data.data_set is not None:
         further["data_set"] = dict(data.data_set)
     tensors = TFLiteModel(passed.content).describe_tensors()
+    of_former_model = compiled_files(path)
     save_tflite(path, passed.content, {**export.description, **facts, **tensors, **further})
+    for compiled in of_former_model:
+        compiled.unlink()
     return {"path": str(path), "size_bytes": len(passed.content), **facts}
 
 

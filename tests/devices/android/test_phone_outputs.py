@@ -27,10 +27,17 @@ def networks() -> dict[str, bytes]:
     arch = MICRO.largest()
     subnet = build_subnet(MICRO, arch, 10)
     images = np.random.default_rng(0).standard_normal((16, arch.image_size, arch.image_size, 3), dtype=np.float32)
-    return {"none": to_tflite(subnet), "int8": to_tflite(subnet, "int8", [images])}
+    return {
+        "none": to_tflite(subnet),
+        "dynamic": to_tflite(subnet, "dynamic"),
+        "int8": to_tflite(subnet, "int8", [images]),
+        "int16x8": to_tflite(subnet, "int16x8", [images]),
+    }
 
 
-@pytest.mark.parametrize(("quantization", "allowed"), [("none", 1e-4), ("int8", 0.1)])
+@pytest.mark.parametrize(
+    ("quantization", "allowed"), [("none", 1e-4), ("dynamic", 5e-2), ("int8", 0.2), ("int16x8", 0.2)]
+)
 def test_a_phone_that_computes_the_same_passes(
     networks: dict[str, bytes], quantization: str, allowed: float, daemon: AdbDaemon, binary: Path
 ) -> None:
@@ -56,14 +63,22 @@ def test_each_output_is_that_of_its_input(networks: dict[str, bytes], daemon: Ad
     assert not np.allclose(logits[0], logits[1], rtol=1e-3)
 
 
+@pytest.mark.parametrize("quantization", ["none", "int8"])
 def test_a_phone_that_computes_something_else_is_told(
-    networks: dict[str, bytes], daemon: AdbDaemon, tmp_path: Path
+    networks: dict[str, bytes], quantization: str, daemon: AdbDaemon, tmp_path: Path
 ) -> None:
     binary = install_benchmark_model(tmp_path / "broken", spoils=True)
-    check = compare_outputs(phone_device(daemon, binary), BenchmarkModel("model", networks["none"]))
+    check = compare_outputs(phone_device(daemon, binary), BenchmarkModel("model", networks[quantization]))
     assert not check.is_passed
-    assert check.largest_error > 0.01
-    assert "of the largest (at most 1e-04), the same first class for" in check.in_words()
+    assert check.largest_error > 2 * check.allowed_error
+    assert f"of the largest (at most {check.allowed_error:.0e}), the same first class for" in check.in_words()
+
+
+def test_the_other_delegate_is_compared_with_kernels_of_its_own(
+    networks: dict[str, bytes], daemon: AdbDaemon, binary: Path
+) -> None:
+    check = compare_outputs(phone_device(daemon, binary, delegate="none"), BenchmarkModel("model", networks["int8"]))
+    assert check.largest_error == 0
 
 
 def test_a_build_that_gives_no_outputs_is_told(networks: dict[str, bytes], daemon: AdbDaemon, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ofa_tf.tflite.conversion.keras_to_tflite import to_tflite
 from ofa_tf.tflite.litert import interpreter
 from ofa_tf.tflite.litert.elastic_model import ElasticModel
 from ofa_tf.tflite.litert.interpreter import TFLiteModel, create_interpreter
-from ofa_tf.tflite.litert.merged_model import merge_models
+from ofa_tf.tflite.litert.merged_model import merge_models, with_first_graph
 from ofa_tf.tflite.litert.metadata import add_own_metadata
 from tests.support.spaces import MICRO
 
@@ -77,6 +77,17 @@ def test_each_signature_gives_to_the_bit_what_its_model_gives(models: Mapping[st
         runner = runtime.get_signature_runner(name)
         together = [runner(images=values[np.newaxis])["scores"][0] for values in inputs]
         np.testing.assert_array_equal(together, _answers(content, inputs))
+
+
+def test_each_model_can_be_the_one_that_runs_unasked(models: Mapping[str, bytes], elastic: bytes) -> None:
+    for name, content in models.items():
+        first = with_first_graph(elastic, name)
+        inputs = _inputs(content)
+        np.testing.assert_array_equal(_answers(first, inputs), _answers(content, inputs))
+        assert Interpreter(model_content=first).get_signature_list() == {}
+        assert len(first) <= len(elastic)  # what is shared stays shared
+    with pytest.raises(InputError, match=r"one of small, large, shallow\. Received: other\."):
+        with_first_graph(elastic, "other")
 
 
 def test_what_is_equal_is_in_the_file_once(models: Mapping[str, bytes], elastic: bytes) -> None:

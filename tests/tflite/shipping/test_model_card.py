@@ -145,6 +145,8 @@ def test_what_is_not_known_is_left_out_or_said(arch: Arch) -> None:
     assert "- Classes, in the order of the output: cat, a\\_\\*dog\\*\n- Data set: not known\n" in card
     assert "Not measured: the model was exported without a data set" in card
     assert "## Latency\n\nNot known. `python tools/benchmark.py --model=FOLDER/m.tflite --device=adb" in card
+    for_microcontrollers = describe_model_card({**_facts(arch), "target": "mcu"})
+    assert "## Latency\n\nNot known: models for microcontrollers are not measured" in for_microcontrollers
     assert "`python tools/to_tflite.py --card=FOLDER/m.tflite --benchmark=b.json` adds it here" in card
     assert "What was cut out of test images is not known" in card
     assert "Subtract 1.5, 2, 3 and divide by 4, 5, 6" in card

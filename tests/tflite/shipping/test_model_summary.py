@@ -54,6 +54,16 @@ def test_a_model_is_told_in_ten_lines(model: Path) -> None:
     assert lines["latency"] == "not known"
 
 
+def test_who_runs_a_model_for_microcontrollers_is_told(model: Path) -> None:
+    facts = {**read_facts(model), "target": "mcu"}
+    told = summarize(model, facts)
+    num_operators = facts["gate"]["num_operators"]
+    assert f"TFLite Micro, {num_operators} operators; arena not measured" in told
+    facts["gate"] = {**facts["gate"], "arena_bytes": 12345}
+    assert f"TFLite Micro, {num_operators} operators; arena 12,345 bytes" in summarize(model, facts)
+    assert "XNNPACK" not in told
+
+
 def test_the_numbers_of_the_ten_lines_are_those_of_the_tensors(model: Path) -> None:
     tensors = TFLiteModel(model).describe_tensors()
     lines = _lines(model)
