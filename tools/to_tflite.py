@@ -195,6 +195,7 @@ def main(argv: Sequence[str]) -> None:
     options = _options()
     soc = _soc()
     if soc is not None:
+        _check_is_no_elastic()
         check_compiler(soc)
     source = _c_array_path()
     if source is not None:
@@ -391,13 +392,17 @@ def _check_compiled_outputs(paths: Iterable[str]) -> None:
             check_compiled_replaceable(path, soc)
 
 
-def _check_elastic(options: ExportOptions) -> None:
-    """Check that what is asked for beside --elastic can be had with it."""
-    if _soc() is not None:
+def _check_is_no_elastic() -> None:
+    """Check, of an export for a chip, that it is of one model."""
+    if _ELASTIC.value:
         raise InputError(
             f"Expected --target=npu with --elastic. Received: --target={_TARGET.value}. Files of several models are "
             "not compiled for a chip. Export one subnet, or leave the chip out."
         )
+
+
+def _check_elastic(options: ExportOptions) -> None:
+    """Check that what is asked for beside --elastic can be had with it."""
     if options.mode.needs_fine_tuning:
         raise InputError(
             "Expected --elastic with a quantization that leaves the supernet's weights as they are. Received: "

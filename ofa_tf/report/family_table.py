@@ -31,8 +31,8 @@ def describe_family(
     members = family.members
     objectives = describe_objectives(members[0], family.predictor, precision, target)
     head = [
-        f"family: {len(members)} subnets with the same widths ({family.num_measured} measured for this search or "
-        "earlier ones)",
+        f"family: {len(members)} subnets with the same widths ({family.num_measured} of at most {family.max_measured} "
+        "measured for this search or earlier ones)",
         f"  {objectives}{describe_device(costs)}",
         f"  one elastic file of all: {_describe_file(family, costs, max_file_bytes)}",
     ]

@@ -302,7 +302,8 @@ def warn_of_other_form(arch_text: str, options: ExportOptions) -> str | None:
         quantization = f"--quantization={PRECISIONS[precision].mode.name}"
         ways.append(f"export with {_flags(target, with_targets, quantization)}")
     warning = f"{told}: the latency and size that the search told are not those of this model"
-    if notes.get("limits") == {}:  # such as a front without limits
+    has_file_limit = bool((notes.get("family") or {}).get("max_file_bytes"))
+    if notes.get("limits") == {} and not has_file_limit:  # such as a front without limits
         return f"{warning}."
     warning += ", and the limits of the search are not checked."
     if ways:

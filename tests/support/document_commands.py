@@ -112,7 +112,8 @@ RULES = (
     Rule(r"tools/build_accuracy_table\.py"),
     Rule(r"tools/build_accuracy_table\.py.*--num_archs=", flags={"num_archs": "12"}),
     Rule(r"tools/build_latency_table\.py", flags={"num_networks": "4", "num_held_out": "4"}),
-    Rule(r"tools/search\.py", flags={"num_generations": "20", "population_size": "20"}),
+    Rule(r"tools/search\.py"),
+    Rule(r"tools/search\.py(?!.*--family)", flags={"num_generations": "20", "population_size": "20"}),
     Rule(r"tools/search\.py.*--precision=int8", flags={"num_shipped_archs": "2"}),
     # With more, one would have to be surer than so few held-out networks allow.
     Rule(r"tools/search\.py.*--confidence=", flags={"confidence": "0.5"}),

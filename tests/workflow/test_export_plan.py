@@ -12,6 +12,7 @@ from ofa_tf.tflite.quantization.modes import DYNAMIC, FLOAT16, INT8, NOT_QUANTIZ
 from ofa_tf.workflow.export_plan import (
     find_other_form,
     plan_exports,
+    plan_file_limit,
     plan_limits,
     search_facts,
     searched_for_such,
@@ -282,3 +283,25 @@ def test_each_arch_of_a_front_goes_with_what_was_reported_of_it(tmp_path: Path) 
         assert last.arch == SMALL.largest()
         assert search_facts(last)["reported_top1"] == 0.5
         assert search_facts(last)["precision"] == "float32"
+
+
+def test_the_limit_of_a_family_s_file_holds_for_models_of_its_form(tmp_path: Path) -> None:
+    path = tmp_path / "family.json"
+    entry = {"arch": SMALL.smallest().to_dict(), "costs": {"latency_ms": 1.0}}
+    document = {
+        "schema": "ofa_tf/front/1",
+        "precision": "int8",
+        "limits": {},
+        "family": {"file_bytes": 900, "max_file_bytes": 1000.0},
+        "entries": [entry],
+    }
+    path.write_text(json.dumps(document))
+    assert plan_file_limit([str(path)], _options(INT8)) == 1000
+    assert plan_file_limit([str(path), "max"], _options(INT8)) is None
+    assert plan_file_limit([str(path)], _options(NOT_QUANTIZED)) is None
+    warning = warn_of_other_form(str(path), _options(NOT_QUANTIZED))
+    assert warning is not None
+    assert "and the limits of the search are not checked" in warning
+    path.write_text(json.dumps({**document, "family": {"file_bytes": 900, "max_file_bytes": None}}))
+    assert plan_file_limit([str(path)], _options(INT8)) is None
+    assert "limits of the search" not in str(warn_of_other_form(str(path), _options(NOT_QUANTIZED)))

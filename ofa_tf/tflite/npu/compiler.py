@@ -99,9 +99,11 @@ def _run_compiler(command: str, content: bytes, soc: Soc, folder: Path) -> Parti
     try:
         told = run_plugin(command, soc.vendor.litert_name, soc.model, model, _compiled_file(folder))
     except InputError as error:
+        advice = f"Check that {soc.vendor.sdk_package} is installed completely: it brings the libraries."
+        if soc.vendor.lacks_compiler:
+            advice = f"{soc.vendor.sdk_package} tells partitions and has no compiler: install that otherwise."
         raise InputError(
-            f"Expected {soc.vendor.name}'s compiler to take the model for {soc.model}. Received: {error}. "
-            f"Check that {soc.vendor.sdk_package} is installed completely: it brings the libraries."
+            f"Expected {soc.vendor.name}'s compiler to take the model for {soc.model}. Received: {error}. {advice}"
         ) from error
     found = _PARTITIONED.search(told)
     if found is None:

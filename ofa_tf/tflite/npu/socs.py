@@ -18,12 +18,14 @@ class Vendor:
         litert_name: What its module and its plug-in are called in LiteRT's package.
         sdk_module: The Python module that brings the vendor's compiler.
         sdk_package: What installs the module, for pip.
+        lacks_compiler: Whether that package has no compiler, so that only partitions can be told.
     """
 
     name: str
     litert_name: str
     sdk_module: str
     sdk_package: str
+    lacks_compiler: bool = False
 
 
 VENDORS: Registry[Vendor] = Registry("vendor of neural processors")
@@ -33,7 +35,7 @@ for _vendor in (
     Vendor("google", "google_tensor", "ai_edge_litert_sdk_google_tensor", "ai-edge-litert-sdk-google-tensor"),
     Vendor("samsung", "samsung", "ai_edge_litert_sdk_samsung", "ai-edge-litert-sdk-samsung"),
     # LiteRT 2.3 loads the library of this version, and no other.
-    Vendor("intel", "intel_openvino", "openvino", "openvino==2026.3.1"),
+    Vendor("intel", "intel_openvino", "openvino", "openvino==2026.3.1", lacks_compiler=True),
 ):
     VENDORS.register(_vendor.name, _vendor)
 

@@ -77,7 +77,10 @@ def compile_shipped(model_path: str | Path, soc: Soc) -> Partitions:
         )
     announce(f"{soc.name} takes {possible.in_words()}; compiling")
     output = compiled_path(model_path, soc)
-    partitions = compile_model(content, soc, output)
+    try:
+        partitions = compile_model(content, soc, output)
+    except InputError as error:
+        raise InputError(f"{error} The model for any processor is written: {model_path}.") from error
     compiled_content = output.read_bytes()
     compiled = {
         "file": output.name,

@@ -14,6 +14,7 @@ from ofa_tf.tflite.shipping.card_words import (
     cut_in_words,
     delegation_in_words,
     dequantization_in_words,
+    left_by_npus_in_words,
     measured_in_words,
     precision_in_words,
     quantization_in_words,
@@ -182,6 +183,10 @@ def _describe_runtime(facts: _Facts) -> str:
             arena = f"{gate['arena_bytes']:,} bytes"
         return f"TFLite Micro, {gate['num_operators']} operators; arena {arena}"
     words = delegation_in_words(gate)
+    if _target(facts) != CPU.name:
+        words = f"on a CPU, {words}"
+    if "left_by_npus" in facts:
+        words = f"{left_by_npus_in_words(facts['left_by_npus'])}; {words}"
     if "peak_ram_bytes" in gate:
         words += f"; {gate['peak_ram_bytes']:,} bytes of activations"
     return words

@@ -119,3 +119,12 @@ def test_a_pattern_that_no_layer_matches_is_told_with_names_that_there_are(
         InputError, match=r"of the 1\d\d of the model, such as stem_.* Received: no_\*, which matches none"
     ):
         keep_named_float(conversion, ["no_*"], errors)
+
+
+def test_who_runs_a_model_for_neural_processors_is_told(model: Path) -> None:
+    facts = {**read_facts(model), "target": "npu", "left_by_npus": {"mediatek": {"RELU6": 2}}}
+    told = summarize(model, facts)
+    assert (
+        "Left to the CPU by neural processors, by what their vendors' compilers list: mediatek 2 RELU6; on a CPU, "
+        in told
+    )
