@@ -219,8 +219,9 @@ class FamilySearch:
                 "(--max_family_bytes), or fewer members (--family)."
             )
         raise InputError(
-            f"Expected {settings.num_members} subnets within the limits of which none is better than a cheaper one. "
-            "Received: fewer, whichever widths the search tried. Allow more, or fewer members (--family)."
+            f"Expected {settings.num_members} subnets with the same widths, each better than the cheaper ones. "
+            "Received: fewer, whichever widths were tried: limits leave too few, or accuracies hardly differ. "
+            "Allow more, or ask for fewer members (--family)."
         )
 
     def _first_widths(self, rng: np.random.Generator) -> list[Widths]:

@@ -129,7 +129,7 @@ def test_with_as_many_measurements_as_members_one_family_is_measured() -> None:
 
 def test_limits_that_leave_too_few_subnets_are_told() -> None:
     least = float(_macs(_SPACE.encode([_SMALLEST]))[0])
-    with pytest.raises(InputError, match=r"Expected 3 subnets within the limits of which none is better than a ch"):
+    with pytest.raises(InputError, match=r"Expected 3 subnets with the same widths, each better than the cheaper"):
         _search(SimulatedSupernet(_SPACE, 0), constraints=[Constraint("macs", 1.0001 * least, _macs)])
 
 
