@@ -147,10 +147,13 @@ class FamilySearch:
 
     def _reference_point(self, predictor: FittedPredictor) -> np.ndarray:
         """Where hypervolumes begin: the worst accuracy and the highest cost of archs that are known, or largest."""
-        genes = np.concatenate([predictor.table.genes, self._space.encode([self._space.largest()])])
+        largest = self._space.encode([self._space.largest()])
+        genes = np.concatenate([predictor.table.genes, largest])
         costs = np.asarray(self._exact_cost(genes), float)
         check_above_0(self._cost_name, costs)
-        return np.array([-predictor.table.top1.min(), math.log(costs.max())])
+        worst_loss = -predictor.table.top1.min()
+        highest_cost = math.log(costs.max())
+        return np.array([worst_loss, highest_cost])
 
     def run(
         self,
@@ -230,9 +233,11 @@ class FamilySearch:
         genes = self._find_front(space.canonical_genes, rng)
         num_rows = min(self._settings.num_widths, len(genes))
         rows = np.linspace(0, len(genes) - 1, num_rows).round().astype(int)
-        widths = [Widths.of_front(space, genes, row) for row in rows]
-        num_choices = int(space.gene_counts[width_genes(space)].max())
-        return widths + [Widths.uniform(space, choice) for choice in range(num_choices)]
+        of_front = [Widths.of_front(space, genes, row) for row in rows]
+
+        counts = space.gene_counts[width_genes(space)]
+        uniform = [Widths.uniform(space, choice) for choice in range(counts.max())]
+        return [*of_front, *uniform]
 
     def _judge(self, all_widths: Sequence[Widths]) -> list[_Candidate]:
         """The best of some widths, with their families, best first; those without one are left out."""
@@ -257,7 +262,7 @@ class FamilySearch:
         genes = self._only_front(np.concatenate([found, self._measured_with(widths)]))
         if len(genes) < self._settings.num_members:
             return None
-        return self._pick_within_limit(genes)
+        return self._pick_within_limit(genes, self._settings.num_members)
 
     def _measured_with(self, widths: Widths) -> np.ndarray:
         """The measured archs that have some widths and are within the limits."""
@@ -268,33 +273,39 @@ class FamilySearch:
 
     def _best_measured(self, all_widths: Sequence[Widths]) -> np.ndarray:
         """The best family of measured archs with some of these widths, as those that led are."""
-        best = None
-        best_score = -math.inf
+        families = []
         for widths in all_widths:
             front = self._only_front(self._measured_with(widths))
-            genes = self._pick_within_limit(front)
-            if genes is not None and self._hypervolume(genes) > best_score:
-                best = genes
-                best_score = self._hypervolume(genes)
-        if best is None:
-            raise InputError("Expected a measured family. Received: none. This is a fault of the search: tell it.")
-        return best
+            genes = self._pick_as_many_as_fit(front)
+            if genes is not None:
+                families.append(genes)
+        return max(families, key=self._hypervolume)
 
-    def _pick_within_limit(self, genes: np.ndarray) -> np.ndarray | None:
+    def _pick_as_many_as_fit(self, genes: np.ndarray) -> np.ndarray | None:
+        """The best members of a front of measured archs; `None` if there are none.
+
+        Those that led fit into a file, but some of them may be no better than cheaper ones, now that they are measured,
+        and others with the same widths may be too large: then there are fewer members.
+        """
+        for num_members in range(min(self._settings.num_members, len(genes)), 0, -1):
+            members = self._pick_within_limit(genes, num_members)
+            if members is not None:
+                return members
+        return None
+
+    def _pick_within_limit(self, genes: np.ndarray, num_members: int) -> np.ndarray | None:
         """The best members of a front whose file is not too large; `None` if all are.
 
         The costliest archs are left out until it is: by bisection, as if files became smaller with each.
 
         Args:
-            genes: Canonical, from the cheapest to the costliest, `(n, num_genes)`.
+            genes: Canonical, from the cheapest to the costliest, `(n, num_genes)`; at least as many as members.
+            num_members: How many members.
         """
-        if len(genes) == 0:
-            return None
         num_rows = min(_MAX_CANDIDATES, len(genes))
         rows = np.unique(np.linspace(0, len(genes) - 1, num_rows).round().astype(int))
         candidates = genes[rows]
         values = self._known.values(candidates)
-        num_members = min(self._settings.num_members, len(candidates))
 
         def pick(num_candidates: int) -> np.ndarray:
             return candidates[pick_members(values[:num_candidates], self._reference, num_members)]

@@ -121,6 +121,18 @@ def test_no_member_is_worse_than_a_cheaper_one(family: Family) -> None:
         assert found.num_measured == sum(point.is_found for point in (*found.members, *found.others))
 
 
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.5])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_tight_limit_of_the_file_leaves_a_family(share: float, seed: int) -> None:
+    """Whatever the measurements say of those that fitted."""
+    supernet = SimulatedSupernet(_SPACE, seed, num_images=200)
+    least, most = _file_bytes([_SMALLEST]), _file_bytes([_LARGEST])
+    limit = least + share * (most - least)
+    family = _search(supernet, max_file_bytes=limit, num_members=4, num_measurements=8, num_generations=1)
+    assert 1 <= len(family.members) <= 4
+    assert family.file_bytes <= limit
+
+
 def test_with_as_many_measurements_as_members_one_family_is_measured() -> None:
     family = _search(SimulatedSupernet(_SPACE, 0), num_measurements=3)
     assert 0 < family.num_measured <= 3
