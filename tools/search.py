@@ -275,11 +275,6 @@ def _find_fronts(run: Run, all_limits: list[Limits], settings: SearchSettings) -
 
 
 def _find_families(run: Run, all_limits: list[Limits], settings: SearchSettings) -> None:
-    if len(_FRONT_COSTS.value) != 1:
-        raise InputError(
-            f"Expected one cost of a family (--front_costs). Received: {', '.join(_FRONT_COSTS.value) or 'none'}. "
-            "Name the one that budgets are of."
-        )
     request = FamilyRequest(
         settings=FamilySettings(
             num_members=_FAMILY.value,
@@ -287,7 +282,7 @@ def _find_families(run: Run, all_limits: list[Limits], settings: SearchSettings)
             num_measurements=_num_measurements(FamilySettings.num_measurements),
             seed=settings.seed,
         ),
-        cost=_FRONT_COSTS.value[0],
+        costs=tuple(_FRONT_COSTS.value),
         limits=_only_limits(all_limits),
         search=settings,
     )

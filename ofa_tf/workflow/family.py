@@ -9,12 +9,10 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.subnet_costs import SubnetCosts
-from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
-from ofa_tf.search.constraints import Limits, make_constraint
+from ofa_tf.search.constraints import make_constraint
 from ofa_tf.search.family.measured_family import Family
 from ofa_tf.search.family_search import FamilySearch, FamilySettings
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
@@ -23,36 +21,35 @@ from ofa_tf.space.search_space import SearchSpace
 from ofa_tf.tflite.footprint.family_size import family_bytes
 from ofa_tf.tflite.footprint.footprint import footprint_of_form
 from ofa_tf.tflite.quantization.model_form import ModelForm
+from ofa_tf.workflow.archs_request import ArchsRequest
 from ofa_tf.workflow.front import describe_point, describe_search, holds_archs
-from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
+from ofa_tf.workflow.search import Measurers, SearchSettings, cost_context
 
 _BITS_OF_SHARED_WEIGHTS = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class FamilyRequest:
-    """Which family is searched.
+class FamilyRequest(ArchsRequest):
+    """Which family is searched; for the other arguments see `ArchsRequest`.
 
     Args:
+        costs: One, which budgets are of.
+        search: Finalists, evolution, pessimism and seed play no part.
         settings: How many members, the limit of their file, and how long to search.
-        cost: What budgets are of, a name of `CONSTRAINT_KINDS`.
-        limits: What each member must keep within; `None` for no limit.
-        search: Form, predictor and confidence; finalists, evolution, pessimism and seed play no part.
 
     Raises:
-        InputError: If there is no such cost, or such models share no weights.
+        InputError: If there is not one cost, or one that is not known, or such models share no weights.
     """
 
-    settings: FamilySettings = dataclasses.field(default_factory=FamilySettings)
-    cost: str = "latency_ms"
-    limits: Limits | None = None
     search: SearchSettings = dataclasses.field(default_factory=lambda: SearchSettings(precision="int8"))
+    settings: FamilySettings = dataclasses.field(default_factory=FamilySettings)
 
     def __post_init__(self) -> None:
-        if self.cost not in CONSTRAINT_KINDS:
+        super().__post_init__()
+        if len(self.costs) != 1:
             raise InputError(
-                f"Expected the cost of a family (--front_costs) to be one of {list(CONSTRAINT_KINDS)}. "
-                f"Received: {self.cost!r}. {PLUGIN_HINT}"
+                f"Expected one cost of a family (--front_costs). Received: {', '.join(self.costs) or 'none'}. "
+                "Name the one that budgets are of."
             )
         if self.search.form.mode.weight_bits != _BITS_OF_SHARED_WEIGHTS:
             raise InputError(
@@ -60,19 +57,6 @@ class FamilyRequest:
                 f"Received: {self.search.precision}, in which batch normalization is part of the weights, so that "
                 "subnets share few. Take int8, or --front."
             )
-
-    @property
-    def limits_by_name(self) -> dict[str, float]:
-        """Name -> limit, of the costs that are limited."""
-        if self.limits is None:
-            return {}
-        return self.limits.by_name
-
-    @property
-    def needs_latency(self) -> bool:
-        """Whether a latency model is needed."""
-        is_limited = self.limits is not None and self.limits.latency_ms is not None
-        return is_limited or self.cost == "latency_ms"
 
 
 def check_family_output(path: str | Path) -> None:
@@ -137,14 +121,13 @@ def search_family(
     space = predictor.table.space
     form = request.search.form
     context = cost_context(space, num_classes, form, latency_model)
-    constraints = []
-    if request.limits is not None:
-        constraints = constraints_within(context, request.limits, latency_model, request.search.confidence)
-    cost = make_constraint(context, request.cost)
+    constraints = request.constraints(context, latency_model)
+    (cost_name,) = request.costs
+    cost = make_constraint(context, cost_name)
     search = FamilySearch(
         space,
         predictor,
-        request.cost,
+        cost_name,
         cost.measure,
         _file_size(space, num_classes, form),
         constraints,

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.plugins import PLUGIN_HINT
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.latency.latency_model import LatencyModel
 from ofa_tf.report.cost_limit import CostLimit
@@ -21,63 +20,41 @@ from ofa_tf.report.predictor_summary import models_in_words
 from ofa_tf.report.subnet_costs import SubnetCosts
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.accuracy_table import AccuracyTable
-from ofa_tf.search.constraint_kinds import CONSTRAINT_KINDS
-from ofa_tf.search.constraints import Limits, make_constraint
+from ofa_tf.search.constraints import make_constraint
 from ofa_tf.search.family.measured_family import Family
 from ofa_tf.search.front.measured_front import Front, FrontPoint
 from ofa_tf.search.front_search import FrontSearch, FrontSettings, check_above_0
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.quantization.model_form import ModelForm
-from ofa_tf.workflow.search import Measurers, SearchSettings, constraints_within, cost_context
+from ofa_tf.workflow.archs_request import ArchsRequest
+from ofa_tf.workflow.search import Measurers, SearchSettings, cost_context
 
 _MAX_COSTS = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class FrontRequest:
-    """Which front is searched.
+class FrontRequest(ArchsRequest):
+    """Which front is searched; for the other arguments see `ArchsRequest`.
 
     Args:
-        costs: What accuracy is weighed against: one or two names of `CONSTRAINT_KINDS`.
-        limits: What all archs must keep within; `None` for no limit.
-        search: Precision, predictor, confidence and seed; how many finalists there are plays no part.
+        costs: One or two.
+        search: How many finalists there are plays no part.
         settings: How long to search.
 
     Raises:
         InputError: If there are no costs, more than two, or one that is not known.
     """
 
-    costs: Sequence[str] = ("latency_ms",)
-    limits: Limits | None = None
-    search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
     settings: FrontSettings = dataclasses.field(default_factory=FrontSettings)
 
     def __post_init__(self) -> None:
-        for cost in self.costs:
-            if cost not in CONSTRAINT_KINDS:
-                raise InputError(
-                    f"Expected the costs of a front (--front_costs) to be among {list(CONSTRAINT_KINDS)}. "
-                    f"Received: {cost!r}. {PLUGIN_HINT}"
-                )
+        super().__post_init__()
         if not 1 <= len(set(self.costs)) == len(self.costs) <= _MAX_COSTS:
             raise InputError(
                 "Expected one or two different costs of a front (--front_costs). "
                 f"Received: {', '.join(self.costs) or 'none'}. Name them, separated by a comma, or leave the flag out."
             )
-
-    @property
-    def limits_by_name(self) -> dict[str, float]:
-        """Name -> limit, of the costs that are limited."""
-        if self.limits is None:
-            return {}
-        return self.limits.by_name
-
-    @property
-    def needs_latency(self) -> bool:
-        """Whether a latency model is needed."""
-        is_limited = self.limits is not None and self.limits.latency_ms is not None
-        return is_limited or "latency_ms" in self.costs
 
 
 def search_front(
@@ -102,9 +79,7 @@ def search_front(
     """
     space = predictor.table.space
     context = cost_context(space, num_classes, request.search.form, latency_model)
-    constraints = []
-    if request.limits is not None:
-        constraints = constraints_within(context, request.limits, latency_model, request.search.confidence)
+    constraints = request.constraints(context, latency_model)
     costs = {}
     exact_costs = {}
     for name in request.costs:

@@ -1,6 +1,5 @@
 """`SearchedRun`: a run with its tables, and the searches that are made from them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from ofa_tf.base.numbers_in_words import points_in_words
@@ -19,6 +18,7 @@ from ofa_tf.search.predictors.fitted_predictor import FittedPredictor, fit_predi
 from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.lowering.targets import CPU
 from ofa_tf.tflite.quantization.model_form import FLOAT32_ON_CPU, ModelForm, all_forms, as_model_form
+from ofa_tf.workflow.archs_request import ArchsRequest
 from ofa_tf.workflow.family import FamilyRequest, check_family_fits, search_family
 from ofa_tf.workflow.front import FrontRequest, check_costs, search_front
 from ofa_tf.workflow.measured_run import MeasuredRun
@@ -94,10 +94,7 @@ class SearchedRun(MeasuredRun):
         """
         request = request or FrontRequest()
         self.check_front(request, device, latency_table)
-        model = None
-        if request.needs_latency:
-            model = self.latency_model(device, request.search.form, latency_table)
-        predictor = predictor or self.fit_predictor(request.search)
+        predictor, model = self._predictors(request, device, latency_table, predictor)
         return search_front(
             request,
             self.num_classes,
@@ -126,10 +123,7 @@ class SearchedRun(MeasuredRun):
         """
         request = request or FamilyRequest()
         self.check_family(request, device, latency_table)
-        model = None
-        if request.needs_latency:
-            model = self.latency_model(device, request.search.form, latency_table)
-        predictor = predictor or self.fit_predictor(request.search)
+        predictor, model = self._predictors(request, device, latency_table, predictor)
         return search_family(
             request,
             self.num_classes,
@@ -137,6 +131,19 @@ class SearchedRun(MeasuredRun):
             latency_model=model,
             measurers=SearchMeasurements(self, request.search, predictor.table.num_images).measurers(),
         )
+
+    def _predictors(
+        self,
+        request: ArchsRequest,
+        device: Device | str,
+        latency_table: str | Path | None,
+        predictor: FittedPredictor | None,
+    ) -> tuple[FittedPredictor, LatencyModel | None]:
+        """Of accuracies, the one that is given or a new one, and of latencies, if they count."""
+        model = None
+        if request.needs_latency:
+            model = self.latency_model(device, request.search.form, latency_table)
+        return predictor or self.fit_predictor(request.search), model
 
     def fit_predictor(self, settings: SearchSettings | None = None) -> FittedPredictor:
         """Fit the accuracy predictor of searches to the accuracy table.
@@ -173,8 +180,7 @@ class SearchedRun(MeasuredRun):
                 cost cannot be told or is not above 0, not even the smallest subnet keeps the limits, or several
                 workers share the work.
         """
-        model = self._check_tables_and_limits(request, device, latency_table)
-        self._check_costs(request.costs, request.search, model)
+        self._check_tables_and_limits(request, device, latency_table)
 
     def check_family(
         self,
@@ -192,17 +198,13 @@ class SearchedRun(MeasuredRun):
         Raises:
             InputError: See `check_front`; and if no family can keep the limit of its file.
         """
-        model = self._check_tables_and_limits(request, device, latency_table)
-        self._check_costs([request.cost], request.search, model)
+        self._check_tables_and_limits(request, device, latency_table)
         check_family_fits(request, self.space, self.num_classes)
 
-    def _check_costs(self, costs: Sequence[str], settings: SearchSettings, model: LatencyModel | None) -> None:
-        check_costs(costs, settings.form, self.num_classes, table=self.accuracy_table(), latency_model=model)
-
     def _check_tables_and_limits(
-        self, request: FrontRequest | FamilyRequest, device: Device | str, latency_table: str | Path | None
-    ) -> LatencyModel | None:
-        """Check what a search for several archs needs; the latency model that it needs."""
+        self, request: ArchsRequest, device: Device | str, latency_table: str | Path | None
+    ) -> None:
+        """Check what a search for several archs needs."""
         search = request.search
         self.check_one_worker()
         self.check_supernet()
@@ -212,8 +214,8 @@ class SearchedRun(MeasuredRun):
             self._check_feasible(request.limits, model, search)
         table = self.accuracy_table()
         check_table(table)
+        check_costs(request.costs, search.form, self.num_classes, table=table, latency_model=model)
         SearchMeasurements(self, search, table.num_images).check()
-        return model
 
     def _checked_latency_model(
         self, is_needed: bool, device: Device | str, settings: SearchSettings, latency_table: str | Path | None

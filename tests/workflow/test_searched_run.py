@@ -22,7 +22,7 @@ from ofa_tf.search.evolution import EvolutionSettings
 from ofa_tf.search.front.measured_front import StopReason
 from ofa_tf.search.front_search import FrontSettings
 from ofa_tf.space.arch import Arch
-from ofa_tf.workflow import front
+from ofa_tf.workflow import archs_request
 from ofa_tf.workflow.front import FrontRequest
 from ofa_tf.workflow.run import Run
 from ofa_tf.workflow.search import SearchSettings
@@ -78,7 +78,7 @@ def test_a_cost_that_is_not_above_0_is_refused_before_anything_is_measured(
     run: _MadeUpRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds = copy.deepcopy(constraint_kinds.CONSTRAINT_KINDS)
-    for module in (constraint_kinds, constraints, front):
+    for module in (constraint_kinds, constraints, archs_request):
         monkeypatch.setattr(module, "CONSTRAINT_KINDS", kinds)
     zeros = lambda context: lambda genes: np.zeros(len(genes))  # noqa: E731
     ones = lambda context: lambda genes: np.ones(len(genes))  # noqa: E731
