@@ -196,6 +196,12 @@ def _find_integers(content: bytes) -> tuple[bool, bool]:
     from ofa_tf.tflite.litert.flatbuffer import unpack_model
 
     graph = unpack_model(content).subgraphs[0]
-    has_scale = [tensor.quantization is not None and tensor.quantization.scale is not None for tensor in graph.tensors]
-    is_output = {int(output) for operator in graph.operators for output in operator.outputs}
-    return any(has_scale[number] for number in is_output), any(has_scale)
+    with_scale = set()
+    for number, tensor in enumerate(graph.tensors):
+        if tensor.quantization is not None and tensor.quantization.scale is not None:
+            with_scale.add(number)
+    outputs: set[int] = set()
+    for operator in graph.operators:
+        outputs.update(map(int, operator.outputs))
+    has_rounded_outputs = not outputs.isdisjoint(with_scale)
+    return has_rounded_outputs, bool(with_scale)

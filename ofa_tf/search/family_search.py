@@ -365,8 +365,7 @@ class FamilySearch:
         members = [self._point(member, report) for member in genes]
         is_member = {point.arch for point in members}
         others = []
-        for row in range(self._num_known, len(self._known.predictor.table.genes)):
-            found = self._space.canonical_genes(self._known.predictor.table.genes[row])
+        for found in self._space.canonical_genes(self._known.predictor.table.genes[self._num_known :]):
             if self._space.decode_one(found) not in is_member:
                 others.append(self._point(found))
         margins = {constraint.name: constraint.margin for constraint in self._constraints if constraint.margin}
@@ -385,9 +384,7 @@ class FamilySearch:
         row = self._known.row(genes)
         if row is None:
             raise InputError("Expected a measured arch. Received: another one. This is a fault of the search: tell it.")
-        predictor = self._known.predictor
-        unseen = predictor.unseen.capped()
-        estimate = predictor.estimate_table().capped()
+        told = self._known.told
         arch = self._space.decode_one(genes)
         reported = None
         if report is not None:
@@ -396,11 +393,11 @@ class FamilySearch:
             arch=arch,
             is_found=row >= self._num_known,
             is_on_front=report is not None,
-            predicted_top1=float(unseen.mean[row]),
-            predicted_std=float(unseen.std[row]),
-            measured=predictor.table.measurement(row),
-            estimated_top1=float(estimate.mean[row]),
-            estimated_std=float(estimate.std[row]),
+            predicted_top1=float(told.unseen.mean[row]),
+            predicted_std=float(told.unseen.std[row]),
+            measured=self._known.predictor.table.measurement(row),
+            estimated_top1=float(told.estimate.mean[row]),
+            estimated_std=float(told.estimate.std[row]),
             costs={self._cost_name: float(self._exact_cost(genes[np.newaxis])[0])},
             reported=reported,
         )

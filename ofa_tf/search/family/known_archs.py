@@ -1,5 +1,6 @@
 """`KnownArchs`: what is known of the archs that a search for a family meets."""
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Callable
@@ -9,7 +10,21 @@ import numpy as np
 from ofa_tf.search.accuracy_count import AccuracyCount
 from ofa_tf.search.front.front_evolution import Objective
 from ofa_tf.search.predictors.fitted_predictor import FittedPredictor
+from ofa_tf.search.predictors.prediction import Prediction
 from ofa_tf.space.arch import Arch
+
+
+@dataclasses.dataclass(frozen=True)
+class ToldPredictions:
+    """Accuracies as they are told, at most 1.
+
+    Args:
+        unseen: By a predictor that was fitted without the arch.
+        estimate: By prediction and measurement together.
+    """
+
+    unseen: Prediction
+    estimate: Prediction
 
 
 class KnownArchs:
@@ -34,8 +49,13 @@ class KnownArchs:
         return {tuple(genes): row for row, genes in enumerate(self._genes.tolist())}
 
     @functools.cached_property
-    def _estimated_top1(self) -> np.ndarray:
-        return self.predictor.estimate_table().mean
+    def _estimate(self) -> Prediction:
+        return self.predictor.estimate_table()
+
+    @functools.cached_property
+    def told(self) -> ToldPredictions:
+        """What is told of the archs of the predictor's table."""
+        return ToldPredictions(self.predictor.unseen.capped(), self._estimate.capped())
 
     @property
     def measured_genes(self) -> np.ndarray:
@@ -59,7 +79,7 @@ class KnownArchs:
         for place, arch_genes in enumerate(genes):
             row = self.row(arch_genes)
             if row is not None:
-                losses[place] = -self._estimated_top1[row]
+                losses[place] = -self._estimate.mean[row]
         costs = np.asarray(self._exact_cost(genes), float)
         return np.column_stack([losses, np.log(costs)])
 
