@@ -781,8 +781,10 @@ def test_several_subnets_become_one_elastic_file(run: Run, quickstart: Path, tmp
     assert again.returncode == 0, again.stderr[-2000:]
     measured = run("tools/benchmark.py", f"--model={output}", "--rounds=2")
     assert measured.returncode == 0, measured.stderr[-2000:]
-    names = [line.rpartition(": ")[0] for line in measured.stdout.splitlines()]
-    assert names == [f"{output}:min", f"{output}:max"]
+    smaller, larger = measured.stdout.splitlines()
+    # What follows is a time, and on a busy machine a word of doubt.
+    assert smaller.startswith(f"{output}:min: ")
+    assert larger.startswith(f"{output}:max: ")
 
 
 def test_what_an_elastic_file_cannot_be_is_said_at_once(run: Run, quickstart: Path, tmp_path: Path) -> None:
