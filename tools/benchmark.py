@@ -29,7 +29,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.plugin_flags import define_plugins_flag, load_plugins_from_flags
 from ofa_tf.base.progress import on_progress, progress_bar
 from ofa_tf.devices import device_flags
-from ofa_tf.devices.android.benchmark_binary import fetch_benchmark_binary
+from ofa_tf.devices.android.benchmark_model.binary import fetch_benchmark_binary
 from ofa_tf.devices.benchmark_results import KIND, save_benchmark, with_hashes
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
 from ofa_tf.devices.opening import list_devices

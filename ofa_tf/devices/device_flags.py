@@ -8,7 +8,7 @@ from absl import flags
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.flag_groups import FlagGroup, define_in_group
-from ofa_tf.devices.android.delegates import DELEGATES
+from ofa_tf.devices.android.benchmark_model.delegates import DELEGATES
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_kind import DeviceKind
 from ofa_tf.devices.opening import DEVICE_KINDS, describe_forms, kind_of, open_device

@@ -14,9 +14,9 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.android.adb import Adb
 from ofa_tf.devices.android.adb_program import PhoneLostError
-from ofa_tf.devices.android.benchmark_program import BenchmarkProgram, install_benchmark_program
+from ofa_tf.devices.android.benchmark_model.delegates import DELEGATES
+from ofa_tf.devices.android.benchmark_model.program import BenchmarkProgram, install_benchmark_program
 from ofa_tf.devices.android.connected_phones import choose_phone
-from ofa_tf.devices.android.delegates import DELEGATES
 from ofa_tf.devices.android.phone_condition import read_condition
 from ofa_tf.devices.android.phone_outputs import run_for_outputs
 from ofa_tf.devices.android.phone_runs import PhoneRuns, RunPlan

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.android.benchmark_program import BenchmarkProgram
+from ofa_tf.devices.android.benchmark_model.program import BenchmarkProgram
 from ofa_tf.devices.android.time_limit import TimeLimit
 
 # One run, without a warm-up.

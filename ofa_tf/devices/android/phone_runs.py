@@ -8,9 +8,9 @@ from pathlib import Path
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.android.adb_program import PhoneLostError
-from ofa_tf.devices.android.benchmark_output import BenchmarkOutput
-from ofa_tf.devices.android.benchmark_program import BenchmarkProgram
-from ofa_tf.devices.android.operator_profile import Operator
+from ofa_tf.devices.android.benchmark_model.operator_profile import Operator
+from ofa_tf.devices.android.benchmark_model.printed_output import BenchmarkOutput
+from ofa_tf.devices.android.benchmark_model.program import BenchmarkProgram
 from ofa_tf.devices.android.phone_condition import cool_down
 from ofa_tf.devices.android.round_outputs import RoundOutputs
 from ofa_tf.devices.android.time_limit import TimeLimit

@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.android.benchmark_binary import find_benchmark_binary
-from ofa_tf.devices.android.delegates import DELEGATES
+from ofa_tf.devices.android.benchmark_model.binary import find_benchmark_binary
+from ofa_tf.devices.android.benchmark_model.delegates import DELEGATES
 from ofa_tf.devices.cpu_affinity import parse_cpu_mask
 
 

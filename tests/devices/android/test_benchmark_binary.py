@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.android import benchmark_binary
-from ofa_tf.devices.android.benchmark_binary import (
+from ofa_tf.devices.android.benchmark_model import binary as benchmark_binary
+from ofa_tf.devices.android.benchmark_model.binary import (
     benchmark_binary_address,
     cached_benchmark_binary,
     fetch_benchmark_binary,

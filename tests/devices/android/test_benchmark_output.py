@@ -3,7 +3,7 @@
 import pytest
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.android.benchmark_output import parse_benchmark_output
+from ofa_tf.devices.android.benchmark_model.printed_output import parse_benchmark_output
 
 WARM_UP = (
     "INFO: count=9 first=91020 curr=55300 min=54900 max=91020 avg=60125.5 std=11800 p5=54950 median=55400 p95=91020"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ofa_tf.devices.android import adb_program, benchmark_program
+from ofa_tf.devices.android import adb_program
 from ofa_tf.devices.android.adb import Adb, ShellResult
+from ofa_tf.devices.android.benchmark_model import program as benchmark_program
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings
 from tests.support.adb_daemon import AdbDaemon
 from tests.support.adb_phone import SETTINGS, USES_ADB, measure, phone_device

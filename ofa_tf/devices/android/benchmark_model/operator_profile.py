@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from ofa_tf.devices.android.output_lines import not_understood, parse_number
+from ofa_tf.devices.android.benchmark_model.output_lines import not_understood, parse_number
 
 _TITLE_OF_REGULAR_RUNS = "Profiling Info for Regular Benchmark Runs:"
 

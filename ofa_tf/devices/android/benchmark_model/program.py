@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android.adb import Adb, ShellResult
-from ofa_tf.devices.android.benchmark_output import BenchmarkOutput, parse_benchmark_output
-from ofa_tf.devices.android.delegates import Delegate
+from ofa_tf.devices.android.benchmark_model.delegates import Delegate
+from ofa_tf.devices.android.benchmark_model.printed_output import BenchmarkOutput, parse_benchmark_output
 from ofa_tf.devices.android.time_limit import TimeLimit
 
 _PARENT_FOLDER = "/data/local/tmp"

@@ -4,7 +4,7 @@ import dataclasses
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.registry import Registry
-from ofa_tf.devices.android.benchmark_output import BenchmarkOutput
+from ofa_tf.devices.android.benchmark_model.printed_output import BenchmarkOutput
 
 
 @dataclasses.dataclass(frozen=True)

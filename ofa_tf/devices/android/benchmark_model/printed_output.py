@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Sequence
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.android.operator_profile import Operator, parse_operators
-from ofa_tf.devices.android.output_lines import last_line, not_understood, parse_number, split_lines
+from ofa_tf.devices.android.benchmark_model.operator_profile import Operator, parse_operators
+from ofa_tf.devices.android.benchmark_model.output_lines import last_line, not_understood, parse_number, split_lines
 
 _STATISTICS = ("count", "first", "curr", "min", "max", "avg", "std", "p5", "median", "p95")
 _STATISTICS_OF_DIFFERENT_RUNS = {"first", "min", "max", "avg"}
