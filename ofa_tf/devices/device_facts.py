@@ -12,7 +12,7 @@ from typing import Any
 DECISIVE_FACTS = ("device", "model", "abi", "runtime_sha256", "num_threads")
 
 # What a user chooses for a measurement: every choice has a latency table of its own.
-CHOSEN_FACTS = ("delegate", "cpu_mask", "num_threads")
+CHOSEN_FACTS = ("delegate", "gpu_precision", "cpu_mask", "num_threads")
 
 # How a device is reached: a phone in the network has another address every day.
 ADDRESS_FACTS = ("device", "serial")
@@ -44,6 +44,7 @@ class DeviceFacts:
         runtime: Name (and version, if it is known) of what runs the models.
         runtime_sha256: Hash over the runtime's program or libraries.
         delegate: Who runs the operators.
+        gpu_precision: How exactly a GPU computes, if the user chose that.
         cpu_mask: Cores that the user named, as `taskset` takes them; `None`: none
             were named.
         num_threads: Threads of the interpreter.
@@ -67,6 +68,7 @@ class DeviceFacts:
     runtime: str | None = None
     runtime_sha256: str | None = None
     delegate: str | None = None
+    gpu_precision: str | None = None
     cpu_mask: str | None = None
     num_threads: int | None = None
     cores: list[int] | None = None

@@ -8,7 +8,14 @@ from absl import flags
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.flag_groups import FlagGroup, define_in_group
-from ofa_tf.devices.android.benchmark_model.delegates import DELEGATES
+from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
+from ofa_tf.devices.android.benchmark_model.benchmark_tools import BENCHMARK_TOOLS, TFLITE
+from ofa_tf.devices.android.benchmark_model.delegates import (
+    AUTOMATIC_PRECISION,
+    DELEGATE_NAMES,
+    GPU_PRECISIONS,
+    XNNPACK,
+)
 from ofa_tf.devices.device import Device
 from ofa_tf.devices.device_kind import DeviceKind
 from ofa_tf.devices.opening import DEVICE_KINDS, describe_forms, kind_of, open_device
@@ -25,9 +32,26 @@ _DELEGATE = define_in_group(
     FlagGroup.PHONES,
     flags.DEFINE_enum,
     "delegate",
-    "xnnpack",
-    list(DELEGATES),
+    XNNPACK,
+    list(DELEGATE_NAMES),
     "Who runs the operators on a phone; by default what runs models of the target.",
+)
+_BENCHMARK_TOOL = define_in_group(
+    FlagGroup.PHONES,
+    flags.DEFINE_enum,
+    "benchmark_tool",
+    None,
+    list(BENCHMARK_TOOLS),
+    "Which benchmark_model to take, or to fetch: TensorFlow Lite's, or LiteRT's for compiled models, published by "
+    "version. By default what --benchmark_binary is, else tflite.",
+)
+_GPU_PRECISION = define_in_group(
+    FlagGroup.PHONES,
+    flags.DEFINE_enum,
+    "gpu_precision",
+    AUTOMATIC_PRECISION,
+    list(GPU_PRECISIONS),
+    "How exactly the GPU of a phone computes.",
 )
 _CPU_MASK = define_in_group(
     FlagGroup.PHONES,
@@ -48,7 +72,9 @@ _WAIT_MINUTES = define_in_group(
 # The options of device kinds that have a flag.
 _FLAGS = {
     "binary": _BENCHMARK_BINARY,
+    "tool": _BENCHMARK_TOOL,
     "delegate": _DELEGATE,
+    "gpu_precision": _GPU_PRECISION,
     "cpu_mask": _CPU_MASK,
     "wait_s": _WAIT_MINUTES,
 }
@@ -99,6 +125,11 @@ def devices_from_flags(device_ids: Sequence[str], target: Target = CPU) -> list[
     return devices
 
 
+def benchmark_tool_from_flags() -> BenchmarkTool:
+    """The program that the flags name for phones."""
+    return TFLITE if _BENCHMARK_TOOL.value is None else BENCHMARK_TOOLS[_BENCHMARK_TOOL.value]
+
+
 def _choose_delegate(target: Target) -> str:
     """The delegate that the flag names, or the usual one of a target."""
     usual = usual_delegate(target)
@@ -130,7 +161,9 @@ def _option_values() -> dict[str, Any]:
         binary = Path(_BENCHMARK_BINARY.value)
     return {
         "binary": binary,
+        "tool": _BENCHMARK_TOOL.value,
         "delegate": _DELEGATE.value,
+        "gpu_precision": _GPU_PRECISION.value,
         "cpu_mask": _CPU_MASK.value,
         "wait_s": 60 * _WAIT_MINUTES.value,
     }

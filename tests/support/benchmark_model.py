@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-STYLES = ("new", "old", "litert")
+STYLES = ("new", "old")
 
-_COMMON_FLAGS = {
+COMMON_FLAGS = {
     "num_runs": "50",
     "min_secs": "1",
     "max_secs": "150",
@@ -28,7 +28,7 @@ _COMMON_FLAGS = {
 }
 _FLAGS = {
     "new": {
-        **_COMMON_FLAGS,
+        **COMMON_FLAGS,
         "input_layer": "",
         "input_layer_shape": "",
         "input_layer_value_files": "",
@@ -37,7 +37,6 @@ _FLAGS = {
         "use_xnnpack": "true",
         "use_nnapi": "false",
     },
-    "litert": {**_COMMON_FLAGS, "use_cpu": "true", "use_npu": "false"},
 }
 _FLAGS["old"] = _FLAGS["new"]
 _PARAMETERS = {  # how the tool names the flags that were given
@@ -59,7 +58,6 @@ _PARAMETERS = {  # how the tool names the flags that were given
     "use_gpu": "Use gpu",
     "use_nnapi": "Use NNAPI",
 }
-_SUMMARY_PREFIX = "INFO: [./litert/tools/benchmark_litert_model.h:82] "
 
 
 def install_benchmark_model(
@@ -74,7 +72,7 @@ def install_benchmark_model(
     Args:
         path: The file to write.
         style: Whose output to print: `"new"` (lines start with a severity, with percentiles),
-            `"old"` (without both) or `"litert"` (LiteRT's tool of the same name).
+            or `"old"` (without both). For LiteRT's see `litert_benchmark_model.py`.
         lacks: Flags that it does not know, without dashes, as other versions of the tool do.
         spoils: Whether it gives outputs in the wrong order, as a broken delegate might.
 
@@ -83,10 +81,15 @@ def install_benchmark_model(
     """
     if style not in STYLES:
         raise ValueError(f"Expected `style` to be one of {STYLES}. Received: style={style!r}.")
-    settings = f"BENCHMARK_STYLE={style} BENCHMARK_LACKS={shlex.quote(','.join(lacks))}"
-    settings += f" BENCHMARK_SPOILS={str(spoils).lower()}"
-    program = shlex.join([sys.executable, "-I", str(Path(__file__).resolve())])
-    path.write_text(f'#!/bin/sh\n{settings} exec {program} "$@"\n')
+    settings = {"BENCHMARK_STYLE": style, "BENCHMARK_LACKS": ",".join(lacks), "BENCHMARK_SPOILS": str(spoils).lower()}
+    return write_launcher(path, Path(__file__), settings)
+
+
+def write_launcher(path: Path, program: Path, settings: dict[str, str], comment: str = "") -> Path:
+    """Write an executable that runs a Python program with settings in its environment, wherever it is copied to."""
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
+    call = shlex.join([sys.executable, "-I", str(program.resolve())])
+    path.write_text(f'#!/bin/sh\n# {comment}\n{variables} exec {call} "$@"\n')
     path.chmod(0o755)
     return path
 
@@ -106,10 +109,6 @@ class Log:
         prefix = "" if self.style == "old" else f"{severity}: "
         stream = sys.stderr if severity == "ERROR" else sys.stdout
         print(prefix + text, file=stream, flush=True)
-
-    def summary(self, text: str) -> None:
-        """Print a line of LiteRT's summary."""
-        print(_SUMMARY_PREFIX + text, file=sys.stderr, flush=True)
 
 
 class Statistics:
@@ -133,12 +132,14 @@ class Statistics:
         """The line that starts with `count=`."""
         if not self.values:
             return "count=0 p5=0 median=0 p95=0" if has_percentiles else "count=0"
+        text = f"count={self.count}"
         if self.count == 1:
-            return f"count=1 curr={self.values[0]}"
-        if len(set(self.values)) == 1:
-            return f"count={self.count} curr={self.values[0]}(all same)"
-        text = f"count={self.count} first={self.values[0]} curr={self.values[-1]} min={min(self.values)}"
-        text += f" max={max(self.values)} avg={number(self.average)} std={number(self.deviation)}"
+            text += f" curr={self.values[0]}"
+        elif len(set(self.values)) == 1:
+            text += f" curr={self.values[0]}(all same)"
+        else:
+            text += f" first={self.values[0]} curr={self.values[-1]} min={min(self.values)} max={max(self.values)}"
+            text += f" avg={number(self.average)} std={number(self.deviation)}"
         if has_percentiles:
             text += f" p5={self.percentile(5)} median={self.percentile(50)} p95={self.percentile(95)}"
         return text
@@ -367,11 +368,8 @@ def peak_memory_mb() -> float:
     return int(kilobytes) / 1024
 
 
-def read_flags(arguments: Sequence[str], log: Log, lacks: Sequence[str]) -> dict[str, str]:
+def read_flags(arguments: Sequence[str], log: Log, known: dict[str, str]) -> dict[str, str]:
     """The flags that the tool knows, as they are given or by default."""
-    known = dict(_FLAGS[log.style])
-    for name in lacks:
-        known.pop(name, None)
     given, unknown = parse(arguments, known)
     if unknown:
         log.line(f"Unconsumed cmdline flags: {' '.join(unknown)}", "WARN")
@@ -389,14 +387,14 @@ def read_flags(arguments: Sequence[str], log: Log, lacks: Sequence[str]) -> dict
 def benchmark(
     arguments: Sequence[str],
     log: Log,
-    lacks: Sequence[str],
+    known: dict[str, str],
 ) -> None:
     """What the tool does.
 
     Raises:
         BenchmarkError: If there is nothing to measure.
     """
-    flags = read_flags(arguments, log, lacks)
+    flags = read_flags(arguments, log, known)
     if is_true(flags.get("use_gpu", "false")):
         log.line("GPU acceleration is unsupported on this platform.", "WARN")
     from ai_edge_litert import interpreter as litert  # here: what is imported later is measured
@@ -413,11 +411,6 @@ def benchmark(
     regular = run(invoke, int(flags["num_runs"]), float(flags["min_secs"]), flags, log)
     write_outputs(interpreter, flags)
     first_us = warmup.values[0] if warmup.values else 0
-    if log.style == "litert":
-        tensors = [interpreter.get_tensor(each["index"]) for each in interpreter.get_input_details()]
-        input_bytes = sum(tensor.nbytes for tensor in tensors)
-        log_litert_summary(log, startup_us, warmup, regular, input_bytes)
-        return
     log.line(
         f"Inference timings in us: Init: {startup_us}, First inference: {first_us}, "
         f"Warmup (avg): {number(warmup.average)}, Inference (avg): {number(regular.average)}"
@@ -451,36 +444,25 @@ def log_profile(interpreter: Any, regular: Statistics) -> None:
     print()
 
 
-def log_litert_summary(
-    log: Log,
-    startup_us: int,
-    warmup: Statistics,
-    regular: Statistics,
-    input_bytes: int,
-) -> None:
-    """The end of what LiteRT's tool prints."""
-    log.summary("\n========== BENCHMARK RESULTS ==========")
-    log.summary(f"Model initialization: {startup_us / 1e3:.2f} ms")
-    if warmup.values:
-        log.summary(f"Warmup (first):       {warmup.values[0] / 1e3:.2f} ms")
-    log.summary(f"Warmup (avg):         {warmup.average / 1e3:.2f} ms ({warmup.count} runs)")
-    log.summary(f"Inference (avg):      {regular.average / 1e3:.2f} ms ({regular.count} runs)")
-    log.summary(f"Inference (min):      {min(regular.values, default=0) / 1e3:.2f} ms")
-    log.summary(f"Inference (max):      {max(regular.values, default=0) / 1e3:.2f} ms")
-    log.summary(f"Inference (std):      {regular.deviation / 1e3:.2f}")
-    log.summary(f"Throughput:           {input_bytes / regular.average:.2f} MB/s")  # bytes per microsecond
-    log.summary("======================================\n")
+def main(measure: Callable[[Sequence[str], Log, dict[str, str]], None], known: dict[str, dict[str, str]]) -> int:
+    """Measure the model that the command line names.
 
+    Args:
+        measure: Does what the program does, with the arguments and the flags that it knows.
+        known: Style -> these flags, with their defaults.
 
-def main() -> int:
-    """Measure the model that the command line names; the exit status."""
+    Returns:
+        The exit status.
+    """
     log = Log(os.environ.get("BENCHMARK_STYLE", "new"))
     lacks = os.environ.get("BENCHMARK_LACKS", "").split(",")
     log.line("STARTING!")
+    known_flags = {name: value for name, value in known[log.style].items() if name not in lacks}
     try:
-        benchmark(sys.argv[1:], log, lacks)
+        measure(sys.argv[1:], log, known_flags)
     except BenchmarkError as error:
-        log.line(str(error), "ERROR")
+        if str(error):
+            log.line(str(error), "ERROR")
         log.line("Benchmarking failed.", "ERROR")
         return 1
     return 0
@@ -488,4 +470,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        raise SystemExit(main())
+        raise SystemExit(main(benchmark, _FLAGS))

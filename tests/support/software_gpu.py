@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.support.repository import ROOT
 
-_DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")  # of Debian's package chromium-common
+DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")  # of Debian's package chromium-common
 _PROGRAM = ROOT / "tests" / "support" / "run_on_gpu.py"
 _TIMEOUT_S = 300
 
@@ -19,8 +19,8 @@ def find_missing() -> str | None:
     """What is missing for a GPU in software; `None`: nothing."""
     if ctypes.util.find_library("vulkan") is None:
         return "the library libvulkan.so.1 (Debian: libvulkan1)"
-    if not _DRIVER.is_file():
-        return f"SwiftShader at {_DRIVER} (Debian: chromium-common)"
+    if not DRIVER.is_file():
+        return f"SwiftShader at {DRIVER} (Debian: chromium-common)"
     return None
 
 
@@ -44,7 +44,7 @@ def run_on_gpu(content: bytes, images: np.ndarray | None, folder: Path) -> tuple
         arguments += [str(images_path), str(outputs_path)]
     finished = subprocess.run(
         [sys.executable, str(_PROGRAM), *arguments],
-        env={**os.environ, "VK_ICD_FILENAMES": str(_DRIVER)},
+        env={**os.environ, "VK_ICD_FILENAMES": str(DRIVER)},
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_S,

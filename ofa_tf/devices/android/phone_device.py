@@ -14,7 +14,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.android.adb import Adb
 from ofa_tf.devices.android.adb_program import PhoneLostError
-from ofa_tf.devices.android.benchmark_model.delegates import DELEGATES
+from ofa_tf.devices.android.benchmark_model.delegates import AUTOMATIC_PRECISION
 from ofa_tf.devices.android.benchmark_model.program import BenchmarkProgram, install_benchmark_program
 from ofa_tf.devices.android.connected_phones import choose_phone
 from ofa_tf.devices.android.phone_condition import read_condition
@@ -67,6 +67,7 @@ class PhoneDevice:
         return DeviceFacts(
             device=self.id,
             delegate=self._settings.delegate,
+            gpu_precision=self._gpu_precision,
             cpu_mask=self._settings.cpu_mask,
         )
 
@@ -101,12 +102,11 @@ class PhoneDevice:
             flags=plan.flags,
             before=before,
         )
-        binary = self._settings.find_binary(str(facts.abi))
-        delegate = DELEGATES[self._settings.delegate]
         with contextlib.ExitStack() as stack:
-            program = stack.enter_context(install_benchmark_program(adb, binary, delegate, self._settings.cpu_mask))
+            program = stack.enter_context(self._install(adb, str(facts.abi)))
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ofa_tf_"))
-            all_runs = _make_runs(models, Path(folder), program, plan)
+            files = program.tool.model_files(models, Path(folder))
+            all_runs = [PhoneRuns(model, files, program, plan) for model in models]
             _run_until_trusted(all_runs, plan, on_progress)
             with _announced_if_lost(adb.serial):
                 _add_extras(all_runs, settings)
@@ -128,11 +128,9 @@ class PhoneDevice:
                 the model, or it takes too long.
         """
         adb = self._connect()
-        binary = self._settings.find_binary(_property(adb, "ro.product.cpu.abi"))
         limit = TimeLimit(adb, _TIME_FOR_OUTPUTS_S)
-        delegate = DELEGATES[self._settings.delegate]
         with contextlib.ExitStack() as stack:
-            program = stack.enter_context(install_benchmark_program(adb, binary, delegate, self._settings.cpu_mask))
+            program = stack.enter_context(self._install(adb, _property(adb, "ro.product.cpu.abi")))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ofa_tf_")))
             path = model.as_file(folder / "model.tflite")
             try:
@@ -168,11 +166,25 @@ class PhoneDevice:
             abi=abi,
             os_build=os_build,
             hardware_serial=hardware_serial,
-            runtime="benchmark_model",
+            runtime=self._settings.benchmark_tool.runtime,
             runtime_sha256=hashlib.sha256(binary.read_bytes()).hexdigest(),
             delegate=self._settings.delegate,
+            gpu_precision=self._gpu_precision,
             cpu_mask=self._settings.cpu_mask,
         )
+
+    def _install(self, adb: Adb, abi: str) -> contextlib.AbstractContextManager[BenchmarkProgram]:
+        settings = self._settings
+        binary = settings.find_binary(abi)
+        return install_benchmark_program(
+            adb, binary, settings.benchmark_tool, settings.benchmark_delegate, settings.cpu_mask
+        )
+
+    @property
+    def _gpu_precision(self) -> str | None:
+        """The precision that a user chose."""
+        precision = self._settings.gpu_precision
+        return None if precision == AUTOMATIC_PRECISION else precision
 
     def _plan(self, settings: BenchmarkSettings, limit: TimeLimit) -> RunPlan:
         """How every model is run."""
@@ -191,19 +203,6 @@ class PhoneDevice:
 
 def _property(adb: Adb, key: str) -> str:
     return adb.shell("getprop", key).stdout.strip()
-
-
-def _make_runs(
-    models: Sequence[BenchmarkModel],
-    folder: Path,
-    program: BenchmarkProgram,
-    plan: RunPlan,
-) -> list[PhoneRuns]:
-    all_runs = []
-    for index, model in enumerate(models):
-        path = model.as_file(folder / f"{index}.tflite")
-        all_runs.append(PhoneRuns(model, path, program, plan))
-    return all_runs
 
 
 def _run_until_trusted(

@@ -1,10 +1,5 @@
-"""What a model gives on a phone: for each input a call of `benchmark_model`, which reads a file and writes one.
+"""What a model gives on a phone: for each input a call of `benchmark_model`, which reads a file and writes one."""
 
-The output comes back through the shell, whose end is marked: adb's own `pull` does not always say when it was cut.
-"""
-
-import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,9 +31,14 @@ def run_for_outputs(
         The bytes of the output tensor for each input.
 
     Raises:
-        InputError: If the program fails, is too old for that, or another delegate runs the model.
+        InputError: If the program takes no inputs, is too old for that or fails, or another delegate runs the model.
         TimeoutError: If the limit is reached.
     """
+    if not program.tool.writes_outputs:
+        raise InputError(
+            "Expected a benchmark_model that can be given inputs, to compare what a model gives. "
+            f"Received: {program.tool.title}. Take TensorFlow Lite's (--benchmark_tool=tflite)."
+        )
     remote_model = _push(program, model, ".tflite")
     outputs = []
     for number, values in enumerate(inputs):
@@ -56,7 +56,7 @@ def run_for_outputs(
             f"--output_filepath={remote_output}",
         ]
         program.run(remote_model, flags, limit)
-        outputs.append(_read(program, remote_output))
+        outputs.append(program.read_file(remote_output))
     return outputs
 
 
@@ -65,19 +65,3 @@ def _push(program: BenchmarkProgram, path: Path, ending: str) -> str:
     remote = f"{program.folder}/{sha256[:_HASH_LENGTH_IN_NAMES]}{ending}"
     program.adb.push(path, remote)
     return remote
-
-
-def _read(program: BenchmarkProgram, remote: str) -> bytes:
-    """What the program wrote; where it could not, it does not say so."""
-    result = program.adb.shell("base64", remote)
-    if result.status != 0:
-        message = (result.stderr or result.stdout).strip()
-        raise InputError(
-            f"Expected benchmark_model to write what the model gives. Received: {message}. Take a newer build."
-        )
-    try:
-        return base64.b64decode("".join(result.stdout.split()), validate=True)
-    except binascii.Error as error:
-        raise InputError(
-            f"Expected to read {remote} from the phone. Received: {error}. Check the cable, and call again."
-        ) from error

@@ -1,15 +1,15 @@
 """`PhoneRuns`: the runs of one model on a phone, round by round."""
 
 import dataclasses
-import functools
 import hashlib
-from pathlib import Path
+from collections.abc import Sequence
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.android.adb_program import PhoneLostError
+from ofa_tf.devices.android.benchmark_model.benchmark_output import BenchmarkOutput
+from ofa_tf.devices.android.benchmark_model.benchmark_tool import ModelFiles, read_model
 from ofa_tf.devices.android.benchmark_model.operator_profile import Operator
-from ofa_tf.devices.android.benchmark_model.printed_output import BenchmarkOutput
 from ofa_tf.devices.android.benchmark_model.program import BenchmarkProgram
 from ofa_tf.devices.android.phone_condition import cool_down
 from ofa_tf.devices.android.round_outputs import RoundOutputs
@@ -40,7 +40,7 @@ class PhoneRuns:
 
     Args:
         model: The model.
-        path: Its file.
+        files: Have its file.
         program: Runs it.
         plan: How.
 
@@ -51,20 +51,20 @@ class PhoneRuns:
     def __init__(
         self,
         model: BenchmarkModel,
-        path: Path,
+        files: ModelFiles,
         program: BenchmarkProgram,
         plan: RunPlan,
     ) -> None:
         self.error: str | None = None
         self._model = model
-        self._path = path
+        self._files = files
         self._program = program
         self._plan = plan
         self._rounds = RoundOutputs(plan.num_rounds)
         self._cut: str | None = None  # why there are fewer rounds than there should be
         self._operators: tuple[Operator, ...] = ()
         self._peak_ram_bytes: int | None = None
-        self._remote_path: str | None = None  # once it was pushed
+        self._remote: tuple[str, Sequence[str]] | None = None  # its path and flags, once it was pushed
 
     def add_round(self) -> None:
         """Run the model once more, or keep why that is not possible.
@@ -97,7 +97,11 @@ class PhoneRuns:
     def add_operators(self) -> None:
         """Measure the operators, in a call of its own: it makes the runs slower."""
         what = "operator profile"
-        output = self._run_extra("--enable_op_profiling=true", what)
+        tool = self._program.tool
+        if tool.profile_flag is None:
+            announce(f"no {what} of {self._model.name}: {tool.title} has none that is understood here")
+            return
+        output = self._run_extra(tool.profile_flag, what)
         if output is None:
             return
         self._operators = output.operators
@@ -158,32 +162,15 @@ class PhoneRuns:
         return None
 
     def _run(self, *flags: str) -> BenchmarkOutput:
-        if self._remote_path is None:
-            self._remote_path = self._push()
-        all_flags = [*self._plan.flags, *flags, *self._shape_flags]
-        return self._program.run(self._remote_path, all_flags, self._plan.limit)
+        if self._remote is None:
+            self._remote = self._push()
+        path, model_flags = self._remote
+        return self._program.run(path, [*self._plan.flags, *flags, *model_flags], self._plan.limit)
 
-    def _push(self) -> str:
-        """Copy the model to the phone; its path there, which needs no quotes, whatever the file is called."""
-        try:
-            content = self._path.read_bytes()
-        except OSError as error:
-            raise InputError(f"Expected to read {self._path}. Received: {error}.") from error
-        sha256 = hashlib.sha256(content).hexdigest()
-        remote_path = f"{self._program.folder}/{sha256[:_HASH_LENGTH_IN_NAMES]}.tflite"
-        self._program.adb.push(self._path, remote_path)
-        return remote_path
-
-    @functools.cached_property
-    def _shape_flags(self) -> list[str]:
-        """The flags that give the first input its shape, if it is to have another one."""
-        shape = self._model.input_shape
-        if shape is None:
-            return []
-        from ofa_tf.tflite.litert.interpreter import create_undelegated_interpreter
-
-        # Without memory for its tensors: a model that is to be resized need not run in the shape that it has.
-        interpreter = create_undelegated_interpreter(self._path.read_bytes(), str(self._path))
-        name = interpreter.get_input_details()[0]["name"]
-        sizes = ",".join(str(size) for size in shape)
-        return [f"--input_layer={name}", f"--input_layer_shape={sizes}"]
+    def _push(self) -> tuple[str, Sequence[str]]:
+        """Copy the model to the phone; its path there and its flags, whatever the file is called."""
+        model = self._files.prepare(self._model)
+        sha256 = hashlib.sha256(read_model(model.path)).hexdigest()
+        remote_path = f"{self._program.folder}/{sha256[:_HASH_LENGTH_IN_NAMES]}.tflite"  # needs no quotes
+        self._program.adb.push(model.path, remote_path)
+        return remote_path, model.flags

@@ -4,8 +4,16 @@ import dataclasses
 from pathlib import Path
 
 from ofa_tf.base.errors import InputError
+from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
+from ofa_tf.devices.android.benchmark_model.benchmark_tools import BENCHMARK_TOOLS, TFLITE, tool_of_file
 from ofa_tf.devices.android.benchmark_model.binary import find_benchmark_binary
-from ofa_tf.devices.android.benchmark_model.delegates import DELEGATES
+from ofa_tf.devices.android.benchmark_model.delegates import (
+    AUTOMATIC_PRECISION,
+    DELEGATE_NAMES,
+    GPU_PRECISIONS,
+    XNNPACK,
+    Delegate,
+)
 from ofa_tf.devices.cpu_affinity import parse_cpu_mask
 
 
@@ -16,7 +24,10 @@ class PhoneSettings:
     Args:
         binary: `benchmark_model` for the phone's ABI; `None`: the one in the
             cache, see `find_benchmark_binary`.
-        delegate: Who runs the operators, one of `DELEGATES`.
+        tool: Which of the programs of that name, one of `BENCHMARK_TOOLS`; `None`: what
+            `binary` is, else TensorFlow Lite's.
+        delegate: Who runs the operators, one of `DELEGATE_NAMES`; not every program has each.
+        gpu_precision: How exactly a GPU computes, one of `GPU_PRECISIONS`.
         cpu_mask: Cores that may run the model, as `taskset` takes them, such as `"f0"`.
         wait_s: How long to wait for a phone that is gone, seconds.
         min_run_s: How long each round of a model takes at least, and its warm-up
@@ -25,19 +36,23 @@ class PhoneSettings:
         adb: The `adb` program.
 
     Raises:
-        InputError: If a value is not allowed or there is no such binary.
+        InputError: If a value is not allowed, there is no such binary or it is another program.
     """
 
     binary: Path | None = None
-    delegate: str = "xnnpack"
+    tool: str | None = None
+    delegate: str = XNNPACK
+    gpu_precision: str = AUTOMATIC_PRECISION
     cpu_mask: str | None = None
     wait_s: float = 0.0
     min_run_s: float = 0.1
     adb: str = "adb"
 
     def __post_init__(self) -> None:
-        if self.delegate not in DELEGATES:
-            raise InputError(f"Expected `delegate` to be one of {list(DELEGATES)}. Received: {self.delegate!r}.")
+        for name, allowed in (("delegate", DELEGATE_NAMES), ("gpu_precision", GPU_PRECISIONS)):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise InputError(f"Expected `{name}` to be one of {list(allowed)}. Received: {value!r}.")
         if self.cpu_mask is not None:
             parse_cpu_mask(self.cpu_mask)
         if self.binary is not None and not self.binary.is_file():
@@ -49,6 +64,33 @@ class PhoneSettings:
             seconds = getattr(self, name)
             if not seconds >= 0:
                 raise InputError(f"Expected `{name}` to be at least 0 seconds. Received: {seconds!r}.")
+        _ = self.benchmark_delegate  # raises if the program has none of that name
+
+    @property
+    def benchmark_tool(self) -> BenchmarkTool:
+        """Which program runs the models.
+
+        Raises:
+            InputError: If the binary is another one than was named.
+        """
+        if self.binary is None:
+            return TFLITE if self.tool is None else BENCHMARK_TOOLS[self.tool]
+        found = tool_of_file(self.binary)
+        if self.tool is not None and BENCHMARK_TOOLS[self.tool] is not found:
+            raise InputError(
+                f"Expected {self.binary} to be {BENCHMARK_TOOLS[self.tool].title} (--benchmark_tool={self.tool}). "
+                f"Received: {found.title}. Name another file, or leave --benchmark_tool out."
+            )
+        return found
+
+    @property
+    def benchmark_delegate(self) -> Delegate:
+        """The delegate, as the program is asked for it.
+
+        Raises:
+            InputError: If the program has no such delegate, or it computes in no such precision.
+        """
+        return self.benchmark_tool.delegate(self.delegate, self.gpu_precision)
 
     def find_binary(self, abi: str) -> Path:
         """`benchmark_model` for a phone of an ABI.
@@ -56,4 +98,4 @@ class PhoneSettings:
         Raises:
             InputError: If none is named and there is none in the cache.
         """
-        return self.binary or find_benchmark_binary(abi)
+        return self.binary or find_benchmark_binary(abi, self.benchmark_tool)

@@ -1,6 +1,8 @@
 import hashlib
 import http.server
+import importlib.metadata
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ import pytest
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android.benchmark_model import binary as benchmark_binary
+from ofa_tf.devices.android.benchmark_model.benchmark_tools import LITERT
 from ofa_tf.devices.android.benchmark_model.binary import (
     benchmark_binary_address,
     cached_benchmark_binary,
@@ -57,7 +60,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_program_is_downloaded_into_the_cache(address: str) -> None:
-    path, sha256 = fetch_benchmark_binary("arm64-v8a", f"{address}/program")
+    path, sha256 = fetch_benchmark_binary("arm64-v8a", address=f"{address}/program")
     assert path.read_bytes() == PROGRAM
     assert os.access(path, os.X_OK)
     assert sha256 == hashlib.sha256(PROGRAM).hexdigest()
@@ -77,9 +80,9 @@ def test_a_failed_download_leaves_the_former_program(
     name: str,
     message: str,
 ) -> None:
-    fetch_benchmark_binary("arm64-v8a", f"{address}/program")
+    fetch_benchmark_binary("arm64-v8a", address=f"{address}/program")
     with pytest.raises(InputError, match=message):
-        fetch_benchmark_binary("arm64-v8a", f"{address}/{name}")
+        fetch_benchmark_binary("arm64-v8a", address=f"{address}/{name}")
     path = cached_benchmark_binary("arm64-v8a")
     assert list(path.parent.iterdir()) == [path]
     assert path.read_bytes() == PROGRAM
@@ -91,7 +94,7 @@ def test_a_download_that_never_ends_is_given_up(
 ) -> None:
     monkeypatch.setattr(benchmark_binary, "_DOWNLOAD_S", 0.1)
     with pytest.raises(InputError, match=r"Received: it was not finished within 0.1 s. Download it otherwise"):
-        fetch_benchmark_binary("arm64-v8a", f"{address}/trickle")
+        fetch_benchmark_binary("arm64-v8a", address=f"{address}/trickle")
 
 
 def test_a_missing_program_names_its_address_and_the_command() -> None:
@@ -99,6 +102,19 @@ def test_a_missing_program_names_its_address_and_the_command() -> None:
         find_benchmark_binary("armeabi-v7a")
 
 
+def test_litert_publishes_its_program_by_version() -> None:
+    version = importlib.metadata.version("ai-edge-litert")
+    address = f"https://storage.googleapis.com/litert/binaries/{version}/android_arm64/benchmark_model"
+    assert benchmark_binary_address("arm64-v8a", LITERT) == address
+    assert cached_benchmark_binary("arm64-v8a", LITERT) != cached_benchmark_binary("arm64-v8a")
+    message = rf"{re.escape(address)} with --fetch_benchmark_binary=arm64-v8a --benchmark_tool=litert\."
+    with pytest.raises(InputError, match=message):
+        find_benchmark_binary("arm64-v8a", LITERT)
+    with pytest.raises(InputError, match=r"to be one of \['arm64-v8a'\], for which LiteRT's benchmark_model"):
+        benchmark_binary_address("armeabi-v7a", LITERT)
+
+
 def test_an_abi_without_a_published_program_is_named() -> None:
-    with pytest.raises(InputError, match=r"to be one of \['arm64-v8a', 'armeabi-v7a'\]. Received: 'x86'"):
+    abis = r"\['arm64-v8a', 'armeabi-v7a'\]"
+    with pytest.raises(InputError, match=rf"to be one of {abis}, for which .* is published. Received: 'x86'"):
         benchmark_binary_address("x86")

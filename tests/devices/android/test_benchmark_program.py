@@ -19,14 +19,12 @@ from tests.support.benchmark_model import install_benchmark_model
 pytestmark = USES_ADB
 
 
-@pytest.mark.parametrize("style", ["old", "litert"])
-def test_other_builds_of_the_program_serve_too(
+def test_old_builds_of_the_program_serve_too(
     daemon: AdbDaemon,
     tmp_path: Path,
     model: Path,
-    style: str,
 ) -> None:
-    binary = install_benchmark_model(tmp_path / style, style)
+    binary = install_benchmark_model(tmp_path / "old", "old")
     (measurement,) = phone_device(daemon, binary).measure([BenchmarkModel("m", model)], SETTINGS)
     assert measurement.error is None
     assert measurement.latency_ms > 0
@@ -164,24 +162,21 @@ def test_a_phone_that_is_silent_whenever_it_runs_a_model_uses_up_the_time(
     assert second.error == "the time limit of 14 s was reached"
 
 
-@pytest.mark.parametrize(
-    ("style", "delegate", "message"),
-    [
-        ("new", "gpu", "Expected the gpu delegate to run the model. Received: .*is unsupported on this platform"),
-        ("litert", "none", "Expected benchmark_model to know --use_xnnpack"),
-    ],
-)
-def test_a_latency_of_another_delegate_is_refused(
-    daemon: AdbDaemon,
-    tmp_path: Path,
-    model: Path,
-    style: str,
-    delegate: str,
-    message: str,
-) -> None:
-    device = phone_device(daemon, install_benchmark_model(tmp_path / style, style), delegate=delegate)
+def test_a_latency_of_another_delegate_is_refused(daemon: AdbDaemon, binary: Path, model: Path) -> None:
+    device = phone_device(daemon, binary, delegate="gpu")
     (measurement,) = device.measure([BenchmarkModel("m", model)], SETTINGS)
+    message = "Expected the gpu delegate to run the model. Received: .*is unsupported on this platform"
     assert re.search(message, measurement.error or "")
+
+
+@pytest.mark.parametrize(("precision", "is_lossy"), [("fp16", "true"), ("fp32", "false")])
+def test_a_precision_of_gpus_is_passed_on(
+    daemon: AdbDaemon, binary: Path, model: Path, precision: str, is_lossy: str
+) -> None:
+    device = phone_device(daemon, binary, delegate="gpu", gpu_precision=precision)
+    (measurement,) = device.measure([BenchmarkModel("m", model)], SETTINGS)
+    assert measurement.device["gpu_precision"] == precision
+    assert any(f"--use_gpu=true --gpu_precision_loss_allowed={is_lossy} " in command for command in daemon.commands)
 
 
 def test_a_delegate_that_the_program_lacks_is_an_error(

@@ -9,61 +9,62 @@ from pathlib import Path
 
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
+from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
+from ofa_tf.devices.android.benchmark_model.benchmark_tools import TFLITE
 
-_ADDRESS = (
-    "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly/latest/"
-    "{name}_benchmark_model"
-)
-_PUBLISHED_NAMES = {"arm64-v8a": "android_aarch64", "armeabi-v7a": "android_arm"}  # by Android's ABI
 _ANSWER_S = 60.0  # that the server may be silent
 _DOWNLOAD_S = 900.0  # that all may take
 _CHUNK_BYTES = 1 << 20
 _ELF_MAGIC = b"\x7fELF"
 
 
-def benchmark_binary_address(abi: str) -> str:
-    """Where TensorFlow publishes the program for an ABI.
+def benchmark_binary_address(abi: str, tool: BenchmarkTool = TFLITE) -> str:
+    """Where a program is published for an ABI.
 
     Raises:
         InputError: If it is not published for that ABI.
     """
-    if abi not in _PUBLISHED_NAMES:
+    addresses = tool.published
+    if abi not in addresses:
         raise InputError(
-            f"Expected the ABI to be one of {list(_PUBLISHED_NAMES)}. Received: {abi!r}. "
-            "Build benchmark_model for it, and name it with --benchmark_binary."
+            f"Expected the ABI to be one of {list(addresses)}, for which {tool.title} is published. Received: {abi!r}. "
+            "Build it, and name it with --benchmark_binary, or take the other program (--benchmark_tool)."
         )
-    return _ADDRESS.format(name=_PUBLISHED_NAMES[abi])
+    return addresses[abi]
 
 
-def cached_benchmark_binary(abi: str) -> Path:
-    """Where the program for an ABI is kept: in `$XDG_CACHE_HOME/ofa_tf`, else `~/.cache/ofa_tf`."""
+def cached_benchmark_binary(abi: str, tool: BenchmarkTool = TFLITE) -> Path:
+    """Where a program for an ABI is kept: in `$XDG_CACHE_HOME/ofa_tf`, else `~/.cache/ofa_tf`."""
     cache = Path.home() / ".cache"
     if os.environ.get("XDG_CACHE_HOME"):
         cache = Path(os.environ["XDG_CACHE_HOME"])
-    return cache / "ofa_tf" / f"benchmark_model_{abi}"
+    return cache / "ofa_tf" / tool.cached_name(abi)
 
 
-def find_benchmark_binary(abi: str) -> Path:
-    """The program for an ABI from the cache.
+def find_benchmark_binary(abi: str, tool: BenchmarkTool = TFLITE) -> Path:
+    """A program for an ABI from the cache.
 
     Raises:
         InputError: If it is not there.
     """
-    path = cached_benchmark_binary(abi)
+    path = cached_benchmark_binary(abi, tool)
     if not path.is_file():
+        which = "" if tool is TFLITE else f" --benchmark_tool={tool.name}"
         raise InputError(
-            f"Expected benchmark_model for {abi} at {path}. Received: no such file. Name one with --benchmark_binary, "
-            f"or get {benchmark_binary_address(abi)} with --fetch_benchmark_binary={abi}."
+            f"Expected benchmark_model for {abi} ({tool.name}) at {path}. Received: no such file. "
+            f"Name one with --benchmark_binary, or get {benchmark_binary_address(abi, tool)} "
+            f"with --fetch_benchmark_binary={abi}{which}."
         )
     return path
 
 
-def fetch_benchmark_binary(abi: str, address: str | None = None) -> tuple[Path, str]:
-    """Download the program for an ABI into the cache.
+def fetch_benchmark_binary(abi: str, tool: BenchmarkTool = TFLITE, address: str | None = None) -> tuple[Path, str]:
+    """Download a program for an ABI into the cache.
 
     Args:
         abi: Android's name, such as `"arm64-v8a"`.
-        address: Where from; TensorFlow's by default.
+        tool: Which program.
+        address: Where from; where it is published by default.
 
     Returns:
         Its path and its SHA-256.
@@ -71,8 +72,8 @@ def fetch_benchmark_binary(abi: str, address: str | None = None) -> tuple[Path, 
     Raises:
         InputError: If it is not published for that ABI, not reached or not a program.
     """
-    address = address or benchmark_binary_address(abi)
-    path = cached_benchmark_binary(abi)
+    address = address or benchmark_binary_address(abi, tool)
+    path = cached_benchmark_binary(abi, tool)
     try:
         content = _download(address)
     except (OSError, http.client.HTTPException) as error:

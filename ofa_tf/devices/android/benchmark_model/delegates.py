@@ -1,10 +1,21 @@
-"""The delegates that `benchmark_model` can hand a model to, and how it says that it did."""
+"""`Delegate`: who runs the operators of a model, how `benchmark_model` is asked for it, and how it says that it did."""
 
 import dataclasses
+from typing import Final
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.base.registry import Registry
-from ofa_tf.devices.android.benchmark_model.printed_output import BenchmarkOutput
+from ofa_tf.devices.android.benchmark_model.benchmark_output import BenchmarkOutput
+
+# What users call delegates; not every program has each of them.
+XNNPACK: Final = "xnnpack"
+GPU: Final = "gpu"
+NNAPI: Final = "nnapi"
+NO_DELEGATE: Final = "none"
+DELEGATE_NAMES: Final = (XNNPACK, GPU, NNAPI, NO_DELEGATE)
+
+# How exactly a GPU computes: as its driver likes best, or in this precision.
+AUTOMATIC_PRECISION: Final = "auto"
+GPU_PRECISIONS: Final = (AUTOMATIC_PRECISION, "fp16", "fp32")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,58 +23,39 @@ class Delegate:
     """Who runs the operators of a model.
 
     Args:
-        name: What users call it.
-        flag_name: The flag of `benchmark_model` that is about it.
-        flag_value: The value of that flag.
-        printed_names: What the names that `benchmark_model` prints of it contain, in
+        name: What users call it, one of `DELEGATE_NAMES`.
+        flags: What makes `benchmark_model` use it.
+        told_names: What the names that `benchmark_model` tells of it contain, in
             small letters. Empty: the CPU, which runs every model, so that nothing
             need be checked.
-        notice_of_default: What builds print that take it unasked and do not know the
-            flag; `None` if there are no such builds.
+        takes_all: Whether it must take every operator.
+        hint: What may be the reason where the program fails with it and gives none.
     """
 
     name: str
-    flag_name: str
-    flag_value: str = "true"
-    printed_names: tuple[str, ...] = ()
-    notice_of_default: str | None = None
-
-    @property
-    def flag(self) -> str:
-        """What makes `benchmark_model` use it."""
-        return f"--{self.flag_name}={self.flag_value}"
-
-    def is_taken_unasked(self, text: str) -> bool:
-        """Whether the build that printed a text uses it also without its flag."""
-        return self.notice_of_default is not None and self.notice_of_default in text
+    flags: tuple[str, ...]
+    told_names: tuple[str, ...] = ()
+    takes_all: bool = False
+    hint: str = ""
 
     def check_that_it_ran(self, output: BenchmarkOutput) -> None:
         """Check that it ran a model: where it does not, the CPU does, and says so at most.
 
         Raises:
-            InputError: If it did not.
+            InputError: If it did not, or took not all of the model and must.
         """
-        if not self.printed_names:
+        if not self.told_names:
             return
         if output.refusal:
             raise self._did_not_run(repr(output.refusal))
         if output.delegates and not any(self._is_called(name) for name in output.delegates):
             raise self._did_not_run(f"the delegates {', '.join(output.delegates)}")
+        if self.takes_all and output.num_undelegated:
+            raise self._did_not_run(f"{output.num_undelegated} of its operators on the CPU. {self.hint}".rstrip(". "))
 
-    def _is_called(self, printed_name: str) -> bool:
-        name = printed_name.lower()
-        return any(part in name for part in self.printed_names)
+    def _is_called(self, told_name: str) -> bool:
+        name = told_name.lower()
+        return any(part in name for part in self.told_names)
 
     def _did_not_run(self, received: str) -> InputError:
         return InputError(f"Expected the {self.name} delegate to run the model. Received: {received}.")
-
-
-DELEGATES: Registry[Delegate] = Registry("delegate")
-for _delegate in (
-    # LiteRT's tool takes XNNPACK by itself and does not know the flag.
-    Delegate("xnnpack", "use_xnnpack", notice_of_default="XNNPACK delegate"),
-    Delegate("gpu", "use_gpu", printed_names=("gpu", "litert_cl", "opencl")),
-    Delegate("nnapi", "use_nnapi", printed_names=("nnapi",)),
-    Delegate("none", "use_xnnpack", flag_value="false"),
-):
-    DELEGATES.register(_delegate.name, _delegate)

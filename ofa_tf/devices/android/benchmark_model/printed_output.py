@@ -1,90 +1,52 @@
 """What `benchmark_model` prints, as numbers.
 
-Two programs carry that name: TensorFlow Lite's, in many builds, and LiteRT's for
-compiled models. Both print a line of statistics for the warm-up and one for the
-runs that count, and then a summary; what they print besides differs.
+It prints a line of statistics for the warm-up and one for the runs that count, and then
+a summary. LiteRT's program of that name prints the same of both, but its means too
+coarsely, and is asked for files instead: see `result_files.py`.
 """
 
-import dataclasses
 import re
 from collections.abc import Collection, Sequence
 
 from ofa_tf.base.errors import InputError
-from ofa_tf.devices.android.benchmark_model.operator_profile import Operator, parse_operators
+from ofa_tf.devices.android.benchmark_model.benchmark_output import BenchmarkOutput
+from ofa_tf.devices.android.benchmark_model.operator_profile import parse_operators
 from ofa_tf.devices.android.benchmark_model.output_lines import last_line, not_understood, parse_number, split_lines
 
 _STATISTICS = ("count", "first", "curr", "min", "max", "avg", "std", "p5", "median", "p95")
 _STATISTICS_OF_DIFFERENT_RUNS = {"first", "min", "max", "avg"}
 _STATISTICS_OF_EQUAL_RUNS = {"count", "curr"}  # the one number is all of them
-_SUMMARY = re.compile(r"Inference \(avg\): *(\S+?)(?: ms \((\d+) runs\))?$")  # in microseconds, or in ms
+_STATISTICS_OF_ALL_RUNS = {"p5", "median", "p95"}  # of builds that print them
+_SUMMARY = re.compile(r"Inference \(avg\): *(\S+)$")  # in microseconds
 _DELEGATION = re.compile(r"Replacing \d+ out of \d+ node\(s\) with delegate \((\w+)\)(?:.* yielding (\d+) partitions)?")
 _REFUSAL = re.compile("will not be executed by the delegate|is unsupported on this platform")
 
-# How far the means of statistics and summary may lie apart: six digits are printed, of milliseconds two decimals.
+_FAILURE = "Benchmarking failed"
+
+# How far the means of statistics and summary may lie apart: six digits are printed.
 _MAX_RELATIVE_ROUNDING = 1e-4
-_MAX_ROUNDING_OF_MS_US = 5.01
 
 
-@dataclasses.dataclass(frozen=True)
-class BenchmarkOutput:
-    """What a run of `benchmark_model` found; times in microseconds.
-
-    Args:
-        num_runs: Number of runs that count.
-        mean_us: Their mean.
-        median_us: Their median; `None` if the build does not print it. A few slow
-            runs move the mean, so then it takes several calls.
-        p5_us: 5th percentile; `None` likewise.
-        p95_us: 95th percentile; `None` likewise.
-        peak_ram_bytes: Peak of the process' memory, if it was asked for.
-        num_partitions: Parts that the graph was divided into; `None` if it is not
-            printed.
-        delegates: Names of the delegates that took operators, as far as it is printed.
-        refusal: The line, if one says that a delegate did not take the model.
-        operators: The operator profile, if it was asked for.
-    """
-
-    num_runs: int
-    mean_us: float
-    median_us: float | None = None
-    p5_us: float | None = None
-    p95_us: float | None = None
-    peak_ram_bytes: int | None = None
-    num_partitions: int | None = None
-    delegates: tuple[str, ...] = ()
-    refusal: str | None = None
-    operators: tuple[Operator, ...] = ()
-
-
-def parse_benchmark_output(
-    text: str,
-    needed_flags: Collection[str] = (),
-) -> BenchmarkOutput:
+def parse_benchmark_output(text: str) -> BenchmarkOutput:
     """Read what `benchmark_model` printed on stdout and stderr.
 
     Args:
         text: All of it.
-        needed_flags: Names of flags without which the result would be of
-            something else, such as `"use_gpu"`.
 
     Raises:
-        InputError: If the benchmark failed, ended early, does not know a needed
-            flag, or printed what is not understood; the line is quoted.
+        InputError: If the benchmark ended early, or printed what is not understood; the line is quoted.
     """
     lines = split_lines(text)
-    _check_flags(lines, needed_flags)
-    _check_success(text, lines)
-
     line, values = _statistics_of_regular_runs(lines)
     num_runs = int(values["count"])
     is_constant = "avg" not in values
     mean_us = values.get("curr", 0.0) if is_constant else values["avg"]
-    _check_summary(lines, line, num_runs, mean_us)
+    _check_summary(lines, line, mean_us)
     if num_runs < 1 or not mean_us > 0:
         raise InputError(f"Expected a positive time from benchmark_model. Received: {line!r}.")
 
     if is_constant:
-        values |= dict.fromkeys(("median", "p5", "p95"), mean_us)
+        values |= dict.fromkeys(_STATISTICS_OF_ALL_RUNS, mean_us)
 
     delegates, num_partitions = _parse_delegations(lines)
     return BenchmarkOutput(
@@ -101,8 +63,17 @@ def parse_benchmark_output(
     )
 
 
-def _check_flags(lines: Sequence[str], needed: Collection[str]) -> None:
-    for line in lines:
+def check_flags_are_known(text: str, needed: Collection[str]) -> None:
+    """Check that the program knew its flags: of others it says so, and goes on without them.
+
+    Args:
+        text: All that it printed.
+        needed: Names of flags without which the result would be of something else, such as `"use_gpu"`.
+
+    Raises:
+        InputError: If it did not know a needed flag.
+    """
+    for line in split_lines(text):
         if not line.startswith("Unconsumed cmdline flags:"):
             continue
         _, _, flags = line.partition(":")
@@ -114,17 +85,28 @@ def _check_flags(lines: Sequence[str], needed: Collection[str]) -> None:
                 )
 
 
-def _check_success(text: str, lines: Sequence[str]) -> None:
+def check_success(text: str, hint: str = "") -> None:
+    """Check that the program did not say that it failed.
+
+    Args:
+        text: All that it printed.
+        hint: What may be the reason, as it need not say.
+
+    Raises:
+        InputError: If it failed; its reason is quoted.
+    """
+    lines = split_lines(text)
     for index, line in enumerate(lines):
-        if line.startswith("Benchmarking failed"):
+        if line.startswith(_FAILURE):
             reason = _first_error(text) or last_line(lines[:index]) or "no reason"
-            raise InputError(f"Expected the benchmark to run the model. Received: {reason}")
+            message = f"Expected the benchmark to run the model. Received: {reason} {hint}"
+            raise InputError(message.rstrip())
 
 
 def _first_error(text: str) -> str:
     """The first line of that severity; empty for old builds, which print none."""
     for line in text.splitlines():
-        if line.startswith("ERROR"):
+        if line.startswith("ERROR") and _FAILURE not in line:
             return line.strip().removeprefix("ERROR: ")
     return ""
 
@@ -149,7 +131,9 @@ def _parse_statistics(line: str) -> dict[str, float]:
             raise not_understood(line)
         values[name] = parse_number(number, line)
 
-    is_complete = values.keys() >= _STATISTICS_OF_DIFFERENT_RUNS or values.keys() == _STATISTICS_OF_EQUAL_RUNS
+    are_different = values.keys() >= _STATISTICS_OF_DIFFERENT_RUNS
+    are_equal = values.keys() - _STATISTICS_OF_ALL_RUNS == _STATISTICS_OF_EQUAL_RUNS
+    is_complete = are_different or are_equal
     is_empty = values.get("count") == 0
     if not is_complete and not is_empty:
         raise not_understood(line)
@@ -159,7 +143,6 @@ def _parse_statistics(line: str) -> dict[str, float]:
 def _check_summary(
     lines: Sequence[str],
     statistics: str,
-    num_runs: int,
     mean_us: float,
 ) -> None:
     """The summary says that the benchmark came to its end, and must agree with the statistics."""
@@ -175,16 +158,8 @@ def _check_summary(
             "Expected a summary with 'Inference (avg)' at the end of what benchmark_model prints. "
             f"Received: {last_line(lines)!r}."
         )
-    mean, runs = match.groups()
-    number = parse_number(mean, summary)
-
-    rounding_us = _MAX_RELATIVE_ROUNDING * mean_us
-    if runs is None:
-        agrees = abs(number - mean_us) <= rounding_us
-    else:
-        is_same_mean = abs(1000 * number - mean_us) <= _MAX_ROUNDING_OF_MS_US + rounding_us
-        agrees = is_same_mean and int(runs) == num_runs
-    if not agrees:
+    summary_us = parse_number(match.group(1), summary)
+    if abs(summary_us - mean_us) > _MAX_RELATIVE_ROUNDING * mean_us:
         raise InputError(
             "Expected the statistics and the summary of benchmark_model to agree. "
             f"Received: {statistics!r} and {summary!r}."

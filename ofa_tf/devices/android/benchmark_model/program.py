@@ -1,5 +1,7 @@
 """`BenchmarkProgram`: calls of `benchmark_model` on a phone."""
 
+import base64
+import binascii
 import contextlib
 import shlex
 import signal
@@ -9,8 +11,10 @@ from pathlib import Path
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android.adb import Adb, ShellResult
+from ofa_tf.devices.android.benchmark_model.benchmark_output import BenchmarkOutput
+from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
 from ofa_tf.devices.android.benchmark_model.delegates import Delegate
-from ofa_tf.devices.android.benchmark_model.printed_output import BenchmarkOutput, parse_benchmark_output
+from ofa_tf.devices.android.benchmark_model.printed_output import check_flags_are_known, check_success
 from ofa_tf.devices.android.time_limit import TimeLimit
 
 _PARENT_FOLDER = "/data/local/tmp"
@@ -26,6 +30,7 @@ class BenchmarkProgram:
     Args:
         adb: The phone.
         folder: Its folder there, a path that needs no quotes.
+        tool: Which of the programs of that name it is.
         delegate: Who runs the operators.
         cpu_mask: Cores that may run the model, as `taskset` takes them.
     """
@@ -34,11 +39,13 @@ class BenchmarkProgram:
         self,
         adb: Adb,
         folder: str,
+        tool: BenchmarkTool,
         delegate: Delegate,
         cpu_mask: str | None,
     ) -> None:
         self.adb = adb
         self.folder = folder
+        self.tool = tool
         self._delegate = delegate
         self._cpu_mask = cpu_mask
 
@@ -59,16 +66,45 @@ class BenchmarkProgram:
             InputError: If the program fails, or another delegate ran the model.
             TimeoutError: If it does not end in time.
         """
-        flags = [f"--graph={model}", self._delegate.flag, *flags]
+        flags = [f"--graph={model}", *self._delegate.flags, *self._result_flags(), *flags]
         result = self._run_script(self._script(flags), limit)
         _check_not_killed(result.status)
 
         text = f"{result.stdout}\n{result.stderr}"
-        output = parse_benchmark_output(text, self._needed_flags(flags, text))
+        check_flags_are_known(text, _needed_flags(flags))
+        check_success(text, self._delegate.hint)
+        files = {name: self.read_file(f"{self.folder}/{name}") for name in self.tool.result_files.values()}
+        output = self.tool.read_output(text, files)
         self._delegate.check_that_it_ran(output)
         if result.status != 0:
             raise InputError(f"Expected benchmark_model to succeed. Received: exit status {result.status}.")
         return output
+
+    def read_file(self, remote: str) -> bytes:
+        """What the program wrote into a file; where it could not, it does not say so.
+
+        It comes back through the shell, whose end is marked: adb's own `pull` does not always say when it was cut.
+
+        Args:
+            remote: The file, on the phone.
+
+        Raises:
+            InputError: If there is no such file.
+        """
+        result = self.adb.shell("base64", remote)
+        if result.status != 0:
+            message = (result.stderr or result.stdout).strip()
+            raise InputError(f"Expected benchmark_model to write {remote}. Received: {message}. Take a newer build.")
+        try:
+            return base64.b64decode("".join(result.stdout.split()), validate=True)
+        except binascii.Error as error:
+            raise InputError(
+                f"Expected to read {remote} from the phone. Received: {error}. Check the cable, and call again."
+            ) from error
+
+    def _result_flags(self) -> list[str]:
+        """What makes the program write the files that say what it found."""
+        return [f"--{flag}={self.folder}/{name}" for flag, name in self.tool.result_files.items()]
 
     def _script(self, flags: Sequence[str]) -> str:
         """A script that runs the program, and keeps the number of its process in a file meanwhile.
@@ -82,18 +118,10 @@ class BenchmarkProgram:
         process = f"{self.folder}/process"
         # The inner shell becomes the program, which so has the number that the shell wrote.
         run = f'sh -c \'echo $$ > "$0"; exec "$@"\' {process} {shlex.join(words)}'
-        return f"{_kill(self.folder)}; {run}; status=$?; rm -f {process}; (exit $status)"
-
-    def _needed_flags(self, flags: Sequence[str], text: str) -> set[str]:
-        """The names of flags without which a latency would be of something else."""
-        optional = set(_FLAGS_WITHOUT_EFFECT_ON_LATENCY)
-        if self._delegate.is_taken_unasked(text):
-            optional.add(self._delegate.flag_name)
-        needed = set()
-        for flag in flags:
-            name, _, _ = flag.removeprefix("--").partition("=")
-            needed.add(name)
-        return needed - optional
+        # What an earlier call found must not be taken for what this one finds.
+        results = [f"{self.folder}/{name}" for name in self.tool.result_files.values()]
+        remove = shlex.join(["rm", "-f", process, *results])
+        return f"{_kill(self.folder)}; {remove}; {run}; status=$?; rm -f {process}; (exit $status)"
 
     def _run_script(self, script: str, limit: TimeLimit) -> ShellResult:
         """Run a script that may hang, and end it then; once more if the phone was silent, too."""
@@ -128,6 +156,7 @@ class BenchmarkProgram:
 def install_benchmark_program(
     adb: Adb,
     binary: Path,
+    tool: BenchmarkTool,
     delegate: Delegate,
     cpu_mask: str | None = None,
 ) -> Iterator[BenchmarkProgram]:
@@ -145,7 +174,7 @@ def install_benchmark_program(
         _make_folder(adb, folder)
         adb.push(binary, f"{folder}/benchmark_model")
         adb.shell("chmod", "755", f"{folder}/benchmark_model")
-        yield BenchmarkProgram(adb, folder, delegate, cpu_mask)
+        yield BenchmarkProgram(adb, folder, tool, delegate, cpu_mask)
     finally:
         with contextlib.suppress(InputError, TimeoutError):  # of a phone that is gone, which is not waited for
             adb.without_waiting().run_script(f"{_kill(folder)}; rm -rf {folder}")
@@ -171,6 +200,15 @@ def _check_not_killed(status: int) -> None:
     name = signal.Signals(number).name
     hint = " (perhaps out of memory)" if name == "SIGKILL" else ""
     raise InputError(f"Expected benchmark_model to finish. Received: it was killed by {name}{hint}.")
+
+
+def _needed_flags(flags: Sequence[str]) -> set[str]:
+    """The names of flags without which a latency would be of something else."""
+    needed = set()
+    for flag in flags:
+        name, _, _ = flag.removeprefix("--").partition("=")
+        needed.add(name)
+    return needed.difference(_FLAGS_WITHOUT_EFFECT_ON_LATENCY)
 
 
 def _kill(folder: str) -> str:
