@@ -80,7 +80,7 @@ def _print_devices() -> None:
 
 
 def _fetch_binary(abi: str) -> None:
-    path, sha256 = fetch_benchmark_binary(abi, device_flags.benchmark_tool_from_flags())
+    path, sha256 = fetch_benchmark_binary(abi, tool=device_flags.benchmark_tool_from_flags())
     print(f"{path}: SHA-256 {sha256}")
 
 

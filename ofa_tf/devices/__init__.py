@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "CONDITION_FACTS",
             "DECISIVE_FACTS",
             "DeviceFacts",
+            "USUALLY_NONE_FACTS",
             "kind_of_measurement",
             "shareable_facts",
             "shareable_name",

@@ -12,7 +12,10 @@ from typing import Any
 DECISIVE_FACTS = ("device", "model", "abi", "runtime_sha256", "num_threads")
 
 # What a user chooses for a measurement: every choice has a latency table of its own.
-CHOSEN_FACTS = ("delegate", "gpu_precision", "cpu_mask", "num_threads")
+CHOSEN_FACTS = ("benchmark_tool", "delegate", "gpu_precision", "cpu_mask", "num_threads")
+
+# Of these choices `None`, which files leave out, is the usual one.
+USUALLY_NONE_FACTS = ("benchmark_tool", "gpu_precision")
 
 # How a device is reached: a phone in the network has another address every day.
 ADDRESS_FACTS = ("device", "serial")
@@ -43,8 +46,9 @@ class DeviceFacts:
         num_cores: Number of cores.
         runtime: Name (and version, if it is known) of what runs the models.
         runtime_sha256: Hash over the runtime's program or libraries.
+        benchmark_tool: Which program runs the models on a phone; `None`: the usual one.
         delegate: Who runs the operators.
-        gpu_precision: How exactly a GPU computes, if the user chose that.
+        gpu_precision: How exactly a GPU computes; `None`: as it usually does.
         cpu_mask: Cores that the user named, as `taskset` takes them; `None`: none
             were named.
         num_threads: Threads of the interpreter.
@@ -67,6 +71,7 @@ class DeviceFacts:
     num_cores: int | None = None
     runtime: str | None = None
     runtime_sha256: str | None = None
+    benchmark_tool: str | None = None
     delegate: str | None = None
     gpu_precision: str | None = None
     cpu_mask: str | None = None

@@ -36,6 +36,13 @@ class OutputDevice(Protocol):
     def delegate(self) -> str:
         """Name of who runs the operators there."""
 
+    def check_gives_outputs(self) -> None:
+        """Check, before anything is measured, that it can return what models give, as it is used.
+
+        Raises:
+            InputError: If it cannot.
+        """
+
     def outputs(self, model: BenchmarkModel, inputs: Sequence[np.ndarray]) -> list[bytes]:
         """What a model gives for some inputs.
 
@@ -91,6 +98,7 @@ def check_can_give_outputs(device: Any) -> OutputDevice:
             f"Expected --check with a phone (--device=adb), whose outputs are compared with this computer's. "
             f"Received: --device={device.id}. Leave one of them out."
         )
+    device.check_gives_outputs()
     return device
 
 

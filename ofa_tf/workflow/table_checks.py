@@ -8,7 +8,7 @@ from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import tell
 from ofa_tf.devices.device import Device
-from ofa_tf.devices.device_facts import CHOSEN_FACTS
+from ofa_tf.devices.device_facts import CHOSEN_FACTS, USUALLY_NONE_FACTS
 from ofa_tf.devices.opening import kind_of, open_device
 from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.space.search_space import SearchSpace
@@ -95,13 +95,14 @@ def check_same_use(table: LatencyTable, device: Device) -> None:
     """Check that a device would run models as when its latency table was measured, apart from the threads.
 
     Raises:
-        InputError: If the table was measured with another delegate or on other cores.
+        InputError: If the table was measured by another program, with another delegate or on other cores.
     """
     facts = device.known_facts().to_dict()
     for name in CHOSEN_FACTS:
-        if name in facts and name != "num_threads" and facts[name] != table.device.get(name):
+        is_known = name in facts or name in USUALLY_NONE_FACTS
+        if is_known and name != "num_threads" and facts.get(name) != table.device.get(name):
             raise InputError(
-                f"Expected the latency table of {device.id} to be of models run with {name}={facts[name]!r}, to "
+                f"Expected the latency table of {device.id} to be of models run with {name}={facts.get(name)!r}, to "
                 f"measure likewise. Received: {name}={table.device.get(name)!r}. Measure it with tools/benchmark.py."
             )
 

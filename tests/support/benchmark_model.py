@@ -85,11 +85,21 @@ def install_benchmark_model(
     return write_launcher(path, Path(__file__), settings)
 
 
-def write_launcher(path: Path, program: Path, settings: dict[str, str], comment: str = "") -> Path:
-    """Write an executable that runs a Python program with settings in its environment, wherever it is copied to."""
+def write_launcher(path: Path, program: Path, settings: dict[str, str], mark: str = "benchmark_model") -> Path:
+    """Write an executable that runs a Python program with settings in its environment, wherever it is copied to.
+
+    Args:
+        path: The file to write.
+        program: What it runs.
+        settings: Variables of the environment.
+        mark: What is written into the file, besides: by this it is known which of the programs it is.
+
+    Returns:
+        `path`.
+    """
     variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
     call = shlex.join([sys.executable, "-I", str(program.resolve())])
-    path.write_text(f'#!/bin/sh\n# {comment}\n{variables} exec {call} "$@"\n')
+    path.write_text(f'#!/bin/sh\n# {mark}\n{variables} exec {call} "$@"\n')
     path.chmod(0o755)
     return path
 

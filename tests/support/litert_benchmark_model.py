@@ -44,7 +44,12 @@ _BYTES_PER_MB = 1e6
 
 
 def install_litert_benchmark_model(
-    path: Path, lacks: Sequence[str] = (), *, has_gpu: bool = True, leaves_to_cpu: int = 0
+    path: Path,
+    lacks: Sequence[str] = (),
+    *,
+    has_gpu: bool = True,
+    leaves_to_cpu: int = 0,
+    written_ms: float = 0.0,
 ) -> Path:
     """Write an executable that runs this program, with the Python that runs the tests.
 
@@ -53,6 +58,7 @@ def install_litert_benchmark_model(
         lacks: Flags that it does not know, without dashes, as other versions of the tool do.
         has_gpu: Whether it finds the GPU in software, if there is one.
         leaves_to_cpu: So many operators it says to have left to the CPU, as a GPU may that declines some.
+        written_ms: What it writes for each time, instead of those that it prints; 0: these.
 
     Returns:
         `path`.
@@ -61,9 +67,10 @@ def install_litert_benchmark_model(
         "BENCHMARK_STYLE": _STYLE,
         "BENCHMARK_LACKS": ",".join(lacks),
         "BENCHMARK_LEAVES_TO_CPU": str(leaves_to_cpu),
+        "BENCHMARK_WRITTEN_MS": str(written_ms),
         "VK_ICD_FILENAMES": str(DRIVER) if has_gpu else "/nowhere",
     }
-    return write_launcher(path, Path(__file__), settings, comment="benchmark_litert_model")
+    return write_launcher(path, Path(__file__), settings, mark="benchmark_litert_model")
 
 
 def benchmark(arguments: Sequence[str], log: Log, known: dict[str, str]) -> None:
@@ -195,7 +202,7 @@ def write_result(
     path = flags.get("result_file_path", "")
     if not path:
         return
-    milliseconds = [
+    microseconds = [
         regular.average,
         min(regular.values),
         max(regular.values),
@@ -207,7 +214,10 @@ def write_result(
         warmup.values[0] if warmup.values else 0,
         warmup.average if warmup.values else 0,
     ]
-    latency = b"".join(float_field(number, value / 1e3) for number, value in enumerate(milliseconds, start=1))
+    written_ms = float(os.environ.get("BENCHMARK_WRITTEN_MS", "0"))
+    latency = b""
+    for number, value_us in enumerate(microseconds, start=1):
+        latency += float_field(number, written_ms or value_us / 1e3)
     memory = integer_field(2, round(overall_mb * 1024))
     if is_true(flags["report_peak_memory_footprint"]):
         memory += float_field(3, peak_memory_mb())

@@ -13,7 +13,7 @@ from ofa_tf.latency.latency_table import LatencyTable
 from ofa_tf.latency.table_builder import TABLE_SETTINGS
 from ofa_tf.workflow.latency import check_networks, only_measured
 from ofa_tf.workflow.latency_settings import NETWORK_SETTINGS, LatencyTableSettings
-from ofa_tf.workflow.table_checks import check_table_path
+from ofa_tf.workflow.table_checks import check_same_use, check_table_path
 from tests.support.formula_device import FormulaDevice
 from tests.support.spaces import MICRO, SMALL
 
@@ -44,6 +44,29 @@ def test_a_latency_table_that_was_measured_in_another_way_is_not_replaced(
     check_table_path(path, **given)
     with pytest.raises(InputError, match=message):
         check_table_path(path, **{**given, **changes})
+
+
+@pytest.mark.parametrize("name", ["benchmark_tool", "gpu_precision"])
+def test_a_choice_that_files_leave_out_where_it_is_usual_tells_tables_apart(tmp_path: Path, name: str) -> None:
+    usual = DeviceFacts(device="formula", num_threads=1)
+    chosen = dataclasses.replace(usual, **{name: "another"})
+    for at_first, now in ((usual, chosen), (chosen, usual)):
+        path = tmp_path / "t.json"
+        table = LatencyTable(MICRO, 3, "float32", at_first.to_dict(), {}, (16,), 0.1, {})
+        table.save(path)
+        check_same_use(table, _device_with(at_first))
+        check_table_path(path, MICRO, _device_with(at_first), LatencyTableSettings())
+        with pytest.raises(InputError, match=rf"{name}=.* Measure it with"):
+            check_same_use(table, _device_with(now))
+        with pytest.raises(InputError, match=rf"measured with {name}=.* Name another file with --output"):
+            check_table_path(path, MICRO, _device_with(now), LatencyTableSettings())
+
+
+def _device_with(facts: DeviceFacts) -> FormulaDevice:
+    device = FormulaDevice()
+    device.describe = lambda: facts  # type: ignore[method-assign]
+    device.known_facts = lambda: facts  # type: ignore[method-assign]
+    return device
 
 
 @pytest.mark.parametrize(

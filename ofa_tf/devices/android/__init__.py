@@ -12,6 +12,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "benchmark_model": ["fetch_benchmark_binary"],
         "adb": ["Adb", "ShellResult"],
         "phone_device": ["PHONE_ID"],
         "phone_kind": ["PHONE_KIND"],

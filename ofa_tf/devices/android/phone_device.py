@@ -14,6 +14,7 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import announce
 from ofa_tf.devices.android.adb import Adb
 from ofa_tf.devices.android.adb_program import PhoneLostError
+from ofa_tf.devices.android.benchmark_model.benchmark_tools import TFLITE
 from ofa_tf.devices.android.benchmark_model.delegates import AUTOMATIC_PRECISION
 from ofa_tf.devices.android.benchmark_model.program import BenchmarkProgram, install_benchmark_program
 from ofa_tf.devices.android.connected_phones import choose_phone
@@ -64,11 +65,15 @@ class PhoneDevice:
 
     def known_facts(self) -> DeviceFacts:
         """The id, and how it is used: a phone tells everything else itself, and need not be at hand."""
+        settings = self._settings
+        tool = settings.benchmark_tool
+        is_usual_precision = settings.gpu_precision == AUTOMATIC_PRECISION
         return DeviceFacts(
             device=self.id,
-            delegate=self._settings.delegate,
-            gpu_precision=self._gpu_precision,
-            cpu_mask=self._settings.cpu_mask,
+            benchmark_tool=None if tool is TFLITE else tool.name,
+            delegate=settings.delegate,
+            gpu_precision=None if is_usual_precision else settings.gpu_precision,
+            cpu_mask=settings.cpu_mask,
         )
 
     def describe(self) -> DeviceFacts:
@@ -88,9 +93,10 @@ class PhoneDevice:
         """Measure models; see `Device.measure`.
 
         Raises:
-            InputError: If the phone is not ready, is lost or lacks room, or there
-                is no `benchmark_model` for it.
+            InputError: If the phone is not ready, is lost or lacks room, there is no
+                `benchmark_model` for it, or it has no operator profile and one is asked for.
         """
+        self._check_profile(settings)
         adb = self._connect()
         facts = self._read_facts(adb)
         before = read_condition(adb)
@@ -119,6 +125,19 @@ class PhoneDevice:
         """Name of who runs the operators."""
         return self._settings.delegate
 
+    def check_gives_outputs(self) -> None:
+        """Check that the program can be given inputs; see `OutputDevice.check_gives_outputs`.
+
+        Raises:
+            InputError: If it cannot.
+        """
+        tool = self._settings.benchmark_tool
+        if not tool.writes_outputs:
+            raise InputError(
+                "Expected a benchmark_model that can be given inputs, to compare what models give (--check). "
+                f"Received: {tool.title}. Take TensorFlow Lite's (--benchmark_tool=tflite)."
+            )
+
     def outputs(self, model: BenchmarkModel, inputs: Sequence[np.ndarray]) -> list[bytes]:
         """What a model gives for some inputs; see `OutputDevice.outputs`.
 
@@ -127,6 +146,7 @@ class PhoneDevice:
                 `benchmark_model` for it or one that gives no outputs, another delegate runs
                 the model, or it takes too long.
         """
+        self.check_gives_outputs()
         adb = self._connect()
         limit = TimeLimit(adb, _TIME_FOR_OUTPUTS_S)
         with contextlib.ExitStack() as stack:
@@ -139,6 +159,14 @@ class PhoneDevice:
                 raise InputError(
                     f"Expected {model.name} to give its outputs. Received: {limit.describe()}. Call again."
                 ) from error
+
+    def _check_profile(self, settings: BenchmarkSettings) -> None:
+        tool = self._settings.benchmark_tool
+        if settings.profile_operators and tool.profile_flag is None:
+            raise InputError(
+                "Expected a benchmark_model whose operator profile is understood (--enable_op_profiling). "
+                f"Received: {tool.title}. Take TensorFlow Lite's (--benchmark_tool=tflite)."
+            )
 
     def _connect(self) -> Adb:
         if self._found_serial is None:
@@ -158,8 +186,8 @@ class PhoneDevice:
         os_build = _property(adb, "ro.build.fingerprint")
         hardware_serial = _property(adb, "ro.serialno")
         binary = self._settings.find_binary(abi)
-        return DeviceFacts(
-            device=self.id,
+        return dataclasses.replace(
+            self.known_facts(),
             serial=adb.serial,
             model=model,
             manufacturer=manufacturer,
@@ -168,9 +196,6 @@ class PhoneDevice:
             hardware_serial=hardware_serial,
             runtime=self._settings.benchmark_tool.runtime,
             runtime_sha256=hashlib.sha256(binary.read_bytes()).hexdigest(),
-            delegate=self._settings.delegate,
-            gpu_precision=self._gpu_precision,
-            cpu_mask=self._settings.cpu_mask,
         )
 
     def _install(self, adb: Adb, abi: str) -> contextlib.AbstractContextManager[BenchmarkProgram]:
@@ -179,12 +204,6 @@ class PhoneDevice:
         return install_benchmark_program(
             adb, binary, settings.benchmark_tool, settings.benchmark_delegate, settings.cpu_mask
         )
-
-    @property
-    def _gpu_precision(self) -> str | None:
-        """The precision that a user chose."""
-        precision = self._settings.gpu_precision
-        return None if precision == AUTOMATIC_PRECISION else precision
 
     def _plan(self, settings: BenchmarkSettings, limit: TimeLimit) -> RunPlan:
         """How every model is run."""

@@ -97,11 +97,8 @@ class PhoneRuns:
     def add_operators(self) -> None:
         """Measure the operators, in a call of its own: it makes the runs slower."""
         what = "operator profile"
-        tool = self._program.tool
-        if tool.profile_flag is None:
-            announce(f"no {what} of {self._model.name}: {tool.title} has none that is understood here")
-            return
-        output = self._run_extra(tool.profile_flag, what)
+        flag = self._program.tool.profile_flag
+        output = None if flag is None else self._run_extra(flag, what)
         if output is None:
             return
         self._operators = output.operators

@@ -1,11 +1,12 @@
 """`PhoneSettings`: how a phone is used."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
-from ofa_tf.devices.android.benchmark_model.benchmark_tools import BENCHMARK_TOOLS, TFLITE, tool_of_file
+from ofa_tf.devices.android.benchmark_model.benchmark_tools import BENCHMARK_TOOLS, TFLITE, check_is_tool, tool_of_file
 from ofa_tf.devices.android.benchmark_model.binary import find_benchmark_binary
 from ofa_tf.devices.android.benchmark_model.delegates import (
     AUTOMATIC_PRECISION,
@@ -24,29 +25,29 @@ class PhoneSettings:
     Args:
         binary: `benchmark_model` for the phone's ABI; `None`: the one in the
             cache, see `find_benchmark_binary`.
-        tool: Which of the programs of that name, one of `BENCHMARK_TOOLS`; `None`: what
-            `binary` is, else TensorFlow Lite's.
         delegate: Who runs the operators, one of `DELEGATE_NAMES`; not every program has each.
-        gpu_precision: How exactly a GPU computes, one of `GPU_PRECISIONS`.
         cpu_mask: Cores that may run the model, as `taskset` takes them, such as `"f0"`.
         wait_s: How long to wait for a phone that is gone, seconds.
         min_run_s: How long each round of a model takes at least, and its warm-up
             likewise, seconds: a processor that was idle needs some time to reach
             its full clock.
         adb: The `adb` program.
+        tool: Which of the programs called `benchmark_model`, one of `BENCHMARK_TOOLS`;
+            `None`: what `binary` is, else TensorFlow Lite's.
+        gpu_precision: How exactly a GPU computes, one of `GPU_PRECISIONS`.
 
     Raises:
         InputError: If a value is not allowed, there is no such binary or it is another program.
     """
 
     binary: Path | None = None
-    tool: str | None = None
     delegate: str = XNNPACK
-    gpu_precision: str = AUTOMATIC_PRECISION
     cpu_mask: str | None = None
     wait_s: float = 0.0
     min_run_s: float = 0.1
     adb: str = "adb"
+    tool: str | None = None
+    gpu_precision: str = AUTOMATIC_PRECISION
 
     def __post_init__(self) -> None:
         for name, allowed in (("delegate", DELEGATE_NAMES), ("gpu_precision", GPU_PRECISIONS)):
@@ -64,33 +65,29 @@ class PhoneSettings:
             seconds = getattr(self, name)
             if not seconds >= 0:
                 raise InputError(f"Expected `{name}` to be at least 0 seconds. Received: {seconds!r}.")
-        _ = self.benchmark_delegate  # raises if the program has none of that name
+        self._check_program()
 
-    @property
+    @functools.cached_property
     def benchmark_tool(self) -> BenchmarkTool:
-        """Which program runs the models.
-
-        Raises:
-            InputError: If the binary is another one than was named.
-        """
-        if self.binary is None:
-            return TFLITE if self.tool is None else BENCHMARK_TOOLS[self.tool]
-        found = tool_of_file(self.binary)
-        if self.tool is not None and BENCHMARK_TOOLS[self.tool] is not found:
-            raise InputError(
-                f"Expected {self.binary} to be {BENCHMARK_TOOLS[self.tool].title} (--benchmark_tool={self.tool}). "
-                f"Received: {found.title}. Name another file, or leave --benchmark_tool out."
-            )
-        return found
+        """Which program runs the models."""
+        if self.tool is not None:
+            return BENCHMARK_TOOLS[self.tool]
+        return TFLITE if self.binary is None else tool_of_file(self.binary)
 
     @property
     def benchmark_delegate(self) -> Delegate:
-        """The delegate, as the program is asked for it.
+        """The delegate, as the program is asked for it."""
+        return self.benchmark_tool.delegate(self.delegate, self.gpu_precision)
+
+    def _check_program(self) -> None:
+        """Check that the binary is the program that was named, and has the delegate.
 
         Raises:
-            InputError: If the program has no such delegate, or it computes in no such precision.
+            InputError: If not.
         """
-        return self.benchmark_tool.delegate(self.delegate, self.gpu_precision)
+        if self.binary is not None and self.tool is not None:
+            check_is_tool(self.binary, self.benchmark_tool)
+        _ = self.benchmark_tool.delegate(self.delegate, self.gpu_precision)
 
     def find_binary(self, abi: str) -> Path:
         """`benchmark_model` for a phone of an ABI.

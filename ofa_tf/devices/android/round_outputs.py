@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ofa_tf.devices.android.benchmark_model.printed_output import BenchmarkOutput
+from ofa_tf.devices.android.benchmark_model.benchmark_output import BenchmarkOutput
 from ofa_tf.devices.run_statistics import RunSummary, median_interval, reason_to_doubt
 
 _COARSE_US = 50.0  # medians are printed in whole microseconds: below this one, too coarse

@@ -3,7 +3,7 @@
 Read `interpreter.py` first: `TFLiteModel` is a model file as a function on images. `metadata.py` reads and writes the
 facts inside a file, on top of `flatbuffer.py`, and with `standard_metadata.py` those that libraries of apps read.
 `merged_model.py` makes one file of several models, among which `elastic_model.py` chooses while a program runs;
-`fixed_shapes.py` makes one of a model in several input sizes.
+`fixed_shapes.py` makes a model of one input size.
 `output_operators.py` appends what stands behind a model's last layer. `delegation.py` says what the delegate takes,
 `arena_size.py` what memory the activations need, `micro_arena.py` what TFLite Micro needs, and `node_tensors.py` which
 tensor of a model belongs to which node of its graph. LiteRT is loaded when a function needs it, not before.
@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "arena_size": ["measure_arena"],
         "delegation": ["Delegation", "inspect_delegation"],
-        "fixed_shapes": ["with_input_shapes"],
+        "fixed_shapes": ["with_input_shape"],
         "flatbuffer": ["repack_classifier", "unpack_model"],
         "interpreter": [
             "SMALLEST_PROBABILITY",

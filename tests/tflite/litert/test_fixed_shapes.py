@@ -7,9 +7,10 @@ from ofa_tf.base.errors import InputError
 from ofa_tf.latency.piece_models import make_piece_models
 from ofa_tf.latency.pieces import Piece, distinct_pieces
 from ofa_tf.space.presets import get_search_space
-from ofa_tf.tflite.litert.fixed_shapes import with_input_shapes
+from ofa_tf.tflite.litert.fixed_shapes import with_input_shape
 from ofa_tf.tflite.litert.flatbuffer import unpack_model
 from ofa_tf.tflite.litert.interpreter import create_interpreter
+from ofa_tf.tflite.litert.merged_model import merge_models
 
 SIZES = (8, 12, 16)
 
@@ -26,7 +27,7 @@ def piece_model(request: pytest.FixtureRequest) -> tuple[Piece, bytes]:
 def test_each_signature_computes_what_the_resized_model_does(piece_model: tuple[Piece, bytes]) -> None:
     piece, content = piece_model
     shapes = {f"size_{size}": (1, size, size, piece.in_channels) for size in SIZES}
-    merged = with_input_shapes(content, shapes)
+    merged = merge_models({name: with_input_shape(content, shape) for name, shape in shapes.items()})
     assert len(merged) < 1.5 * len(content)  # weights are in it once
     interpreter = create_interpreter(merged, "merged", 1)
     for name, shape in shapes.items():
@@ -38,7 +39,7 @@ def test_each_signature_computes_what_the_resized_model_does(piece_model: tuple[
 def test_no_shape_is_left_open(piece_model: tuple[Piece, bytes]) -> None:
     piece, content = piece_model
     shape = (1, 12, 12, piece.in_channels)
-    model = unpack_model(with_input_shapes(content, {"only": shape}))
+    model = unpack_model(with_input_shape(content, shape))
     tensors = model.subgraphs[0].tensors
     assert tuple(tensors[model.subgraphs[0].inputs[0]].shape) == shape
     assert all(tensor.shapeSignature is None for tensor in tensors)
@@ -46,10 +47,16 @@ def test_no_shape_is_left_open(piece_model: tuple[Piece, bytes]) -> None:
 
 def test_a_shape_that_the_model_does_not_take_is_told(piece_model: tuple[Piece, bytes]) -> None:
     piece, content = piece_model
-    with pytest.raises(
-        InputError, match=rf"Expected the piece to take an input of shape \(1, 8, 8, {piece.in_channels + 1}\)"
-    ):
-        with_input_shapes(content, {"wrong": (1, 8, 8, piece.in_channels + 1)}, "the piece")
+    wrong = piece.in_channels + 1
+    with pytest.raises(InputError, match=rf"Expected the piece to take an input of shape \(1, 8, 8, {wrong}\)"):
+        with_input_shape(content, (1, 8, 8, wrong), "the piece")
+
+
+def test_a_file_of_several_graphs_is_no_such_model(piece_model: tuple[Piece, bytes]) -> None:
+    piece, content = piece_model
+    merged = merge_models({"one": content, "two": content})
+    with pytest.raises(InputError, match=r"a model of one graph with one input, .* Received: 2 graphs, the first"):
+        with_input_shape(merged, (1, 8, 8, piece.in_channels))
 
 
 def _run_resized(content: bytes, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

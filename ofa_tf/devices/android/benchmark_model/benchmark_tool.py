@@ -42,18 +42,16 @@ def read_model(path: Path) -> bytes:
 
 
 class ModelFiles(abc.ABC):
-    """The files of some models, made when they are asked for.
+    """The files of models, made when they are asked for.
 
     Args:
-        models: All models that will be asked for.
         folder: Where to write what is in no file yet, on this computer.
     """
 
-    def __init__(self, models: Sequence[BenchmarkModel], folder: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._numbers: dict[bytes | Path, int] = {}
-        for model in models:
-            self._numbers.setdefault(model.content, len(self._numbers))
+        self._num_files = 0
+        self._written: dict[bytes, Path] = {}
 
     @abc.abstractmethod
     def prepare(self, model: BenchmarkModel) -> RunnableModel:
@@ -65,7 +63,16 @@ class ModelFiles(abc.ABC):
 
     def _file_of(self, model: BenchmarkModel) -> Path:
         """The file of a model as it is."""
-        return model.as_file(self._folder / f"{self._numbers[model.content]}.tflite")
+        if not isinstance(model.content, bytes):
+            return Path(model.content)
+        if model.content not in self._written:
+            self._written[model.content] = model.as_file(self._new_file())
+        return self._written[model.content]
+
+    def _new_file(self) -> Path:
+        """Where a file can be written."""
+        self._num_files += 1
+        return self._folder / f"{self._num_files}.tflite"
 
 
 class BenchmarkTool(abc.ABC):
@@ -99,7 +106,12 @@ class BenchmarkTool(abc.ABC):
 
     @abc.abstractmethod
     def model_files(self, models: Sequence[BenchmarkModel], folder: Path) -> ModelFiles:
-        """The files of models, as this program runs them; see `ModelFiles`."""
+        """The files of models, as this program runs them.
+
+        Args:
+            models: All that will be asked for.
+            folder: See `ModelFiles`.
+        """
 
     @abc.abstractmethod
     def read_output(self, text: str, files: Mapping[str, bytes]) -> BenchmarkOutput:
@@ -127,7 +139,7 @@ class BenchmarkTool(abc.ABC):
         if name not in delegates:
             raise InputError(
                 f"Expected the delegate (--delegate) to be one of {', '.join(delegates)} for {self.title}. "
-                f"Received: {name}. Name one of those, or take the other program (--benchmark_tool)."
+                f"Received: {name}. Take the other program (--benchmark_tool), or name one of those."
             )
         delegate = delegates[name]
         if gpu_precision == AUTOMATIC_PRECISION:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.base.registry import Registry
 from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
 from ofa_tf.devices.android.benchmark_model.litert_tool import LiteRTTool
@@ -16,5 +17,27 @@ for _tool in (TFLITE, LITERT):
 
 
 def tool_of_file(binary: Path) -> BenchmarkTool:
-    """Which program a file is."""
-    return LITERT if LITERT.is_in(binary.read_bytes()) else TFLITE
+    """Which program a file is.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    try:
+        content = binary.read_bytes()
+    except OSError as error:
+        raise InputError(f"Expected to read benchmark_model in {binary}. Received: {error}. Name another.") from error
+    return LITERT if LITERT.is_in(content) else TFLITE
+
+
+def check_is_tool(binary: Path, tool: BenchmarkTool) -> None:
+    """Check that a file is a program.
+
+    Raises:
+        InputError: If it is the other one, or cannot be read.
+    """
+    found = tool_of_file(binary)
+    if found is not tool:
+        raise InputError(
+            f"Expected {binary} to be {tool.title} (--benchmark_tool={tool.name}). Received: {found.title}. "
+            f"Name another file, or --benchmark_tool={found.name}."
+        )

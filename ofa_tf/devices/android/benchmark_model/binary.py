@@ -10,7 +10,7 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
-from ofa_tf.devices.android.benchmark_model.benchmark_tools import TFLITE
+from ofa_tf.devices.android.benchmark_model.benchmark_tools import TFLITE, check_is_tool
 
 _ANSWER_S = 60.0  # that the server may be silent
 _DOWNLOAD_S = 900.0  # that all may take
@@ -45,7 +45,7 @@ def find_benchmark_binary(abi: str, tool: BenchmarkTool = TFLITE) -> Path:
     """A program for an ABI from the cache.
 
     Raises:
-        InputError: If it is not there.
+        InputError: If it is not there, or what is there is the other program.
     """
     path = cached_benchmark_binary(abi, tool)
     if not path.is_file():
@@ -55,16 +55,17 @@ def find_benchmark_binary(abi: str, tool: BenchmarkTool = TFLITE) -> Path:
             f"Name one with --benchmark_binary, or get {benchmark_binary_address(abi, tool)} "
             f"with --fetch_benchmark_binary={abi}{which}."
         )
+    check_is_tool(path, tool)
     return path
 
 
-def fetch_benchmark_binary(abi: str, tool: BenchmarkTool = TFLITE, address: str | None = None) -> tuple[Path, str]:
+def fetch_benchmark_binary(abi: str, address: str | None = None, tool: BenchmarkTool = TFLITE) -> tuple[Path, str]:
     """Download a program for an ABI into the cache.
 
     Args:
         abi: Android's name, such as `"arm64-v8a"`.
-        tool: Which program.
         address: Where from; where it is published by default.
+        tool: Which program.
 
     Returns:
         Its path and its SHA-256.

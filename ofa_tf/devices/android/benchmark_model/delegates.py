@@ -1,6 +1,7 @@
 """`Delegate`: who runs the operators of a model, how `benchmark_model` is asked for it, and how it says that it did."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Final
 
 from ofa_tf.base.errors import InputError
@@ -48,14 +49,22 @@ class Delegate:
             return
         if output.refusal:
             raise self._did_not_run(repr(output.refusal))
-        if output.delegates and not any(self._is_called(name) for name in output.delegates):
-            raise self._did_not_run(f"the delegates {', '.join(output.delegates)}")
+        if not self._is_among(output.delegates):
+            raise self._did_not_run(f"the delegates {', '.join(output.delegates) or 'none'}")
         if self.takes_all and output.num_undelegated:
-            raise self._did_not_run(f"{output.num_undelegated} of its operators on the CPU. {self.hint}".rstrip(". "))
+            raise self._did_not_run(f"{output.num_undelegated} of its operators on the CPU")
+
+    def _is_among(self, told: Sequence[str]) -> bool:
+        """Whether it is among the delegates that were told, and nobody else where it must take all."""
+        are_called = [self._is_called(name) for name in told]
+        if self.takes_all:
+            return bool(are_called) and all(are_called)
+        return not are_called or any(are_called)  # some builds do not tell them
 
     def _is_called(self, told_name: str) -> bool:
         name = told_name.lower()
         return any(part in name for part in self.told_names)
 
     def _did_not_run(self, received: str) -> InputError:
-        return InputError(f"Expected the {self.name} delegate to run the model. Received: {received}.")
+        message = f"Expected the {self.name} delegate to run the model. Received: {received}. {self.hint}"
+        return InputError(message.rstrip())

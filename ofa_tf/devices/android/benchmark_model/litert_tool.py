@@ -1,7 +1,7 @@
 """`LiteRTTool`: LiteRT's `benchmark_model`, which compiles models, as apps with its `CompiledModel` do.
 
-It never gives an input another shape, but runs one of several signatures, and says in files what it found: a time in
-what it prints has two decimals of a millisecond.
+It never gives an input another shape, but runs one of several signatures, and says in files what it found: times with
+percentiles, memory, and which operator ran where.
 
 Reference: `litert/tools/benchmark_litert_model.h` of LiteRT.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android.benchmark_model.benchmark_output import BenchmarkOutput
 from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool, ModelFiles, RunnableModel, read_model
 from ofa_tf.devices.android.benchmark_model.delegates import GPU, XNNPACK, Delegate
@@ -69,7 +70,7 @@ class LiteRTTool(BenchmarkTool):
             GPU,
             # Without the second flag the third one ends the program; without the third the CPU takes what is left.
             ("--use_gpu=true", "--use_cpu=false", "--require_full_delegation=true"),
-            told_names=("gpu", "litert_cl", "opencl", "webgpu"),
+            told_names=("gpu", "litert_cl", "opencl"),
             takes_all=True,
             hint="Perhaps the GPU does not take every operator; models exported with --target=gpu have only such.",
         )
@@ -81,13 +82,14 @@ class LiteRTTool(BenchmarkTool):
 
 class _FilesWithSignatures(ModelFiles):
     def __init__(self, models: Sequence[BenchmarkModel], folder: Path) -> None:
-        super().__init__(models, folder)
-        self._merged: dict[bytes | Path, Path] = {}
-        self._shapes: dict[bytes | Path, dict[str, tuple[int, ...]]] = {}
+        super().__init__(folder)
+        # Content -> signature -> the model whose shape that is.
+        self._models: dict[bytes | Path, dict[str, BenchmarkModel]] = {}
         for model in models:
             if model.input_shape is not None:
-                shapes = self._shapes.setdefault(model.content, {})
-                shapes[_signature(model.input_shape)] = model.input_shape
+                self._models.setdefault(model.content, {})[_signature(model.input_shape)] = model
+        self._merged: dict[bytes | Path, Path] = {}
+        self._errors: dict[tuple[bytes | Path, str], InputError] = {}  # by content and signature
 
     def prepare(self, model: BenchmarkModel) -> RunnableModel:
         """See `ModelFiles.prepare`."""
@@ -95,14 +97,28 @@ class _FilesWithSignatures(ModelFiles):
         if model.input_shape is None:
             return RunnableModel(path)
         if model.content not in self._merged:
-            self._merged[model.content] = self._merge(path, model)
-        return RunnableModel(self._merged[model.content], (f"--signature_to_run_for={_signature(model.input_shape)}",))
+            self._merged[model.content] = self._merge(path, self._models[model.content])
+        signature = _signature(model.input_shape)
+        if (model.content, signature) in self._errors:
+            raise self._errors[model.content, signature]
+        return RunnableModel(self._merged[model.content], (f"--signature_to_run_for={signature}",))
 
-    def _merge(self, path: Path, model: BenchmarkModel) -> Path:
-        from ofa_tf.tflite.litert.fixed_shapes import with_input_shapes
+    def _merge(self, path: Path, models: Mapping[str, BenchmarkModel]) -> Path:
+        """A file with the signatures of models of the same content, but for those that fail, whose errors are kept."""
+        from ofa_tf.tflite.litert.fixed_shapes import with_input_shape
+        from ofa_tf.tflite.litert.merged_model import merge_models
 
-        merged = self._folder / f"{self._numbers[model.content]}_signatures.tflite"
-        merged.write_bytes(with_input_shapes(read_model(path), self._shapes[model.content], str(path)))
+        content = read_model(path)
+        contents = {}
+        for signature, model in models.items():
+            shape = model.input_shape or ()
+            try:
+                contents[signature] = with_input_shape(content, shape, model.name)
+            except InputError as error:
+                self._errors[model.content, signature] = error
+        merged = self._new_file()
+        if contents:
+            merged.write_bytes(merge_models(contents))
         return merged
 
 

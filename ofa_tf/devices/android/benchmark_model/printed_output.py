@@ -1,8 +1,7 @@
 """What `benchmark_model` prints, as numbers.
 
-It prints a line of statistics for the warm-up and one for the runs that count, and then
-a summary. LiteRT's program of that name prints the same of both, but its means too
-coarsely, and is asked for files instead: see `result_files.py`.
+TensorFlow Lite's prints a line of statistics for the warm-up and one for the runs that count,
+and then a summary. LiteRT's writes files, see `result_files.py`; its failures are read here, too.
 """
 
 import re
@@ -22,6 +21,7 @@ _DELEGATION = re.compile(r"Replacing \d+ out of \d+ node\(s\) with delegate \((\
 _REFUSAL = re.compile("will not be executed by the delegate|is unsupported on this platform")
 
 _FAILURE = "Benchmarking failed"
+_SEVERITIES_OF_ERRORS = ("ERROR:", "FATAL:")
 
 # How far the means of statistics and summary may lie apart: six digits are printed.
 _MAX_RELATIVE_ROUNDING = 1e-4
@@ -90,7 +90,7 @@ def check_success(text: str, hint: str = "") -> None:
 
     Args:
         text: All that it printed.
-        hint: What may be the reason, as it need not say.
+        hint: What may be the reason, if it does not say.
 
     Raises:
         InputError: If it failed; its reason is quoted.
@@ -98,16 +98,19 @@ def check_success(text: str, hint: str = "") -> None:
     lines = split_lines(text)
     for index, line in enumerate(lines):
         if line.startswith(_FAILURE):
-            reason = _first_error(text) or last_line(lines[:index]) or "no reason"
-            message = f"Expected the benchmark to run the model. Received: {reason} {hint}"
-            raise InputError(message.rstrip())
+            reason = first_error(text)
+            if not reason:
+                last = last_line(lines[:index]).rstrip(".") or "no reason"
+                reason = f"{last}. {hint}".rstrip()
+            raise InputError(f"Expected the benchmark to run the model. Received: {reason}")
 
 
-def _first_error(text: str) -> str:
-    """The first line of that severity; empty for old builds, which print none."""
+def first_error(text: str) -> str:
+    """The first line of that severity, or the one that a program ends itself with; empty if there is none."""
     for line in text.splitlines():
-        if line.startswith("ERROR") and _FAILURE not in line:
-            return line.strip().removeprefix("ERROR: ")
+        for severity in _SEVERITIES_OF_ERRORS:
+            if line.startswith(severity) and _FAILURE not in line:
+                return line.removeprefix(severity).strip()
     return ""
 
 

@@ -14,7 +14,8 @@ from ofa_tf.devices.android.adb import Adb, ShellResult
 from ofa_tf.devices.android.benchmark_model.benchmark_output import BenchmarkOutput
 from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
 from ofa_tf.devices.android.benchmark_model.delegates import Delegate
-from ofa_tf.devices.android.benchmark_model.printed_output import check_flags_are_known, check_success
+from ofa_tf.devices.android.benchmark_model.output_lines import last_line, split_lines
+from ofa_tf.devices.android.benchmark_model.printed_output import check_flags_are_known, check_success, first_error
 from ofa_tf.devices.android.time_limit import TimeLimit
 
 _PARENT_FOLDER = "/data/local/tmp"
@@ -68,25 +69,29 @@ class BenchmarkProgram:
         """
         flags = [f"--graph={model}", *self._delegate.flags, *self._result_flags(), *flags]
         result = self._run_script(self._script(flags), limit)
-        _check_not_killed(result.status)
-
         text = f"{result.stdout}\n{result.stderr}"
         check_flags_are_known(text, _needed_flags(flags))
+        _check_not_killed(result.status, text)
         check_success(text, self._delegate.hint)
-        files = {name: self.read_file(f"{self.folder}/{name}") for name in self.tool.result_files.values()}
+        if result.status != 0:
+            reason = first_error(text) or last_line(split_lines(text)) or "nothing printed"
+            raise InputError(f"Expected benchmark_model to succeed. Received: exit status {result.status}; {reason}")
+
+        files = {}
+        for name in self.tool.result_files.values():
+            files[name] = self.read_file(f"{self.folder}/{name}", "Take another version of the program.")
         output = self.tool.read_output(text, files)
         self._delegate.check_that_it_ran(output)
-        if result.status != 0:
-            raise InputError(f"Expected benchmark_model to succeed. Received: exit status {result.status}.")
         return output
 
-    def read_file(self, remote: str) -> bytes:
+    def read_file(self, remote: str, advice: str) -> bytes:
         """What the program wrote into a file; where it could not, it does not say so.
 
         It comes back through the shell, whose end is marked: adb's own `pull` does not always say when it was cut.
 
         Args:
             remote: The file, on the phone.
+            advice: What to do if it is not there.
 
         Raises:
             InputError: If there is no such file.
@@ -94,7 +99,7 @@ class BenchmarkProgram:
         result = self.adb.shell("base64", remote)
         if result.status != 0:
             message = (result.stderr or result.stdout).strip()
-            raise InputError(f"Expected benchmark_model to write {remote}. Received: {message}. Take a newer build.")
+            raise InputError(f"Expected benchmark_model to write {remote}. Received: {message}. {advice}")
         try:
             return base64.b64decode("".join(result.stdout.split()), validate=True)
         except binascii.Error as error:
@@ -192,12 +197,15 @@ def _make_folder(adb: Adb, folder: str) -> None:
         raise InputError(f"Expected to make the folder {folder} on the phone. Received: {message.strip()}.")
 
 
-def _check_not_killed(status: int) -> None:
-    """A shell gives 128 and the number of the signal that ended a program."""
+def _check_not_killed(status: int, text: str) -> None:
+    """A shell gives 128 and the number of the signal that ended a program; one that ends itself says why."""
     number = status - 128
     if number not in set(signal.Signals):
         return
     name = signal.Signals(number).name
+    reason = first_error(text)
+    if reason:
+        raise InputError(f"Expected benchmark_model to finish. Received: it was killed by {name}; {reason}")
     hint = " (perhaps out of memory)" if name == "SIGKILL" else ""
     raise InputError(f"Expected benchmark_model to finish. Received: it was killed by {name}{hint}.")
 

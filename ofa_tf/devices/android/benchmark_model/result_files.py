@@ -79,11 +79,11 @@ def read_result_files(result: bytes, runtime_info: bytes) -> BenchmarkOutput:
 def _read_runtime_info(content: bytes) -> tuple[tuple[str, ...], int, int]:
     """The delegates, each once, the number of partitions, and that of operators that no delegate took.
 
-    The program compiles all graphs of a file, and does not say which one it ran. The first counts: piece models, the
-    only ones with several, are alike in all of them.
+    The program compiles all graphs of a file, and does not say which one it ran. The first counts: those of a piece
+    differ in their sizes only, and of an elastic file the one to be measured is put first.
     """
     details = _parse("ModelRuntimeDetails", content)
-    if not details.subgraphs:
+    if not details.subgraphs or not details.subgraphs[0].execution_plan:
         raise InputError(f"Expected benchmark_model to write what runs where. Received: no graph. {_ADVICE}")
     graph = details.subgraphs[0]
     nodes = {node.id: node for node in graph.nodes}
@@ -92,6 +92,11 @@ def _read_runtime_info(content: bytes) -> tuple[tuple[str, ...], int, int]:
     num_partitions = 0
     was_undelegated = False
     for number in graph.execution_plan:
+        if number not in nodes:
+            raise InputError(
+                "Expected benchmark_model to write what runs where. "
+                f"Received: node {number}, of which nothing is said. {_ADVICE}"
+            )
         node = nodes[number]
         is_undelegated = not node.HasField("delegate_node_details")
         if is_undelegated:

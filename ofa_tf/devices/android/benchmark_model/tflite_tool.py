@@ -38,7 +38,8 @@ class TFLiteTool(BenchmarkTool):
 
     def model_files(self, models: Sequence[BenchmarkModel], folder: Path) -> ModelFiles:
         """The files as they are: the program gives an input another shape itself."""
-        return _FilesAsTheyAre(models, folder)
+        del models
+        return _FilesAsTheyAre(folder)
 
     def read_output(self, text: str, files: Mapping[str, bytes]) -> BenchmarkOutput:
         """See `BenchmarkTool.read_output`."""
