@@ -152,12 +152,17 @@ _DEFECTS: dict[str, Spoil] = {
 
 
 def _ship(
-    sure_subnet: keras.Model, arch: Arch, data: ExportData, folder: Path, monkeypatch: pytest.MonkeyPatch
+    sure_subnet: keras.Model,
+    arch: Arch,
+    data: ExportData,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    max_accuracy_drop: float = 0.01,
 ) -> dict:
     # What helps int8 takes minutes, and is not what is looked at.
     monkeypatch.setattr(remedies, "_REMEDIES", {})
     monkeypatch.setattr(ship_subnet, "keep_float", lambda *_: [])
-    options = ExportOptions("int8")
+    options = ExportOptions("int8", max_accuracy_drop=max_accuracy_drop)
     return ship(sure_subnet, arch, folder / "m.tflite", options, data)
 
 
@@ -206,6 +211,7 @@ def test_layers_left_to_slower_kernels_are_told(
 ) -> None:
     """A rewrite that is lost: the model says the same, and is slow."""
     monkeypatch.setitem(LOWERINGS, "hard_swish", lambda graph: graph)
+    # Without the rewrite hard-swish is rounded more coarsely, at times more than is allowed by default.
     with pytest.raises(InputError, match=r"Expected LiteRT's XNNPACK to run all of .*\d+ HARD_SWISH outside of it"):
-        _ship(sure_subnet, arch, sure_data, tmp_path, monkeypatch)
+        _ship(sure_subnet, arch, sure_data, tmp_path, monkeypatch, max_accuracy_drop=0.5)
     assert not list(tmp_path.iterdir())
