@@ -141,7 +141,11 @@ class SubnetReader:
         for entry in document.get("other_measurements", []):
             other_costs.append(float(entry["costs"][use.cost_name]))
             other_top1.append(float(entry["measured_search_top1"]))
-        group = self._make_group(short_path(path, self.workdir), use, subnets)
+        title = short_path(path, self.workdir)
+        family = document.get("family")
+        if family is not None:
+            title += f", a family in one file of {family['file_bytes']:,} bytes"
+        group = self._make_group(title, use, subnets)
         return dataclasses.replace(
             group,
             is_front=True,

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.images import write_class_folders
-from tests.support.spaces import PLUGINS_FLAG, SMALL
+from tests.support.spaces import MICRO, PLUGINS_FLAG
 from tests.tools.conftest import Run
 
 # More than any network takes: every one may be found.
@@ -16,7 +16,7 @@ def test_all_methods_are_compared_for_one_budget_and_nothing_is_done_twice(run: 
     photos = write_class_folders(tmp_path / "photos", {"ant": 40, "bee": 40})
     training = (
         PLUGINS_FLAG,
-        f"--space={SMALL.name}",
+        f"--space={MICRO.name}",
         f"--dataset=folder:{photos}",
         "--method=sandwich",
         "--batch_size=16",

@@ -462,6 +462,16 @@ def test_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
     assert "checkpoint.json" in _texts(data, Section.TRAINING)
 
 
+def test_a_family_is_called_one(tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    document = json.loads((run.path / "front.json").read_text())
+    document["family"] = {"file_bytes": 1234567, "max_file_bytes": None}
+    files.write_json(run.path / "family.json", "front", document)
+    titles = [group.title for group in gather(run).groups]
+    assert "family.json, a family in one file of 1,234,567 bytes" in titles
+    assert "front.json" in titles
+
+
 @pytest.mark.parametrize(
     ("entry", "value"),
     [

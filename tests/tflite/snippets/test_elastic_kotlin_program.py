@@ -35,6 +35,8 @@ from tests.tflite.snippets.conftest import (
 _MAIN = "main.ElasticMainKt"
 
 needs_kotlin = pytest.mark.skipif(not has_kotlin(), reason="kotlinc or java is not installed")
+# Five exports and a compilation, which are made once for all tests of a process.
+of_one_process = pytest.mark.xdist_group("elastic_kotlin")
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,7 @@ def _answer(elastic_file: Path, signature: str, values: np.ndarray) -> np.ndarra
 
 
 @needs_kotlin
+@of_one_process
 @pytest.mark.long
 @pytest.mark.parametrize("signature", ELASTIC_KINDS)
 def test_images_reach_each_model_and_its_answer_the_user(
@@ -101,6 +104,7 @@ def test_images_reach_each_model_and_its_answer_the_user(
 
 
 @needs_kotlin
+@of_one_process
 @pytest.mark.long
 def test_it_chooses_as_the_project_does(program: Path, elastic_file: Path, tmp_path: Path) -> None:
     paces = paces_of_a_phone(list(ELASTIC_KINDS))
@@ -118,6 +122,7 @@ def test_it_chooses_as_the_project_does(program: Path, elastic_file: Path, tmp_p
 
 
 @needs_kotlin
+@of_one_process
 @pytest.mark.long
 def test_the_camera_s_images_get_the_largest_model_that_keeps_the_deadline(program: Path, tmp_path: Path) -> None:
     (tmp_path / "image.bin").write_bytes(bytes(8 * 8 * 3))
