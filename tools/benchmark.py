@@ -94,6 +94,8 @@ def _measure_models() -> None:
         for device in devices:
             check_can_give_outputs(device)
     outputs = _choose_outputs(devices)
+    if len(devices) == 1:
+        devices[0].describe()  # so that a phone that is not there is told before a bar is drawn
 
     failures = []
     for device in devices:

@@ -4,8 +4,8 @@ Example:
     python tools/build_latency_table.py --workdir=runs/quickstart --device=host
 
 A table that was measured in the same way is replaced; a call that was interrupted goes on with the pieces that it has.
-Each --target has a table; other threads and, on a phone, other cores need a table of their own (--output), which
-tools/search.py takes with --latency_table.
+Each --target has a table; other threads and, on a phone, another program, delegate, GPU precision or other cores need a
+table of their own (--output), which tools/search.py takes with --latency_table.
 """
 
 import sys
@@ -59,6 +59,7 @@ def main(argv: Sequence[str]) -> None:
     )
     device = device_flags.device_from_flags(_DEVICE.value, settings.form.target)
     path = run.check_latency_table_path(device, settings, _OUTPUT.value or None)
+    device.describe()  # so that a phone that is not there is told at once
     configure_tensorflow()
     from ofa_tf.workflow.latency import held_out_report
 

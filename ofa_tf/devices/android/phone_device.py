@@ -135,7 +135,7 @@ class PhoneDevice:
         if not tool.writes_outputs:
             raise InputError(
                 "Expected a benchmark_model that can be given inputs, to compare what models give (--check). "
-                f"Received: {tool.title}. Take TensorFlow Lite's (--benchmark_tool=tflite)."
+                f"Received: {tool.title}. Name TensorFlow Lite's (--benchmark_binary, --benchmark_tool=tflite)."
             )
 
     def outputs(self, model: BenchmarkModel, inputs: Sequence[np.ndarray]) -> list[bytes]:
@@ -165,7 +165,7 @@ class PhoneDevice:
         if settings.profile_operators and tool.profile_flag is None:
             raise InputError(
                 "Expected a benchmark_model whose operator profile is understood (--enable_op_profiling). "
-                f"Received: {tool.title}. Take TensorFlow Lite's (--benchmark_tool=tflite)."
+                f"Received: {tool.title}. Name TensorFlow Lite's (--benchmark_binary, --benchmark_tool=tflite)."
             )
 
     def _connect(self) -> Adb:

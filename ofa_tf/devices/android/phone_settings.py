@@ -57,8 +57,9 @@ class PhoneSettings:
         if self.cpu_mask is not None:
             parse_cpu_mask(self.cpu_mask)
         if self.binary is not None and not self.binary.is_file():
+            found = "a folder" if self.binary.is_dir() else "no file"
             raise InputError(
-                f"Expected benchmark_model for the phone. Received: no file at {self.binary}. "
+                f"Expected benchmark_model for the phone. Received: {found} at {self.binary}. "
                 "tools/benchmark.py --fetch_benchmark_binary=arm64-v8a gets one."
             )
         for name in ("wait_s", "min_run_s"):

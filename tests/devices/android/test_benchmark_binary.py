@@ -112,9 +112,13 @@ def test_litert_publishes_its_program_by_version() -> None:
         find_benchmark_binary("arm64-v8a", LITERT)
     with pytest.raises(InputError, match=r"to be one of \['arm64-v8a'\], for which LiteRT's benchmark_model"):
         benchmark_binary_address("armeabi-v7a", LITERT)
+    with pytest.raises(InputError, match=r"or take the other program \(--benchmark_tool=tflite\)\.$"):
+        benchmark_binary_address("armeabi-v7a", LITERT)
 
 
 def test_an_abi_without_a_published_program_is_named() -> None:
     abis = r"\['arm64-v8a', 'armeabi-v7a'\]"
     with pytest.raises(InputError, match=rf"to be one of {abis}, for which .* is published. Received: 'x86'"):
+        benchmark_binary_address("x86")
+    with pytest.raises(InputError, match=r"Build it, and name it with --benchmark_binary\.$"):
         benchmark_binary_address("x86")

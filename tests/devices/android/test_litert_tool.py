@@ -196,6 +196,16 @@ def test_what_the_program_has_not_is_told_before_anything_is_run(
         PhoneSettings(litert_binary, **settings)
 
 
+@pytest.mark.parametrize("content", [b"hello", b"", b"TFL3 benchmark_litert_model"])
+def test_what_is_no_program_is_told_before_a_phone_is_looked_for(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"to be benchmark_model, a program \(ELF\). Received: a file that begins with"
+    ):
+        PhoneSettings(path)
+
+
 def test_a_named_program_must_be_that_one(tmp_path: Path) -> None:
     binary = install_benchmark_model(tmp_path / "benchmark_model")
     with pytest.raises(InputError, match=r"to be LiteRT's benchmark_model .* Received: TensorFlow Lite's"):
@@ -204,7 +214,9 @@ def test_a_named_program_must_be_that_one(tmp_path: Path) -> None:
 
 def test_what_the_other_program_does_is_refused_before_a_phone_is_looked_for(litert_binary: Path) -> None:
     device = PhoneDevice("nowhere", PhoneSettings(litert_binary, adb="/nowhere/adb"))
-    advice = r"Received: LiteRT's benchmark_model. Take TensorFlow Lite's \(--benchmark_tool=tflite\)"
+    advice = (
+        r"Received: LiteRT's benchmark_model. Name TensorFlow Lite's \(--benchmark_binary, --benchmark_tool=tflite\)"
+    )
     with pytest.raises(InputError, match=rf"can be given inputs, .* {advice}"):
         check_can_give_outputs(device)
     with pytest.raises(InputError, match=rf"operator profile is understood .* {advice}"):

@@ -139,7 +139,7 @@ class BenchmarkTool(abc.ABC):
         if name not in delegates:
             raise InputError(
                 f"Expected the delegate (--delegate) to be one of {', '.join(delegates)} for {self.title}. "
-                f"Received: {name}. Take the other program (--benchmark_tool), or name one of those."
+                f"Received: {name}. Name the other program (--benchmark_binary, --benchmark_tool), or one of those."
             )
         delegate = delegates[name]
         if gpu_precision == AUTOMATIC_PRECISION:

@@ -8,6 +8,10 @@ from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
 from ofa_tf.devices.android.benchmark_model.litert_tool import LiteRTTool
 from ofa_tf.devices.android.benchmark_model.tflite_tool import TFLiteTool
 
+# Android's programs, and scripts, which may call one.
+_BEGINNINGS_OF_PROGRAMS = (b"\x7fELF", b"#!")
+_NUM_BYTES_TOLD = 16
+
 TFLITE = TFLiteTool()
 LITERT = LiteRTTool()
 
@@ -20,12 +24,17 @@ def tool_of_file(binary: Path) -> BenchmarkTool:
     """Which program a file is.
 
     Raises:
-        InputError: If it cannot be read.
+        InputError: If it is no program, or cannot be read.
     """
     try:
         content = binary.read_bytes()
     except OSError as error:
         raise InputError(f"Expected to read benchmark_model in {binary}. Received: {error}. Name another.") from error
+    if not content.startswith(_BEGINNINGS_OF_PROGRAMS):
+        raise InputError(
+            f"Expected {binary} to be benchmark_model, a program (ELF). Received: a file that begins with "
+            f"{content[:_NUM_BYTES_TOLD]!r}. Name another; tools/benchmark.py --fetch_benchmark_binary gets one."
+        )
     return LITERT if LITERT.is_in(content) else TFLITE
 
 

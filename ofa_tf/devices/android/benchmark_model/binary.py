@@ -10,7 +10,7 @@ from pathlib import Path
 from ofa_tf.base import files
 from ofa_tf.base.errors import InputError
 from ofa_tf.devices.android.benchmark_model.benchmark_tool import BenchmarkTool
-from ofa_tf.devices.android.benchmark_model.benchmark_tools import TFLITE, check_is_tool
+from ofa_tf.devices.android.benchmark_model.benchmark_tools import BENCHMARK_TOOLS, TFLITE, check_is_tool
 
 _ANSWER_S = 60.0  # that the server may be silent
 _DOWNLOAD_S = 900.0  # that all may take
@@ -26,9 +26,13 @@ def benchmark_binary_address(abi: str, tool: BenchmarkTool = TFLITE) -> str:
     """
     addresses = tool.published
     if abi not in addresses:
+        advice = "Build it, and name it with --benchmark_binary"
+        others = [name for name in BENCHMARK_TOOLS if abi in BENCHMARK_TOOLS[name].published]
+        if others:
+            advice += f", or take the other program (--benchmark_tool={others[0]})"
         raise InputError(
             f"Expected the ABI to be one of {list(addresses)}, for which {tool.title} is published. Received: {abi!r}. "
-            "Build it, and name it with --benchmark_binary, or take the other program (--benchmark_tool)."
+            f"{advice}."
         )
     return addresses[abi]
 
