@@ -152,10 +152,11 @@ def _interrupted_program(name: str, work: str) -> subprocess.CompletedProcess:
 
 _FREE_AN_OBJECT = "type('Freed', (), {'__del__': interrupt})()"
 
-_CONVERT_A_PIECE = """
-    from tensorflow.python.framework import c_api_util, dtypes
+# A library calls back where weights are drawn, and catches what comes.
+_DRAW_WEIGHTS = """
+    from tensorflow.python.framework import dtypes
     finfo = dtypes.ml_dtypes.finfo
-    {interrupted}
+    dtypes.ml_dtypes.finfo = lambda dtype: interrupt() or finfo(dtype)
     from ofa_tf.latency.piece_models import make_piece_models
     from ofa_tf.latency.pieces import distinct_pieces
     from ofa_tf.space.presets import get_search_space
@@ -163,8 +164,6 @@ _CONVERT_A_PIECE = """
     piece, (size, *_) = distinct_pieces(space, (32,))[0]
     make_piece_models(space, 2).convert(piece, size)
 """
-_AS_SOMETHING_IS_FREED = "c_api_util.ScopedTFImportGraphDefOptions.__del__ = interrupt"
-_AS_WEIGHTS_ARE_DRAWN = "dtypes.ml_dtypes.finfo = lambda dtype: interrupt() or finfo(dtype)"
 
 
 @pytest.mark.parametrize(
@@ -172,10 +171,9 @@ _AS_WEIGHTS_ARE_DRAWN = "dtypes.ml_dtypes.finfo = lambda dtype: interrupt() or f
     [
         ("SIGINT", _FREE_AN_OBJECT),
         ("SIGTERM", _FREE_AN_OBJECT),
-        pytest.param("SIGTERM", _CONVERT_A_PIECE.format(interrupted=_AS_SOMETHING_IS_FREED), marks=pytest.mark.slow),
-        pytest.param("SIGTERM", _CONVERT_A_PIECE.format(interrupted=_AS_WEIGHTS_ARE_DRAWN), marks=pytest.mark.slow),
+        pytest.param("SIGTERM", _DRAW_WEIGHTS, marks=pytest.mark.slow),
     ],
-    ids=["free_an_object_SIGINT", "free_an_object_SIGTERM", "convert_a_piece", "draw_weights"],
+    ids=["free_an_object_SIGINT", "free_an_object_SIGTERM", "draw_weights"],
 )
 def test_an_interrupt_that_others_catch_ends_the_program_all_the_same(name: str, work: str) -> None:
     result = _interrupted_program(name, work)

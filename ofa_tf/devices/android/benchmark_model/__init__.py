@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "benchmark_output": ["BenchmarkOutput"],
         "benchmark_tool": ["BenchmarkTool", "ModelFiles", "read_model"],
-        "benchmark_tools": ["BENCHMARK_TOOLS", "TFLITE", "tool_of_file"],
+        "benchmark_tools": ["BENCHMARK_TOOLS", "TFLITE", "check_is_tool", "tool_of_file"],
         "binary": ["fetch_benchmark_binary", "find_benchmark_binary"],
         "delegates": ["AUTOMATIC_PRECISION", "DELEGATE_NAMES", "GPU_PRECISIONS", "XNNPACK", "Delegate"],
         "operator_profile": ["Operator"],
