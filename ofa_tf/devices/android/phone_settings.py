@@ -88,7 +88,7 @@ class PhoneSettings:
         """
         if self.binary is not None and self.tool is not None:
             check_is_tool(self.binary, self.benchmark_tool)
-        _ = self.benchmark_tool.delegate(self.delegate, self.gpu_precision)
+        _ = self.benchmark_delegate  # raises if the program has none of that name
 
     def find_binary(self, abi: str) -> Path:
         """`benchmark_model` for a phone of an ABI.
