@@ -35,7 +35,7 @@ from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Mea
 from ofa_tf.devices.opening import list_devices
 from ofa_tf.devices.output_check import check_can_give_outputs, compare_outputs
 from ofa_tf.tflite.litert.merged_model import with_first_graph
-from ofa_tf.tflite.litert.metadata import read_metadata
+from ofa_tf.tflite.litert.metadata import read_metadata, read_tflite
 from ofa_tf.tflite.lowering.targets import CPU, get_target, target_help
 from ofa_tf.tflite.shipping.elastic_file import is_elastic
 
@@ -107,8 +107,9 @@ def _measure_models() -> None:
             failures.append(f"{device.id}: {error}")
             continue
         for measurement in measurements:
-            _print_measurement(measurement)
-            if measurement.error:
+            if measurement.error is None:
+                _print_measurement(measurement)
+            else:
                 failures.append(f"{measurement.model} on {device.id}: {measurement.error}")
         if device.id in outputs:
             save_benchmark(outputs[device.id], measurements, settings)
@@ -170,6 +171,8 @@ def _check_files(models: Sequence[BenchmarkModel]) -> None:
             f"Expected --model to name TFLite files. Received: no file at {', '.join(missing)}. "
             "Write one with tools/to_tflite.py."
         )
+    for model in models:
+        read_tflite(model.content)  # raises for a file that is no model
 
 
 def _choose_outputs(devices: Sequence[Device]) -> dict[str, Path]:

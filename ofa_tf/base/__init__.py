@@ -1,16 +1,17 @@
 """What every other folder stands on, and what knows nothing of networks.
 
 Read `errors.py` first: its one exception is what a user's mistake becomes everywhere. Then `command_line.py` (how every
-program runs and ends), `flag_groups.py` (its flags and help), `flag_errors.py` (mistakes in them), `files.py` (files
-that are complete or absent), `folder_lock.py` (one writer at a time) and `registry.py` (things that are known by a
-name). The others are looked up when needed: `progress.py` (what a program says while it works), `interrupts.py` (Ctrl-C
-where it must not strike), `native_output.py` (what C++ code writes to the terminal), `plugins.py` (files of a user's
-own), `shell_commands.py` (commands that messages name), `correlation.py` (of ranks), `counts.py` and
-`numbers_in_words.py` (numbers as text), `markdown.py` (tables), `shares.py` (how sure a share is), `cpu_model.py` and
-`hardware.py` (what there is to compute on), `linear_algebra_threads.py` (with how many threads NumPy does),
-`compute_precision.py` (half precision, and who has it), `cluster.py` and `distribution_flag.py` (how many devices, and
-which worker this process is), `replicas.py` (the copies of a network that compute together) and `tensorflow_setup.py`
-(how the programs set TensorFlow up). Nothing here but `replicas.py` loads TensorFlow by being imported.
+program runs and ends), `flag_groups.py` (its flags and help), `flag_errors.py` and `flagfile_order.py` (mistakes in
+them), `files.py` (files that are complete or absent), `folder_lock.py` (one writer at a time) and `registry.py` (things
+that are known by a name). The others are looked up when needed: `progress.py` (what a program says while it works),
+`interrupts.py` (Ctrl-C where it must not strike), `native_output.py` (what C++ code writes to the terminal),
+`plugins.py` (files of a user's own), `shell_commands.py` (commands that messages name), `correlation.py` (of ranks),
+`counts.py` and `numbers_in_words.py` (numbers as text), `markdown.py` (tables), `shares.py` (how sure a share is),
+`cpu_model.py` and `hardware.py` (what there is to compute on), `linear_algebra_threads.py` (with how many threads NumPy
+does), `compute_precision.py` (half precision, and who has it), `cluster.py` and `distribution_flag.py` (how many
+devices, and which worker this process is), `replicas.py` (the copies of a network that compute together) and
+`tensorflow_setup.py` (how the programs set TensorFlow up). Nothing here but `replicas.py` loads TensorFlow by being
+imported.
 """
 
 import lazy_loader

@@ -18,6 +18,7 @@ from ofa_tf.base.distribution_flag import has_other_workers
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.flag_errors import describe_flag_error
 from ofa_tf.base.flag_groups import describe_flags
+from ofa_tf.base.flagfile_order import check_flagfiles_come_first
 from ofa_tf.base.interrupts import STATUS_INTERRUPTED, repeat_lost_interrupts
 from ofa_tf.base.tensorflow_setup import set_environment
 
@@ -147,7 +148,10 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         if _HELP_FLAGS.intersection(argv):
             _show_help(argv[0])
             raise SystemExit
+        check_flagfiles_come_first(argv[1:])
         return flags.FLAGS(list(argv))
+    except InputError as error:
+        _fail(str(error))
     except (flags.Error, ValueError) as error:
         _fail(describe_flag_error(error))
     except SystemExit:

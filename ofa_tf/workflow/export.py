@@ -123,7 +123,7 @@ def export_subnet(
         InputError: If the model does not pass the gate, or breaks a limit; nothing is
             written then.
     """
-    announce("calibrating batch normalization, converting, checking on the test images")
+    announce("calibrating batch normalization, converting, checking on validation and test images")
     evaluator.calibrate(arch)
     subnet = extract_subnet(evaluator.supernet, arch)
     data = data_of_run(evaluator, config, arch, options)

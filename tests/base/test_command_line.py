@@ -113,6 +113,19 @@ def test_error_is_one_line_with_its_status(program: Path, args: list[str], statu
     assert run(program, "--number=3", *args) == (status, "", f"error: {error}\n")
 
 
+def test_a_flagfile_does_not_undo_what_was_typed(program: Path, tmp_path: Path) -> None:
+    flagfile = tmp_path / "number.cfg"
+    flagfile.write_text("--number=5\n")
+
+    assert run(program, f"--flagfile={flagfile}", "--number=3") == (0, "4\n", "")
+    status, stdout, stderr = run(program, "--number=3", f"--flagfile={flagfile}")
+    assert (status, stdout) == (1, "")
+    assert stderr == (
+        "error: Expected flags behind the flagfile that has others for them. Received: --number=3 before "
+        f"--flagfile={flagfile}, which says --number=5. Put --flagfile first.\n"
+    )
+
+
 def test_missing_flag_is_named(program: Path) -> None:
     status, stdout, stderr = run(program)
 

@@ -585,6 +585,7 @@ def test_a_truncated_model_is_named_by_the_benchmark(run: Run, quickstart: Path,
         ),
         ("tools/benchmark.py", ["--model=no.tflite", "--device=adb"], "Received: no file at no.tflite"),
         ("tools/benchmark.py", ["--model=no.tflite"], "Received: no file at no.tflite"),
+        ("tools/benchmark.py", ["--model=README.md"], "Expected README.md to be a TFLite file. Received: "),
         ("tools/benchmark.py", ["--model=m.tflite", "--device=moon"], "Received: 'moon'"),
         (
             "tools/benchmark.py",

@@ -30,8 +30,8 @@ _ABOUT_LOSS = (
     "Training loss, mean of each epoch. Phases learn from different targets, so that it is only compared within one."
 )
 _ABOUT_MODELS = (
-    "Before a model gets its name, a gate compares it with the network that it was made from, on test images; only "
-    "what passes is written."
+    "Before a model gets its name, a gate compares it with the network that it was made from, on validation images; "
+    "only what passes is written. The accuracies below are of test images, which decide nothing."
 )
 _HEADINGS_OF_PHASES = (
     "phase",

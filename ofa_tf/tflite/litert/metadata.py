@@ -125,7 +125,7 @@ def read_tflite(model: bytes | str | Path) -> tuple[bytes, str]:
     if content[4:8] != IDENTIFIER:
         raise InputError(
             f"Expected {name} to be a TFLite file. Received: {len(content)} bytes beginning with {content[:8]!r}. "
-            "Write it again with tools/to_tflite.py."
+            "Write one with tools/to_tflite.py."
         )
     return content, name
 
