@@ -40,7 +40,7 @@ from ofa_tf.tflite.quantization.modes import (
     get_quantization_mode,
     modes_with_setting,
 )
-from ofa_tf.tflite.shipping.card_words import left_by_npus_in_words
+from ofa_tf.tflite.shipping.card_words import guessing_in_words, left_by_npus_in_words
 from ofa_tf.tflite.shipping.compiled_file import check_compiled_replaceable, compile_shipped, compiled_path
 from ofa_tf.tflite.shipping.model_summary import read_facts, summarize
 from ofa_tf.tflite.shipping.origin import Origin
@@ -447,7 +447,10 @@ def _export_elastic(
 def _top1_in_words(facts: Mapping[str, Any]) -> str:
     if facts["top1"] is None:
         return "not measured (no --dataset)"
-    return f"{facts['top1']:.2%} (before conversion {facts['gate']['reference_top1']:.2%})"
+    gate = facts["gate"]
+    words = f"{facts['top1']:.2%} (before conversion {gate['reference_top1']:.2%})"
+    guessing = guessing_in_words(gate)
+    return words if guessing is None else f"{words}, {guessing}"
 
 
 def _report(facts: Mapping[str, Any]) -> None:

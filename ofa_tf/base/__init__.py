@@ -65,7 +65,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "progress": ["announce", "on_progress", "paused", "progress_bar", "tell"],
         "registry": ["Registry"],
         "replicas": ["Batches", "Replicas", "assign_here"],
-        "shares": ["standard_error_of_share"],
+        "shares": ["is_clearly_above", "standard_error_of_share"],
         "shell_commands": ["shell_command"],
         "tensorflow_setup": ["configure_tensorflow"],
     },

@@ -2,12 +2,9 @@
 
 from collections import Counter
 
-from ofa_tf.base.shares import standard_error_of_share
+from ofa_tf.base.shares import is_clearly_above
 from ofa_tf.data.image_source import ImageSource
 from ofa_tf.training.phases import Phase
-
-# An accuracy is clearly above another by so many standard errors.
-_NUM_ERRORS = 2.0
 
 
 def share_of_commonest_class(source: ImageSource, split: str) -> float:
@@ -26,8 +23,7 @@ def describe_guessing(phase: Phase, top1: float, num_images: int, by_guessing: f
         num_images: Validation images.
         by_guessing: Share of them that is right without looking at them, see `share_of_commonest_class`.
     """
-    error = standard_error_of_share(round(top1 * num_images), num_images)
-    if top1 - _NUM_ERRORS * error > by_guessing:
+    if is_clearly_above(top1, num_images, by_guessing):
         return None
     return (
         f"after phase {phase.name}, {top1:.1%} of the validation images are right, not clearly more than by always "

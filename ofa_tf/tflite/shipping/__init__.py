@@ -15,7 +15,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "card_words": ["left_by_npus_in_words"],
+        "card_words": ["guessing_in_words", "left_by_npus_in_words"],
         "compiled_file": ["check_compiled_replaceable", "compile_shipped", "compiled_path"],
         "elastic_file": ["check_elastic_replaceable", "is_elastic", "save_elastic"],
         "export_data": ["ExportData"],

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ofa_tf.base.counts import count_in_words
+from ofa_tf.base.shares import is_clearly_above
 from ofa_tf.space.arch import Arch
 from ofa_tf.space.presets import get_search_space, list_search_spaces
 from ofa_tf.tflite.graph.input_format import NORMALIZED
@@ -46,6 +47,18 @@ def searched_form_in_words(search: Facts) -> str:
     if input_type != NORMALIZED:
         words += f" taking {input_type}"
     return words
+
+
+def guessing_in_words(gate: Facts) -> str | None:
+    """What is to be said of a model that may as well not look at the images; `None` of one that is clearly better.
+
+    Args:
+        gate: What the gate reported of it; that of earlier versions does not tell.
+    """
+    guessed = gate.get("guessed_top1")
+    if guessed is None or is_clearly_above(gate["top1"], gate["num_images"], guessed):
+        return None
+    return f"not clearly better than always answering with the most frequent class ({guessed:.2%})"
 
 
 def arch_in_words(arch: Facts) -> str:

@@ -92,6 +92,14 @@ class Reference:
         is_right = logits.argmax(axis=-1) == self.labels
         return float(is_right.mean())
 
+    @property
+    def guessed_top1(self) -> float | None:
+        """The accuracy of always answering with the most frequent class, in [0, 1]; `None` without labels."""
+        if self.labels is None:
+            return None
+        _, counts = np.unique(self.labels, return_counts=True)
+        return float(counts.max() / counts.sum())
+
     def as_log_probabilities(self) -> "Reference":
         """The same with logarithms of probabilities for logits, as `TFLiteModel` makes of a model that gives those."""
         smallest = np.log(SMALLEST_PROBABILITY)
@@ -152,6 +160,7 @@ class Comparison:
             does not count.
         top1: Top-1 accuracy in [0, 1]; `None` without labels.
         reference_top1: That of the network.
+        guessed_top1: That of always answering with the most frequent class of these images.
     """
 
     num_images: int
@@ -162,6 +171,7 @@ class Comparison:
     lost_variance: float
     top1: float | None
     reference_top1: float | None
+    guessed_top1: float | None
 
     @property
     def is_finite(self) -> bool:
@@ -246,6 +256,7 @@ def compare_logits(logits: np.ndarray, reference: Reference) -> Comparison:
         lost_variance=_lost_variance(expected, logits),
         top1=reference.top1_of(logits),
         reference_top1=reference.top1,
+        guessed_top1=reference.guessed_top1,
     )
 
 

@@ -26,6 +26,7 @@ from ofa_tf.tflite.shipping.card_words import (
     delegation_in_words,
     dequantization_in_words,
     device_cells,
+    guessing_in_words,
     left_by_npus_in_words,
     measured_in_words,
     names_in_words,
@@ -202,6 +203,9 @@ def _accuracy_lines(facts: Facts) -> list[str]:
         lines.append(f"Top-1 of this file, run by LiteRT: {accuracy} on {images}")
         if gate.get("reference_top1") is not None:
             lines.append(f"Top-1 of the network before conversion, on the same images: {gate['reference_top1']:.2%}")
+        guessing = guessing_in_words(gate)
+        if guessing is not None:
+            lines.append(f"**That is {guessing}**")
         # Models of earlier versions were judged by test images.
         decided_on = gate.get("decided_on") or {"split": "test"}
         if facts.get("remedies") and decided_on["split"] == "test":

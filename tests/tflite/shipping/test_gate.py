@@ -253,3 +253,9 @@ def test_many_images_give_the_same_as_few(subnet: keras.Model, monkeypatch: pyte
     many = Reference.measure(subnet, batches)
     np.testing.assert_allclose(many.logits, few.logits, rtol=1e-4, atol=1e-5)
     assert num_calls == 2  # for the first images, and to trace
+
+
+def test_who_guesses_answers_with_the_most_frequent_class() -> None:
+    logits = np.eye(3, dtype=np.float32)[[0, 1, 2, 2, 0]]
+    assert Reference(logits, np.array([2, 1, 2, 2, 0])).guessed_top1 == 0.6
+    assert Reference(logits, None).guessed_top1 is None

@@ -195,6 +195,14 @@ def test_remedies_and_measured_latencies_are_told(arch: Arch) -> None:
     assert "Predictions" not in card
 
 
+@pytest.mark.parametrize(("top1", "is_told"), [(0.55, True), (0.7, False)])
+def test_a_model_that_may_as_well_guess_is_told(top1: float, is_told: bool, arch: Arch) -> None:
+    """Of 60 images the standard error is about 6.4 points."""
+    gate = {"top1": top1, "reference_top1": top1, "num_images": 60, "guessed_top1": 0.5}
+    sentence = "**That is not clearly better than always answering with the most frequent class (50.00%)**"
+    assert (sentence in describe_model_card(_facts(arch, gate=gate))) == is_told
+
+
 def test_doubtful_predictions_and_searches_are_told(arch: Arch) -> None:
     device = {"device": "host"}
     prediction = {"latency_ms": 1.0, "device": device, "mean_error": 0.01, "doubt": "others were busy"}
