@@ -74,19 +74,28 @@ class LatencyTable:
         return form_name(self.precision, self.target)
 
     @property
+    def num_pieces(self) -> int:
+        """Pieces that were measured, each at every size of its input; the overhead is none."""
+        return sum(len(latencies_ms) for latencies_ms in self.entries.values())
+
+    @property
+    def doubts_of_pieces(self) -> dict[str, str]:
+        """Of those, the ones whose latency is not to be trusted, each with the reason."""
+        return {name: doubt for name, doubt in self.doubts.items() if not name.startswith(f"{OVERHEAD}@")}
+
+    @property
     def doubt(self) -> str | None:
         """Why no prediction from the table is to be trusted; `None`: there is nothing against them.
 
         Some doubtful pieces among others even out. Where most are, or most of the networks that the model was
         calibrated and checked on, the computer or the phone was not at its pace.
         """
-        num_pieces = sum(len(latencies_ms) for latencies_ms in self.entries.values())
         calibration = self.calibration or {}
         doubts_of_networks = calibration.get("doubts") or []
         held_out = calibration.get("held_out") or {}
         num_networks = len(calibration.get("archs") or []) + len(held_out.get("archs") or [])
-        doubts_of_pieces = [name for name in self.doubts if not name.startswith(f"{OVERHEAD}@")]
-        has_doubtful_pieces = len(doubts_of_pieces) > num_pieces / 2
+        num_doubtful_pieces = len(self.doubts_of_pieces)
+        has_doubtful_pieces = num_doubtful_pieces > self.num_pieces / 2
         has_doubtful_networks = len(doubts_of_networks) > num_networks / 2
         if not has_doubtful_pieces and not has_doubtful_networks:
             return None
@@ -95,9 +104,9 @@ class LatencyTable:
         else:
             reason = doubts_of_networks[0]
         return (
-            f"when the latency table was measured, latencies of {len(doubts_of_pieces)} of {num_pieces} pieces and of "
-            f"{len(doubts_of_networks)} of {num_networks} networks were doubtful, such as: {reason}; measure it again "
-            "when nothing else runs there"
+            f"when the latency table was measured, latencies of {num_doubtful_pieces} of {self.num_pieces} pieces and "
+            f"of {len(doubts_of_networks)} of {num_networks} networks were doubtful, such as: {reason}; measure it "
+            "again when nothing else runs there"
         )
 
     def latency_ms(self, key: str, input_size: int) -> float:

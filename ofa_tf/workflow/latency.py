@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ofa_tf.base.counts import count_in_words
 from ofa_tf.base.errors import InputError
 from ofa_tf.base.progress import on_progress, progress_bar, tell
 from ofa_tf.devices.device import BenchmarkModel, BenchmarkSettings, Device, Measurement
@@ -98,10 +97,10 @@ def _measure_pieces(
             on_progress=on_progress(bar),
             unfinished_path=unfinished_path,
         )
-    if table.doubts:
-        name, doubt = next(iter(table.doubts.items()))
-        num_pieces = count_in_words(len(table.doubts), "piece")
-        tell(f"latencies of {num_pieces} are doubtful, such as that of {name}: {doubt}")
+    if table.doubts_of_pieces:
+        name, doubt = next(iter(table.doubts_of_pieces.items()))
+        num_doubtful = len(table.doubts_of_pieces)
+        tell(f"latencies of {num_doubtful} of {table.num_pieces} pieces are doubtful, such as that of {name}: {doubt}")
     return table
 
 

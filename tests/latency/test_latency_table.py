@@ -240,9 +240,11 @@ def test_doubtful_pieces_and_the_conditions_of_each_part_are_named_in_the_table(
 ) -> None:
     measure = formula_device.measure
     heat = iter(range(100))
+    names: set[str] = set()
 
     def measure_on_a_phone(*arguments: Any) -> list[Measurement]:
         facts = {"before": {"battery_celsius": next(heat)}, "after": {"battery_celsius": next(heat)}}
+        names.update(model.name for model in arguments[0])
         return [
             dataclasses.replace(row, device=row.device | facts, doubt="it was hot" if row.model == "stem@32" else None)
             for row in measure(*arguments)
@@ -250,7 +252,10 @@ def test_doubtful_pieces_and_the_conditions_of_each_part_are_named_in_the_table(
 
     formula_device.measure = measure_on_a_phone
     table = build_latency_table(piece_models(space, 10), formula_device)
-    assert table.doubts == {"stem@32": "it was hot"}
+    assert table.doubts == table.doubts_of_pieces == {"stem@32": "it was hot"}
+    with_overhead = dataclasses.replace(table, doubts={"overhead@1": "it was hot"})
+    assert with_overhead.doubts_of_pieces == {}
+    assert table.num_pieces == len(names - {"overhead@1"})
     assert [condition["before"]["battery_celsius"] for condition in table.conditions] == [0, 2, 4]
     assert not {"before", "after"} & set(table.device)
     table.save(tmp_path / "t.json")

@@ -24,6 +24,8 @@ _MAX_ERROR_BARS = 200
 _FIRST_COLOR = "#3d85c6"
 _SELECTED_COLOR = "#e4572e"
 _GRAY = "#8a8f98"
+# Costs that differ by a smaller share say nothing by their places.
+_NEARLY_EQUAL = 0.2
 _OTHER_COLORS = ("#d9822b", "#2a9d6f", "#b05aa0", "#8a7fd1")
 
 _PERCENT_AXIS = {"tickformat": ".2~%", "hoverformat": ".2%", "maxallowed": 1}
@@ -57,9 +59,21 @@ def draw_group(group: SubnetGroup, others: Sequence[SubnetGroup]) -> Figure:
     traces[-1]["marker"] |= {"symbol": "circle-open", "line": {"width": 3}}
     return {
         "data": traces,
-        "layout": {"xaxis": {"title": {"text": unit.label}}, "yaxis": {"title": {"text": "top-1"}, **_PERCENT_AXIS}},
+        "layout": {
+            "xaxis": _cost_axis(unit, places["x"], is_alone=not group.other_costs and not others),
+            "yaxis": {"title": {"text": "top-1"}, **_PERCENT_AXIS},
+        },
         "selectable": places,
     }
+
+
+def _cost_axis(unit: CostUnit, costs: Sequence[float], is_alone: bool) -> Figure:
+    """The axis of costs. Where nothing else is drawn, costs that are nearly equal shall look so."""
+    axis: Figure = {"title": {"text": unit.label}, "rangemode": "nonnegative"}
+    lowest, highest = min(costs), max(costs)
+    if is_alone and highest - lowest < _NEARLY_EQUAL * highest:
+        axis["range"] = [(1 - _NEARLY_EQUAL) * lowest, (1 + _NEARLY_EQUAL) * highest]
+    return axis
 
 
 def _draw_others(group: SubnetGroup, unit: CostUnit) -> Figure:
@@ -131,7 +145,7 @@ def _errors_of_accuracies(top1: Sequence[float | None], errors: Sequence[float |
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": list(errors), "color": _FIRST_COLOR}
 
 
-def _places(subnets: Sequence[ReportedSubnet], unit: CostUnit) -> dict[str, list[float | None]]:
+def _places(subnets: Sequence[ReportedSubnet], unit: CostUnit) -> dict[str, list[Any]]:
     """Where each subnet is drawn; nowhere, if nothing is known of its accuracy."""
     x: list[float | None] = []
     y: list[float | None] = []

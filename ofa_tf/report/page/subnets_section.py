@@ -24,7 +24,7 @@ _HEADINGS_OF_SUBNETS = (
     "what the search went by",
     "latency, predicted",
     "latency, measured",
-    "file size",
+    "file size, predicted",
     "memory",
     "multiply-accumulates",
 )
@@ -157,7 +157,7 @@ def _describe_subnet(subnet: ReportedSubnet, group: SubnetGroup) -> list[Markup]
     for name, latency_ms in subnet.elsewhere_ms.items():
         facts.append((f"Predicted on {name}", words.milliseconds(latency_ms)))
     facts += [
-        ("File size", words.cost("size_bytes", subnet.size_bytes)),
+        ("File size, predicted", words.cost("size_bytes", subnet.size_bytes)),
         ("Memory of activations", words.cost("peak_ram_bytes", subnet.peak_ram_bytes)),
         ("Multiply-accumulates", words.cost("macs", subnet.num_macs)),
         ("Image size", f"{arch.image_size} px"),

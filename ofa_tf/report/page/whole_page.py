@@ -8,6 +8,7 @@ from ofa_tf.report.page import words
 from ofa_tf.report.page.choice import choose_subnets
 from ofa_tf.report.page.contents import (
     Accuracy,
+    AccuracyReport,
     ModelReport,
     ReportData,
     ReportedSubnet,
@@ -25,6 +26,7 @@ from ofa_tf.report.page.other_sections import (
 )
 from ofa_tf.report.page.pieces_of_page import title_of
 from ofa_tf.report.page.subnets_section import make_subnets_section
+from ofa_tf.report.predictor_summary import judge_predictor
 
 _FOLDER = Path(__file__).parent
 
@@ -38,7 +40,7 @@ _WITHOUT_SCRIPT = "Figures and slider need JavaScript, which is switched off her
 # What the cheapest subnet is called, by the name of the cost.
 _CHEAPEST = {"latency_ms": "the fastest", "size_bytes": "the smallest"}
 
-_HEADINGS_OF_CHOICES = ("take", "accuracy", "latency, measured", "latency, predicted", "file size", "subnet")
+_HEADINGS_OF_CHOICES = ("take", "accuracy", "latency, measured", "latency, predicted", "file size, predicted", "subnet")
 
 
 def make_page(data: ReportData, plotly: str) -> str:
@@ -100,7 +102,7 @@ def _make_header(title: str, data: ReportData) -> Markup:
     links = [element("a", title_of(section), href=f"#{section.value}") for section in Section]
     content = [element("h1", title), element("p", _describe_run(data.run), class_="lead")]
     if data.groups:
-        content += _recommend(data.groups[0])
+        content += _recommend(data.groups[0], data.accuracy)
     content += _compare(data.models)
     content.append(element("nav", *links, aria_label="Sections"))
     content.append(element("noscript", element("p", _WITHOUT_SCRIPT, class_="note")))
@@ -126,7 +128,7 @@ def _describe_run(run: RunFacts) -> str:
     )
 
 
-def _recommend(group: SubnetGroup) -> list[Markup]:
+def _recommend(group: SubnetGroup, accuracy: AccuracyReport | None) -> list[Markup]:
     """Which subnets of a group to take."""
     choices = choose_subnets(group.subnets, _CHEAPEST.get(group.cost_name, "the cheapest"))
     if not choices:
@@ -146,8 +148,24 @@ def _recommend(group: SubnetGroup) -> list[Markup]:
         )
     caption = f"Which subnet to take, by what was found on {group.device or 'any device'}, {group.form_name}"
     best = group.subnets[choices[-1].index]
-    explanation = _explain_errors(best, group)
-    return [make_table(caption, _HEADINGS_OF_CHOICES, rows), element("p", explanation, class_="explanation")]
+    content = [make_table(caption, _HEADINGS_OF_CHOICES, rows)]
+    content += _doubt_predictor(accuracy)
+    content.append(element("p", _explain_errors(best, group), class_="explanation"))
+    return content
+
+
+def _doubt_predictor(accuracy: AccuracyReport | None) -> list[Markup]:
+    """A line where nothing told the search which subnet is better."""
+    if accuracy is None:
+        return []
+    verdict = judge_predictor(accuracy.quality.rmse, accuracy.quality.spread)
+    if verdict is None:
+        return []
+    text = (
+        f"The search's accuracy predictor is {verdict} than always predicting the mean: among subnets that cost the "
+        "same, chance decided. More subnets in the accuracy table, or more validation images, would tell them apart."
+    )
+    return [element("p", text, class_="note")]
 
 
 def _compare(models: Sequence[ModelReport]) -> list[Markup]:
@@ -166,8 +184,8 @@ def _compare(models: Sequence[ModelReport]) -> list[Markup]:
     if not told:
         return []
     text = (
-        f"For comparison, an ordinary Keras network that was trained alone: {'; '.join(told)}. What found subnets get "
-        "right of the test images stands under shipped models."
+        f"For comparison, an ordinary Keras network that was trained alone: {'; '.join(told)}. The accuracies of "
+        "subnets above are of other images; those on the same test images stand under shipped models."
     )
     return [element("p", text, class_="explanation")]
 

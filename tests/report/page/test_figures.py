@@ -62,6 +62,17 @@ def test_a_front_is_drawn_in_its_unit_with_error_bars() -> None:
     assert _named(figure, "other measured subnets")["x"] == [1.5]
 
 
+def test_costs_that_are_nearly_equal_are_drawn_near_each_other() -> None:
+    equal = [_subnet("a", 1000, 0.6), _subnet("b", 1001, 0.6)]
+    alone = figures.draw_group(_group(subnets=equal, other_costs=[], other_top1=[]), [])
+    assert alone["layout"]["xaxis"]["range"] == [pytest.approx(0.8), pytest.approx(1.2012)]  # kB
+    single = figures.draw_group(_group(subnets=equal[:1], other_costs=[], other_top1=[]), [])
+    assert single["layout"]["xaxis"]["range"] == [pytest.approx(0.8), pytest.approx(1.2)]
+    for figure in (figures.draw_group(_group(subnets=equal), []), figures.draw_group(_group(), [])):
+        assert "range" not in figure["layout"]["xaxis"]
+        assert figure["layout"]["xaxis"]["rangemode"] == "nonnegative"
+
+
 def test_no_error_bar_reaches_above_100_percent() -> None:
     figure = figures.draw_group(_group(subnets=[_subnet("a", 1000, 0.99)]), [])
     bars = _named(figure, "subnets to choose from")["error_y"]

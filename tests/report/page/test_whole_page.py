@@ -231,6 +231,19 @@ def test_the_ordinary_network_of_a_quickstart_stands_beside_what_was_found(plain
     assert f"trained alone: 70.00% ± 1.00 on 1,000 test images, {place}" in told
 
 
+@pytest.mark.parametrize(("rmse", "verdict"), [(0.012, "NO BETTER"), (0.001, None)])
+def test_it_is_told_first_where_chance_decided_what_was_found(rmse: float, verdict: str | None) -> None:
+    data = _data("host")
+    assert data.accuracy is not None
+    quality = dataclasses.replace(data.accuracy.quality, rmse=rmse, spread=0.01)
+    accuracy = dataclasses.replace(data.accuracy, quality=quality)
+    page = _Reader(make_page(dataclasses.replace(data, accuracy=accuracy), "0"))
+    told = [text for text in page.texts if text.startswith("The search's accuracy predictor is ")]
+    assert [text.split(" than ")[0] for text in told] == (
+        [f"The search's accuracy predictor is {verdict}"] if verdict else []
+    )
+
+
 def test_points_that_were_not_measured_on_free_images_are_not_told_to_be(plain: _Reader) -> None:
     told = "Points: measured on images that nothing was chosen by; bars"
     assert told in "\n".join(plain.texts)
