@@ -32,7 +32,7 @@ from ofa_tf.workflow.measured_run import MeasuredRun
 from ofa_tf.workflow.report_files import find_documents, newest_first, note_damaged, of_kind
 from ofa_tf.workflow.report_subnets import SubnetReader
 from ofa_tf.workflow.report_tables import ReadTable, describe_accuracies, describe_device, read_latency_tables
-from ofa_tf.workflow.report_training import describe_models, describe_phases
+from ofa_tf.workflow.report_training import ELASTIC_MODEL, TFLITE_MODEL, describe_models, describe_phases
 
 _Found = TypeVar("_Found")
 
@@ -268,7 +268,7 @@ class _Gathering:
         return newest_first(of_kind(self._documents, "front"))
 
     def _read_models(self) -> list[ModelReport]:
-        sidecars = of_kind(self._documents, "tflite_model")
+        sidecars = [document.path for document in self._documents if document.kind in (TFLITE_MODEL, ELASTIC_MODEL)]
         benchmarks = of_kind(self._documents, "benchmark")
         found = describe_models(sidecars, benchmarks, self._run.path)
         models = self._keep(found, Section.MODELS, ModelReport)

@@ -14,8 +14,15 @@ from ofa_tf.space.arch import Arch
 from ofa_tf.tflite.graph.input_format import NORMALIZED
 from ofa_tf.training.config import TrainConfig
 from ofa_tf.training.train_state import latest_checkpoint, read_state
-from ofa_tf.workflow.report_files import FAULTS, newest_first, note_left_out
+from ofa_tf.workflow.report_files import FAULTS, newest_first, note_left_out, read_kind
 from ofa_tf.workflow.report_tables import short_path
+
+# What sidecars are called, see `ofa_tf.tflite.shipping`, which loads more than a report needs.
+TFLITE_MODEL = "tflite_model"
+ELASTIC_MODEL = "elastic_model"
+
+# A benchmark calls a model of an elastic file `FILE.tflite:SIGNATURE`.
+_BEFORE_SIGNATURE = ".tflite:"
 
 
 def describe_phases(config: TrainConfig, workdir: Path) -> list[PhaseReport | Note]:
@@ -41,7 +48,7 @@ def describe_models(sidecars: Sequence[Path], benchmarks: Sequence[Path], workdi
     """What the sidecars of models say, with the latencies that were measured of them.
 
     Args:
-        sidecars: Files of the sidecars.
+        sidecars: Files of the sidecars, of models and of elastic files.
         benchmarks: Files of measurements; where several have the same model on the same device, used in the same way,
             the newest counts.
         workdir: The run's folder.
@@ -55,7 +62,7 @@ def describe_models(sidecars: Sequence[Path], benchmarks: Sequence[Path], workdi
             reports.append(note_left_out(path, fault))
     for path in sidecars:
         try:
-            reports.append(_describe_model(path, workdir, measured))
+            reports += _describe_file(path, workdir, measured)
         except FAULTS as fault:
             reports.append(note_left_out(path, fault))
     return reports
@@ -75,15 +82,26 @@ class _Measured:
     latency: MeasuredLatency
     sha256: str | None
 
+    @property
+    def signature(self) -> str | None:
+        """The signature of an elastic file that ran; `None` of another file."""
+        return self.model.partition(_BEFORE_SIGNATURE)[2] or None
+
+    @property
+    def file(self) -> str:
+        """What the benchmark calls the file that the model is in."""
+        name, separator, _ = self.model.partition(_BEFORE_SIGNATURE)
+        return name + separator.removesuffix(":")
+
     def is_of(self, path: Path, sha256: str | None) -> bool:
-        """Whether it is of the model in a file, whose hash it is compared with if it has one.
+        """Whether it is of a file, whose hash it is compared with if it has one.
 
         If not, its name decides. A path was that from the folder where the benchmark was called, so only its end tells
         something: the name of the file, and that of its folder, if it is there.
         """
         if self.sha256 is not None:
             return self.sha256 == sha256
-        named = Path(self.model)
+        named = Path(self.file)
         if named.suffix != path.suffix:
             return self.model == path.stem
         folder = named.parent.name
@@ -118,30 +136,53 @@ def _read_facts(document: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _choose_latencies(path: Path, sha256: str | None, measured: Sequence[_Measured]) -> list[MeasuredLatency]:
+def _choose_latencies(
+    path: Path, sha256: str | None, measured: Sequence[_Measured], signature: str | None
+) -> list[MeasuredLatency]:
     """The latencies of a model, one for each device and way to use it.
 
     Args:
         path: The model's file.
         sha256: Its hash; `None`: not known.
         measured: Measurements of all models, the newest first.
+        signature: The model's, in an elastic file.
     """
     chosen: list[MeasuredLatency] = []
     kinds: list[list[Any]] = []
     for of_model in measured:
         kind = kind_of_measurement(of_model.latency.facts)
-        if of_model.is_of(path, sha256) and kind not in kinds:
+        is_of_model = of_model.signature == signature and of_model.is_of(path, sha256)
+        if is_of_model and kind not in kinds:
             chosen.append(of_model.latency)
             kinds.append(kind)
     return chosen
 
 
-def _describe_model(path: Path, workdir: Path, measured: Sequence[_Measured]) -> ModelReport:
-    sidecar = files.read_json(path, "tflite_model")
+def _describe_file(path: Path, workdir: Path, measured: Sequence[_Measured]) -> list[ModelReport]:
+    """The model that a sidecar is of, or all those of an elastic file."""
+    if read_kind(path) != ELASTIC_MODEL:
+        sidecar = files.read_json(path, TFLITE_MODEL)
+        return [_describe_model(sidecar, path, workdir, measured)]
+    of_file = files.read_json(path, ELASTIC_MODEL)
+    reports = []
+    for signature, of_signature in of_file["signatures"].items():
+        reports.append(_describe_model({**of_signature, **of_file}, path, workdir, measured, signature))
+    return reports
+
+
+def _describe_model(
+    sidecar: Mapping[str, Any],
+    path: Path,
+    workdir: Path,
+    measured: Sequence[_Measured],
+    signature: str | None = None,
+) -> ModelReport:
+    """What a sidecar says of a model; of one of an elastic file, what it says of that signature and of the file."""
     gate = sidecar.get("gate") or {}
     model = path.with_name(sidecar["model"])
+    name = short_path(model, workdir)
     return ModelReport(
-        file=short_path(model, workdir),
+        file=name if signature is None else f"{name}:{signature}",
         quantization=sidecar["quantization"],
         target=sidecar.get("target", ""),
         image_size=int(sidecar["image_size"]),
@@ -155,7 +196,7 @@ def _describe_model(path: Path, workdir: Path, measured: Sequence[_Measured]) ->
         remedies=[str(remedy) for remedy in sidecar.get("remedies") or []],
         arch=_read_arch(sidecar),
         is_plain=bool(sidecar.get("is_plain")),
-        latencies=_choose_latencies(model, sidecar.get("sha256"), measured),
+        latencies=_choose_latencies(model, sidecar.get("sha256"), measured, signature),
         input_type=sidecar.get("input_type", NORMALIZED),
     )
 

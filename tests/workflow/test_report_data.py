@@ -235,6 +235,31 @@ def test_a_benchmark_that_has_the_hash_of_a_model_is_of_that_model_alone(tmp_pat
     assert _latencies_ms(model) == [LATENCY_OF_MODEL_MS]
 
 
+@pytest.mark.parametrize("sha256", ["of the elastic file", None])
+def test_models_of_an_elastic_file_have_each_its_gate_and_latency(sha256: str | None, tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    single_path = run.model_path("found_1", "int8").with_suffix(".json")
+    single = json.loads(single_path.read_text())
+    small = {**single, "gate": {**single["gate"], "top1": 0.25}, "arch": run.space.smallest().to_dict()}
+    of_file = {"model": "elastic.tflite", "sha256": sha256, "size_bytes": 1_000_000, "quantization": "int8"}
+    signatures = {"small": small, "large": single}
+    files.write_json(run.path / "elastic.json", "elastic_model", {**of_file, "signatures": signatures})
+    benchmark = json.loads(run.benchmark_path.read_text())
+    for number, signature in enumerate(signatures):
+        measurement = {"model": f"run/elastic.tflite:{signature}", "latency_ms": number + 1.0, "model_sha256": sha256}
+        benchmark["measurements"].append(measurement)
+    run.benchmark_path.write_text(json.dumps(benchmark))
+
+    models = {model.file: model for model in gather(run).models}
+    assert set(models) == {"models/found_1_int8.tflite", "elastic.tflite:small", "elastic.tflite:large"}
+    assert _latencies_ms(models["elastic.tflite:small"]) == [1.0]
+    assert _latencies_ms(models["elastic.tflite:large"]) == [2.0]
+    assert _latencies_ms(models["models/found_1_int8.tflite"]) == [LATENCY_OF_MODEL_MS]
+    model = models["elastic.tflite:small"]
+    assert model.accuracy is not None
+    assert (model.accuracy.top1, model.arch, model.size_bytes) == (0.25, run.space.smallest(), 1_000_000)
+
+
 def test_a_model_has_the_newest_latency_of_each_device_and_way_to_use_it(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run")
     run.benchmark_path.unlink()

@@ -300,11 +300,11 @@ class ModelReport:
     """A shipped model, and what the gate said of it.
 
     Args:
-        file: The model's file.
+        file: The model's file; of a model in an elastic file, with its signature: `elastic.tflite:small`.
         quantization: Name of the mode.
         target: Name of the target.
         image_size: Pixels.
-        size_bytes: Size of the file.
+        size_bytes: Size of the file, with all models that are in it.
         peak_ram_bytes: Memory of the activations.
         accuracy: On the test images.
         reference_top1: Of the network that it was made from, on the same images.
